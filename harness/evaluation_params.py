@@ -1,0 +1,17 @@
+"""The knobs of an evaluation, apart from the code that needs torch."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class EvaluateParams(BaseModel):
+    """How a model is evaluated; the batch size is fixed because scores move with it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    suite: str
+    batch_size: int = Field(64, ge=1)
+    limit: int | None = Field(None, ge=1, description="first so many items of every column")
+    threads: int | None = Field(1, ge=1, description="CPU threads; null leaves torch's own")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
