@@ -1,0 +1,158 @@
+"""Supervised fine-tuning of a causal language model with TRL's SFTTrainer."""
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InputError
+from harness.files import replacing_folder
+from harness.models import load_model, load_tokenizer, pick_device
+from harness.template import Messages, ensure_template, tokenise
+from harness.training_params import TrainParams
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase, TrainerCallback
+    from trl.trainer.sft_config import SFTConfig
+
+_POINTS = 100  # of the loss curve, at most
+_IGNORED = -100  # the label torch's cross entropy leaves out
+
+
+def train(
+    base: Path | str,
+    messages: Sequence[Messages],
+    out: Path,
+    params: TrainParams,
+    seed: int,
+    *,
+    template: str = "alpaca_short",
+    revision: str | None = None,
+) -> dict[str, Any]:
+    """Fine-tune `base` on conversations, write model and tokenizer to `out`, return what it took.
+
+    The loss falls on every assistant turn and its end token only. `template` is used where the
+    tokenizer brings none. The same arguments give the same bytes on a CPU. The result holds steps,
+    tokens (read, over all epochs), seconds, peak_memory_mb (of the process; on CUDA of the card),
+    loss_curve [{step, epoch, loss}], truncated (rows cut to `max_length` or the model's context)
+    and dropped (rows of which no response was left after the cut). Raises InputError for a model
+    that cannot be loaded and for rows none of which leaves anything to learn.
+    """
+    import torch
+
+    start = time.monotonic()
+    device = pick_device(params.device)
+    if device == "cpu" and params.threads:
+        torch.set_num_threads(params.threads)
+    tokenizer = load_tokenizer(base, revision)
+    ensure_template(tokenizer, template)
+    model = load_model(base, revision)
+    context = getattr(model.config, "max_position_embeddings", None) or params.max_length
+    rows, truncated, dropped = encode_rows(tokenizer, messages, min(params.max_length, context))
+    curve: list[dict[str, float]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        config = _config(params, seed, device, len(rows), scratch)
+        trainer = _trainer(model, tokenizer, rows, config, _callback(curve))
+        trainer.train()
+        with replacing_folder(out) as folder:
+            trainer.save_model(str(folder))
+            # A pickle of the arguments: it holds machine paths and differs from run to run.
+            (folder / "training_args.bin").unlink(missing_ok=True)
+    return {
+        "steps": trainer.state.global_step,
+        "tokens": params.epochs * sum(len(row["input_ids"]) for row in rows),
+        "seconds": round(time.monotonic() - start, 2),
+        "peak_memory_mb": peak_memory_mb(device),
+        "loss_curve": curve,
+        "truncated": truncated,
+        "dropped": dropped,
+    }
+
+
+def encode_rows(
+    tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Messages], max_length: int
+) -> tuple[list[dict[str, list[int]]], int, int]:
+    """Rows of input_ids and labels, how many were cut to `max_length`, how many dropped for it."""
+    rows: list[dict[str, list[int]]] = []
+    truncated = dropped = 0
+    for conversation in messages:
+        ids, learnt = tokenise(tokenizer, conversation)
+        truncated += len(ids) > max_length
+        labels = [token if keep else _IGNORED for token, keep in zip(ids, learnt, strict=True)]
+        # The first token has no place before it from which it could be predicted.
+        if all(label == _IGNORED for label in labels[1:max_length]):
+            dropped += 1
+            continue
+        rows.append({"input_ids": ids[:max_length], "labels": labels[:max_length]})
+    if not rows:
+        raise InputError(
+            f"train: none of {len(messages)} rows leaves a response within {max_length} tokens; "
+            "raise train.max_length or the model's context"
+        )
+    return rows, truncated, dropped
+
+
+def peak_memory_mb(device: str) -> float:
+    """Most memory held so far in MiB: by the card's tensors on CUDA, else by the process."""
+    import torch
+
+    if device == "cuda":
+        return round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in KiB, on macOS in bytes
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
+
+
+def _config(params: TrainParams, seed: int, device: str, rows: int, scratch: str) -> "SFTConfig":
+    from trl.trainer.sft_config import SFTConfig
+
+    batches = -(-rows // params.batch_size)
+    steps = params.epochs * -(-batches // params.gradient_accumulation)
+    return SFTConfig(
+        output_dir=scratch,
+        num_train_epochs=params.epochs,
+        learning_rate=params.learning_rate,
+        per_device_train_batch_size=params.batch_size,
+        gradient_accumulation_steps=params.gradient_accumulation,
+        lr_scheduler_type=params.schedule if params.schedule != "constant" else "constant_with_warmup",
+        warmup_steps=params.warmup,  # a number under 1 is a share of the steps
+        weight_decay=params.weight_decay,
+        max_length=None,  # rows are cut, and counted, before they get here
+        dataset_kwargs={"skip_prepare_dataset": True},
+        seed=seed,
+        data_seed=seed,
+        use_cpu=device == "cpu",
+        bf16=device == "cuda",
+        logging_steps=max(1, steps // _POINTS),
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+def _trainer(model, tokenizer, rows, config, callback):
+    from datasets import Dataset
+    from trl.trainer.sft_trainer import SFTTrainer
+    from transformers import PrinterCallback
+    t = SFTTrainer(
+        model=model,
+        args=config,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+        callbacks=[callback],
+    )
+    t.remove_callback(PrinterCallback)
+    return t
+
+
+def _callback(curve: list[dict[str, float]]) -> "TrainerCallback":
+    from transformers import TrainerCallback
+
+    class Curve(TrainerCallback):
+        def on_log(self, args, state, control, logs=None, **kwargs) -> None:
+            if logs and "loss" in logs:
+                curve.append({"step": state.global_step, "epoch": logs["epoch"], "loss": logs["loss"]})
+
+    return Curve()
