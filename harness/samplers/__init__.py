@@ -1,0 +1,25 @@
+"""Selection systems: pure functions, arrays in and indices out, one table of them.
+
+``SAMPLERS[key](pool, budget, rng, **params)`` returns ``budget`` unique int64 indices in the order
+of selection, none of them in ``pool.selected``, or raises a one-line ValueError. To add one, write
+``harness/samplers/<key>.py`` and name it below: docs/add-a-sampler.md.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from harness.samplers.k_center import k_center
+from harness.samplers.km_random import km_random
+from harness.samplers.pool import Pool
+from harness.samplers.random import random
+
+Sampler = Callable[..., np.ndarray]
+
+SAMPLERS: dict[str, Sampler] = {
+    "random": random,
+    "k_center": k_center,
+    "km_random": km_random,
+}
+
+__all__ = ["SAMPLERS", "Pool", "Sampler"]

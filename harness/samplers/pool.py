@@ -1,0 +1,76 @@
+"""What a sampler sees of the instances, and the checks every sampler begins with."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+def _none_selected() -> np.ndarray:
+    return np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The instances to choose from, as arrays.
+
+    Attributes:
+        embeddings: (n, d) float32, one row an instance.
+        quality: (n,) float64 >= 0, or None.
+        clusters: labels (n,) int64 and centroids (k, d) float32, or None.
+        cluster_weights: (k,) float64 that sum to 1, or None.
+        selected: (m,) int64, instances already taken; a sampler never returns them again.
+    """
+
+    embeddings: np.ndarray
+    quality: np.ndarray | None = None
+    clusters: tuple[np.ndarray, np.ndarray] | None = None
+    cluster_weights: np.ndarray | None = None
+    selected: np.ndarray = field(default_factory=_none_selected)
+
+    @property
+    def size(self) -> int:
+        """The number of instances, taken ones included."""
+        return len(self.embeddings)
+
+    def free(self) -> np.ndarray:
+        """Indices not yet taken, ascending: (n - m,) int64."""
+        open_ = np.ones(self.size, dtype=bool)
+        open_[self.selected] = False
+        return np.flatnonzero(open_)
+
+
+def check_pool(pool: Pool, budget: int) -> None:
+    """Raise ValueError where the pool or the budget breaks a rule every sampler relies on."""
+    n, selected = pool.size, pool.selected
+    if pool.embeddings.ndim != 2 or n == 0:
+        raise ValueError(f"embeddings have shape {pool.embeddings.shape}; needed: (n, d), n > 0")
+    if len(selected):
+        outside = selected[(selected < 0) | (selected >= n)]
+        if len(outside):
+            raise ValueError(f"selected holds {outside[0]}; the pool's indices are 0 to {n - 1}")
+        values, counts = np.unique(selected, return_counts=True)
+        if counts.max() > 1:
+            raise ValueError(f"selected holds {values[counts.argmax()]} more than once")
+    if budget < 1 or budget > n - len(selected):
+        free = n - len(selected)
+        raise ValueError(f"budget is {budget}; it must be 1 to {free}, the instances not yet taken")
+    finite = np.isfinite(pool.embeddings).all(axis=1)
+    if not finite.all():
+        raise ValueError(f"embeddings row {np.argmin(finite)} holds NaN or infinity")
+    # A row of zeros has no direction: it is an instance that was never embedded.
+    blank = ~pool.embeddings.any(axis=1)
+    if blank.any():
+        raise ValueError(f"embeddings row {np.argmax(blank)} is all zeros; embed that instance")
+
+
+def check_clusters(pool: Pool) -> tuple[np.ndarray, int]:
+    """The labels and the number of clusters, or ValueError where they are absent or do not fit."""
+    if pool.clusters is None:
+        raise ValueError("this sampler needs clusters; the pool has none (give it a k)")
+    labels, centroids = pool.clusters
+    if labels.shape != (pool.size,):
+        raise ValueError(f"{len(labels)} cluster labels for a pool of {pool.size}")
+    k = len(centroids)
+    if labels.min() < 0 or labels.max() >= k:
+        raise ValueError(f"cluster labels go from {labels.min()} to {labels.max()}; k is {k}")
+    return labels, k

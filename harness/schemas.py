@@ -1,0 +1,141 @@
+"""What every table that crosses a stage holds: checked when written and when read.
+
+pandera is imported inside the functions: it costs a second, which ``--help`` should not pay.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InputError
+from harness.files import replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOISE_KINDS = ("none", "wrong", "truncated", "off_topic", "garbled")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A kind of table: its columns as (name, type), and what must hold in them."""
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    unique: tuple[str, ...] = ()
+    not_blank: tuple[str, ...] = ()
+    one_of: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    nullable: tuple[str, ...] = ()
+    more: str | None = None  # the type of further columns, where they are allowed
+
+
+_ROW = (("id", "str"), ("row", "int64"), ("prompt", "str"), ("response", "str"), ("messages", "str"))
+POOL = Table("pool", _ROW, unique=("id",), not_blank=("id", "prompt", "response"))
+HELDOUT = Table(
+    "heldout", (*_ROW, ("source", "str")), unique=("source", "id"), not_blank=("response",)
+)
+TRUTH = Table(
+    "truth",
+    (
+        ("id", "str"),
+        ("skill", "str"),
+        ("family", "str"),
+        ("noise", "str"),
+        ("duplicate_of", "str"),
+    ),
+    unique=("id",),
+    one_of=(("noise", NOISE_KINDS),),
+)
+PRETRAINING = Table("pretraining", (("text", "str"), ("source", "str")), not_blank=("text",))
+SCORES = Table("scores", (("id", "str"),), unique=("id",), more="float64")
+SUBSET = Table(
+    "subset",
+    (
+        ("id", "str"),
+        ("order", "int64"),
+        ("cluster", "int64"),
+        ("score", "float64"),
+        ("round", "int64"),
+    ),
+    unique=("id",),
+    nullable=("score",),
+)
+SAMPLES = Table(
+    "samples",
+    (
+        ("selection", "str"),
+        ("seed", "int64"),
+        ("task", "str"),
+        ("item", "str"),
+        ("prediction", "str"),
+        ("score", "float64"),
+        ("weight", "float64"),
+    ),
+    unique=("selection", "seed", "task", "item"),
+)
+
+
+@cache
+def _schema(table: Table) -> Any:  # noqa: ANN401  (pandera's type, imported lazily)
+    import pandera.pandas as pa
+
+    allowed = dict(table.one_of)
+    columns: dict[Any, Any] = {}
+    for name, kind in table.columns:
+        checks = []
+        if name in table.not_blank:
+            checks.append(pa.Check(lambda s: s.str.strip().str.len() > 0, error="is blank"))
+        if name in allowed:
+            checks.append(pa.Check.isin(allowed[name]))
+        columns[name] = pa.Column(kind, checks=checks, nullable=name in table.nullable)
+    if table.more:
+        columns["^(?!id$).*"] = pa.Column(table.more, nullable=True, regex=True, required=False)
+    return pa.DataFrameSchema(columns, strict=True, unique=list(table.unique) or None)
+
+
+def check_frame(frame: "pd.DataFrame", table: Table, where: str) -> None:
+    """Raise InputError naming ``where``, the first bad row and the rule it breaks."""
+    from pandera.errors import SchemaError
+
+    known = {name for name, _ in table.columns}
+    missing = sorted(known - set(frame.columns))
+    unknown = [] if table.more else sorted(set(frame.columns) - known)
+    if missing or unknown:
+        raise InputError(f"{where}: {table.name}: columns missing {missing}, unknown {unknown}")
+    try:
+        _schema(table).validate(frame)
+    except SchemaError as error:
+        cases = error.failure_cases
+        row, value = "", ""
+        if cases is not None and hasattr(cases, "columns") and len(cases):
+            first = cases.iloc[0]
+            if first.get("index") is not None:
+                row = f", row {int(first['index']) + 1}"
+            value = f" (found {str(first.get('failure_case'))[:60]!r})"
+        rule = error.check.error if error.check is not None and hasattr(error.check, "error") else ""
+        rule = rule or str(error.reason_code).rsplit(".", maxsplit=1)[-1].lower().replace("_", " ")
+        column = getattr(error.schema, "name", None) or ""
+        raise InputError(f"{where}{row}: {table.name} {column}: {rule}{value}") from None
+
+
+def write_frame(path: Path, frame: "pd.DataFrame", table: Table) -> None:
+    """Check a frame against its table and write it as Parquet, or write nothing."""
+    check_frame(frame, table, str(path))
+    with replacing(path) as temporary:
+        frame.to_parquet(temporary, index=False, compression="zstd")
+
+
+def read_frame(path: Path, table: Table) -> "pd.DataFrame":
+    """Read a Parquet file and check it against its table."""
+    import pandas as pd
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; run the stage that writes it (dvc repro)")
+    try:
+        frame = pd.read_parquet(path)
+    except (ValueError, OSError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise InputError(f"{path}: not a Parquet file ({reason}); run its stage again") from None
+    check_frame(frame, table, str(path))
+    return frame

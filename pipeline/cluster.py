@@ -1,0 +1,20 @@
+"""Cluster the pool's embeddings by seeded k-means."""
+
+from harness import layout
+from harness.params import load_params
+from pipeline.stage import main
+
+
+def run(k: str) -> None:
+    """Cluster the pool's embeddings by seeded k-means."""
+    from harness.clustering import kmeans, write_clustering
+    from harness.embedding import read_embedding
+
+    params = load_params()
+    embeddings = read_embedding(layout.EMBEDDINGS, params.embedding, layout.POOL_FILE)
+    found = kmeans(embeddings, int(k), params.cluster.seed)
+    write_clustering(layout.cluster_folder(int(k)), found)
+
+
+if __name__ == "__main__":
+    main(run, ("k", "the number of clusters, one of params.yaml: cluster.k"))

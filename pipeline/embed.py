@@ -1,0 +1,31 @@
+"""Embed the pool's texts as unit vectors."""
+
+import numpy as np
+
+from harness import layout
+from harness.files import file_hash, replacing, value_hash, write_json
+from harness.params import load_params
+from harness.schemas import POOL, read_frame
+from harness.stores import locked, scratch_folder
+from pipeline.stage import main
+
+
+def run(name: str) -> None:
+    """Embed the pool's texts as unit vectors."""
+    from harness.embedding import make_embedding
+
+    item = load_params().embeddings[name]
+    pool = read_frame(layout.POOL_FILE, POOL)
+    digest = file_hash(layout.POOL_FILE)
+    scratch = scratch_folder("embed", value_hash([digest, item.model_dump()]))
+    with locked(scratch):
+        array = make_embedding(pool, item, scratch)
+        with replacing(layout.EMBEDDINGS / f"{name}.npy") as path:
+            np.save(path, array)
+    rows, dimensions = array.shape
+    card = {"pool_sha256": digest, "rows": rows, "dimensions": dimensions, **item.model_dump()}
+    write_json(layout.EMBEDDINGS / f"{name}.json", card)
+
+
+if __name__ == "__main__":
+    main(run, ("name", "an embedding named in params.yaml: embeddings"))

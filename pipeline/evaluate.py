@@ -1,0 +1,19 @@
+"""Evaluate a cell's models on the suite, item by item."""
+
+import os
+
+from harness.params import load_params
+from pipeline.stage import main
+from pipeline.train import GROUP, SELECTION, STUDY
+
+
+def run(study: str, selection: str, group: str) -> None:
+    """Evaluate a cell's models on the suite, item by item."""
+    from harness.cells import evaluate_cell
+
+    stage = os.environ.get("DVC_STAGE", "evaluate").replace("evaluate", "train")
+    evaluate_cell(load_params(), study, selection, group, stage)
+
+
+if __name__ == "__main__":
+    main(run, STUDY, SELECTION, GROUP)

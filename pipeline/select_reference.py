@@ -1,0 +1,23 @@
+"""Write the rows that are no selection system: none, all, or what the planted truth says."""
+
+from harness import layout
+from harness.params import load_params
+from harness.schemas import POOL, TRUTH, read_frame
+from pipeline.stage import main
+
+
+def run(reference: str) -> None:
+    """Write the rows that are no selection system: none, all, or what the planted truth says."""
+    from harness.lab.references import reference_chooser
+    from harness.selecting import write_subsets
+
+    params = load_params()
+    pool = read_frame(layout.POOL_FILE, POOL)
+    truth = read_frame(layout.TRUTH_FILE, TRUTH)
+    item = params.references[reference]
+    choose = reference_chooser(item.rows, item.share, truth, len(pool), params.rows_budget(len(pool)))
+    write_subsets(params, reference, pool["id"], choose)
+
+
+if __name__ == "__main__":
+    main(run, ("reference", "a row named in params.yaml: references"))
