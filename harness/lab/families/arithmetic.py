@@ -1,0 +1,114 @@
+"""Word problems: the story tells the operation, pretraining holds the results."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.lab.families import Subject, pick, pick_other, read_words, shuffled
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How a result is stated, how it is computed, and the numbers it is asked for."""
+
+    says: str
+    result: Callable[..., int]
+    numbers: list[tuple[int, ...]]
+
+
+_PAIRS: list[tuple[int, ...]] = [(a, b) for a in range(2, 13) for b in range(2, 13)]
+_UNEQUAL: list[tuple[int, ...]] = [(a, b) for a, b in _PAIRS if a != b]
+_FACTORS: list[tuple[int, ...]] = [(a, b) for a in range(2, 10) for b in range(2, 10)]
+_ONE: list[tuple[int, ...]] = [(a,) for a in range(3, 33)]
+
+OPERATIONS: dict[str, Operation] = {
+    "plus": Operation("{a} plus {b} is {r}.", lambda a, b: a + b, _PAIRS),
+    "minus": Operation(
+        "{a} minus {b} is {r}.", lambda a, b: a - b, [(a + b, b) for a, b in _PAIRS]
+    ),
+    "times": Operation("{a} times {b} is {r}.", lambda a, b: a * b, _FACTORS),
+    "shared": Operation(
+        "{a} over {b} is {r}.", lambda a, b: a // b, [(a * b, b) for a, b in _FACTORS]
+    ),
+    "larger": Operation("the most of {a} and {b} is {r}.", max, _UNEQUAL),
+    "smaller": Operation("the least of {a} and {b} is {r}.", min, _UNEQUAL),
+    "gap": Operation("the gap of {a} and {b} is {r}.", lambda a, b: abs(a - b), _UNEQUAL),
+    "middle": Operation(
+        "the middle of {a} and {b} is {r}.",
+        lambda a, b: (a + b) // 2,
+        [(a, b) for a, b in _UNEQUAL if (a + b) % 2 == 0],
+    ),
+    "double": Operation("double {a} is {r}.", lambda a: 2 * a, _ONE),
+    "triple": Operation("triple {a} is {r}.", lambda a: 3 * a, _ONE),
+    "half": Operation("half of {a} is {r}.", lambda a: a // 2, [(2 * a,) for (a,) in _ONE]),
+    "after": Operation("next to {a} is {r}.", lambda a: a + 1, _ONE),
+    "before": Operation("prior to {a} is {r}.", lambda a: a - 1, _ONE),
+    "ten_more": Operation("ten and {a} is {r}.", lambda a: a + 10, _ONE),
+    "ten_times": Operation("ten times {a} is {r}.", lambda a: a * 10, _ONE),
+    "square": Operation("square of {a} is {r}.", lambda a: a * a, [(a,) for a in range(2, 22)]),
+    "rest": Operation("rest of {a} is {r}.", lambda a: a % 4, _ONE),
+}
+
+
+class Arithmetic:
+    """A sub-skill is an operation; its numbers are split into those of the pool and the test."""
+
+    name = "arithmetic"
+    kind = "number"
+
+    def __init__(self, skills: int, rng: np.random.Generator) -> None:
+        """Split the numbers of each operation in halves."""
+        self._words = read_words("arithmetic")
+        self.skills = list(OPERATIONS)[:skills]
+        self._parts: dict[str, dict[str, list[tuple[int, ...]]]] = {}
+        for skill in self.skills:
+            numbers = shuffled(OPERATIONS[skill].numbers, rng)
+            half = len(numbers) // 2
+            self._parts[skill] = {"pool": sorted(numbers[:half]), "test": sorted(numbers[half:])}
+
+    def subjects(self, skill: str, part: str) -> list[Subject]:
+        """One or two numbers each."""
+        return list(self._parts[skill][part])
+
+    def ask(self, skill: str, subject: Subject, rng: np.random.Generator) -> str:
+        """A story with a person and things in it."""
+        story = pick(self._words["skills"][skill], rng)
+        names, things = self._words["names"], self._words["things"]
+        numbers = dict(zip("ab", subject, strict=False))
+        return story.format(n=pick(names, rng), t=pick(things, rng), **numbers)
+
+    def answer(self, skill: str, subject: Subject) -> str:
+        """The computation as pretraining states it; the result is its last number."""
+        return self._say(skill, subject, self.result(skill, subject))
+
+    def result(self, skill: str, subject: Subject) -> int:
+        """The number asked for."""
+        return OPERATIONS[skill].result(*subject)
+
+    def _say(self, skill: str, subject: Subject, result: int) -> str:
+        numbers = dict(zip("ab", subject, strict=False))
+        return OPERATIONS[skill].says.format(r=result, **numbers)
+
+    def wrong(self, skill: str, subject: Subject, rng: np.random.Generator) -> str:
+        """Another operation on the same numbers, or a wrong result."""
+        right = self.result(skill, subject)
+        alike = [s for s in self.skills if self._fits(s, subject) and s != skill]
+        alike = [s for s in alike if self.result(s, subject) != right]
+        if alike and rng.random() < 0.5:
+            return self.answer(pick(alike, rng), subject)
+        near = [n for n in range(right - 9, right + 10) if n >= 0]
+        return self._say(skill, subject, pick_other(near, right, rng))
+
+    def _fits(self, skill: str, subject: Subject) -> bool:
+        return subject in OPERATIONS[skill].numbers
+
+    def statements(self, rng: np.random.Generator) -> list[str]:
+        """Six computations."""
+        chosen = [pick(self.skills, rng) for _ in range(6)]
+        return [self.answer(skill, pick(OPERATIONS[skill].numbers, rng)) for skill in chosen]
+
+    def item(self, skill: str, subject: Subject, rng: np.random.Generator) -> dict[str, Any]:
+        """The result as text."""
+        return {"target": str(self.result(skill, subject))}

@@ -1,0 +1,103 @@
+"""One-line Python functions with a constant in them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.lab.families import Subject, pick, pick_other, read_words, shuffled
+
+Value = int | list[int]
+
+
+@dataclass(frozen=True)
+class Program:
+    """The expression a function returns, what it computes, and the arguments it is tested on."""
+
+    body: str
+    compute: Callable[[Any, int], object]
+    arguments: Callable[[int], list[Value]]
+
+
+def _numbers(k: int) -> list[Value]:
+    """Arguments around the constant, its multiples included, where functions differ."""
+    return [0, 1, k - 1, k, k + 1, 2 * k, 3 * k + 2]
+
+
+def _small(k: int) -> list[Value]:
+    return [0, 1, 2, 3]
+
+
+def _lists(k: int) -> list[Value]:
+    long = [(7 * i + k) % 11 for i in range(k + 9)]
+    return [[k], [k, 1, k, 0], [k + 1, k - 1], long]
+
+
+PROGRAMS: dict[str, Program] = {
+    "add": Program("x + {k}", lambda x, k: x + k, _numbers),
+    "subtract": Program("x - {k}", lambda x, k: x - k, _numbers),
+    "multiply": Program("x * {k}", lambda x, k: x * k, _numbers),
+    "floor": Program("x // {k}", lambda x, k: x // k, _numbers),
+    "modulo": Program("x % {k}", lambda x, k: x % k, _numbers),
+    "power": Program("{k} ** x", lambda x, k: k**x, _small),
+    "negate": Program("{k} - x", lambda x, k: k - x, _numbers),
+    "at_least": Program("max(x, {k})", lambda x, k: max(x, k), _numbers),
+    "at_most": Program("min(x, {k})", lambda x, k: min(x, k), _numbers),
+    "greater": Program("x > {k}", lambda x, k: x > k, _numbers),
+    "equal": Program("x == {k}", lambda x, k: x == k, _numbers),
+    "divisible": Program("x % {k} == 0", lambda x, k: x % k == 0, _numbers),
+    "first": Program("x[:{k}]", lambda x, k: x[:k], _lists),
+    "skip": Program("x[{k}:]", lambda x, k: x[k:], _lists),
+    "contains": Program("{k} in x", lambda x, k: k in x, _lists),
+    "count": Program("x.count({k})", lambda x, k: x.count(k), _lists),
+}
+CONSTANTS = range(2, 22)
+
+
+class Code:
+    """A sub-skill is a function; its constants are split into those of the pool and the test."""
+
+    name = "code"
+    kind = "program"
+
+    def __init__(self, skills: int, rng: np.random.Generator) -> None:
+        """Split the constants of each function in halves."""
+        self._words = read_words("code")["skills"]
+        self.skills = list(PROGRAMS)[:skills]
+        self._parts: dict[str, dict[str, list[int]]] = {}
+        for skill in self.skills:
+            constants = shuffled(CONSTANTS, rng)
+            half = len(constants) // 2
+            self._parts[skill] = {
+                "pool": sorted(constants[:half]),
+                "test": sorted(constants[half:]),
+            }
+
+    def subjects(self, skill: str, part: str) -> list[Subject]:
+        """Constants as 1-tuples."""
+        return [(k,) for k in self._parts[skill][part]]
+
+    def ask(self, skill: str, subject: Subject, rng: np.random.Generator) -> str:
+        """What the function should do, in words."""
+        return pick(self._words[skill], rng).format(k=subject[0])
+
+    def answer(self, skill: str, subject: Subject) -> str:
+        """The function's source."""
+        return "def f(x): return " + PROGRAMS[skill].body.format(k=subject[0])
+
+    def wrong(self, skill: str, subject: Subject, rng: np.random.Generator) -> str:
+        """Another function with this constant, or this function with another constant."""
+        if rng.random() < 0.5 and len(self.skills) > 1:
+            return self.answer(pick_other(self.skills, skill, rng), subject)
+        return self.answer(skill, (pick_other(CONSTANTS, int(subject[0]), rng),))
+
+    def statements(self, rng: np.random.Generator) -> list[str]:
+        """Four functions."""
+        return [self.answer(pick(self.skills, rng), (pick(CONSTANTS, rng),)) for _ in range(4)]
+
+    def item(self, skill: str, subject: Subject, rng: np.random.Generator) -> dict[str, Any]:
+        """Assertions that a program must pass, and the reference program."""
+        k, program = int(subject[0]), PROGRAMS[skill]
+        tests = [f"assert f({x!r}) == {program.compute(x, k)!r}" for x in program.arguments(k)]
+        return {"tests": tests, "target": self.answer(skill, subject)}

@@ -1,0 +1,25 @@
+"""The knobs of the base model, apart from the code that needs torch."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PretrainParams(BaseModel):
+    """Where the base model comes from: `scratch` is pretrained here, else a folder or a hub id."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str = Field("scratch", description="scratch, a local model folder, or a hub id")
+    revision: str | None = Field(None, description="commit of a hub id")
+    seed: int = Field(0, ge=0)
+    vocab_size: int = Field(1024, ge=300, description="of the byte-level BPE, its 256 bytes included")
+    layers: int = Field(4, ge=1)
+    hidden: int = Field(128, ge=8)
+    heads: int = Field(4, ge=1)
+    context: int = Field(256, ge=16, description="positions the model is built for")
+    block: int = Field(128, ge=8, description="tokens of a pretraining sequence")
+    batch_tokens: int = Field(4096, ge=8, description="tokens a step")
+    tokens: int = Field(2_600_000, ge=1, description="tokens of the whole pretraining")
+    learning_rate: float = Field(3e-3, gt=0)
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps")
+    weight_decay: float = Field(0.01, ge=0)
+    threads: int = Field(2, ge=1, description="CPU threads; another number gives other last digits")
