@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import InputError
 from harness.files import replacing_folder
 from harness.models import load_model, load_tokenizer, pick_device
+from harness.progress import PlainMeter, on_terminal
 from harness.template import Messages, ensure_template, tokenise
 from harness.training_params import TrainParams
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase, TrainerCallback
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
     from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
 
 _POINTS = 100  # of the loss curve, at most
 _IGNORED = -100  # the label torch's cross entropy leaves out
@@ -55,7 +57,7 @@ def train(
     curve: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as scratch:
         config = _config(params, seed, device, len(rows), scratch)
-        trainer = _trainer(model, tokenizer, rows, config, _callback(curve))
+        trainer = _trainer(model, tokenizer, rows, config, _callback(curve, f"train {out.name}"))
         trainer.train()
         with replacing_folder(out) as folder:
             trainer.save_model(str(folder))
@@ -129,30 +131,86 @@ def _config(params: TrainParams, seed: int, device: str, rows: int, scratch: str
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
+        activation_checkpointing=False,
     )
 
 
-def _trainer(model, tokenizer, rows, config, callback):
+def _trainer(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    rows: list[dict[str, list[int]]],
+    config: "SFTConfig",
+    callback: "TrainerCallback",
+) -> "SFTTrainer":
     from datasets import Dataset
-    from trl.trainer.sft_trainer import SFTTrainer
     from transformers import PrinterCallback
-    t = SFTTrainer(
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    plain = config.use_cpu and model.config.model_type == "llama"
+    trainer = (_response_loss_trainer() if plain else SFTTrainer)(
         model=model,
         args=config,
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
         callbacks=[callback],
     )
-    t.remove_callback(PrinterCallback)
-    return t
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
-def _callback(curve: list[dict[str, float]]) -> "TrainerCallback":
+def _response_loss_trainer() -> "type[SFTTrainer]":
+    """SFTTrainer with the same loss, computed at the learnt positions only.
+
+    Without Triton, TRL 1.16 projects every position onto the vocabulary, prompts and padding
+    included, and once more in the backward pass: nearly half of the time of a 1M model. Only for
+    models whose logits are the head applied to the last hidden state, with nothing after it.
+    """
+    from torch.nn.functional import cross_entropy
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    class ResponseLossTrainer(SFTTrainer):
+        def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # noqa: ANN001, ANN202
+            if return_outputs:
+                return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            labels = inputs["labels"][:, 1:]
+            learnt = labels != _IGNORED
+            hidden = model.base_model(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                use_cache=False,
+            ).last_hidden_state
+            logits = model.get_output_embeddings()(hidden[:, :-1][learnt])
+            total = cross_entropy(logits, labels[learnt], reduction="sum")
+            return total / (learnt.sum() if num_items_in_batch is None else num_items_in_batch)
+
+    return ResponseLossTrainer
+
+
+def _callback(curve: list[dict[str, float]], label: str) -> "TrainerCallback":
+    """Collects the loss curve and shows how far training is."""
     from transformers import TrainerCallback
+    from tqdm import tqdm
 
-    class Curve(TrainerCallback):
-        def on_log(self, args, state, control, logs=None, **kwargs) -> None:
+    class Watch(TrainerCallback):
+        meter: "tqdm | PlainMeter | None" = None
+
+        def on_train_begin(self, args, state, control, **kwargs) -> None:  # noqa: ANN001, ANN003
+            total = state.max_steps
+            self.meter = tqdm(total=total, desc=label, leave=False) if on_terminal() else PlainMeter(label, total)
+
+        def on_step_end(self, args, state, control, **kwargs) -> None:  # noqa: ANN001, ANN003
+            if isinstance(self.meter, PlainMeter):
+                self.meter.step()
+            elif self.meter is not None:
+                self.meter.update()
+
+        def on_log(self, args, state, control, logs=None, **kwargs) -> None:  # noqa: ANN001, ANN003
             if logs and "loss" in logs:
-                curve.append({"step": state.global_step, "epoch": logs["epoch"], "loss": logs["loss"]})
+                point = {"step": state.global_step, "epoch": logs["epoch"], "loss": logs["loss"]}
+                curve.append(point)
 
-    return Curve()
+        def on_train_end(self, args, state, control, **kwargs) -> None:  # noqa: ANN001, ANN003
+            if isinstance(self.meter, tqdm):
+                self.meter.close()
+
+    return Watch()
