@@ -1,0 +1,162 @@
+"""Switching params.yaml from one preset to another without losing what the user edited.
+
+A preset is a file of ``conf/``. Edits stay with the preset they were made in: they wait in
+``params.<preset>.edited.yaml`` while another one is in place. ``dvc.lock`` belongs to one preset
+at a time and moves along.
+"""
+
+import shutil
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from harness.check import nearest
+from harness.errors import InputError
+from harness.files import replacing
+from harness.params import read_yaml
+
+
+def switch_preset(root: Path, preset: str, pool: str | None = None) -> list[str]:
+    """Put a preset's params in place; returns what was written, kept and restored, a line each.
+
+    ``pool`` becomes ``prepare.source``: a file's path or a hub id.
+
+    Raises:
+        InputError: an unknown preset, a pool file that is not there, or a params.yaml that names
+            no preset; nothing is written then.
+    """
+    known = presets(root)
+    if preset not in known:
+        raise InputError(f"conf/: no preset is called {preset!r}{nearest(preset, known)}")
+    if pool is not None:
+        _check_pool(root, pool)
+    current = _current_preset(root)
+    told = []
+    if current != preset:
+        if current is not None:
+            told += _put_away(root, current)
+        told += _bring_in(root, preset)
+    elif pool is None:
+        told.append(f"params.yaml holds {preset} already{_edited_note(root, preset)}")
+    if pool is not None and _set_value(root / "params.yaml", ("prepare", "source"), pool):
+        told.append(f"params.yaml: prepare.source = {pool}")
+    return told
+
+
+def presets(root: Path) -> dict[str, Path]:
+    """The presets by name: the params files of ``conf/``."""
+    files = sorted((root / "conf").glob("*.yaml"))
+    return {path.stem: path for path in files if "preset" in _mapping(path)}
+
+
+def _mapping(path: Path) -> Mapping[str, Any]:
+    values = read_yaml(path)
+    return values if isinstance(values, Mapping) else {}
+
+
+def _current_preset(root: Path) -> str | None:
+    """The preset params.yaml is of; None where there is no params.yaml."""
+    path = root / "params.yaml"
+    if not path.is_file():
+        return None
+    name = _mapping(path).get("preset")
+    if not isinstance(name, str):
+        raise InputError(
+            f"{path.name}: no `preset:` says which preset this is; add the line, or remove the file"
+        )
+    return name
+
+
+def _check_pool(root: Path, pool: str) -> None:
+    is_file = (root / pool).exists()
+    looks_like_file = pool.startswith((".", "/", "~")) or Path(pool).suffix in {
+        ".json",
+        ".jsonl",
+        ".parquet",
+        ".gz",
+    }
+    if not is_file and (looks_like_file or pool.count("/") != 1):
+        raise InputError(
+            f"{pool}: no such file; POOL is a JSON, JSONL or Parquet file, seen from {root.name}/, "
+            "or a hub id (owner/name)"
+        )
+
+
+def _edited_path(root: Path, preset: str) -> Path:
+    return root / f"params.{preset}.edited.yaml"
+
+
+def _lock_aside(root: Path, preset: str) -> Path:
+    return root / ".store" / "locks" / f"{preset}.lock"
+
+
+def _is_edited(root: Path, preset: str) -> bool:
+    original = root / "conf" / f"{preset}.yaml"
+    same = original.is_file() and original.read_bytes() == (root / "params.yaml").read_bytes()
+    return not same
+
+
+def _edited_note(root: Path, preset: str) -> str:
+    if not _is_edited(root, preset):
+        return ""
+    return f", with your edits; cp conf/{preset}.yaml params.yaml undoes them"
+
+
+def _put_away(root: Path, preset: str) -> list[str]:
+    """Keep the edits and the lock of the preset that is being left."""
+    told = []
+    edited = _edited_path(root, preset)
+    if _is_edited(root, preset):
+        _copy(root / "params.yaml", edited)
+        told.append(f"{edited.name}: your edits of {preset}; they come back with PRESET={preset}")
+    else:
+        edited.unlink(missing_ok=True)
+    if (root / "dvc.lock").is_file():
+        _copy(root / "dvc.lock", _lock_aside(root, preset))
+    return told
+
+
+def _bring_in(root: Path, preset: str) -> list[str]:
+    edited = _edited_path(root, preset)
+    source = edited if edited.is_file() else root / "conf" / f"{preset}.yaml"
+    _copy(source, root / "params.yaml")
+    told = [f"params.yaml: from {source.relative_to(root)}"]
+    if source == edited:
+        told[0] += " (your edits; remove that file for the preset as it comes)"
+    locks = [_lock_aside(root, preset), root / "results" / preset / "dvc.lock"]
+    lock = next((path for path in locks if path.is_file()), None)
+    if lock is not None:
+        _copy(lock, root / "dvc.lock")
+        told.append(f"dvc.lock: from {lock.relative_to(root)}")
+    elif (root / "dvc.lock").is_file():
+        (root / "dvc.lock").unlink()
+        told.append(f"dvc.lock: taken away, {preset} has not run here yet")
+    return told
+
+
+def _copy(source: Path, target: Path) -> None:
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def _set_value(path: Path, keys: tuple[str, ...], value: str) -> bool:
+    """Set one value of a YAML file, comments and order kept; False where it had it already."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 10_000  # a long line is not to be wrapped
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    tree = yaml.load(path.read_text(encoding="utf-8"))
+    node = tree
+    for key in keys[:-1]:
+        node = node[key]
+    if node.get(keys[-1]) == value:
+        return False
+    node[keys[-1]] = value
+    text = StringIO()
+    yaml.dump(tree, text)
+    with replacing(path) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8")
+    return True

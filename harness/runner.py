@@ -1,0 +1,224 @@
+"""Runs a graph of stages as processes, several side by side, and says how far it is.
+
+Knows neither DVC nor what a stage does: a stage is a name, the names it waits for, and a command.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+# What DVC prints when another DVC process is in its way: not a failure, only too early.
+BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked by|Unable to read RWLock")
+BUSY_WAIT_S = 1.0
+BUSY_PATIENCE_S = 900.0
+POLL_S = 0.1
+ERROR_LINE = re.compile(r"^(error|[\w.]*Error|[\w.]*Exception)\b.*:", re.IGNORECASE)
+
+
+class StageFailed(Exception):
+    """A stage's command failed; carries its name, the lines that say why, and its log."""
+
+    def __init__(self, stage: str, reasons: list[str], log: Path) -> None:
+        super().__init__(f"{stage} failed: {'; '.join(reasons)}")
+        self.stage, self.reasons, self.log = stage, reasons, log
+
+
+class Screen(Protocol):
+    """What is told while the graph runs."""
+
+    def started(self, stage: str) -> None: ...
+    def finished(self, stage: str, seconds: float, worked: bool) -> None: ...
+    def skipped(self, stage: str) -> None: ...
+    def waiting(self, stage: str) -> None: ...
+    def failed(self, failure: StageFailed, running: Sequence[str]) -> None: ...
+    def tick(self, running: Mapping[str, float], logs: Path) -> None: ...
+
+
+@dataclass
+class Graph:
+    """Stages that may have to run, in an order that respects what each waits for.
+
+    ``needs`` has, for each stage, those of the listed ones it waits for. ``stale`` are those known
+    to be out of date; any other runs only if one it waits for changed.
+    """
+
+    stages: list[str]
+    needs: dict[str, set[str]]
+    stale: set[str]
+
+
+@dataclass
+class Job:
+    """One running attempt at a stage."""
+
+    stage: str
+    slot: int
+    process: subprocess.Popen[bytes]
+    started: float
+    log: Path
+    log_start: int
+
+
+@dataclass
+class Runner:
+    """Runs a graph with ``jobs`` slots.
+
+    Args:
+        command: the argument vector of a stage.
+        changed: whether a stage that ran left its outputs different; asked once it ended.
+        logs: folder of the stages' logs.
+        gpus: cards given to the slots in turn; empty leaves the environment as it is.
+        priority: what is started first among the stages that could be (highest first).
+    """
+
+    command: Callable[[str], list[str]]
+    changed: Callable[[str], bool]
+    screen: Screen
+    logs: Path
+    jobs: int = 2
+    gpus: Sequence[str] = ()
+    priority: Callable[[str], float] = lambda stage: 0.0
+    running: dict[str, Job] = field(default_factory=dict)
+    retry_at: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def run(self, graph: Graph) -> list[str]:
+        """Run what is stale and what that makes stale; returns the stages that ran, in order.
+
+        Raises:
+            StageFailed: a command failed; stages already running were left to finish.
+        """
+        self.logs.mkdir(parents=True, exist_ok=True)
+        pending = list(graph.stages)
+        done: dict[str, bool] = {}
+        failure: StageFailed | None = None
+        try:
+            while self.running or (pending and failure is None):
+                if failure is None:
+                    self._start_ready(graph, pending, done)
+                failure = self._collect(done) or failure
+                self.screen.tick(self._elapsed(), self.logs)
+                if self.running:
+                    time.sleep(POLL_S)
+        finally:
+            self._stop_all()
+        if failure is not None:
+            raise failure
+        return [stage for stage, ran in done.items() if ran]
+
+    def _start_ready(self, graph: Graph, pending: list[str], done: dict[str, bool]) -> None:
+        for stage in list(pending):
+            needs = graph.needs[stage]
+            if stage in graph.stale or not needs <= done.keys() or any(done[n] for n in needs):
+                continue
+            pending.remove(stage)
+            done[stage] = False
+            self.screen.skipped(stage)
+        ready = [s for s in pending if graph.needs[s] <= done.keys()]
+        ready.sort(key=lambda stage: -self.priority(stage))
+        free = [i for i in range(self.jobs) if i not in {j.slot for j in self.running.values()}]
+        for stage, slot in zip(ready, free, strict=False):
+            pending.remove(stage)
+            self.screen.started(stage)
+            self.running[stage] = self._launch(stage, slot)
+
+    def _launch(self, stage: str, slot: int, again: bool = False) -> Job:
+        log = self.logs / f"{stage}.log"
+        with log.open("ab" if again else "wb") as stream:
+            start = stream.tell()
+            process = subprocess.Popen(
+                self.command(stage),
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=self._environment(slot),
+                # A group of its own: Ctrl-C reaches this process alone, which then ends them all.
+                start_new_session=True,
+            )
+        return Job(stage, slot, process, time.monotonic(), log, start)
+
+    def _environment(self, slot: int) -> dict[str, str]:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        env = {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
+        # Jobs side by side with a thread each use the cores better than threads do.
+        env.setdefault("OMP_NUM_THREADS", "1")
+        if self.gpus:
+            env["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
+        return env
+
+    def _collect(self, done: dict[str, bool]) -> StageFailed | None:
+        """Take in what ended: done, to be tried again, or failed."""
+        failure = None
+        for job in list(self.running.values()):
+            if job.process.poll() is None or self._retried(job):
+                continue
+            del self.running[job.stage]
+            self.retry_at.pop(job.stage, None)
+            if job.process.returncode != 0:
+                failure = StageFailed(job.stage, error_lines(job.log, job.log_start), job.log)
+                self.screen.failed(failure, list(self.running))
+                continue
+            done[job.stage] = self.changed(job.stage)
+            seconds = time.monotonic() - job.started
+            self.screen.finished(job.stage, seconds, done[job.stage])
+        return failure
+
+    def _retried(self, job: Job) -> bool:
+        """True where the attempt met another process's lock and another try is due."""
+        now = time.monotonic()
+        if job.process.returncode == 0 or not BUSY.search(_read(job.log, job.log_start)):
+            return False
+        since, next_try = self.retry_at.get(job.stage, (now, 0.0))
+        if now - since > BUSY_PATIENCE_S:
+            return False
+        if not next_try:
+            # Slots come back at different times, so that they do not meet again.
+            self.retry_at[job.stage] = (since, now + BUSY_WAIT_S * (1 + 0.5 * job.slot))
+            self.screen.waiting(job.stage)
+        elif now >= next_try:
+            again = self._launch(job.stage, job.slot, again=True)
+            self.running[job.stage] = again
+            self.retry_at[job.stage] = (since, 0.0)
+        return True
+
+    def _elapsed(self) -> dict[str, float]:
+        now = time.monotonic()
+        return {stage: now - job.started for stage, job in self.running.items()}
+
+    def _stop_all(self) -> None:
+        """End what still runs: asked first, then killed."""
+        alive = [j.process for j in self.running.values() if j.process.poll() is None]
+        if not alive:
+            return
+        # A second Ctrl-C must not leave half of them running.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number, patience in ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
+            alive = [process for process in alive if process.poll() is None]
+            for process in alive:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, number)
+            deadline = time.monotonic() + patience
+            while time.monotonic() < deadline and any(p.poll() is None for p in alive):
+                time.sleep(0.05)
+        signal.signal(signal.SIGINT, before)
+
+
+def _read(log: Path, start: int) -> str:
+    with log.open("rb") as stream:
+        stream.seek(start)
+        return stream.read().decode("utf-8", "replace")
+
+
+def error_lines(log: Path, start: int = 0) -> list[str]:
+    """The lines of a log that say what went wrong: those of the stage before those of DVC."""
+    lines = [line.strip() for line in re.split(r"[\r\n]+", _read(log, start)) if line.strip()]
+    found = [line for line in lines if ERROR_LINE.match(line)]
+    told = [line for line in found if not line.startswith("ERROR: failed to reproduce")]
+    return (told or found or lines or ["it printed nothing"])[-2:]
