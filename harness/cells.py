@@ -6,6 +6,8 @@ two processes never do the same one.
 """
 
 import json
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,13 +84,17 @@ def _train_seed(params: Params, rows: "pd.DataFrame", base: str, seed: int) -> d
     parts = {
         "base_hash": base,
         "subset_hash": value_hash(rows["messages"].tolist()),
-        "params_hash": value_hash(params.train.model_dump(exclude={"keep_models", "threads"})),
+        "params_hash": value_hash(params.train.model_dump(exclude={"keep_models"})),
     }
     key = value_hash({**parts, "seed": seed})[:32]
     store = model_store() / key
-    with locked(scratch_folder("train", key)):
+    scratch = scratch_folder("train", key)
+    with locked(scratch):
         if (store / "manifest.json").is_file() and has_weights(store):
             return read_json(store / "manifest.json")
+        # One line an attempt: shows which runs were begun twice, and that none ran side by side.
+        with (scratch / "attempts.log").open("a") as log:
+            log.write(f"{os.getpid()} {datetime.now(UTC).isoformat()}\n")
         with replacing_folder(store) as folder:
             messages = [json.loads(text) for text in rows["messages"]]
             made = train(layout.BASE_MODEL, messages, folder, params.train, seed)
@@ -125,7 +131,7 @@ def evaluate_cell(params: Params, study: str, selection: str, group: str, train_
             "suite": folder_hash(suite.folder),
             "benchmarks": folder_hash(layout.BENCHMARKS),
             "heldout": file_hash(layout.HELDOUT_FILE),
-            "params": params.evaluate.model_dump(exclude={"threads"}),
+            "params": params.evaluate.model_dump(),
         }
     )
     metrics: dict[str, Any] = {}

@@ -4,10 +4,17 @@ import argparse
 import errno
 import logging
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from harness.errors import InputError
+
+if TYPE_CHECKING:
+    import psutil
 
 # What the disk refuses, told in one line; anything else is a defect and keeps its traceback.
 REFUSALS = {
@@ -33,7 +40,7 @@ def main(run: Callable[..., None], *arguments: tuple[str, str]) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("harness").setLevel(logging.INFO)
     if os.environ.get("DVC_STAGE"):
-        die_with_parent()
+        end_with_dvc()
     try:
         run(**values)
     except InputError as error:
@@ -46,16 +53,31 @@ def main(run: Callable[..., None], *arguments: tuple[str, str]) -> None:
         sys.exit(130)
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies (Linux; elsewhere a no-op)."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-    import signal
+def end_with_dvc() -> None:
+    """End this process within half a second of the ``dvc`` that started it, however that died.
 
-    pr_set_pdeathsig = 1
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    # The parent may have died before the kernel was asked.
-    if os.getppid() != parent:
+    ``dvc`` starts a stage through a shell, so its parent may live on: the ancestor that runs
+    ``dvc`` is watched instead. What is half done stays in scratch folders and is taken up again.
+    """
+    import psutil
+
+    ancestors = psutil.Process().parents()
+    watched = [p for p in ancestors if any("dvc" in part for part in _command(p))][:1]
+
+    def watch(process: psutil.Process) -> None:
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGKILL)
+
+    for process in watched:
+        threading.Thread(target=watch, args=(process,), daemon=True).start()
+
+
+def _command(process: "psutil.Process") -> list[str]:
+    import psutil
+
+    try:
+        # The program and its first arguments: `dvc repro` or `python -m dvc repro`.
+        return [os.path.basename(part) for part in process.cmdline()[:3]]
+    except psutil.Error:
+        return []
