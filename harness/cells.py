@@ -173,5 +173,3 @@ def _evaluate_seed(
     # Samples first: metrics.json is the mark that the seed is finished.
     write_frame(scratch / "samples.parquet", samples.assign(selection=""), SAMPLES)
     write_json(scratch / "metrics.json", {"scores": scores, "n": n, "seconds": seconds})
-
-

@@ -59,9 +59,7 @@ def kmeans(embeddings: np.ndarray, k: int, seed: int) -> Clustering:
         model = KMeans(n_clusters=k, n_init=1, random_state=seed).fit(x)
         labels = model.labels_.astype(np.int64)
         distinct = len(np.unique(labels))
-        score = (
-            float(silhouette_score(x, labels, metric="cosine")) if 1 < distinct < n else None
-        )
+        score = float(silhouette_score(x, labels, metric="cosine")) if 1 < distinct < n else None
     return Clustering(
         labels=labels,
         centroids=model.cluster_centers_.astype(np.float32),

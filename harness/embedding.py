@@ -119,5 +119,7 @@ def read_embedding(folder: Path, name: str, pool_file: Path) -> np.ndarray:
         )
     array = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
     if array.shape != (card["rows"], card["dimensions"]) or array.dtype != np.float32:
-        raise InputError(f"{folder / name}.npy: {array.dtype} {array.shape} is not what its card says")
+        raise InputError(
+            f"{folder / name}.npy: {array.dtype} {array.shape} is not what its card says"
+        )
     return array

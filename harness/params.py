@@ -92,7 +92,7 @@ class Params(Section):
     evaluate: EvaluateParams
     groups: Groups
     studies: dict[str, Study]
-    reports: dict[str, list[str]]  # a study whose list is empty has no table in this preset
+    reports: dict[str, list[str]]  # an empty list: the preset has no such table
 
     def rows_budget(self, pool_size: int) -> int:
         """The budget in rows: a share of the pool where it is under 1, else a number of rows."""

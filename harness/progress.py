@@ -51,6 +51,8 @@ class PlainMeter:
         rate = self.done / (now - self.start)
         if self.total:
             left = (self.total - self.done) / rate
-            log.info("%s: %d of %d, %.3g/s, %.0f s left", self.desc, self.done, self.total, rate, left)
+            log.info(
+                "%s: %d of %d, %.3g/s, %.0f s left", self.desc, self.done, self.total, rate, left
+            )
         else:
             log.info("%s: %d, %.3g/s", self.desc, self.done, rate)

@@ -30,7 +30,13 @@ class Table:
     more: str | None = None  # the type of further columns, where they are allowed
 
 
-_ROW = (("id", "str"), ("row", "int64"), ("prompt", "str"), ("response", "str"), ("messages", "str"))
+_ROW = (
+    ("id", "str"),
+    ("row", "int64"),
+    ("prompt", "str"),
+    ("response", "str"),
+    ("messages", "str"),
+)
 POOL = Table("pool", _ROW, unique=("id",), not_blank=("id", "prompt", "response"))
 HELDOUT = Table(
     "heldout", (*_ROW, ("source", "str")), unique=("source", "id"), not_blank=("response",)
@@ -113,7 +119,9 @@ def check_frame(frame: "pd.DataFrame", table: Table, where: str) -> None:
             if first.get("index") is not None:
                 row = f", row {int(first['index']) + 1}"
             value = f" (found {str(first.get('failure_case'))[:60]!r})"
-        rule = error.check.error if error.check is not None and hasattr(error.check, "error") else ""
+        rule = (
+            error.check.error if error.check is not None and hasattr(error.check, "error") else ""
+        )
         rule = rule or str(error.reason_code).rsplit(".", maxsplit=1)[-1].lower().replace("_", " ")
         column = getattr(error.schema, "name", None) or ""
         raise InputError(f"{where}{row}: {table.name} {column}: {rule}{value}") from None

@@ -9,13 +9,16 @@ from pipeline.stage import main
 def run(reference: str) -> None:
     """Write the rows that are no selection system: none, all, or what the planted truth says."""
     from harness.lab.references import reference_chooser
+
     from harness.selecting import write_subsets
 
     params = load_params()
     pool = read_frame(layout.POOL_FILE, POOL)
     truth = read_frame(layout.TRUTH_FILE, TRUTH)
     item = params.references[reference]
-    choose = reference_chooser(item.rows, item.share, truth, len(pool), params.rows_budget(len(pool)))
+    choose = reference_chooser(
+        item.rows, item.share, truth, len(pool), params.rows_budget(len(pool))
+    )
     write_subsets(params, reference, pool["id"], choose)
 
 

@@ -13,9 +13,20 @@ ROOT = Path(__file__).resolve().parents[1]
 CODE = ("harness", "pipeline", "conf", "dvc.yaml", ".dvc/config", ".dvcignore", ".gitignore")
 
 SMALL: dict[str, Any] = {
-    "lab": {"instances": 240, "skills": 18, "items_per_skill": 2, "documents": 300, "preferences": 20},
+    "lab": {
+        "instances": 240,
+        "skills": 18,
+        "items_per_skill": 2,
+        "documents": 300,
+        "preferences": 20,
+    },
     "base_model": {
-        "vocab_size": 400, "layers": 1, "hidden": 32, "heads": 2, "tokens": 20_000, "threads": 1,
+        "vocab_size": 400,
+        "layers": 1,
+        "hidden": 32,
+        "heads": 2,
+        "tokens": 20_000,
+        "threads": 1,
     },
     "cluster": {"k": [1, 6]},
     "train": {"epochs": 12},

@@ -97,8 +97,10 @@ def naive_k_center(x: np.ndarray, taken: list[int], budget: int) -> list[int]:
         picks.append(int(np.argmin([((row - mean) ** 2).sum() for row in x])))
     while len(picks) < budget:
         done = taken + picks
-        radius = [-1.0 if i in done else min(((x[i] - x[j]) ** 2).sum() for j in done)
-                  for i in range(len(x))]
+        radius = [
+            -1.0 if i in done else min(((x[i] - x[j]) ** 2).sum() for j in done)
+            for i in range(len(x))
+        ]
         picks.append(int(np.argmax(radius)))
     return picks
 
@@ -131,8 +133,9 @@ def test_shares_by_hand() -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=12),
-       st.data())
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=12), st.data()
+)
 def test_shares_sum_and_fit(pairs: list[tuple[int, int]], data: st.DataObject) -> None:
     sizes = np.array([a for a, _ in pairs])
     capacity = np.minimum(sizes, np.array([b for _, b in pairs]))
@@ -171,11 +174,14 @@ def test_random_is_uniform() -> None:
 
 
 def test_samplers_import_fast() -> None:
-    code = "import harness.samplers, sys; print(sorted({'torch', 'sklearn', 'pandas'} & set(sys.modules)))"
+    heavy = "{'torch', 'sklearn', 'pandas'}"
+    code = f"import harness.samplers, sys; print(sorted({heavy} & set(sys.modules)))"
     seconds = []
     for _ in range(3):
         start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
         seconds.append(time.perf_counter() - start)
     assert done.stdout.strip() == "[]"
     assert min(seconds) < 0.5

@@ -1,0 +1,187 @@
+"""Files are replaced whole or not at all, and every broken one is named in one line."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.embedding import embedded_texts, read_embedding, user_embedding
+from harness.errors import InputError
+from harness.files import (
+    file_hash,
+    read_json,
+    replacing,
+    replacing_folder,
+    value_hash,
+    weights_hash,
+    write_json,
+)
+from harness.schemas import POOL, SCORES, SUBSET, read_frame, write_frame
+from harness.stores import repo_root
+
+
+def pool_frame(n: int = 3) -> pd.DataFrame:
+    """A sound pool table."""
+    text = [f"text {i}" for i in range(n)]
+    messages = [json.dumps([{"role": "user", "content": t}]) for t in text]
+    ids = [str(i) for i in range(n)]
+    rows = np.arange(1, n + 1)
+    return pd.DataFrame(
+        {"id": ids, "row": rows, "prompt": text, "response": text, "messages": messages}
+    )
+
+
+def test_replacing_keeps_the_old_file_on_failure(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_replacing_folder_keeps_the_old_one_on_failure(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    (folder / "old").touch()
+    with pytest.raises(RuntimeError), replacing_folder(folder) as temporary:
+        (temporary / "half").touch()
+        raise RuntimeError
+    assert os.listdir(folder) == ["old"]
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"old": 1})
+
+    with pytest.raises(OSError) as error, replacing(path) as temporary:
+        with temporary.open("w") as half:
+            half.write('{"new":')
+        # The kernel's own refusal: /dev/full takes no byte.
+        with open("/dev/full", "w") as full:
+            full.write("x" * 100_000)
+    assert error.value.errno == errno.ENOSPC
+    assert read_json(path) == {"old": 1}
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_hashes(tmp_path: Path) -> None:
+    assert value_hash({"b": 1, "a": [1, "ä"]}) == value_hash({"a": [1, "ä"], "b": 1})
+    assert value_hash([1]) != value_hash([2])
+    (tmp_path / "x").write_bytes(b"abc")
+    # FIPS 180-2, appendix B.1.
+    assert file_hash(tmp_path / "x").startswith("ba7816bf8f01cfea414140de5dae2223")
+    with pytest.raises(InputError, match="no .safetensors weights"):
+        weights_hash(tmp_path)
+
+
+def test_read_json_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.json: no such file"):
+        read_json(tmp_path / "none.json")
+    (tmp_path / "half.json").write_text('{"a":')
+    with pytest.raises(InputError, match=r"half\.json: not JSON"):
+        read_json(tmp_path / "half.json")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "nan.json", {"a": float("nan")})
+    assert not (tmp_path / "nan.json").exists()
+
+
+def test_frames_round_trip(tmp_path: Path) -> None:
+    frame = pool_frame()
+    write_frame(tmp_path / "pool.parquet", frame, POOL)
+    pd.testing.assert_frame_equal(read_frame(tmp_path / "pool.parquet", POOL), frame)
+    scores = pd.DataFrame({"id": ["a"], "length": [1.0], "ifd": [np.nan]})
+    write_frame(tmp_path / "scores.parquet", scores, SCORES)
+    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in SUBSET.columns})
+    write_frame(tmp_path / "subset.parquet", empty, SUBSET)
+    assert len(read_frame(tmp_path / "subset.parquet", SUBSET)) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda f: f.assign(id=["a", "b", "a"]), r"row 1: pool : duplicates|row 3"),
+        (lambda f: f.assign(prompt=["x", " ", "y"]), r"row 2: pool prompt: is blank"),
+        (lambda f: f.assign(response=["x", None, "y"]), r"row 2: pool response: .*null"),
+        (lambda f: f.assign(row=[1.5, 2.0, 3.0]), r"pool row: wrong datatype"),
+        (lambda f: f.drop(columns="messages"), r"columns missing \['messages'\]"),
+        (lambda f: f.assign(more=1), r"unknown \['more'\]"),
+    ],
+)
+def test_bad_frames_are_not_written(tmp_path: Path, change: object, told: str) -> None:
+    path = tmp_path / "pool.parquet"
+    with pytest.raises(InputError, match=told) as error:
+        write_frame(path, change(pool_frame()), POOL)  # pyright: ignore[reportCallIssue]
+    assert "\n" not in str(error.value)
+    assert not path.exists()
+
+
+def test_broken_parquet_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "pool.parquet"
+    path.write_bytes(b"PAR1 and no more")
+    with pytest.raises(InputError, match=r"pool\.parquet: not a Parquet file"):
+        read_frame(path, POOL)
+
+
+def test_embedding_of_another_pool(tmp_path: Path) -> None:
+    pool = tmp_path / "pool.parquet"
+    write_frame(pool, pool_frame(), POOL)
+    np.save(tmp_path / "minilm.npy", np.ones((3, 2), dtype=np.float32))
+    card = {"pool_sha256": file_hash(pool), "rows": 3, "dimensions": 2}
+    write_json(tmp_path / "minilm.json", card)
+    assert read_embedding(tmp_path, "minilm", pool).shape == (3, 2)
+    write_frame(pool, pool_frame(4), POOL)
+    with pytest.raises(InputError, match="embeds another pool than .*dvc repro embed@minilm"):
+        read_embedding(tmp_path, "minilm", pool)
+    with pytest.raises(InputError, match=r"shape \(3, 2\); the pool has 4 rows"):
+        user_embedding(tmp_path / "minilm.npy", 4)
+    with pytest.raises(InputError, match=r"none\.npy: no such embedding file"):
+        user_embedding(tmp_path / "none.npy", 4)
+
+
+def test_embedded_texts() -> None:
+    frame = pool_frame(1).assign(prompt="ask", response="answer")
+    assert embedded_texts(frame, "prompt") == ["ask"]
+    assert embedded_texts(frame, "prompt_completion") == ["ask\nanswer"]
+
+
+def test_repo_root_from_an_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "repo" / ".dvc" / "tmp" / "exps" / "tmpabc" / "runs"
+    copy.mkdir(parents=True)
+    (copy.parent / "dvc.yaml").touch()
+    (tmp_path / "repo" / "dvc.yaml").touch()
+    monkeypatch.chdir(copy)
+    assert repo_root() == tmp_path / "repo"
+    monkeypatch.chdir(tmp_path / "repo")
+    assert repo_root() == tmp_path / "repo"
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "told"),
+    [
+        (
+            "InputError('pool.jsonl, row 3: no response')",
+            1,
+            "error: pool.jsonl, row 3: no response",
+        ),
+        ("OSError(28, 'No space left', 'data/x')", 1, "error: data/x: the disk is full"),
+        ("OSError(30, 'Read-only', 'results')", 1, "error: results: the file system is read-only"),
+    ],
+)
+def test_a_stage_ends_with_one_line(raised: str, status: int, told: str) -> None:
+    code = (
+        "from harness.errors import InputError\nfrom pipeline.stage import main\n"
+        f"def run():\n    'A stage.'\n    raise {raised}\nmain(run)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == status
+    assert done.stderr.startswith(told)
+    assert len(done.stderr.splitlines()) == 1
