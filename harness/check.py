@@ -107,7 +107,7 @@ def _groups(values: Mapping[str, Any]) -> Iterator[str]:
             if not isinstance(group, str) or not GROUP.fullmatch(group):
                 yield (
                     f"{key}: {group!r} is no seed group; write s and the seeds joined by _, as in "
-                    's0_1_2 (an unquoted 0_1_2 is the number 12 to YAML)'
+                    "s0_1_2 (an unquoted 0_1_2 is the number 12 to YAML)"
                 )
                 continue
             twice = seen.intersection(group_seeds(group))
@@ -154,6 +154,7 @@ def _tables(params: Params) -> Iterator[str]:
     from harness.suites import SUITES
     from harness.template import TEMPLATES
 
+    used: list[tuple[str, str, Iterable[str], str]]
     used = [(f"scorers.{i}", name, SCORERS, "scorer") for i, name in enumerate(params.scorers)]
     used += [
         (f"selections.{key}.sampler", item.sampler, SAMPLERS, "sampler")
@@ -163,7 +164,7 @@ def _tables(params: Params) -> Iterator[str]:
     used.append(("embedding", params.embedding, params.embeddings, "embedding"))
     used.append(("template", params.template, TEMPLATES, "template"))
     for where, name, table, kind in used:
-        if name not in table:
+        if name not in list(table):
             yield f"{where}: no {kind} is called {name!r}{nearest(name, table)}"
 
 
@@ -194,16 +195,22 @@ def _sampler_params(params: Params) -> Iterator[str]:
 
 def _references(params: Params) -> Iterator[str]:
     """What one part of the params says of another."""
-    rows = {**params.selections, **params.references}
     for name in params.selections.keys() & params.references.keys():
         yield f"references.{name}: selections has this name too; rename one"
     for key, item in params.selections.items():
         if item.k not in params.cluster.k:
             yield f"selections.{key}.k: {item.k} is not in cluster.k {params.cluster.k}; add it"
     seeds = {seed for group in params.all_groups() for seed in group_seeds(group)}
-    for key, item in rows.items():
-        for seed in set(item.seeds or ()) - seeds:
-            yield f"{key}.seeds: {seed} is in no group of groups.main or groups.more; add it there"
+    for table in ("selections", "references"):
+        for key, item in getattr(params, table).items():
+            for seed in sorted(set(item.seeds or ()) - seeds):
+                yield f"{table}.{key}.seeds: {seed} is in no group of `groups`; add it there"
+    yield from _studies(params)
+
+
+def _studies(params: Params) -> Iterator[str]:
+    """The selections that studies list, and the studies that reports and references name."""
+    rows = [*params.selections, *params.references]
     for study, listed in params.studies.items():
         for field in ("selections", "more_seeds"):
             names = getattr(listed, field)
@@ -213,3 +220,10 @@ def _references(params: Params) -> Iterator[str]:
                     yield f"{where}: no selection is called {name!r}{nearest(name, rows)}"
                 if names.count(name) > 1:
                     yield f"{where}: {name!r} is listed twice; remove one"
+    named = [(f"references.{key}.study", item.study) for key, item in params.references.items()]
+    named += [
+        (f"reports.{key}", study) for key, all_of in params.reports.items() for study in all_of
+    ]
+    for where, study in named:
+        if study not in params.studies:
+            yield f"{where}: no study is called {study!r}{nearest(study, params.studies)}"

@@ -17,6 +17,8 @@ from typing import Protocol
 
 # What DVC prints when another DVC process is in its way: not a failure, only too early.
 BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked by|Unable to read RWLock")
+# What it prints when it runs a stage's command instead of taking its outputs from a cache.
+RAN = re.compile(r"^Running stage", re.MULTILINE)
 BUSY_WAIT_S = 1.0
 BUSY_PATIENCE_S = 900.0
 POLL_S = 0.1
@@ -34,12 +36,23 @@ class StageFailed(Exception):
 class Screen(Protocol):
     """What is told while the graph runs."""
 
-    def started(self, stage: str) -> None: ...
-    def finished(self, stage: str, seconds: float, worked: bool) -> None: ...
-    def skipped(self, stage: str) -> None: ...
-    def waiting(self, stage: str) -> None: ...
-    def failed(self, failure: StageFailed, running: Sequence[str]) -> None: ...
-    def tick(self, running: Mapping[str, float], logs: Path) -> None: ...
+    def started(self, stage: str) -> None:
+        """A stage begins."""
+
+    def finished(self, stage: str, seconds: float, ran: bool, changed: bool) -> None:
+        """A stage ended well; did its command run, and are its outputs others than before."""
+
+    def skipped(self, stage: str) -> None:
+        """Nothing a stage waits for has changed."""
+
+    def waiting(self, stage: str) -> None:
+        """Another process holds the lock a stage needs."""
+
+    def failed(self, failure: StageFailed, running: Sequence[str]) -> None:
+        """A stage failed while others are running."""
+
+    def tick(self, running: Mapping[str, float], logs: Path) -> None:
+        """Called many times a second, with the seconds that the running stages have taken."""
 
 
 @dataclass
@@ -90,7 +103,7 @@ class Runner:
     retry_at: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def run(self, graph: Graph) -> list[str]:
-        """Run what is stale and what that makes stale; returns the stages that ran, in order.
+        """Run what is stale and what that makes stale; returns the stages that changed something.
 
         Raises:
             StageFailed: a command failed; stages already running were left to finish.
@@ -111,7 +124,7 @@ class Runner:
             self._stop_all()
         if failure is not None:
             raise failure
-        return [stage for stage, ran in done.items() if ran]
+        return [stage for stage, changed in done.items() if changed]
 
     def _start_ready(self, graph: Graph, pending: list[str], done: dict[str, bool]) -> None:
         for stage in list(pending):
@@ -166,8 +179,9 @@ class Runner:
                 self.screen.failed(failure, list(self.running))
                 continue
             done[job.stage] = self.changed(job.stage)
+            ran = RAN.search(_read(job.log, job.log_start)) is not None
             seconds = time.monotonic() - job.started
-            self.screen.finished(job.stage, seconds, done[job.stage])
+            self.screen.finished(job.stage, seconds, ran, done[job.stage])
         return failure
 
     def _retried(self, job: Job) -> bool:
@@ -199,7 +213,11 @@ class Runner:
             return
         # A second Ctrl-C must not leave half of them running.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        for number, patience in ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
+        for number, patience in (
+            (signal.SIGINT, 5.0),
+            (signal.SIGTERM, 3.0),
+            (signal.SIGKILL, 3.0),
+        ):
             alive = [process for process in alive if process.poll() is None]
             for process in alive:
                 with suppress(ProcessLookupError):

@@ -45,12 +45,13 @@ class Screen:
         self.since[stage] = time.monotonic()
         self._line(stage, "started")
 
-    def finished(self, stage: str, seconds: float, worked: bool) -> None:
-        """A stage ended well; ``worked`` is False where it changed nothing."""
+    def finished(self, stage: str, seconds: float, ran: bool, changed: bool) -> None:
+        """A stage ended well: it ran, or its outputs were up to date or came from a cache."""
         self.done.add(stage)
-        if worked:
+        if ran:
             self.durations.record(stage, seconds)
-        self._line(stage, f"done in {spoken(seconds)}" if worked else "unchanged", clock=True)
+        how = f"done in {spoken(seconds)}" if ran else "needed no run"
+        self._line(stage, how + ("" if changed else ", same outputs as before"), clock=True)
 
     def skipped(self, stage: str) -> None:
         """Nothing a stage waits for has changed."""
@@ -68,7 +69,9 @@ class Screen:
         for line in failure.reasons:
             self.say(f"  {line}")
         if running:
-            self.say(f"  no further stage is started; waiting for {', '.join(running)} (Ctrl-C ends)")
+            self.say(
+                f"  no further stage is started; waiting for {', '.join(running)} (Ctrl-C ends)"
+            )
 
     def tick(self, running: Mapping[str, float], logs: Path) -> None:
         """Say now and then what is running and how far it is."""
@@ -99,8 +102,9 @@ class Screen:
     def _clock(self) -> str:
         left = self.left()
         gone = spoken(time.monotonic() - self.begin)
-        return f"{gone} gone, " + ("time left not known yet" if left is None else
-                                   f"about {spoken(left)} left")
+        return f"{gone} gone, " + (
+            "time left not known yet" if left is None else f"about {spoken(left)} left"
+        )
 
     def left(self) -> float | None:
         """Seconds until the whole graph is done; None before there is anything to go by."""
