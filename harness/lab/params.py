@@ -10,7 +10,7 @@ class LabParams(BaseModel):
 
     seed: int = Field(0, ge=0)
     instances: int = Field(6000, ge=60, description="rows of the pool, noise and duplicates included")
-    skills: int = Field(100, ge=6, le=100, description="sub-skills, spread evenly over six families")
+    skills: int = Field(100, ge=18, le=100, description="sub-skills, spread evenly over six families")
     zipf: float = Field(1.0, ge=0, description="frequency of the r-th sub-skill is r to minus this")
     duplicates: float = Field(0.15, ge=0, lt=0.5, description="share of rows that copy another")
     noise: float = Field(0.2, ge=0, lt=0.5, description="share of rows with a planted fault")

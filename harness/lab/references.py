@@ -1,0 +1,117 @@
+"""Reference subsets chosen from the planted truth: what a selection system cannot see.
+
+Each takes the truth frame (columns skill, noise, duplicate_of) and returns int64 positions in it.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from harness.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = Literal["none", "full", "clean", "oracle", "noise", "coverage"]
+
+
+def full_clean(truth: "pd.DataFrame") -> np.ndarray:
+    """Every row without a fault that copies no other, in the order of the pool."""
+    clean = (truth["noise"] == "none") & (truth["duplicate_of"] == "")
+    return np.flatnonzero(clean.to_numpy()).astype(np.int64)
+
+
+def oracle(truth: "pd.DataFrame", budget: int, rng: np.random.Generator) -> np.ndarray:
+    """Clean rows in equal numbers from every sub-skill, as far as each has them."""
+    return coverage_dose(truth, budget, 1.0, rng)
+
+
+def noise_dose(
+    truth: "pd.DataFrame", budget: int, share: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Random rows, near-duplicates among them, of which the given share has a fault.
+
+    Raises InputError where the pool has too few rows with or without faults.
+    """
+    faulty = (truth["noise"] != "none").to_numpy()
+    wanted = round(share * budget)
+    parts = []
+    for rows, count in ((np.flatnonzero(faulty), wanted), (np.flatnonzero(~faulty), budget - wanted)):
+        if len(rows) < count:
+            raise InputError(
+                f"noise dose {share}: {count} rows wanted, {len(rows)} there; lower the budget"
+            )
+        parts.append(rng.permutation(rows)[:count])
+    return rng.permutation(np.concatenate(parts)).astype(np.int64)
+
+
+def coverage_dose(
+    truth: "pd.DataFrame", budget: int, share: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Clean rows in equal numbers from the given share of the sub-skills.
+
+    The sub-skills are spread evenly over frequency within each family (every second, every fourth),
+    from a random start: a random choice of rare ones only would have too few rows.
+    """
+    clean = full_clean(truth)
+    skills = truth["skill"].to_numpy()[clean]
+    reached = _spread(truth, share, rng)
+    rows_of = {skill: rng.permutation(clean[skills == skill]) for skill in reached}
+    have = sum(len(rows) for rows in rows_of.values())
+    if have < budget:
+        raise InputError(
+            f"coverage {share}: the {len(reached)} sub-skills have {have} clean rows, "
+            f"{budget} are wanted; lower the budget"
+        )
+    takes = _equal_shares([len(rows_of[skill]) for skill in reached], budget, rng)
+    chosen = [rows_of[skill][:take] for skill, take in zip(reached, takes, strict=True)]
+    return rng.permutation(np.concatenate(chosen)).astype(np.int64)
+
+
+def _spread(truth: "pd.DataFrame", share: float, rng: np.random.Generator) -> list[str]:
+    """A share of each family's sub-skills, at even steps through their order of frequency."""
+    reached: list[str] = []
+    for _, rows in truth.groupby("family", sort=True):
+        counts = rows["skill"].value_counts()
+        ordered = sorted(counts.index, key=lambda skill: (-int(counts[skill]), skill))
+        steps = int(np.floor(len(ordered) * share + rng.random())) or 1
+        at = (np.arange(steps) + rng.random()) * len(ordered) / steps
+        reached += [ordered[int(i)] for i in at]
+    return reached
+
+
+def _equal_shares(available: list[int], budget: int, rng: np.random.Generator) -> list[int]:
+    """How many to take of each so that all get the same; what one lacks goes to the others."""
+    takes = np.zeros(len(available), dtype=np.int64)
+    room = np.array(available)
+    while (left := budget - int(takes.sum())) > 0:
+        open_ = np.flatnonzero(takes < room)
+        if left < len(open_):
+            takes[rng.permutation(open_)[:left]] += 1
+        else:
+            takes[open_] = np.minimum(room[open_], takes[open_] + left // len(open_))
+    return takes.tolist()
+
+
+def reference_chooser(
+    rows: Rows, share: float | None, truth: "pd.DataFrame", size: int, budget: int
+) -> Callable[[np.random.Generator], np.ndarray]:
+    """The function that, given a generator, chooses the rows of a reference.
+
+    `none` and `full` need no truth; the others raise InputError where the pool has none.
+    """
+    if rows == "none":
+        return lambda rng: np.empty(0, dtype=np.int64)
+    if rows == "full":
+        return lambda rng: np.arange(size, dtype=np.int64)
+    if len(truth) != size:
+        raise InputError(f"references: rows {rows!r} reads planted truth, which only the lab has")
+    if rows == "clean":
+        return lambda rng: full_clean(truth)
+    if rows == "oracle":
+        return lambda rng: oracle(truth, budget, rng)
+    if share is None:
+        raise InputError(f"references: rows {rows!r} needs `share`, between 0 and 1")
+    dose = noise_dose if rows == "noise" else coverage_dose
+    return lambda rng: dose(truth, budget, share, rng)
