@@ -168,8 +168,9 @@ def _evaluate_seed(
     from harness.suites import load_suite
 
     suite = load_suite(params.evaluate.suite)
-    done = evaluate(folder, suite, layout.BENCHMARKS, heldout, params.evaluate, seed)
-    scores, n, samples, seconds = done
+    found = evaluate(folder, suite, layout.BENCHMARKS, heldout, params.evaluate, seed)
     # Samples first: metrics.json is the mark that the seed is finished.
-    write_frame(scratch / "samples.parquet", samples.assign(selection=""), SAMPLES)
-    write_json(scratch / "metrics.json", {"scores": scores, "n": n, "seconds": seconds})
+    write_frame(scratch / "samples.parquet", found.samples.assign(selection=""), SAMPLES)
+    told = {**found._asdict()}
+    del told["samples"]
+    write_json(scratch / "metrics.json", told)

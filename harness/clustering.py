@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,8 @@ def kmeans(embeddings: np.ndarray, k: int, seed: int) -> Clustering:
     x = unit_rows(embeddings)
     # One thread: partial sums in another order could put a row on the other side of a border.
     with threadpool_limits(1):
-        model = KMeans(n_clusters=k, n_init=1, random_state=seed).fit(x)
+        model: Any = KMeans(n_clusters=k, n_init=1, random_state=seed)  # pyright: ignore[reportArgumentType]
+        model.fit(x)
         labels = model.labels_.astype(np.int64)
         distinct = len(np.unique(labels))
         score = float(silhouette_score(x, labels, metric="cosine")) if 1 < distinct < n else None

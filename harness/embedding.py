@@ -74,13 +74,13 @@ def embed(texts: list[str], model: str, scratch: Path) -> np.ndarray:
             bad = int(np.argmin(np.isfinite(vectors).all(axis=1) & (lengths[:, 0] > 0)))
             raise InputError(f"embeddings: row {start + bad + 1}: {model!r} gave no finite vector")
         array[start : start + len(block)] = vectors / lengths
-        array.flush()
+        array.flush()  # before the record says it is there
         done.append(start)
         write_json(scratch / "done.json", done)
     return array
 
 
-def _open(scratch: Path, shape: tuple[int, int]) -> tuple[np.ndarray, list[int]]:
+def _open(scratch: Path, shape: tuple[int, int]) -> tuple[np.memmap, list[int]]:
     path = scratch / "blocks.npy"
     if path.is_file() and (scratch / "done.json").is_file():
         array = np.lib.format.open_memmap(path, mode="r+")

@@ -60,7 +60,7 @@ class Reference(Section):
 
 
 class Groups(Section):
-    """Seed groups: ``s0_1_2`` is one process that runs three seeds; ``more`` is for `more_seeds`."""
+    """Seed groups: ``s0_1_2`` is one process of three seeds; ``more`` is for `more_seeds`."""
 
     main: list[str]
     more: list[str] = []

@@ -58,7 +58,7 @@ def peak_memory_mb() -> float:
 def write_subsets(
     params: Params,
     name: str,
-    ids: "pd.Series",
+    ids: list[str],
     choose: Choose,
     clustering: "Clustering | None" = None,
 ) -> None:
@@ -87,7 +87,7 @@ def write_subsets(
                     clusters = clustering.labels[picks]
                 frame = pd.DataFrame(
                     {
-                        "id": ids.iloc[picks].reset_index(drop=True),
+                        "id": [ids[i] for i in picks],
                         "order": np.arange(len(picks)),
                         "cluster": clusters.astype(np.int64),
                         "score": np.full(len(picks), np.nan),

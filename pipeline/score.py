@@ -8,12 +8,13 @@ from pipeline.stage import main
 
 def run() -> None:
     """Score the pool's instances, one column a scorer."""
+    import pandas as pd
+
     from harness.scorers import SCORERS
 
     pool = read_frame(layout.POOL_FILE, POOL)
-    scores = pool[["id"]].copy()
-    for name in load_params().scorers:
-        scores[name] = SCORERS[name](pool)
+    columns = {name: SCORERS[name](pool) for name in load_params().scorers}
+    scores = pd.DataFrame({"id": pool["id"], **columns})
     write_frame(layout.SCORES_FILE, scores, SCORES)
 
 

@@ -19,7 +19,7 @@ def run(reference: str) -> None:
     choose = reference_chooser(
         item.rows, item.share, truth, len(pool), params.rows_budget(len(pool))
     )
-    write_subsets(params, reference, pool["id"], choose)
+    write_subsets(params, reference, pool["id"].tolist(), choose)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def run(selection: str) -> None:
     clustering = read_clustering(layout.cluster_folder(item.k), len(pool))
     inputs = Inputs(pool, embeddings, clustering)
     choose = choose_with(item, inputs, params.rows_budget(len(pool)))
-    write_subsets(params, selection, pool["id"], choose, clustering)
+    write_subsets(params, selection, pool["id"].tolist(), choose, clustering)
 
 
 if __name__ == "__main__":

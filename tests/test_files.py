@@ -1,10 +1,10 @@
 """Files are replaced whole or not at all, and every broken one is named in one line."""
 
-import errno
 import json
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -37,12 +37,18 @@ def pool_frame(n: int = 3) -> pd.DataFrame:
     )
 
 
+def fail_in(context: AbstractContextManager[Path], name: str) -> None:
+    """Write half of something inside the context, then fail."""
+    with context as temporary:
+        (temporary / name if name else temporary).write_text("half")
+        raise RuntimeError
+
+
 def test_replacing_keeps_the_old_file_on_failure(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        fail_in(replacing(path), "")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
 
@@ -51,26 +57,50 @@ def test_replacing_folder_keeps_the_old_one_on_failure(tmp_path: Path) -> None:
     folder = tmp_path / "a"
     folder.mkdir()
     (folder / "old").touch()
-    with pytest.raises(RuntimeError), replacing_folder(folder) as temporary:
-        (temporary / "half").touch()
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        fail_in(replacing_folder(folder), "half")
     assert os.listdir(folder) == ["old"]
     assert os.listdir(tmp_path) == ["a"]
 
 
-def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    write_json(path, {"old": 1})
+WRITE = """
+import sys
+import pandas as pd
+from pathlib import Path
+from harness.schemas import SCORES, write_frame
+from pipeline.stage import main
 
-    with pytest.raises(OSError) as error, replacing(path) as temporary:
-        with temporary.open("w") as half:
-            half.write('{"new":')
-        # The kernel's own refusal: /dev/full takes no byte.
-        with open("/dev/full", "w") as full:
-            full.write("x" * 100_000)
-    assert error.value.errno == errno.ENOSPC
-    assert read_json(path) == {"old": 1}
-    assert os.listdir(tmp_path) == ["a.json"]
+def run():
+    "A stage that writes a table."
+    import numpy as np
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"id": [str(i) for i in range(200_000)], "x": rng.random(200_000)})
+    write_frame(Path("out/scores.parquet"), frame, SCORES)
+
+main(run)
+"""
+
+
+@pytest.mark.parametrize(
+    ("mount", "told"),
+    [
+        ("mount -t tmpfs -o size=256k none out", "the disk is full"),
+        ("mount -t tmpfs -o ro none out", "the file system is read-only"),
+    ],
+)
+def test_a_refusing_disk(tmp_path: Path, mount: str, told: str) -> None:
+    (tmp_path / "out").mkdir()
+    script = f"{mount} && cd . && {{ {sys.executable} - ; echo status $?; ls -A out; }}"
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
+    if subprocess.run([*command[:-1], mount], cwd=tmp_path, capture_output=True).returncode:
+        pytest.skip("this kernel lets no user mount a file system of its own")
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=env, input=WRITE, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["status", "1"], "something was left behind"
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_hashes(tmp_path: Path) -> None:
@@ -79,7 +109,7 @@ def test_hashes(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc")
     # FIPS 180-2, appendix B.1.
     assert file_hash(tmp_path / "x").startswith("ba7816bf8f01cfea414140de5dae2223")
-    with pytest.raises(InputError, match="no .safetensors weights"):
+    with pytest.raises(InputError, match=r"no \.safetensors weights"):
         weights_hash(tmp_path)
 
 
@@ -139,7 +169,7 @@ def test_embedding_of_another_pool(tmp_path: Path) -> None:
     write_json(tmp_path / "minilm.json", card)
     assert read_embedding(tmp_path, "minilm", pool).shape == (3, 2)
     write_frame(pool, pool_frame(4), POOL)
-    with pytest.raises(InputError, match="embeds another pool than .*dvc repro embed@minilm"):
+    with pytest.raises(InputError, match=r"embeds another pool than .*dvc repro embed@minilm"):
         read_embedding(tmp_path, "minilm", pool)
     with pytest.raises(InputError, match=r"shape \(3, 2\); the pool has 4 rows"):
         user_embedding(tmp_path / "minilm.npy", 4)
