@@ -1,0 +1,190 @@
+"""One lm-eval task at a time: read from a suite, fitted to the model's context, run, itemised."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from harness.errors import InputError
+from harness.suites import Column, Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from datasets import DatasetDict
+    from lm_eval.api.task import ConfigurableTask
+    from lm_eval.models.huggingface import HFLM
+
+_CUT_SHARE = 0.05  # of the items may be cut for `shots: fit` to add an example
+
+
+class Cut(NamedTuple):
+    """Examples shown before each question, and how many items had to be cut to fit."""
+
+    shots: int
+    items: int
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep lm-eval's notices, and anybody's attempt to reach the hub, out of an evaluation."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    loggers = [logging.getLogger(name) for name in ("lm_eval", "transformers.generation")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def prepare_task(
+    lm: "HFLM", suite: Suite, column: Column, benchmarks: Path, limit: int | None
+) -> "tuple[ConfigurableTask, Cut]":
+    """The column's task over its first `limit` items, with as many shots as the column says."""
+    from lm_eval.tasks import TaskManager
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    assert column.task is not None
+    config = load_yaml(suite.folder / column.task)
+    data = _read_splits(config, suite.folder / column.task, benchmarks, limit)
+    # A dataset handed over needs no cache folder, and cannot be a stale copy of its file.
+    config |= {"task": column.name, "custom_dataset": lambda **_: data, "num_fewshot": 0}
+    task = TaskManager(include_defaults=False).load([config])["tasks"][column.name]
+    task.set_fewshot_seed(0)
+    if column.shots != "fit":
+        cut = Cut(column.shots, _cut_items(lm, task, column.shots))
+    else:
+        cut = _fit_shots(lm, task, column.max_shots)
+    task.set_config("num_fewshot", cut.shots)
+    return task, cut
+
+
+def run_task(
+    lm: "HFLM", task: "ConfigurableTask", column: Column, seed: int, batch_size: int
+) -> "pd.DataFrame":
+    """Run a task; a row an item: item, prediction, score (percent), weight 1."""
+    import lm_eval
+    import pandas as pd
+    from lm_eval.tasks import TaskManager
+
+    results = lm_eval.simple_evaluate(
+        model=lm,
+        tasks=[task],
+        task_manager=TaskManager(include_defaults=False),
+        batch_size=batch_size,
+        apply_chat_template=True,
+        fewshot_as_multiturn=True,
+        log_samples=True,
+        bootstrap_iters=0,
+        random_seed=seed,
+        numpy_random_seed=seed,
+        torch_random_seed=seed,
+        fewshot_random_seed=0,
+        confirm_run_unsafe_code=True,  # such code runs in harness.sandbox
+    )
+    assert results is not None
+    metric, _, chosen = str(column.metric).partition(",")
+    samples = [s for s in results["samples"][column.name] if s["filter"] == chosen]
+    if not samples or metric not in samples[0]:
+        there = sorted({f"{m},{s['filter']}" for s in results["samples"][column.name] for m in s["metrics"]})
+        raise InputError(f"{column.task}: no metric {column.metric!r}; it has {', '.join(there)}")
+    return pd.DataFrame(
+        {
+            "item": str(sample["doc"].get("id", sample["doc_id"])),
+            "prediction": _prediction(task, sample, metric),
+            "score": 100.0 * float(sample[metric]),
+            "weight": 1.0,
+        }
+        for sample in samples
+    )
+
+
+def _read_splits(
+    config: dict[str, Any], path: Path, benchmarks: Path, limit: int | None
+) -> "DatasetDict":
+    """The task's splits, read from its JSONL files; InputError names file and line."""
+    from datasets import Dataset, DatasetDict
+
+    try:
+        files: dict[str, str] = config["dataset_kwargs"]["data_files"]
+        test = config["test_split"]
+        files[test]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: needs dataset_kwargs.data_files and test_split ({error})") from error
+    splits = DatasetDict()
+    for split, name in files.items():
+        rows = _read_jsonl(benchmarks / name)
+        splits[split] = Dataset.from_list(rows[:limit] if split == test else rows)
+    return splits
+
+
+def _read_jsonl(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        raise InputError(f"{path}: benchmark file missing; run stage prepare again")
+    rows = []
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise InputError(f"{path}, line {number}: not JSON: {error}") from error
+            if not isinstance(row, dict):
+                raise InputError(f"{path}, line {number}: not a JSON object")
+            rows.append(row)
+    if not rows:
+        raise InputError(f"{path}: no items; run stage prepare again")
+    return rows
+
+
+def _fit_shots(lm: "HFLM", task: "ConfigurableTask", most: int) -> Cut:
+    """The most shots with which hardly any item is cut that would not be cut without."""
+    items = len(task.eval_docs)
+    bare = _cut_items(lm, task, 0)
+    allowed = max(bare, int(_CUT_SHARE * items))
+    for shots in range(min(most, len(task.fewshot_docs() or [])), 0, -1):
+        cut = _cut_items(lm, task, shots)
+        if cut <= allowed:
+            return Cut(shots, cut)
+    return Cut(0, bare)
+
+
+def _cut_items(lm: "HFLM", task: "ConfigurableTask", shots: int) -> int:
+    """How many items lm-eval will cut from the left for want of context."""
+    contexts = [
+        task.fewshot_context(
+            doc,
+            shots,
+            apply_chat_template=True,
+            fewshot_as_multiturn=True,
+            chat_template=lm.apply_chat_template,
+        )
+        for doc in task.eval_docs
+    ]
+    used = [len(lm.tok_encode(context)) for context in contexts]
+    if task.OUTPUT_TYPE == "generate_until":
+        room = [int(task.config.generation_kwargs["max_gen_toks"])] * len(used)  # pyright: ignore
+    else:
+        # The last token of a choice is only predicted, so it takes no place.
+        room = [
+            max(len(lm.tok_encode(choice)) for choice in task.doc_to_choice(doc)) - 1
+            for doc in task.eval_docs
+        ]
+    return sum(a + b > lm.max_length for a, b in zip(used, room, strict=True))
+
+
+def _prediction(task: "ConfigurableTask", sample: dict[str, Any], metric: str) -> str:
+    """What the model answered: the choice lm-eval counts, else the (filtered) text."""
+    answers = sample["filtered_resps"]
+    if task.OUTPUT_TYPE != "multiple_choice":
+        answer = answers[0]
+        return answer if isinstance(answer, str) else json.dumps(answer)
+    choices = task.doc_to_choice(sample["doc"])
+    logs = [float(log) for log, _ in answers[: len(choices)]]
+    if metric == "acc_norm":
+        logs = [log / max(1, len(choice)) for log, choice in zip(logs, choices, strict=True)]
+    return str(choices[logs.index(max(logs))])
