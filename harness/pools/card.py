@@ -1,0 +1,76 @@
+"""The numbers of the data card."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.pools.duplicates import find_duplicates
+from harness.pools.instances import Instance
+from harness.pools.overlap import Items, Rows
+from harness.pools.params import PrepareParams
+from harness.pools.text import first_of_equals
+
+
+def lengths(texts: Sequence[str]) -> dict[str, float]:
+    """Mean, median, 95th percentile and maximum, in characters."""
+    import numpy as np
+
+    counts = np.array([len(t) for t in texts])
+    return {
+        "mean": round(float(counts.mean()), 1),
+        "median": float(np.median(counts)),
+        "p95": round(float(np.percentile(counts, 95)), 1),
+        "max": int(counts.max()),
+    }
+
+
+def describe(pool: Sequence[Instance]) -> dict[str, Any]:
+    """Sizes of a set of instances."""
+    if not pool:
+        return {"rows": 0}
+    turns = [sum(m["role"] == "assistant" for m in i.messages) for i in pool]
+    return {
+        "rows": len(pool),
+        "rows_of_several_answers": sum(t > 1 for t in turns),
+        "characters_of_prompt": lengths([i.prompt for i in pool]),
+        "characters_of_response": lengths([i.response for i in pool]),
+    }
+
+
+def duplicates(pool: Sequence[Instance], params: PrepareParams) -> dict[str, Any]:
+    """Rows that duplicate an earlier row, exactly, nearly, or in the prompt alone."""
+    found = find_duplicates([i.text for i in pool], params.near_duplicate)
+    first_prompt = first_of_equals([i.prompt for i in pool])
+    return {
+        "exact": int((found.exact >= 0).sum()),
+        "near": int((found.near >= 0).sum()),
+        "near_threshold": params.near_duplicate,
+        "same_prompt": int((first_prompt != range(len(pool))).sum()),
+        "definition": (
+            "rows equal to an earlier row once case and white space are normalised (exact); other"
+            " rows whose set of 3-word runs has at least the threshold's Jaccard similarity with"
+            " an earlier row's (near)"
+        ),
+    }
+
+
+def overlap_definition(params: PrepareParams) -> str:
+    """What counts as an overlap, in a sentence."""
+    share, words = params.overlap.share, params.overlap.words
+    return (
+        "a row whose text or prompt equals an item once case and white space are normalised, or"
+        f" that holds at least {share:.0%} of the item's distinct runs of {words} words"
+    )
+
+
+def overlaps(rows: Rows, targets: dict[str, Items]) -> tuple[dict[str, dict[str, int]], set[int]]:
+    """Per target how many rows overlap how many of its items; and which rows overlap any."""
+    counts: dict[str, dict[str, int]] = {}
+    touched: set[int] = set()
+    for name, index in targets.items():
+        pairs = index.find(rows)
+        hit = {item for _, item in pairs}
+        items = sum(int(first) in hit for first in index.first)
+        found = {row for row, _ in pairs}
+        counts[name] = {"rows": len(found), "items": items, "of": len(index.first)}
+        touched |= found
+    return counts, touched

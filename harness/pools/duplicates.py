@@ -1,0 +1,104 @@
+"""Exact and near duplicates within a pool.
+
+Exact: equal to an earlier row once normalised (case, white space). Near: not exact, and the sets
+of 3-word runs of the row and of some earlier row have a Jaccard similarity of at least the
+threshold. Candidates come from MinHash with banding (Broder
+1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4), and each is then
+compared exactly: no false positives; at a similarity of 0.8 a pair is missed once in 14,000, at
+0.7 once in 80.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.pools.text import Runs, Vocabulary, first_of_equals, word_runs
+from harness.progress import progress
+
+RUN_WORDS = 3
+BANDS = 24
+BAND_ROWS = 5
+# In a band's bucket a row meets this many before it: a pool of one template would otherwise
+# compare every pair. Rows that are truly alike meet in nearly every band.
+NEIGHBOURS = 32
+SLACK = 0.2  # signatures of 120 hashes are within this of the similarity, 5 deviations
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """For each row the earlier row it duplicates, or -1; both (n,) int64."""
+
+    exact: np.ndarray
+    near: np.ndarray
+
+
+def find_duplicates(texts: list[str], threshold: float) -> Duplicates:
+    """The duplicates among ``texts``; ``threshold`` is a Jaccard similarity in [0.7, 1]."""
+    first = first_of_equals(texts)
+    own = np.arange(len(texts))
+    exact = np.where(first == own, -1, first)
+    unique = np.flatnonzero(exact < 0)
+    runs = word_runs(
+        (texts[i] for i in unique), RUN_WORDS, Vocabulary(), "near duplicates: words", whole=True
+    )
+    near = np.full(len(texts), -1, np.int64)
+    left, right = similar_pairs(runs, threshold)
+    # The earliest of the rows a row is similar to.
+    order = np.lexsort((left, right))
+    later, at = np.unique(right[order], return_index=True)
+    near[unique[later]] = unique[left[order][at]]
+    return Duplicates(exact, near)
+
+
+def similar_pairs(runs: Runs, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of texts (earlier, later) whose sets of runs are similar enough."""
+    sizes = runs.sizes()
+    filled = np.flatnonzero(sizes)
+    if len(filled) < 2:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    ends = np.cumsum(sizes)
+    signatures = _signatures(runs.hashes, (ends - sizes)[filled])
+    pairs = _candidates(signatures, threshold - SLACK)
+    sets = np.split(runs.hashes, ends[:-1])
+    kept = []
+    for a, b in progress(pairs, "near duplicates: pairs"):
+        one, two = filled[a], filled[b]
+        shared = len(np.intersect1d(sets[one], sets[two], assume_unique=True))
+        if shared >= threshold * (sizes[one] + sizes[two] - shared) - 1e-9:
+            kept.append((one, two))
+    found = np.array(kept, np.int64).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def _signatures(hashes: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    rng = np.random.default_rng(0)  # any constant: the pairs found do not depend on a seed
+    factors = rng.integers(1, 2**63, BANDS * BAND_ROWS, dtype=np.uint64) * 2 + 1
+    columns = []
+    for factor in progress(factors, "near duplicates: MinHash"):
+        mixed = hashes * factor
+        mixed ^= mixed >> np.uint64(32)
+        mixed *= np.uint64(0x94D049BB133111EB)
+        columns.append((np.minimum.reduceat(mixed, starts) >> np.uint64(32)).astype(np.uint32))
+    return np.stack(columns, axis=1)
+
+
+def _candidates(signatures: np.ndarray, floor: float) -> np.ndarray:
+    count = len(signatures)
+    found: list[np.ndarray] = []
+    for band in range(BANDS):
+        part = np.ascontiguousarray(signatures[:, band * BAND_ROWS : (band + 1) * BAND_ROWS])
+        _, bucket = np.unique(part, axis=0, return_inverse=True)
+        order = np.argsort(bucket.ravel(), kind="stable")
+        sorted_bucket = bucket.ravel()[order]
+        for gap in range(1, min(NEIGHBOURS, count - 1) + 1):
+            same = np.flatnonzero(sorted_bucket[gap:] == sorted_bucket[:-gap])
+            if not len(same):
+                break
+            found.append(np.stack([order[same], order[same + gap]], axis=1))
+    if not found:
+        return np.empty((0, 2), np.int64)
+    keys = np.unique(np.concatenate([f[:, 0] * count + f[:, 1] for f in found]))
+    pairs = np.stack([keys // count, keys % count], axis=1)
+    blocks = np.array_split(pairs, len(pairs) // 50_000 + 1)
+    likely = [(signatures[b[:, 0]] == signatures[b[:, 1]]).mean(axis=1) >= floor for b in blocks]
+    return pairs[np.concatenate(likely)]

@@ -1,0 +1,81 @@
+"""Which rows hold text of items they should not: held-out rows, benchmark items, the pool.
+
+A row overlaps an item when its whole text or its prompt equals the item once normalised (case,
+white space), or when it holds at least ``share`` of the item's distinct runs of ``words`` words.
+(PaLM, Chowdhery et al. 2022, calls an evaluation item contaminated at 70% of its 8-word runs;
+the default of 50% is stricter.) A run that more than ``COMMON`` distinct items hold is a
+template's and counts for none of them; an item left with no run of its own can only be equal.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from harness.pools.params import OverlapParams
+from harness.pools.text import Vocabulary, first_of_equals, normalise, word_runs
+
+COMMON = 50
+BLOCK = 1000  # rows looked up at once
+
+
+class Rows:
+    """Texts to search, read once however many kinds of item are sought in them."""
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        prompts: Sequence[str],
+        params: OverlapParams,
+        vocabulary: Vocabulary,
+    ) -> None:
+        """Hash the runs of each text; the vocabulary is that of the items."""
+        self.keys = [{normalise(t), normalise(p)} for t, p in zip(texts, prompts, strict=True)]
+        self.runs = word_runs(texts, params.words, vocabulary, "overlap: search")
+
+
+class Items:
+    """Texts to look for, indexed once and searched by many rows."""
+
+    def __init__(self, texts: list[str], params: OverlapParams, vocabulary: Vocabulary) -> None:
+        """Index the distinct texts; ``params`` says what an overlap is."""
+        self.share = params.share
+        self.first = first_of_equals(texts)
+        self.equal = {normalise(texts[i]): i for i in np.unique(self.first).tolist()}
+        keep = np.unique(self.first)
+        distinct = [texts[i] for i in keep.tolist()]
+        runs = word_runs(distinct, params.words, vocabulary, "overlap: index")
+        _, at, held_by = np.unique(runs.hashes, return_inverse=True, return_counts=True)
+        own = held_by[at] <= COMMON
+        order = np.argsort(runs.hashes[own], kind="stable")
+        self.hashes = runs.hashes[own][order]
+        self.owners = keep[runs.owners[own][order]] if len(keep) else runs.owners
+        self.sizes = np.bincount(self.owners, minlength=len(texts))
+
+    def find(self, rows: "Rows") -> list[tuple[int, int]]:
+        """Pairs (row, item), ascending, of every overlap; of equal items the first counts."""
+        pairs = {
+            (row, self.equal[key])
+            for row, keys in enumerate(rows.keys)
+            for key in keys
+            if key in self.equal
+        }
+        runs = rows.runs
+        edges = np.searchsorted(runs.owners, np.arange(0, runs.texts + BLOCK, BLOCK))
+        for lo, hi in pairwise(edges.tolist()):
+            pairs.update(self._contained(runs.hashes[lo:hi], runs.owners[lo:hi]))
+        return sorted(pairs)
+
+    def _contained(self, hashes: np.ndarray, owners: np.ndarray) -> list[tuple[int, int]]:
+        left = np.searchsorted(self.hashes, hashes, "left")
+        count = np.searchsorted(self.hashes, hashes, "right") - left
+        total = int(count.sum())
+        if not total:
+            return []
+        rows = np.repeat(owners, count)
+        offset = np.arange(total) - np.repeat(np.cumsum(count) - count, count)
+        items = self.owners[np.repeat(left, count) + offset]
+        keys, shared = np.unique(rows * len(self.sizes) + items, return_counts=True)
+        rows, items = np.divmod(keys, len(self.sizes))
+        enough = shared >= self.share * self.sizes[items] - 1e-9
+        return list(zip(rows[enough].tolist(), items[enough].tolist(), strict=True))

@@ -1,0 +1,56 @@
+"""What the readers hand on: numbered rows, and a row that breaks a rule."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from harness.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DROP_HINT = "mend the row, or set on_bad_row: drop"
+
+
+class BadRowError(Exception):
+    """A row that breaks a rule: the data card counts ``rule``; ``detail`` is what was found."""
+
+    def __init__(self, rule: str, detail: str = "", remedy: str = DROP_HINT) -> None:
+        """Keep the three parts of the line."""
+        super().__init__(rule)
+        self.rule, self.detail, self.remedy = rule, detail, remedy
+
+    def stop(self, file: str, row: int) -> NoReturn:
+        """Raise the one line a user reads."""
+        found = f" ({self.detail})" if self.detail else ""
+        raise InputError(f"{file}, row {row}: {self.rule}{found}; {self.remedy}") from None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row as read: its line or position from 1, and its value, or why there is none."""
+
+    number: int
+    value: object
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What one source gives: rows, what is known of where they came from, and a world's parts."""
+
+    name: str  # as the user wrote it
+    rows: Iterable[Row]
+    total: int
+    card: dict[str, Any]
+    truth: "pd.DataFrame | None" = None
+    pretraining: "pd.DataFrame | None" = None
+    benchmarks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def kind(value: object) -> str:
+    """What a JSON value is, in words."""
+    if value is None:
+        return "null"
+    names = {bool: "true or false", int: "a number", float: "a number", str: "a string"}
+    names |= {list: "a list", dict: "an object", bytes: "binary"}
+    return names.get(type(value), f"a {type(value).__name__}")

@@ -1,0 +1,97 @@
+"""Where rows come from; one table, POOLS.
+
+A dataset of one's own needs no code: name its file or hub id under ``prepare.sources``. A new
+kind of source is one more function here.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.errors import InputError
+from harness.files import file_hash, folder_hash
+from harness.lab.params import LabParams
+from harness.pools.hub import load_rows, resolve
+from harness.pools.params import Source
+from harness.pools.reading import read_file
+from harness.pools.rows import Loaded, Row
+from harness.stores import repo_root, shared_data
+
+SHARED = "shared:"
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+FILE_ENDINGS = (".json", ".jsonl", ".ndjson", ".parquet", ".gz", ".csv", ".tsv", ".txt", ".zip")
+
+
+def load(source: Source, lab: LabParams | None = None) -> Loaded:
+    """The rows of a source, by the kind of place its path names."""
+    return POOLS[kind_of(source.path)](source, lab)
+
+
+def kind_of(path: str) -> str:
+    """The key in POOLS for a path as users write it."""
+    if path == "lab":
+        return "lab"
+    place = locate(path)
+    if place.is_dir():
+        return "folder"
+    looks_local = place.exists() or path.startswith((SHARED, ".", "/", "~"))
+    if looks_local or path.lower().endswith(FILE_ENDINGS) or not HUB_ID.fullmatch(path):
+        return "file"
+    return "hub"
+
+
+def locate(path: str) -> Path:
+    """Where a file lies: under the shared data, else under the working folder or the repository."""
+    if path.startswith(SHARED):
+        return shared_data() / path.removeprefix(SHARED)
+    place = Path(path).expanduser()
+    return place if place.exists() else repo_root() / place
+
+
+def from_file(source: Source, lab: LabParams | None) -> Loaded:
+    """A JSON, JSONL or Parquet file."""
+    place = locate(source.path)
+    rows, total = read_file(place, source.path)
+    return Loaded(source.path, rows, total, {"sha256": file_hash(place)})
+
+
+def from_folder(source: Source, lab: LabParams | None) -> Loaded:
+    """A folder laid out like a dataset repository of the hub, read by the same code."""
+    place = locate(source.path)
+    rows, total = load_rows(str(place), source, None)
+    return Loaded(source.path, rows, total, {"sha256": folder_hash(place), "split": source.split})
+
+
+def from_hub(source: Source, lab: LabParams | None) -> Loaded:
+    """A dataset of the Hugging Face hub, at a commit that the data card names."""
+    known = resolve(source)
+    rows, total = load_rows(source.path, source, known.get("revision"))
+    card = {"revision": "unknown: read from the local cache", **known, "split": source.split}
+    return Loaded(source.path, rows, total, card)
+
+
+def from_lab(source: Source, lab: LabParams | None) -> Loaded:
+    """The generated world, with its truth, pretraining text and benchmarks."""
+    from harness.lab import build_world
+
+    if lab is None:
+        raise InputError("lab: a generated pool wants the `lab` section of params.yaml")
+    world = build_world(lab)
+    given = world.pool.to_dict("records")
+    rows = [Row(i, _lab_row(values)) for i, values in enumerate(given, 1)]
+    card = {"generated_by": "harness.lab", "seed": lab.seed}
+    return Loaded("lab", rows, len(rows), card, world.truth, world.pretraining, world.benchmarks)
+
+
+def _lab_row(values: dict[str, object]) -> dict[str, object]:
+    import json
+
+    return {"id": values["id"], "messages": json.loads(str(values["messages"]))}
+
+
+POOLS: dict[str, Callable[[Source, LabParams | None], Loaded]] = {
+    "lab": from_lab,
+    "file": from_file,
+    "folder": from_folder,
+    "hub": from_hub,
+}
