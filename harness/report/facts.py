@@ -1,0 +1,69 @@
+"""What each subset is and what it cost: rows, scores, planted noise, seconds, tokens."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness import layout
+from harness.errors import InputError
+from harness.files import read_json
+from harness.params import Params
+from harness.report.reading import Row
+from harness.schemas import SUBSET, TRUTH, read_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class PoolFacts:
+    """What is known of the pool's rows, by id; ``truth`` is empty outside the lab."""
+
+    scores: "pd.DataFrame"
+    truth: "pd.DataFrame"
+
+
+def read_pool_facts() -> PoolFacts:
+    """Read the scores and the planted truth of the pool."""
+    import pandas as pd
+
+    if not layout.SCORES_FILE.is_file():
+        raise InputError(f"{layout.SCORES_FILE}: no such file; run dvc repro score")
+    scores = pd.read_parquet(layout.SCORES_FILE).set_index("id")
+    return PoolFacts(scores, read_frame(layout.TRUTH_FILE, TRUTH).set_index("id"))
+
+
+def subset_facts(params: Params, study: str, row: Row, pool: PoolFacts) -> dict[str, float]:
+    """Means over seeds of what a row's subsets hold and cost; NaN where it does not apply."""
+    reference = params.references.get(row.name)
+    home = reference.study if reference else "main"
+    info = read_json(layout.selection_file(home, row.name))["seeds"]
+    rows: dict[str, list[float]] = {name: [] for name in _columns(params, pool)}
+    for group in params.all_groups():
+        for seed in (s for s in params.seeds_of(row.name, group) if s in row.seeds):
+            path = layout.subset_folder(home, row.name) / group / f"seed_{seed}.parquet"
+            ids = read_frame(path, SUBSET)["id"].tolist()
+            for name, value in _one_subset(params, ids, pool).items():
+                rows[name].append(value)
+            rows["select_seconds"].append(float(info[str(seed)]["seconds"]))
+            rows["train_seconds"].append(float(row.manifests[seed]["seconds"]))
+            rows["train_tokens"].append(float(row.manifests[seed]["tokens"]))
+    return {name: float(np.mean(values)) for name, values in rows.items()}
+
+
+def _columns(params: Params, pool: PoolFacts) -> list[str]:
+    planted = ["noise_share", "skills_reached"] if len(pool.truth) else []
+    return ["rows", *params.scorers, *planted, "select_seconds", "train_seconds", "train_tokens"]
+
+
+def _one_subset(params: Params, ids: list[str], pool: PoolFacts) -> dict[str, float]:
+    found = {"rows": float(len(ids))}
+    for name in params.scorers:
+        found[name] = float(pool.scores.loc[ids, name].mean()) if len(ids) else float("nan")
+    if len(pool.truth):
+        truth = pool.truth.loc[ids]
+        noise = truth["noise"] != "none"
+        found["noise_share"] = float(noise.mean()) if len(ids) else float("nan")
+        found["skills_reached"] = truth["skill"].nunique() / pool.truth["skill"].nunique()
+    return found

@@ -1,0 +1,120 @@
+"""What a table's reader must know: what stands for what, chance, shots, how intervals are made."""
+
+from math import isnan, sqrt
+from typing import Any
+
+from harness.report.render import digits_of, number
+from harness.report.table import StudyTable
+
+NORMAL_95 = 1.96
+
+PRESET_NOTES = {
+    "lab": (
+        "A miniature. The pool is generated, with planted near-duplicates and noise, and stands "
+        "for an instruction set of unequal skills; the model is a Llama of about 1M parameters "
+        "pretrained here from scratch and stands for a pretrained language model; the benchmarks "
+        "are generated and mirror those of the paper in kind and metric, not in difficulty. It "
+        "tells how selection systems compare in this world, with one base model and one world: "
+        "nothing here was measured on a model of billions of parameters."
+    ),
+    "alpaca_cpu": (
+        "Real text, toy model. The pool and the held-out rows are real instruction data; the model "
+        "is a Llama of about 1M parameters pretrained here from scratch on other text. It is far "
+        "too small to solve GSM8K or ARC: read response bits-per-byte (lower is better), which is "
+        "measured on held-out responses; the benchmark columns show that the code runs."
+    ),
+    "own": (
+        "Your pool, toy model. The model is pretrained here from scratch and is far too small to "
+        "follow instructions: read response bits-per-byte (lower is better) on the held-out rows."
+    ),
+}
+
+
+def study_notes(table: StudyTable) -> list[str]:
+    """The notes under a table, each a paragraph; what is said of chance is computed."""
+    found = [_reading(table), _intervals(table), *_columns(table)]
+    return [note for note in found if note]
+
+
+def preset_note(preset: str) -> str:
+    """What the preset's table is, in honest words; empty for a preset with nothing to add."""
+    return PRESET_NOTES.get(preset, "")
+
+
+def _reading(table: StudyTable) -> str:
+    single = [row.name for row in table.rows if len(row.seeds) == 1]
+    text = "Scores are means over seeds ± standard deviation over seeds (n − 1)."
+    if single:
+        text += f" One seed only, hence no deviation: {', '.join(single)}."
+    text += (
+        " The selections take the same number of rows; `none` is the base model untrained, the "
+        "other references are no selection systems and take what their row count says."
+    )
+    return text
+
+
+def _intervals(table: StudyTable) -> str:
+    if all(isnan(line["diff"]) for line in table.lines):
+        return ""
+    return (
+        "Difference from random: paired by benchmark item and, where two seeds or more are shared, "
+        "by seed. The 95% interval resamples the items of each benchmark (4,000 draws, the same "
+        "items for both rows) and adds a seed error from Student's t; a row of one seed is given "
+        "the deviation of random. It does not cover another base model or another pool, and is "
+        "not corrected for the number of rows. Bold: the selection with the best headline, only "
+        "if its interval excludes zero."
+    )
+
+
+def _columns(table: StudyTable) -> list[str]:
+    lines = []
+    for column in table.suite.columns:
+        if column.kind == "mean":
+            of = ", ".join(table.suite.column(name).label for name in column.of or [])
+            lines.append(f"- {column.label}: the mean of {of}.")
+        elif column.kind == "bits_per_byte":
+            n = _one(table, "n", column.name)
+            lines.append(
+                f"- {column.label}: bits per byte of held-out responses, lower is better"
+                f"{f'; {n:,} responses' if n else ''}."
+            )
+        else:
+            lines.append(_benchmark(table, column.name))
+    return ["\n".join(lines)]
+
+
+def _benchmark(table: StudyTable, name: str) -> str:
+    column = table.suite.column(name)
+    n, shots = _one(table, "n", name), _one(table, "shots", name)
+    parts = [f"metric {(column.metric or '').split(',')[0]}"]
+    if n:
+        parts.append(f"{n:,} items")
+    shots = column.shots if shots is None else shots
+    parts.append(f"{shots} shots" if shots != "fit" else f"as many of {column.max_shots} as fit")
+    if column.chance is None:
+        return f"- {column.label}: {', '.join(parts)}."
+    parts.append(f"chance {number(column.chance, 1)}")
+    return f"- {column.label}: {', '.join(parts)}. {_against_chance(table, name, n)}".rstrip()
+
+
+def _against_chance(table: StudyTable, name: str, n: int | None) -> str:
+    """Whether any row is told apart from guessing, by the binomial interval around chance."""
+    column, values = table.suite.column(name), [line[name] for line in table.lines]
+    if not n or column.chance is None:
+        return ""
+    p = column.chance / 100
+    half = 100 * NORMAL_95 * sqrt(p * (1 - p) / n)
+    # Where chance is nil there is no such interval: two right answers tell nothing yet.
+    if max(abs(value - column.chance) for value in values) > max(half, 200 / n):
+        return ""
+    digits = digits_of(table.suite, column)
+    low, high = number(min(values), digits), number(max(values), digits)
+    return f"At chance: all rows lie between {low} and {high}, none told apart from guessing."
+
+
+def _one(table: StudyTable, field: str, column: str) -> Any:  # noqa: ANN401  (a JSON value)
+    """A field of the first run's metrics for a column; None where it was not written."""
+    for row in table.rows:
+        for seed in row.seeds:
+            return row.metrics[seed].get(field, {}).get(column)
+    return None

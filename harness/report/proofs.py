@@ -1,0 +1,184 @@
+"""The four proofs that the lab tells subsets apart: a number, a bound, and whether it holds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.params import Params
+from harness.report.reading import BASELINE, Row, every_cell, read_row
+from harness.report.statistics import (
+    deviation,
+    deviation_interval,
+    mean_interval,
+    rising_trend,
+)
+from harness.report.table import check_agreement, row_difference
+from harness.suites import Suite
+
+# What DESIGN asks of the lab, in points of the average, and of its evidence.
+LEAST_GAIN = 20.0
+LEAST_RATIO = 5.0
+MOST_DEVIATION = 2.0
+LEAST_SEEDS = 8
+LEAST_DOSES = 3
+ALPHA = 0.05
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One claim: its number with an interval or p where there is one, its bound, its verdict."""
+
+    name: str
+    claim: str
+    value: float
+    low: float
+    high: float
+    p: float
+    bound: str
+    seeds: str
+    holds: bool
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One row of the study: the average over benchmarks, by seed; dose is NaN where it is none."""
+
+    part: str
+    name: str
+    dose: float
+    averages: list[float]
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The proofs and the rows they were computed from."""
+
+    suite: Suite
+    proofs: list[Proof]
+    levels: list[Level]
+
+
+def examine(params: Params, suite: Suite) -> Sensitivity:
+    """Read the rows the proofs need, whichever study they lie in, and compute every verdict."""
+    rows = {name: read_row(params, name, every_cell(params, name)) for name in _needed(params)}
+    for row in rows.values():
+        check_agreement(suite, row)
+    scores = {name: row.scores(suite.headline) for name, row in rows.items()}
+    doses = {part: _doses(params, part) for part in ("noise", "coverage")}
+    levels = [
+        Level("rows", name, NAN, scores[name])
+        for name in ("none", BASELINE, "oracle", "full_clean")
+    ]
+    for part, named in doses.items():
+        levels += [Level(part, name, dose, scores[name]) for dose, name in named]
+    proofs = [
+        gain_proof(suite, rows),
+        ratio_proof(suite, rows),
+        dose_proof("noise", [scores[name] for _, name in doses["noise"]], falls=True),
+        dose_proof("coverage", [scores[name] for _, name in doses["coverage"]], falls=False),
+        deviation_proof(scores[BASELINE]),
+    ]
+    return Sensitivity(suite, proofs, levels)
+
+
+def _doses(params: Params, part: str) -> list[tuple[float, str]]:
+    found = [(r.share, n) for n, r in params.references.items() if r.rows == part]
+    return sorted((share, name) for share, name in found if share is not None)
+
+
+def _needed(params: Params) -> list[str]:
+    doses = [name for part in ("noise", "coverage") for _, name in _doses(params, part)]
+    needed = ["none", BASELINE, "oracle", "full_clean", *doses]
+    for name in needed:
+        if not every_cell(params, name):
+            raise InputError(f"params.yaml: the sensitivity study needs {name}; no study lists it")
+    return needed
+
+
+def gain_proof(suite: Suite, rows: dict[str, Row]) -> Proof:
+    """(1) What training on the whole clean pool gains over no training."""
+    gap = row_difference(suite, rows["full_clean"], rows["none"])
+    seeds = f"{len(rows['full_clean'].seeds)} and {len(rows['none'].seeds)}"
+    return Proof(
+        "gain",
+        "full_clean − none, points",
+        gap.value,
+        gap.low,
+        gap.high,
+        NAN,
+        f"at least {LEAST_GAIN:g}",
+        seeds,
+        bool(gap.value >= LEAST_GAIN),
+    )
+
+
+def ratio_proof(suite: Suite, rows: dict[str, Row]) -> Proof:
+    """(2) An oracle subset of the same budget against random, in seed deviations of random."""
+    gap = row_difference(suite, rows["oracle"], rows[BASELINE])
+    sd = deviation(rows[BASELINE].scores(suite.headline))
+    ratio = gap.value / sd if sd > 0 else NAN
+    return Proof(
+        "oracle",
+        "(oracle − random) / sd(random)",
+        ratio,
+        NAN,
+        NAN,
+        NAN,
+        f"at least {LEAST_RATIO:g}",
+        f"{len(rows['oracle'].seeds)} and {len(rows[BASELINE].seeds)}",
+        bool(ratio >= LEAST_RATIO),
+        f"oracle − random = {gap.value:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}], sd {sd:.2f}",
+    )
+
+
+def dose_proof(part: str, groups: Sequence[Sequence[float]], falls: bool) -> Proof:
+    """(3) Averages fall with the dose of noise, rise with coverage: Jonckheere's trend test."""
+    sign = -1.0 if falls else 1.0
+    trend = rising_trend([[sign * value for value in group] for group in groups])
+    means = [float(np.mean(group)) for group in groups]
+    steps = np.diff(sign * np.array(means))
+    in_order = bool((steps > 0).all())
+    enough = len(groups) >= LEAST_DOSES
+    word = "falls with the share of noise" if falls else "rises with the skills reached"
+    order = "means in strict order" if in_order else "means NOT in strict order"
+    shown = ", ".join(f"{mean:.1f}" for mean in means)
+    return Proof(
+        part,
+        f"average {word}, Jonckheere z",
+        trend.z,
+        NAN,
+        NAN,
+        trend.p,
+        f"in order, p < {ALPHA:g}",
+        "/".join(str(len(group)) for group in groups),
+        bool(enough and in_order and trend.p < ALPHA),
+        f"{order}: {shown}" + ("" if enough else f"; fewer than {LEAST_DOSES} doses"),
+    )
+
+
+def deviation_proof(averages: Sequence[float]) -> Proof:
+    """(4) The seed deviation of random, with its chi-square interval."""
+    found = deviation_interval(averages)
+    mean = mean_interval(averages)
+    enough = len(averages) >= LEAST_SEEDS
+    remark = f"mean {mean.value:.2f} [{mean.low:.2f}, {mean.high:.2f}]"
+    if not enough:
+        remark += f"; fewer than {LEAST_SEEDS} seeds"
+    elif found.high > MOST_DEVIATION:
+        remark += "; the interval reaches above the bound"
+    return Proof(
+        "deviation",
+        "sd(random) over seeds, points",
+        found.value,
+        found.low,
+        found.high,
+        NAN,
+        f"at most {MOST_DEVIATION:g}, {LEAST_SEEDS} seeds or more",
+        str(len(averages)),
+        bool(enough and found.value <= MOST_DEVIATION),
+        remark,
+    )

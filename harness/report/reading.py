@@ -1,0 +1,157 @@
+"""Reading the rows of a table from the cells that params name, and dropping those they do not."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness import layout
+from harness.errors import InputError
+from harness.files import read_json
+from harness.params import Params
+from harness.report.statistics import Items
+from harness.schemas import SAMPLES, read_frame
+from harness.suites import Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BASELINE = "random"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: one selection's runs, by seed."""
+
+    name: str
+    seeds: tuple[int, ...]
+    metrics: dict[int, dict[str, Any]]  # by seed: what evaluate wrote
+    manifests: dict[int, dict[str, Any]]  # by seed: what train wrote
+    samples: "pd.DataFrame"
+
+    @property
+    def trained(self) -> bool:
+        """False for the base model as it is: the same whatever the seed."""
+        return all(m["weights"] != "base" for m in self.manifests.values())
+
+    def scores(self, column: str) -> list[float]:
+        """A column's score for each seed, in the order of ``seeds``."""
+        return [float(self.metrics[seed]["scores"][column]) for seed in self.seeds]
+
+
+def stage_name(params: Params, study: str, selection: str, group: str) -> str:
+    """The DVC stage that evaluates a cell."""
+    more = group in params.groups.more and group not in params.groups.main
+    suffix = "_seeds" if more else ("" if study == "main" else f"_{study}")
+    return f"evaluate{suffix}@{selection}-{group}"
+
+
+def read_row(params: Params, name: str, cells: Sequence[tuple[str, str]]) -> Row:
+    """Read a row from its cells, given as (study, group); InputError names a missing one."""
+    import pandas as pd
+
+    metrics: dict[int, dict[str, Any]] = {}
+    manifests: dict[int, dict[str, Any]] = {}
+    frames: list[pd.DataFrame] = []
+    for study, group in cells:
+        cell = layout.cell_folder(study, name, group)
+        if not (cell / "metrics.json").is_file():
+            stage = stage_name(params, study, name, group)
+            raise InputError(f"{cell / 'metrics.json'}: no such file; run dvc repro {stage}")
+        found = read_json(cell / "metrics.json")
+        if found["suite"] != params.evaluate.suite:
+            stage = stage_name(params, study, name, group)
+            raise InputError(
+                f"{cell / 'metrics.json'}: scores of suite {found['suite']}, not of "
+                f"{params.evaluate.suite}; run dvc repro {stage}"
+            )
+        frames.append(read_frame(cell / "samples.parquet", SAMPLES))
+        for seed in params.seeds_of(name, group):
+            if str(seed) not in found["seeds"]:
+                stage = stage_name(params, study, name, group)
+                raise InputError(
+                    f"{cell / 'metrics.json'}: no scores of seed {seed}; run dvc repro {stage}"
+                )
+            metrics[seed] = found["seeds"][str(seed)]
+            manifests[seed] = read_json(cell / "train" / f"seed_{seed}.json")
+    if not metrics:
+        raise InputError(f"params.yaml: {name} has no seed in common with the groups it is run for")
+    samples = pd.concat([f for f in frames if len(f)], ignore_index=True)
+    return Row(name, tuple(sorted(metrics)), metrics, manifests, samples)
+
+
+def study_rows(params: Params, study: str) -> list[Row]:
+    """The rows of a study in the order of its list, each over the main seed groups."""
+    rows = []
+    for name in params.studies[study].selections:
+        cells = [(study, group) for group in params.groups.main]
+        rows.append(read_row(params, name, cells))
+    return rows
+
+
+def every_cell(params: Params, name: str) -> list[tuple[str, str]]:
+    """All cells of a selection as (study, group), whichever study they lie in."""
+    return [(s, g) for s in params.studies for n, g in params.cells(s) if n == name]
+
+
+def prune_cells(params: Params, study: str) -> list[Path]:
+    """Remove what lies under ``runs/<study>`` and is no cell of it; return what was removed."""
+    folder = layout.RUNS / study
+    named = {layout.cell_folder(study, name, group) for name, group in params.cells(study)}
+    kept = {parent for cell in named for parent in cell.parents}
+    removed: list[Path] = []
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    for selection in found:
+        inside = [selection] if selection not in kept else sorted(selection.iterdir())
+        removed += [path for path in inside if path not in named]
+    for path in removed:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return removed
+
+
+def benchmarks_of(suite: Suite) -> list[str]:
+    """The columns whose items make up the headline."""
+    head = suite.column(suite.headline)
+    return list(head.of or [head.name])
+
+
+def row_items(suite: Suite, row: Row, seeds: Sequence[int]) -> list[Items]:
+    """Item scores of the headline's benchmarks, in the scale of the table, items by their id."""
+    found = []
+    for name in benchmarks_of(suite):
+        samples = row.samples[row.samples["task"] == name]
+        table = samples.pivot(index="item", columns="seed", values="score").sort_index()
+        table = table.reindex(columns=list(seeds))
+        if not len(table) or not np.isfinite(table.to_numpy()).all():
+            raise InputError(
+                f"samples of {row.name}: {name} lacks items of some seed of {list(seeds)}; "
+                f"run the stage that evaluates {row.name} again"
+            )
+        weights = samples.groupby("item")["weight"].first().reindex(table.index)
+        ids = tuple(str(item) for item in table.index)
+        found.append(Items(table.to_numpy().T, weights.to_numpy(), ids))
+    return found
+
+
+def paired_items(suite: Suite, ours: Row, theirs: Row) -> tuple[list[Items], list[Items], bool]:
+    """Item scores of two rows on the same items, and whether they are paired by seed too.
+
+    Where the rows share two seeds or more, only those are taken and the third value is True.
+    """
+    shared = sorted(set(ours.seeds) & set(theirs.seeds))
+    paired = len(shared) > 1
+    a = row_items(suite, ours, shared if paired else ours.seeds)
+    b = row_items(suite, theirs, shared if paired else theirs.seeds)
+    for one, other in zip(a, b, strict=True):
+        if one.ids != other.ids:
+            raise InputError(
+                f"{ours.name} and {theirs.name} were evaluated on different items; "
+                "dvc repro evaluates both on the same"
+            )
+    return a, b, paired

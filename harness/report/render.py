@@ -1,0 +1,162 @@
+"""A study's table as Markdown and LaTeX: the same numbers, rounded for reading."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.report.statistics import Interval
+from harness.report.table import StudyTable
+from harness.suites import Column, Suite
+
+SCORER_LABELS = {"length": "mean response length (characters)"}
+FACT_LABELS = {
+    "noise_share": "planted noise",
+    "skills_reached": "skills reached",
+    "select_seconds": "selection (s)",
+    "train_seconds": "training (s)",
+    "train_tokens": "tokens trained",
+}
+SHARES = {"noise_share", "skills_reached"}
+BLANK = "–"
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """Heads and rows of text; ``bold`` is the (row, column) of the cell to set in bold, if any."""
+
+    heads: list[str]
+    rows: list[list[str]]
+    bold: tuple[int, int] | None = None
+
+
+def digits_of(suite: Suite, column: Column) -> int:
+    """Decimals of a column: one for percent, three for bits."""
+    parts = [suite.column(name) for name in column.of or [column.name]]
+    return 3 if any(part.kind == "bits_per_byte" for part in parts) else 1
+
+
+def number(value: Any, digits: int, sign: bool = False) -> str:  # noqa: ANN401  (a frame's cell)
+    """A number with so many decimals, a dash where there is none."""
+    if value is None or value != value:
+        return BLANK
+    text = f"{value:{'+' if sign else ''},.{digits}f}"
+    return text.replace("-", "−")
+
+
+def head_of(column: Column) -> str:
+    """A column's label, with an arrow where lower is better."""
+    return column.label if column.higher_is_better else f"{column.label} ↓"
+
+
+def winner(table: StudyTable) -> int | None:
+    """The row of the best selection, only if its difference from random excludes zero."""
+    head = table.suite.column(table.suite.headline)
+    sign = 1 if head.higher_is_better else -1
+    chosen = [i for i, line in enumerate(table.lines) if line["kind"] == "selection"]
+    if not chosen:
+        return None
+    best = max(chosen, key=lambda i: sign * table.lines[i][head.name])
+    line = table.lines[best]
+    gap = Interval(line["diff"], line["diff_low"], line["diff_high"])
+    return best if gap.excludes_zero and sign * gap.value > 0 else None
+
+
+def score_table(table: StudyTable) -> TextTable:
+    """Scores with deviations over seeds, the headline first, and differences from random."""
+    suite = table.suite
+    head = suite.column(suite.headline)
+    columns = [head, *(c for c in suite.columns if c.name != head.name)]
+    digits = digits_of(suite, head)
+    heads = ["selection", "seeds", "rows", head_of(head), "difference from random [95%]"]
+    heads += [head_of(c) for c in columns[1:]]
+    rows = []
+    for line in table.lines:
+        gap = number(line["diff"], digits, sign=True)
+        if gap != BLANK:
+            low, high = (number(line[n], digits, sign=True) for n in ("diff_low", "diff_high"))
+            gap = f"{gap} [{low}, {high}]"
+        cells = [str(line["selection"]), str(line["seeds"]), number(line["rows"], 0)]
+        cells += [_score(line, head, digits), gap]
+        rows.append(cells + [_score(line, c, digits_of(suite, c)) for c in columns[1:]])
+    best = winner(table)
+    return TextTable(heads, rows, None if best is None else (best, 3))
+
+
+def _score(line: dict[str, Any], column: Column, digits: int) -> str:
+    mean, sd = number(line[column.name], digits), number(line[f"{column.name}_sd"], digits)
+    return mean if sd == BLANK else f"{mean} ± {sd}"
+
+
+def fact_table(table: StudyTable) -> TextTable:
+    """What each subset is and what it cost, means over seeds."""
+    names = [n for n in (*table.params.scorers, *FACT_LABELS) if n in table.lines[0]]
+    heads = ["selection", "rows", *({**SCORER_LABELS, **FACT_LABELS}.get(n, n) for n in names)]
+    rows = []
+    for line in table.lines:
+        cells = [str(line["selection"]), number(line["rows"], 0)]
+        for name in names:
+            if name in SHARES:
+                value = number(100 * line[name], 1)
+                cells.append(value if value == BLANK else f"{value}%")
+            else:
+                whole = name == "train_tokens" or name in table.params.scorers
+                cells.append(number(line[name], 0 if whole else 2))
+        rows.append(cells)
+    return TextTable(heads, rows)
+
+
+def markdown_table(table: TextTable) -> str:
+    """A Markdown table, padded so that it reads as plain text too."""
+    rows = [list(row) for row in table.rows]
+    if table.bold is not None:
+        i, j = table.bold
+        rows[i][j] = f"**{rows[i][j]}**"
+    widths = [max(len(row[j]) for row in [table.heads, *rows]) for j in range(len(table.heads))]
+    rule = ["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])]
+    lines = [table.heads, rule, *rows]
+    return "\n".join(
+        "| "
+        + " | ".join(
+            cell.ljust(w) if j == 0 else cell.rjust(w)
+            for j, (cell, w) in enumerate(zip(line, widths, strict=True))
+        )
+        + " |"
+        for line in lines
+    )
+
+
+def latex_table(table: TextTable, caption: str, label: str) -> str:
+    """A LaTeX table (booktabs)."""
+    rows = [[latex_text(cell) for cell in row] for row in table.rows]
+    if table.bold is not None:
+        i, j = table.bold
+        rows[i][j] = rf"\textbf{{{rows[i][j]}}}"
+    return "\n".join(
+        [
+            r"% \usepackage{booktabs}",
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{latex_text(caption)}}}",
+            rf"\label{{{label}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(table.heads) - 1)}}}",
+            r"\toprule",
+            _latex_line([latex_text(head) for head in table.heads]),
+            r"\midrule",
+            *(_latex_line(row) for row in rows),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _latex_line(cells: list[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def latex_text(text: str) -> str:
+    """Text with what LaTeX would read as commands made literal."""
+    marks = {"\\": r"\textbackslash{}", "±": r"$\pm$", "−": "$-$", "–": "--"}
+    marks |= {"↓": r"$\downarrow$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    marks |= {c: f"\\{c}" for c in "_%&#${}"}
+    return "".join(marks.get(c, c) for c in text)

@@ -1,0 +1,84 @@
+"""Write a study's table, plot, summary and provenance to ``results/<preset>/``."""
+
+from pathlib import Path
+from typing import Any
+
+from harness import layout
+from harness.files import replacing, write_json
+from harness.params import Params
+from harness.report.notes import preset_note, study_notes
+from harness.report.plots import plot_study
+from harness.report.provenance import copy_lock, provenance
+from harness.report.reading import study_rows
+from harness.report.render import digits_of, fact_table, latex_table, markdown_table, score_table
+from harness.report.table import StudyTable, build_table
+from harness.suites import load_suite
+
+
+def write_study_report(params: Params, study: str) -> Path:
+    """Write ``<study>.csv|md|tex|png``, and for the main study its summary and provenance.
+
+    Everything is worked out before the first file is written. Returns the folder. Raises
+    InputError naming the stage to run where a cell that params name is missing.
+    """
+    suite = load_suite(params.evaluate.suite)
+    rows = study_rows(params, study)
+    table = build_table(params, study, suite, rows)
+    folder = layout.RESULTS / params.preset
+    texts = {"md": markdown(table), "tex": latex(table), "csv": table.frame().to_csv(index=False)}
+    origin = provenance(params, rows)
+    for ending, text in texts.items():
+        with replacing(folder / f"{study}.{ending}") as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    plot_study(table, folder / f"{study}.png")
+    if study == "main":
+        write_json(folder / "summary.json", summary(table))
+        write_json(folder / "provenance.json", origin)
+        copy_lock(folder)
+    return folder
+
+
+def markdown(table: StudyTable) -> str:
+    """The report's text: what it is, the scores, what each subset is and costs, the notes."""
+    params, suite = table.params, table.suite
+    parts = [
+        f"# {suite.title}: {table.study} study, preset {params.preset}",
+        preset_note(params.preset),
+        markdown_table(score_table(table)),
+        f"![{table.study}]({table.study}.png)",
+        "## What each subset is, and what it cost",
+        markdown_table(fact_table(table)),
+        "## How to read it",
+        *study_notes(table),
+        "Where it comes from: `provenance.json`, `dvc.lock`.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def latex(table: StudyTable) -> str:
+    """Both tables in LaTeX, the preset's note as the first one's caption."""
+    name = f"{table.study} study, preset {table.params.preset}"
+    caption = f"{table.suite.title}: {name}. {preset_note(table.params.preset)}".strip()
+    label = f"tab:{table.params.preset}-{table.study}"
+    return (
+        latex_table(score_table(table), caption, label)
+        + "\n"
+        + latex_table(fact_table(table), f"What each subset is and cost: {name}.", f"{label}-facts")
+    )
+
+
+def summary(table: StudyTable) -> dict[str, dict[str, Any]]:
+    """Each row's headline, deviation, seeds and benchmarks, rounded, for DVC to show."""
+    suite, head = table.suite, table.suite.headline
+    found: dict[str, dict[str, Any]] = {}
+    digits = {c.name: max(2, digits_of(suite, c)) for c in suite.columns}
+    for line in table.lines:
+        sd = line[f"{head}_sd"]
+        short: dict[str, Any] = {head: round(float(line[head]), digits[head])}
+        if sd == sd:
+            short["sd"] = round(float(sd), digits[head])
+        short["seeds"] = int(line["seeds"])
+        others = (c.name for c in suite.columns if c.name != head)
+        short |= {name: round(float(line[name]), digits[name]) for name in others}
+        found[str(line["selection"])] = short
+    return found

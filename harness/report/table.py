@@ -1,0 +1,87 @@
+"""The numbers of a study's table: one line a row, everything in the unit the CSV gives it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.params import Params
+from harness.report.facts import read_pool_facts, subset_facts
+from harness.report.reading import BASELINE, Row, paired_items, row_items
+from harness.report.statistics import (
+    Interval,
+    averages,
+    deviation,
+    difference,
+    mean_interval,
+)
+from harness.suites import Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The bootstrap's own stream: a table made twice from the same cells is the same table.
+BOOTSTRAP_SEED = 20409
+AGREEMENT = 0.01  # metrics and the mean of their items may differ by rounding only
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """A study's rows, its suite, and the table's lines: numbers by the name of their column."""
+
+    study: str
+    params: Params
+    suite: Suite
+    rows: list[Row]
+    lines: list[dict[str, Any]]
+
+    def frame(self) -> "pd.DataFrame":
+        """The lines as they are written to the CSV."""
+        import pandas as pd
+
+        return pd.DataFrame(self.lines).round(4)
+
+
+def build_table(params: Params, study: str, suite: Suite, rows: list[Row]) -> StudyTable:
+    """Fill in every number of the table: scores, intervals, differences, facts of the subsets."""
+    pool = read_pool_facts()
+    baseline = next((row for row in rows if row.name == BASELINE), None)
+    lines = []
+    for row in rows:
+        kind = "selection" if row.name in params.selections else "reference"
+        line: dict[str, Any] = {"selection": row.name, "kind": kind, "seeds": len(row.seeds)}
+        check_agreement(suite, row)
+        facts = subset_facts(params, study, row, pool)
+        line["rows"] = int(facts.pop("rows"))
+        for column in suite.columns:
+            scores = row.scores(column.name)
+            line[column.name] = float(np.mean(scores))
+            line[f"{column.name}_sd"] = deviation(scores)
+        head = mean_interval(row.scores(suite.headline))
+        line |= {"low": head.low, "high": head.high}
+        gap = row_difference(suite, row, baseline)
+        line |= {"diff": gap.value, "diff_low": gap.low, "diff_high": gap.high}
+        lines.append(line | facts)
+    return StudyTable(study, params, suite, rows, lines)
+
+
+def row_difference(suite: Suite, row: Row, baseline: Row | None) -> Interval:
+    """Difference of two rows' headlines with its interval; NaN from itself or from no row."""
+    if baseline is None or row.name == baseline.name:
+        return Interval(np.nan, np.nan, np.nan)
+    ours, theirs, paired = paired_items(suite, row, baseline)
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    fixed = (not row.trained, not baseline.trained)
+    return difference(ours, theirs, paired, rng, fixed)
+
+
+def check_agreement(suite: Suite, row: Row) -> None:
+    """Raise InputError where a row's items do not average to the headline in its metrics."""
+    stated = np.array(row.scores(suite.headline))
+    from_items = averages(row_items(suite, row, row.seeds))
+    if not np.allclose(stated, from_items, atol=AGREEMENT):
+        raise InputError(
+            f"{row.name}: metrics.json gives {suite.headline} {stated.round(3).tolist()}, its "
+            f"samples {from_items.round(3).tolist()}; run the stage that evaluates it again"
+        )
