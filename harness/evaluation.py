@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from harness.bits_per_byte import bits_per_byte
 from harness.errors import InputError
 from harness.evaluation_params import EvaluateParams
-from harness.evaluation_tasks import Cut, prepare_task, quiet, run_task
+from harness.evaluation_tasks import prepare_task, quiet, run_tasks
 from harness.models import load_model, load_tokenizer, pick_device
 from harness.suites import Column, Suite
 from harness.template import ensure_template
@@ -60,27 +60,18 @@ def evaluate(
     with quiet():
         lm = _language_model(model, device, params.batch_size, template, revision)
     found = Evaluation({}, {}, pd.DataFrame(), {"load": _since(start)}, {}, {})
-    held_out = _held_out(lm, suite, heldout, params, found.seconds)
-    frames: list[pd.DataFrame] = []
+    frames = _benchmarks(lm, suite, benchmarks, params, seed, found)
+    frames |= _held_out(lm, suite, heldout, params, found)
     for column in suite.columns:
         if column.kind == "mean":
+            found.scores[column.name] = sum(found.scores[name] for name in column.of or []) / len(column.of or [])
+            found.n[column.name] = sum(found.n[name] for name in column.of or [])
             continue
-        if column.kind == "lm_eval":
-            start = time.monotonic()
-            frame, cut = _benchmark(lm, suite, column, benchmarks, params, seed)
-            found.shots[column.name], found.truncated[column.name] = cut
-            found.seconds[column.name] = _since(start)
-        else:
-            frame = held_out if not column.sources else held_out[held_out.source.isin(column.sources)]
-            found.truncated[column.name] = int(frame.cut.sum())
+        frame = frames[column.name]
         found.scores[column.name] = float((frame.score * frame.weight).sum() / frame.weight.sum())
         found.n[column.name] = len(frame)
-        frames.append(frame.assign(seed=seed, task=column.name))
-    for column in suite.columns:
-        if column.of:
-            found.scores[column.name] = sum(found.scores[name] for name in column.of) / len(column.of)
-            found.n[column.name] = sum(found.n[name] for name in column.of)
-    samples = pd.concat(frames, ignore_index=True)
+    named = [frames[c.name].assign(seed=seed, task=c.name) for c in suite.columns if c.name in frames]
+    samples = pd.concat(named, ignore_index=True)
     return found._replace(samples=samples[["seed", "task", "item", "prediction", "score", "weight"]])
 
 
@@ -101,18 +92,30 @@ def _language_model(
     return HFLM(pretrained=loaded.to(device), tokenizer=tokenizer, batch_size=batch_size)  # pyright: ignore
 
 
-def _benchmark(
+def _benchmarks(
     lm: "HFLM",
     suite: Suite,
-    column: Column,
     benchmarks: Path,
     params: EvaluateParams,
     seed: int,
-) -> "tuple[pd.DataFrame, Cut]":
-    limits = [n for n in (column.items, params.limit) if n is not None]
+    found: Evaluation,
+) -> "dict[str, pd.DataFrame]":
+    """The items of every lm-eval column; notes shots, cut items and seconds in `found`."""
+    columns = [column for column in suite.columns if column.kind == "lm_eval"]
+    if not columns:
+        return {}
+    start = time.monotonic()
     with quiet():
-        task, cut = prepare_task(lm, suite, column, benchmarks, min(limits, default=None))
-        return run_task(lm, task, column, seed, params.batch_size), cut
+        tasks = []
+        for column in columns:
+            task, cut = prepare_task(lm, suite, column, benchmarks, params.limit)
+            found.shots[column.name], found.truncated[column.name] = cut
+            tasks.append(task)
+        found.seconds["tasks"] = _since(start)
+        start = time.monotonic()
+        frames = run_tasks(lm, tasks, columns, seed, params.batch_size)
+    found.seconds["benchmarks"] = _since(start)
+    return frames
 
 
 def _held_out(
@@ -120,27 +123,28 @@ def _held_out(
     suite: Suite,
     heldout: "pd.DataFrame",
     params: EvaluateParams,
-    seconds: dict[str, float],
-) -> "pd.DataFrame":
-    """Bits per byte of the held-out rows that some column wants, each row computed once."""
-    import pandas as pd
-
+    found: Evaluation,
+) -> "dict[str, pd.DataFrame]":
+    """The rows of every bits-per-byte column, each row computed once whichever want it."""
     columns = [column for column in suite.columns if column.kind == "bits_per_byte"]
     if not columns:
-        return pd.DataFrame()
+        return {}
     start = time.monotonic()
     there = list(heldout.source.unique())
-    for column in columns:
-        missing = [source for source in column.sources or [] if source not in there]
-        if missing or not there:
-            named = ", ".join(missing) or "rows at all"
-            has = ", ".join(sorted(there)) or "none"
-            raise InputError(f"heldout.parquet: no {named} for column {column.name}; it has {has}")
-    rows = heldout
-    if all(column.sources for column in columns):
-        rows = rows[rows.source.isin([name for column in columns for name in column.sources or []])]
+    sources = {column.name: column.sources or there for column in columns}
+    for name, wanted in sources.items():
+        missing = [source for source in wanted if source not in there]
+        if missing or not wanted:
+            has = ", ".join(there) or "none"
+            raise InputError(
+                f"heldout.parquet: no rows of {', '.join(missing) or 'any source'} for column "
+                f"{name}; it has {has}"
+            )
+    rows = heldout[heldout.source.isin({name for wanted in sources.values() for name in wanted})]
     if params.limit:
         rows = rows.groupby("source", sort=False).head(params.limit)
-    frame = bits_per_byte(lm.model, lm.tokenizer, rows, params.batch_size)  # pyright: ignore
-    seconds["bits_per_byte"] = _since(start)
-    return frame
+    scored = bits_per_byte(lm.model, lm.tokenizer, rows, params.batch_size)  # pyright: ignore
+    frames = {name: scored[scored.source.isin(wanted)] for name, wanted in sources.items()}
+    found.truncated.update({name: int(frame.cut.sum()) for name, frame in frames.items()})
+    found.seconds["bits_per_byte"] = _since(start)
+    return frames

@@ -1,14 +1,16 @@
 """One lm-eval task at a time: read from a suite, fitted to the model's context, run, itemised."""
 
+import io
 import json
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.errors import InputError
+from harness.progress import on_terminal
 from harness.suites import Column, Suite
 
 if TYPE_CHECKING:
@@ -29,14 +31,18 @@ class Cut(NamedTuple):
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep lm-eval's notices, and anybody's attempt to reach the hub, out of an evaluation."""
+    """Keep lm-eval's notices, and anybody's attempt to reach the hub, out of an evaluation.
+
+    Off a terminal its bars, redrawn in place, would fill a log: they are dropped there.
+    """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     loggers = [logging.getLogger(name) for name in ("lm_eval", "transformers.generation")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        yield
+        with nullcontext() if on_terminal() else redirect_stderr(io.StringIO()):
+            yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
@@ -50,31 +56,35 @@ def prepare_task(
     from lm_eval.tasks._yaml_loader import load_yaml
 
     assert column.task is not None
+    limit = min((n for n in (column.items, limit) if n is not None), default=None)
     config = load_yaml(suite.folder / column.task)
     data = _read_splits(config, suite.folder / column.task, benchmarks, limit)
     # A dataset handed over needs no cache folder, and cannot be a stale copy of its file.
     config |= {"task": column.name, "custom_dataset": lambda **_: data, "num_fewshot": 0}
     task = TaskManager(include_defaults=False).load([config])["tasks"][column.name]
     task.set_fewshot_seed(0)
-    if column.shots != "fit":
-        cut = Cut(column.shots, _cut_items(lm, task, column.shots))
-    else:
-        cut = _fit_shots(lm, task, column.max_shots)
-    task.set_config("num_fewshot", cut.shots)
-    return task, cut
+    shots = column.shots if column.shots != "fit" else fit_shots(lm, task, column.max_shots)
+    task.set_config("num_fewshot", shots)
+    return task, Cut(shots, count_cut(lm, task, shots))
 
 
-def run_task(
-    lm: "HFLM", task: "ConfigurableTask", column: Column, seed: int, batch_size: int
-) -> "pd.DataFrame":
-    """Run a task; a row an item: item, prediction, score (percent), weight 1."""
+def run_tasks(
+    lm: "HFLM",
+    tasks: "list[ConfigurableTask]",
+    columns: list[Column],
+    seed: int,
+    batch_size: int,
+) -> "dict[str, pd.DataFrame]":
+    """Run the columns' tasks; for each, a row an item: item, prediction, score (percent), weight 1.
+
+    All in one call, because each collects facts about the machine for most of a second.
+    """
     import lm_eval
-    import pandas as pd
     from lm_eval.tasks import TaskManager
 
     results = lm_eval.simple_evaluate(
         model=lm,
-        tasks=[task],
+        tasks=list(tasks),
         task_manager=TaskManager(include_defaults=False),
         batch_size=batch_size,
         apply_chat_template=True,
@@ -88,10 +98,20 @@ def run_task(
         confirm_run_unsafe_code=True,  # such code runs in harness.sandbox
     )
     assert results is not None
+    pairs = zip(tasks, columns, strict=True)
+    return {c.name: _items(task, c, results["samples"][c.name]) for task, c in pairs}
+
+
+def _items(
+    task: "ConfigurableTask", column: Column, samples: list[dict[str, Any]]
+) -> "pd.DataFrame":
+    """The column's metric, item by item; InputError where the task has no such metric."""
+    import pandas as pd
+
     metric, _, chosen = str(column.metric).partition(",")
-    samples = [s for s in results["samples"][column.name] if s["filter"] == chosen]
-    if not samples or metric not in samples[0]:
-        there = sorted({f"{m},{s['filter']}" for s in results["samples"][column.name] for m in s["metrics"]})
+    kept = [sample for sample in samples if sample["filter"] == chosen]
+    if not kept or metric not in kept[0]["metrics"]:
+        there = sorted({f"{name},{s['filter']}" for s in samples for name in s["metrics"]})
         raise InputError(f"{column.task}: no metric {column.metric!r}; it has {', '.join(there)}")
     return pd.DataFrame(
         {
@@ -100,7 +120,7 @@ def run_task(
             "score": 100.0 * float(sample[metric]),
             "weight": 1.0,
         }
-        for sample in samples
+        for sample in kept
     )
 
 
@@ -141,40 +161,43 @@ def _read_jsonl(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _fit_shots(lm: "HFLM", task: "ConfigurableTask", most: int) -> Cut:
+def fit_shots(lm: "HFLM", task: "ConfigurableTask", most: int) -> int:
     """The most shots with which hardly any item is cut that would not be cut without."""
-    items = len(task.eval_docs)
-    bare = _cut_items(lm, task, 0)
-    allowed = max(bare, int(_CUT_SHARE * items))
-    for shots in range(min(most, len(task.fewshot_docs() or [])), 0, -1):
-        cut = _cut_items(lm, task, shots)
-        if cut <= allowed:
-            return Cut(shots, cut)
-    return Cut(0, bare)
+    bare = count_cut(lm, task, 0)
+    allowed = max(bare, int(_CUT_SHARE * len(task.eval_docs)))
+    most = min(most, len(task.fewshot_docs() or []))
+    # The examples are the same for all items, so the shortest item tells where to start.
+    first = min(task.eval_docs, key=lambda doc: len(_context(lm, task, doc, 0)))
+    while most and len(lm.tok_encode(_context(lm, task, first, most))) > lm.max_length:
+        most -= 1
+    while most and count_cut(lm, task, most) > allowed:
+        most -= 1
+    return most
 
 
-def _cut_items(lm: "HFLM", task: "ConfigurableTask", shots: int) -> int:
+def count_cut(lm: "HFLM", task: "ConfigurableTask", shots: int) -> int:
     """How many items lm-eval will cut from the left for want of context."""
-    contexts = [
-        task.fewshot_context(
-            doc,
-            shots,
-            apply_chat_template=True,
-            fewshot_as_multiturn=True,
-            chat_template=lm.apply_chat_template,
-        )
-        for doc in task.eval_docs
-    ]
-    used = [len(lm.tok_encode(context)) for context in contexts]
+    docs = list(task.eval_docs)
+    used = [len(lm.tok_encode(_context(lm, task, doc, shots))) for doc in docs]
     if task.OUTPUT_TYPE == "generate_until":
-        room = [int(task.config.generation_kwargs["max_gen_toks"])] * len(used)  # pyright: ignore
+        room = [int(task.config.generation_kwargs["max_gen_toks"])] * len(docs)  # pyright: ignore
     else:
         # The last token of a choice is only predicted, so it takes no place.
-        room = [
-            max(len(lm.tok_encode(choice)) for choice in task.doc_to_choice(doc)) - 1
-            for doc in task.eval_docs
-        ]
+        longest = [max(task.doc_to_choice(doc), key=len) for doc in docs]
+        room = [len(lm.tok_encode(choice)) - 1 for choice in longest]
     return sum(a + b > lm.max_length for a, b in zip(used, room, strict=True))
+
+
+def _context(lm: "HFLM", task: "ConfigurableTask", doc: dict[str, Any], shots: int) -> str:
+    text = task.fewshot_context(
+        doc,
+        shots,
+        apply_chat_template=True,
+        fewshot_as_multiturn=True,
+        chat_template=lm.apply_chat_template,
+    )
+    assert isinstance(text, str)
+    return text
 
 
 def _prediction(task: "ConfigurableTask", sample: dict[str, Any], metric: str) -> str:

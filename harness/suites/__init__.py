@@ -41,6 +41,8 @@ A task file is an ordinary lm-eval task config (`lm_eval` can run it too) with t
   shots: knowledge_shots.jsonl}}` with file names relative to `data/benchmarks/` (made absolute when
   run); `test_split: test`; `fewshot_split: shots` only where there are shots, then with
   `fewshot_config: {sampler: first_n}` so that all items and models see the same examples.
+- Where a field of the item is what is wanted, name it (`doc_to_text: question`, `doc_to_choice:
+  choices`, `doc_to_target: answer`): lm-eval compiles a `{{...}}` template anew for every item.
 - Prompts go through the model's chat template, so `doc_to_text` is what a user would write, with no
   "Question:"/"Answer:" frame, and a choice follows the template's generation prompt directly.
 - An item's stable id is its `id` field (else its position); no `num_fewshot` (the column says it).
