@@ -142,12 +142,11 @@ def row_items(suite: Suite, row: Row, seeds: Sequence[int]) -> list[Items]:
 def paired_items(suite: Suite, ours: Row, theirs: Row) -> tuple[list[Items], list[Items], bool]:
     """Item scores of two rows on the same items, and whether they are paired by seed too.
 
-    Where the rows share two seeds or more, only those are taken and the third value is True.
+    Rows of different seeds are not cut to those they share: their difference would then not be
+    the one of the means the table shows.
     """
-    shared = sorted(set(ours.seeds) & set(theirs.seeds))
-    paired = len(shared) > 1
-    a = row_items(suite, ours, shared if paired else ours.seeds)
-    b = row_items(suite, theirs, shared if paired else theirs.seeds)
+    paired = ours.seeds == theirs.seeds and len(ours.seeds) > 1
+    a, b = (row_items(suite, row, row.seeds) for row in (ours, theirs))
     for one, other in zip(a, b, strict=True):
         if one.ids != other.ids:
             raise InputError(

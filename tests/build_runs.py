@@ -1,0 +1,174 @@
+"""Writes the files a finished pipeline leaves, small and from a seeded generator, for tests."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+from harness import layout
+from harness.files import value_hash, write_json
+from harness.params import Params, load_params
+from harness.schemas import SAMPLES, SUBSET, TRUTH, write_frame
+from harness.suites import Suite, load_suite
+
+ROOT = Path(__file__).resolve().parents[1]
+POOL_SIZE = 60
+ITEMS = 40
+# How good each row's models are, in points above chance; the rest get 10.
+QUALITY = {"none": 0.0, "full": 40.0, "full_clean": 45.0, "oracle": 32.0}
+QUALITY |= {f"noise_{dose}": 20.0 - dose / 5 for dose in (0, 25, 50, 75, 100)}
+QUALITY |= {"skills_100": 20.0, "skills_50": 12.0, "skills_25": 5.0}
+
+
+def write_params(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
+    """Write the repository's params.yaml with some sections replaced, and read it."""
+    yaml = YAML()
+    values = yaml.load(ROOT / "params.yaml")
+    values.update(changes)
+    yaml.dump(values, folder / "params.yaml")
+    return load_params(folder / "params.yaml")
+
+
+def build_runs(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
+    """Fill ``folder``, which must be the working directory, with every cell its params name."""
+    params = write_params(folder, **changes)
+    (folder / "dvc.yaml").write_text("stages: {}\n")
+    _write_data(params)
+    suite = load_suite(params.evaluate.suite)
+    for study in params.studies:
+        for name, group in params.cells(study):
+            write_cell(params, suite, study, name, group)
+    return params
+
+
+def _write_data(params: Params) -> None:
+    rng = np.random.default_rng(0)
+    ids = [f"r{i}" for i in range(POOL_SIZE)]
+    lengths = rng.integers(20, 200, POOL_SIZE).astype(np.float64)
+    layout.DATA.mkdir(exist_ok=True)
+    pd.DataFrame({"id": ids, "length": lengths}).to_parquet(layout.SCORES_FILE)
+    kinds = ["none", "none", "none", "wrong", "garbled"]
+    truth = {
+        "id": ids,
+        "skill": [f"s{i % 10}" for i in range(POOL_SIZE)],
+        "family": ["f"] * POOL_SIZE,
+        "noise": [kinds[i % 5] for i in range(POOL_SIZE)],
+        "duplicate_of": [""] * POOL_SIZE,
+    }
+    planted = pd.DataFrame(truth) if params.preset == "lab" else pd.DataFrame(truth).iloc[:0]
+    write_frame(layout.TRUTH_FILE, planted.astype("str"), TRUTH)
+    for name in (*params.selections, *params.references):
+        _write_subsets(params, name, ids)
+
+
+def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
+    reference = params.references.get(name)
+    study = reference.study if reference else "main"
+    rows = {"none": 0, "full": POOL_SIZE, "clean": POOL_SIZE}.get(reference.rows, 6) if reference else 6
+    seeds: dict[str, Any] = {}
+    for group in params.all_groups():
+        for seed in params.seeds_of(name, group):
+            rng = np.random.default_rng([seed, len(name)])
+            picks = rng.permutation(POOL_SIZE)[:rows]
+            frame = pd.DataFrame(
+                {
+                    "id": pd.Series([ids[i] for i in picks], dtype="str"),
+                    "order": np.arange(rows),
+                    "cluster": np.full(rows, -1, dtype=np.int64),
+                    "score": np.full(rows, np.nan),
+                    "round": np.zeros(rows, dtype=np.int64),
+                }
+            )
+            path = layout.subset_folder(study, name) / group / f"seed_{seed}.parquet"
+            write_frame(path, frame, SUBSET)
+            seeds[str(seed)] = {"size": rows, "seconds": 0.5 + seed, "peak_memory_mb": 100.0}
+    info = {"selection": name, "sampler": name, "params": {}, "seeds": seeds}
+    write_json(layout.selection_file(study, name), info)
+
+
+def write_cell(params: Params, suite: Suite, study: str, name: str, group: str) -> None:
+    """Write a cell's manifests, metrics and samples; the scores differ by name, seed and item."""
+    cell = layout.cell_folder(study, name, group)
+    metrics: dict[str, Any] = {}
+    frames: list[pd.DataFrame] = []
+    for seed in params.seeds_of(name, group):
+        write_json(cell / "train" / f"seed_{seed}.json", manifest(params, name, seed))
+        frame = _samples(suite, name, seed)
+        frames.append(frame)
+        metrics[str(seed)] = _metrics(suite, frame)
+    if not frames:
+        write_json(cell / "train" / "empty.json", {"selection": name, "reason": "no seed"})
+    empty = pd.DataFrame({n: pd.Series(dtype=kind) for n, kind in SAMPLES.columns})
+    samples = pd.concat(frames, ignore_index=True) if frames else empty
+    write_frame(cell / "samples.parquet", samples, SAMPLES)
+    write_json(cell / "metrics.json", {"suite": suite.name, "seeds": metrics})
+
+
+def manifest(params: Params, name: str, seed: int) -> dict[str, Any]:
+    """What train writes for one run, with a falling loss curve."""
+    found: dict[str, Any] = {"selection": name, "seed": seed, "base_hash": value_hash("base")}
+    reference = params.references.get(name)
+    if reference is not None and reference.rows == "none":
+        return {**found, "weights": "base", "steps": 0, "tokens": 0, "seconds": 0.0, "loss_curve": []}
+    losses = [round(4.0 / (1 + step / 5) + 0.01 * seed, 4) for step in range(1, 21)]
+    curve = [
+        {"step": step, "epoch": step / 10, "loss": loss} for step, loss in enumerate(losses, 1)
+    ]
+    return {
+        **found,
+        "subset_hash": value_hash([name, seed]),
+        "params_hash": value_hash(params.train.model_dump()),
+        "weights": value_hash([name, seed, "weights"])[:32],
+        "weights_hash": value_hash([name, seed, "hash"]),
+        "steps": 20,
+        "tokens": 5000 + seed,
+        "seconds": 10.0 + seed,
+        "peak_memory_mb": 900.0,
+        "truncated": 0,
+        "loss_curve": curve,
+    }
+
+
+def _samples(suite: Suite, name: str, seed: int) -> pd.DataFrame:
+    own = QUALITY.get(name, 10.0)
+    rng = np.random.default_rng([seed, *name.encode()])
+    shift = 0.0 if name == "none" else rng.normal(0, 1.0)
+    frames = []
+    for number, column in enumerate(c for c in suite.columns if c.kind != "mean"):
+        hard = np.random.default_rng(number).normal(0, 8, ITEMS)
+        if column.kind == "bits_per_byte":
+            score = 3.0 - (own + shift + hard) / 50 + rng.normal(0, 0.05, ITEMS)
+            weight = np.random.default_rng(100 + number).integers(20, 300, ITEMS).astype(float)
+        else:
+            score = np.clip(25.0 + own + shift + hard + rng.normal(0, 3, ITEMS), 0, 100)
+            weight = np.ones(ITEMS)
+        items = pd.Series([f"i{i:03d}" for i in range(ITEMS)], dtype="str")
+        frames.append(
+            pd.DataFrame(
+                {
+                    "selection": pd.Series([name] * ITEMS, dtype="str"),
+                    "seed": np.full(ITEMS, seed, dtype=np.int64),
+                    "task": pd.Series([column.name] * ITEMS, dtype="str"),
+                    "item": items,
+                    "prediction": pd.Series(["A"] * ITEMS, dtype="str"),
+                    "score": score,
+                    "weight": weight,
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def _metrics(suite: Suite, samples: pd.DataFrame) -> dict[str, Any]:
+    scores: dict[str, float] = {}
+    for column in suite.columns:
+        if column.of:
+            scores[column.name] = float(np.mean([scores[name] for name in column.of]))
+        else:
+            mine = samples[samples["task"] == column.name]
+            scores[column.name] = float(np.average(mine["score"], weights=mine["weight"]))
+    n = {column.name: ITEMS for column in suite.columns}
+    shots = {column.name: 0 for column in suite.columns if column.kind == "lm_eval"}
+    return {"scores": scores, "n": n, "shots": shots, "seconds": {"load": 0.1}}
