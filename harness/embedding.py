@@ -14,7 +14,7 @@ from harness.progress import progress
 if TYPE_CHECKING:
     import pandas as pd
 
-BLOCK = 512  # texts between two records of what is done
+BLOCK = 256  # texts between two records of what is done
 # all-MiniLM-L6-v2's published weights (commit 1110a243fdf4706b3f48f1d95db1a4f5529b4d41 of the hub).
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 

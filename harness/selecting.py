@@ -87,7 +87,7 @@ def write_subsets(
                     clusters = clustering.labels[picks]
                 frame = pd.DataFrame(
                     {
-                        "id": [ids[i] for i in picks],
+                        "id": pd.Series([ids[i] for i in picks], dtype="str"),
                         "order": np.arange(len(picks)),
                         "cluster": clusters.astype(np.int64),
                         "score": np.full(len(picks), np.nan),

@@ -1,0 +1,115 @@
+"""A run is trained once: not twice for two studies, nor by two processes, nor after a kill."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness import layout
+from harness.cells import evaluate_cell, train_cell, weights_folder
+from harness.errors import InputError
+from harness.files import read_json
+from harness.params import Params, load_params
+from harness.schemas import POOL, SAMPLES, SUBSET, read_frame, write_frame
+from tests.small_repo import ROOT, SMALL, edit_params, environment
+
+TRAIN = (
+    "import sys; from pathlib import Path\n"
+    "from harness.cells import train_cell\nfrom harness.params import load_params\n"
+    "study = sys.argv[1]\n"
+    "train_cell(load_params(), study, 'random', 's0', Path('data/subsets/main/random/s0'))"
+)
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> Params:
+    """A working folder with a base model, a pool and a subset, and nothing trained."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "params.yaml").write_bytes((ROOT / "conf/lab.yaml").read_bytes())
+    edit_params(tmp_path, **SMALL)
+    edit_params(tmp_path, train={"epochs": 1})
+    layout.BASE_MODEL.parent.mkdir(parents=True)
+    layout.BASE_MODEL.symlink_to(tiny_model)
+    text = [f"Say {word}." for word in ("one", "two", "three", "four")]
+    messages = [
+        json.dumps([{"role": "user", "content": t}, {"role": "assistant", "content": t[4:]}])
+        for t in text
+    ]
+    ids = ["a", "b", "c", "d"]
+    table = {"id": ids, "row": [1, 2, 3, 4], "prompt": text, "response": text}
+    write_frame(layout.POOL_FILE, pd.DataFrame({**table, "messages": messages}), POOL)
+    subset = pd.DataFrame(
+        {
+            "id": ["c", "a"],
+            "order": [0, 1],
+            "cluster": [-1, -1],
+            "score": [np.nan, np.nan],
+            "round": [0, 0],
+        }
+    )
+    write_frame(layout.subset_folder("main", "random") / "s0/seed_0.parquet", subset, SUBSET)
+    return load_params()
+
+
+def attempts() -> list[str]:
+    """The lines of every attempt to train something."""
+    paths = Path(".store/scratch/train").glob("*/attempts.log")
+    return [line for path in paths for line in path.read_text().splitlines()]
+
+
+def test_two_processes_and_two_studies_train_once(repo: Params) -> None:
+    env = {**environment(), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", TRAIN]
+    both = [subprocess.Popen([*command, study], env=env) for study in ("main", "other")]
+    assert [process.wait() for process in both] == [0, 0]
+    assert len(attempts()) == 1
+    manifests = [
+        read_json(layout.cell_folder(study, "random", "s0") / "train/seed_0.json")
+        for study in ("main", "other")
+    ]
+    assert manifests[0] == manifests[1]
+    assert manifests[0]["steps"] > 0
+    assert str(Path.cwd()) not in json.dumps(manifests[0])
+
+
+def test_other_params_train_again_and_lost_weights_are_named(repo: Params) -> None:
+    subsets = layout.subset_folder("main", "random") / "s0"
+    train_cell(repo, "main", "random", "s0", subsets)
+    train_cell(repo, "main", "random", "s0", subsets)
+    assert len(attempts()) == 1
+    faster = repo.train.model_copy(update={"learning_rate": 0.01})
+    train_cell(repo.model_copy(update={"train": faster}), "main", "random", "s0", subsets)
+    assert len(attempts()) == 2
+
+    manifest = read_json(layout.cell_folder("main", "random", "s0") / "train/seed_0.json")
+    folder = weights_folder(manifest, "train@random-s0")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(InputError, match=r"weights are gone.*dvc repro -f -s train@random-s0"):
+        weights_folder(manifest, "train@random-s0")
+
+
+def test_a_group_without_a_seed_of_the_selection_is_an_empty_cell(repo: Params) -> None:
+    train_cell(repo, "main", "none", "s7", Path("nowhere"))
+    cell = layout.cell_folder("main", "none", "s7")
+    assert "none of this group's seeds" in read_json(cell / "train/empty.json")["reason"]
+    heldout = pd.DataFrame({"id": [], "row": [], "prompt": [], "response": [], "messages": []})
+    heldout = heldout.astype({"id": "str", "row": "int64", "prompt": "str", "response": "str"})
+    heldout = heldout.astype({"messages": "str"}).assign(source=pd.Series(dtype="str"))
+    heldout.to_parquet(layout.HELDOUT_FILE)
+    layout.BENCHMARKS.mkdir()
+    evaluate_cell(repo, "main", "none", "s7", "train@none-s7")
+    assert read_json(cell / "metrics.json") == {"suite": "lab", "seeds": {}}
+    assert len(read_frame(cell / "samples.parquet", SAMPLES)) == 0
+
+
+def test_the_base_row_names_the_base_model(repo: Params) -> None:
+    train_cell(repo, "main", "none", "s0", Path("nowhere"))
+    manifest = read_json(layout.cell_folder("main", "none", "s0") / "train/seed_0.json")
+    assert manifest["weights"] == "base"
+    assert weights_folder(manifest, "train") == layout.BASE_MODEL
+    assert attempts() == []
