@@ -71,6 +71,7 @@ def overlaps(rows: Rows, targets: dict[str, Items]) -> tuple[dict[str, dict[str,
         hit = {item for _, item in pairs}
         items = sum(int(first) in hit for first in index.first)
         found = {row for row, _ in pairs}
-        counts[name] = {"rows": len(found), "items": items, "of": len(index.first)}
+        equal = len({row for row, _ in index.find_equal(rows)})
+        counts[name] = {"rows": len(found), "equal": equal, "items": items, "of": len(index.first)}
         touched |= found
     return counts, touched

@@ -5,6 +5,7 @@ refused by it, and told in one line here.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
@@ -15,48 +16,51 @@ from harness.progress import on_terminal
 if TYPE_CHECKING:
     from datasets import Dataset
 
+UNREACHABLE = (
+    "the hub cannot be reached; check the network, set HF_HUB_OFFLINE=1 to read the local cache,"
+    " or give a file"
+)
 
-def resolve(source: Source) -> dict[str, Any]:
-    """The commit and licence of a hub dataset; no commit where the hub cannot be reached.
 
-    InputError where the hub says that there is no such dataset or revision, or wants a login.
+def resolve(source: Source) -> dict[str, str]:
+    """The commit and licence of a hub dataset; empty where HF_HUB_OFFLINE is set.
+
+    InputError where there is no such dataset or revision, no permission, or no network.
     """
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import (
         GatedRepoError,
-        OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
 
     name = source.path
+    if constants.is_offline_mode():
+        return {}
     try:
         info = HfApi().dataset_info(name, revision=source.revision, timeout=20)
     except GatedRepoError:
         rule = "the hub wants a login for it; accept its terms there, then run hf auth login"
         raise InputError(f"{name}: {rule}") from None
     except RevisionNotFoundError:
-        raise InputError(f"{name}: the hub has no revision {source.revision!r} of it") from None
+        rule = f"the hub has no revision {source.revision!r} of it; correct `revision`"
+        raise InputError(f"{name}: {rule}") from None
     except RepositoryNotFoundError:
-        raise InputError(f"{name}: no such file here, and no such dataset on the hub") from None
-    except (OfflineModeIsEnabled, OSError):
-        return {}
+        rule = "no such file here, and no such dataset on the hub; correct the name"
+        raise InputError(f"{name}: {rule}") from None
     except Exception as error:
-        # The client's errors for a dead network are its HTTP library's, which changes.
-        if not _no_network(error):
-            raise
-        return {}
+        # What the client raises for a dead network is its HTTP library's, which changes.
+        names = {cls.__name__ for cls in type(error).__mro__}
+        if names & {"TransportError", "ConnectionError", "HfHubHTTPError", "OSError"}:
+            raise InputError(f"{name}: no such file here, and {UNREACHABLE}") from None
+        raise
+    known = {"revision": str(info.sha)}
     licence = getattr(info.card_data, "license", None) if info.card_data else None
-    return {"revision": info.sha} | ({"licence": str(licence)} if licence else {})
+    return known | ({"licence": str(licence)} if licence else {})
 
 
-def _no_network(error: Exception) -> bool:
-    names = {cls.__name__ for cls in type(error).__mro__}
-    return bool(names & {"TransportError", "ConnectionError", "HfHubHTTPError"})
-
-
-def load_rows(path: str, source: Source, commit: str | None) -> tuple[Iterator[Row], int]:
-    """Rows of one split of a hub dataset or of a local folder, and how many there are."""
+def open_dataset(path: str, source: Source, commit: str | None) -> "Dataset":
+    """One split of a hub dataset at a commit, or of a local folder; InputError says why not."""
     import datasets
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
@@ -64,30 +68,35 @@ def load_rows(path: str, source: Source, commit: str | None) -> tuple[Iterator[R
         datasets.disable_progress_bars()
     name = source.path
     try:
-        data = datasets.load_dataset(
-            path, name=source.config, split=source.split, revision=commit or source.revision
+        data: Any = datasets.load_dataset(
+            path, name=source.config, split=source.split, revision=commit
         )
     except DatasetNotFoundError:
-        raise InputError(f"{name}: the hub has no such dataset, or wants a login for it") from None
-    except (ConnectionError, FileNotFoundError, OSError) as error:
-        raise InputError(f"{name}: {_unreachable(path, name, error)}") from None
-    except (RuntimeError, ValueError, DatasetsError) as error:
+        raise InputError(f"{name}: the hub has no such dataset; correct the name") from None
+    except ConnectionError:
+        rule = "no such file here, it is not in the local cache, and offline mode is on"
+        raise InputError(f"{name}: {rule}; unset HF_HUB_OFFLINE, or give a file") from None
+    except (RuntimeError, ValueError, OSError, DatasetsError) as error:
         cause = error.__cause__ or error
-        reason = " ".join(str(cause).split())[:160].rstrip(".") or type(cause).__name__
-        remedy = "set config, split or revision, or give a file"
-        raise InputError(f"{name}: {reason}; {remedy}") from None
+        reason = " ".join(str(cause).split()).replace(path, name)[:160].rstrip(".")
+        remedy = "set config, split or revision, or give a JSON, JSONL or Parquet file"
+        raise InputError(f"{name}: {reason or type(cause).__name__}; {remedy}") from None
     if not len(data):
         raise InputError(f"{name}: empty, no rows; choose another split")
-    return _rows(data), len(data)
+    return data
 
 
-def _unreachable(path: str, name: str, error: Exception) -> str:
-    if path != name or isinstance(error, FileNotFoundError):
-        reason = " ".join(str(error).split())[:160].rstrip(".").replace(path, name)
-        return f"{reason}; a dataset is JSON, JSONL or Parquet files"
-    return "no such file here, and the hub cannot be reached; check the network, or give a file"
+def cached_commit(data: "Dataset", source: Source) -> str:
+    """The commit of a dataset read from the local cache; InputError where another is wanted."""
+    # The cache's folders are <dataset>/<config>/<version>/<commit>.
+    commit = Path(data.cache_files[0]["filename"]).parent.name if data.cache_files else "unknown"
+    if source.revision and source.revision != commit:
+        rule = f"the local cache holds revision {commit}, not {source.revision}"
+        raise InputError(f"{source.path}: {rule}; unset HF_HUB_OFFLINE, or change `revision`")
+    return commit
 
 
-def _rows(data: "Dataset") -> Iterator[Row]:
+def dataset_rows(data: "Dataset") -> Iterator[Row]:
+    """Its rows, numbered from 1."""
     for number, values in enumerate(data, 1):
         yield Row(number, values)

@@ -54,17 +54,17 @@ class Items:
 
     def find(self, rows: "Rows") -> list[tuple[int, int]]:
         """Pairs (row, item), ascending, of every overlap; of equal items the first counts."""
-        pairs = {
-            (row, self.equal[key])
-            for row, keys in enumerate(rows.keys)
-            for key in keys
-            if key in self.equal
-        }
+        pairs = set(self.find_equal(rows))
         runs = rows.runs
         edges = np.searchsorted(runs.owners, np.arange(0, runs.texts + BLOCK, BLOCK))
         for lo, hi in pairwise(edges.tolist()):
             pairs.update(self._contained(runs.hashes[lo:hi], runs.owners[lo:hi]))
         return sorted(pairs)
+
+    def find_equal(self, rows: "Rows") -> list[tuple[int, int]]:
+        """Pairs (row, item) where the row's text or prompt is the item, once normalised."""
+        numbered = enumerate(rows.keys)
+        return [(i, self.equal[key]) for i, keys in numbered for key in keys if key in self.equal]
 
     def _contained(self, hashes: np.ndarray, owners: np.ndarray) -> list[tuple[int, int]]:
         left = np.searchsorted(self.hashes, hashes, "left")

@@ -82,11 +82,11 @@ def _lines(stream: Iterable[bytes], name: str) -> list[bytes]:
     try:
         lines.extend(stream)
     except EOFError:
-        where = f"{name}, row {max(1, len(lines))}"
-        raise InputError(f"{where}: the gzip file is cut off; copy or download it again") from None
+        rule = f"the gzip file is cut off after row {len(lines)}"
+        raise InputError(f"{name}: {rule}; copy or download it again") from None
     except (gzip.BadGzipFile, zlib.error):
-        where = f"{name}, row {len(lines) + 1}"
-        raise InputError(f"{where}: the gzip file is damaged; copy or download it again") from None
+        rule = f"the gzip file is damaged after row {len(lines)}"
+        raise InputError(f"{name}: {rule}; copy or download it again") from None
     return lines
 
 

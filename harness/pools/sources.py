@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.errors import InputError
 from harness.files import file_hash, folder_hash
 from harness.lab.params import LabParams
-from harness.pools.hub import load_rows, resolve
+from harness.pools.hub import cached_commit, dataset_rows, open_dataset, resolve
 from harness.pools.params import Source
 from harness.pools.reading import read_file
 from harness.pools.rows import Loaded, Row
@@ -58,16 +58,17 @@ def from_file(source: Source, lab: LabParams | None) -> Loaded:
 def from_folder(source: Source, lab: LabParams | None) -> Loaded:
     """A folder laid out like a dataset repository of the hub, read by the same code."""
     place = locate(source.path)
-    rows, total = load_rows(str(place), source, None)
-    return Loaded(source.path, rows, total, {"sha256": folder_hash(place), "split": source.split})
+    data = open_dataset(str(place), source, None)
+    card = {"sha256": folder_hash(place), "split": source.split}
+    return Loaded(source.path, dataset_rows(data), len(data), card)
 
 
 def from_hub(source: Source, lab: LabParams | None) -> Loaded:
     """A dataset of the Hugging Face hub, at a commit that the data card names."""
     known = resolve(source)
-    rows, total = load_rows(source.path, source, known.get("revision"))
-    card = {"revision": "unknown: read from the local cache", **known, "split": source.split}
-    return Loaded(source.path, rows, total, card)
+    data = open_dataset(source.path, source, known.get("revision"))
+    known = known or {"revision": cached_commit(data, source)}
+    return Loaded(source.path, dataset_rows(data), len(data), {**known, "split": source.split})
 
 
 def from_lab(source: Source, lab: LabParams | None) -> Loaded:
