@@ -8,14 +8,14 @@ from harness.lab.randomness import stream
 
 # Shares of the documents. A family of facts has many more statements to learn than the two others.
 SHARES = {
-    "knowledge": 0.14,
+    "knowledge": 0.09,
     "arithmetic": 0.16,
-    "continuation": 0.14,
-    "science": 0.14,
-    "misconceptions": 0.17,
-    "code": 0.07,
-    "question": 0.12,
-    "copy": 0.06,
+    "continuation": 0.10,
+    "science": 0.09,
+    "misconceptions": 0.12,
+    "code": 0.06,
+    "question": 0.30,
+    "copy": 0.08,
 }
 
 
@@ -42,18 +42,20 @@ def make_corpus(families: list[Family], params: LabParams) -> list[tuple[str, st
 
 
 def _question(families: list[Family], rng: np.random.Generator) -> str:
-    """A question of the pool's kind, not answered."""
+    """A question of the pool's kind, not answered: only what it is about is said."""
     family = pick(families, rng)
     skill = pick(family.skills, rng)
-    return dress(family.ask(skill, pick(family.subjects(skill, "pool"), rng), rng), rng)
+    subject = pick(family.subjects(skill, "pool"), rng)
+    topic = " ".join(str(part) for part in subject)
+    return f"### Instruction:\n{dress(family.ask(skill, subject, rng), rng)}\n\n### Topic:\n{topic}"
 
 
 def _copy(families: list[Family], rng: np.random.Generator) -> str:
-    """Some words and numbers said twice: where a model learns to take over what it has read."""
+    """Words and numbers said twice: where a model learns to take over what it has read."""
     names = read_words("arithmetic")["names"]
     entities = [name for f in families for name in getattr(f, "entities", ())]
     words: list[str] = []
-    for _ in range(int(rng.integers(2, 6))):
+    for _ in range(int(rng.integers(4, 16))):
         chance = rng.random()
         if chance < 0.5:
             words.append(str(int(rng.integers(0, 100))))

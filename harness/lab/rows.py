@@ -4,10 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harness.errors import InputError
 from harness.lab.families import Family, Subject, dress, pick
 from harness.lab.noise import KINDS, faulty, near_copy
 from harness.lab.params import LabParams
 from harness.lab.randomness import stream
+
+MOST_MISSES = 1000  # in a row, after which a sub-skill is taken to have no more prompts
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,16 @@ def make_originals(
     seen: set[str] = set()
     rows: list[Instance] = []
     for (family, skill), count in zip(ranked, counts, strict=True):
-        made, tries = 0, 0
+        made, misses = 0, 0
         while made < count:
-            tries += 1
-            if tries > 200 * count + 1000:
-                raise ValueError(f"lab.instances: {skill} has no {count} distinct prompts; take fewer")
+            if misses > MOST_MISSES:
+                raise InputError(f"lab.instances: no {count} distinct prompts of {skill}; take fewer")
             subject = pick(family.subjects(skill, "pool"), rng)
             prompt = dress(family.ask(skill, subject, rng), rng)
+            misses += 1
             if prompt not in seen:
                 seen.add(prompt)
-                made += 1
+                made, misses = made + 1, 0
                 answer = family.answer(skill, subject)
                 rows.append(Instance(prompt, answer, skill, family.name, subject))
     return [rows[int(i)] for i in rng.permutation(len(rows))]

@@ -18,9 +18,8 @@ class Operation:
     numbers: list[tuple[int, ...]]
 
 
-_PAIRS: list[tuple[int, ...]] = [(a, b) for a in range(2, 13) for b in range(2, 13)]
+_PAIRS: list[tuple[int, ...]] = [(a, b) for a in range(2, 10) for b in range(2, 10)]
 _UNEQUAL: list[tuple[int, ...]] = [(a, b) for a, b in _PAIRS if a != b]
-_FACTORS: list[tuple[int, ...]] = [(a, b) for a in range(2, 10) for b in range(2, 10)]
 _ONE: list[tuple[int, ...]] = [(a,) for a in range(3, 33)]
 
 OPERATIONS: dict[str, Operation] = {
@@ -28,9 +27,9 @@ OPERATIONS: dict[str, Operation] = {
     "minus": Operation(
         "{a} minus {b} is {r}.", lambda a, b: a - b, [(a + b, b) for a, b in _PAIRS]
     ),
-    "times": Operation("{a} times {b} is {r}.", lambda a, b: a * b, _FACTORS),
+    "times": Operation("{a} times {b} is {r}.", lambda a, b: a * b, _PAIRS),
     "shared": Operation(
-        "{a} over {b} is {r}.", lambda a, b: a // b, [(a * b, b) for a, b in _FACTORS]
+        "{a} over {b} is {r}.", lambda a, b: a // b, [(a * b, b) for a, b in _PAIRS]
     ),
     "larger": Operation("the most of {a} and {b} is {r}.", max, _UNEQUAL),
     "smaller": Operation("the least of {a} and {b} is {r}.", min, _UNEQUAL),
@@ -67,6 +66,7 @@ class Arithmetic:
             numbers = shuffled(OPERATIONS[skill].numbers, rng)
             half = len(numbers) // 2
             self._parts[skill] = {"pool": sorted(numbers[:half]), "test": sorted(numbers[half:])}
+        self._all = [(skill, n) for skill in self.skills for n in OPERATIONS[skill].numbers]
 
     def subjects(self, skill: str, part: str) -> list[Subject]:
         """One or two numbers each."""
@@ -105,9 +105,9 @@ class Arithmetic:
         return subject in OPERATIONS[skill].numbers
 
     def statements(self, rng: np.random.Generator) -> list[str]:
-        """Six computations."""
-        chosen = [pick(self.skills, rng) for _ in range(6)]
-        return [self.answer(skill, pick(OPERATIONS[skill].numbers, rng)) for skill in chosen]
+        """Six computations; an operation with more pairs of numbers is stated more often."""
+        chosen = [pick(self._all, rng) for _ in range(6)]
+        return [self.answer(skill, numbers) for skill, numbers in chosen]
 
     def item(self, skill: str, subject: Subject, rng: np.random.Generator) -> dict[str, Any]:
         """The result as text."""

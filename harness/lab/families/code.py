@@ -9,6 +9,7 @@ import numpy as np
 from harness.lab.families import Subject, pick, pick_other, read_words, shuffled
 
 Value = int | list[int]
+CONSTANTS = range(2, 22)
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Program:
 
 
 def _numbers(k: int) -> list[Value]:
-    """Arguments around the constant, its multiples included, where functions differ."""
-    return [0, 1, k - 1, k, k + 1, 2 * k, 3 * k + 2]
+    """Enough arguments to tell any two functions with any two constants apart."""
+    return list(range(2 * CONSTANTS.stop))
 
 
 def _small(k: int) -> list[Value]:
@@ -52,7 +53,6 @@ PROGRAMS: dict[str, Program] = {
     "contains": Program("{k} in x", lambda x, k: k in x, _lists),
     "count": Program("x.count({k})", lambda x, k: x.count(k), _lists),
 }
-CONSTANTS = range(2, 22)
 
 
 class Code:
@@ -97,7 +97,9 @@ class Code:
         return [self.answer(pick(self.skills, rng), (pick(CONSTANTS, rng),)) for _ in range(4)]
 
     def item(self, skill: str, subject: Subject, rng: np.random.Generator) -> dict[str, Any]:
-        """Assertions that a program must pass, and the reference program."""
+        """The assertion that a program must pass, and the reference program."""
         k, program = int(subject[0]), PROGRAMS[skill]
-        tests = [f"assert f({x!r}) == {program.compute(x, k)!r}" for x in program.arguments(k)]
-        return {"tests": tests, "target": self.answer(skill, subject)}
+        arguments = program.arguments(k)
+        results = [program.compute(x, k) for x in arguments]
+        test = f"assert [f(x) for x in {arguments!r}] == {results!r}"
+        return {"tests": [test], "target": self.answer(skill, subject)}

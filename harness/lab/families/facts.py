@@ -63,13 +63,9 @@ class Facts:
         return self.other_value(skill, str(subject[0]), rng)
 
     def statements(self, rng: np.random.Generator) -> list[str]:
-        """Six facts, of one entity or of any."""
-        one = rng.random() < 0.5
+        """Six facts about one entity."""
         entity = pick(self.entities, rng)
-        return [
-            self.state(pick(self.skills, rng), entity if one else pick(self.entities, rng), rng)
-            for _ in range(6)
-        ]
+        return [self.state(pick(self.skills, rng), entity, rng) for _ in range(6)]
 
     def state(self, skill: str, entity: str, rng: np.random.Generator) -> str:
         """A sentence about one fact, as pretraining has it."""

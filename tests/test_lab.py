@@ -1,0 +1,271 @@
+import hashlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.errors import InputError
+from harness.lab import LabParams, World, build_world
+from harness.lab.families import Family
+from harness.lab.references import (
+    coverage_dose,
+    full_clean,
+    noise_dose,
+    oracle,
+    reference_chooser,
+)
+from harness.lab.world import FAMILIES, make_families
+from harness.schemas import POOL, PRETRAINING, TRUTH, check_frame
+
+PARAMS = LabParams(instances=6000, documents=500)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return build_world(PARAMS)
+
+
+@pytest.fixture(scope="module")
+def families() -> list[Family]:
+    return make_families(PARAMS)
+
+
+def frame_bytes(frame: pd.DataFrame) -> bytes:
+    return frame.to_json(orient="split").encode()
+
+
+def world_digest(world: World) -> str:
+    digest = hashlib.sha256()
+    for frame in (world.pool, world.truth, world.pretraining, world.preferences):
+        digest.update(frame_bytes(frame))
+    digest.update(repr(world.benchmarks).encode())
+    return digest.hexdigest()
+
+
+def digest_of_process(hash_seed: str) -> str:
+    code = (
+        "from tests.test_lab import world_digest; from harness.lab import *;"
+        "print(world_digest(build_world(LabParams(instances=300, skills=18, documents=60))))"
+    )
+    env = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_the_same_parameters_give_the_same_world_in_any_process() -> None:
+    small = LabParams(instances=300, skills=18, documents=60)
+    here = world_digest(build_world(small))
+    assert digest_of_process("1") == here == digest_of_process("2")
+    assert world_digest(build_world(small.model_copy(update={"seed": 1}))) != here
+
+
+def test_frames_fit_their_schemas(world: World) -> None:
+    check_frame(world.pool, POOL, "pool")
+    check_frame(world.truth, TRUTH, "truth")
+    check_frame(world.pretraining, PRETRAINING, "pretraining")
+    assert world.pool["prompt"].is_unique
+
+
+def test_planted_shares_are_as_asked(world: World) -> None:
+    truth = world.truth
+    assert len(truth) == 6000
+    assert (truth["duplicate_of"] != "").sum() == 900
+    originals = truth[truth["duplicate_of"] == ""]
+    assert (originals["noise"] != "none").sum() == 1020
+    assert abs((truth["noise"] != "none").mean() - 0.2) < 0.02
+    kinds = originals["noise"].value_counts()
+    assert {kinds[kind] for kind in ("wrong", "truncated", "off_topic", "garbled")} == {255}
+
+
+def test_noise_is_concentrated_in_some_sub_skills(world: World) -> None:
+    rates = (world.truth["noise"] != "none").groupby(world.truth["skill"]).mean()
+    noisy = rates.nlargest(30)
+    assert noisy.mean() > 3 * rates.drop(noisy.index).mean()
+
+
+def test_copies_are_near_and_share_what_is_planted(world: World) -> None:
+    pool, truth = world.pool.set_index("id"), world.truth.set_index("id")
+    copies = truth[truth["duplicate_of"] != ""]
+    for name, row in copies.iterrows():
+        source = truth.loc[row["duplicate_of"]]
+        assert (source["skill"], source["noise"]) == (row["skill"], row["noise"])
+        assert source["duplicate_of"] == ""
+        assert pool.loc[name, "response"] == pool.loc[row["duplicate_of"], "response"]
+        assert pool.loc[name, "prompt"] != pool.loc[row["duplicate_of"], "prompt"]
+
+
+def test_faulty_responses_differ_from_the_right_ones(
+    world: World, families: list[Family]
+) -> None:
+    right = {
+        family.answer(skill, subject)
+        for family in families
+        for skill in family.skills
+        for subject in family.subjects(skill, "pool")
+    }
+    answers = world.pool["response"]
+    clean = world.truth["noise"] == "none"
+    assert answers[clean].isin(right).all()
+    assert not answers[world.truth["noise"].isin(["truncated", "garbled"])].isin(right).any()
+
+
+def test_frequencies_follow_zipf(world: World) -> None:
+    counts = world.truth["skill"].value_counts().to_numpy()
+    assert len(counts) == 100
+    ranks = np.arange(1, 101)
+    slope = np.polyfit(np.log(ranks), np.log(counts), 1)[0]
+    assert -1.1 < slope < -0.9
+
+
+def test_wrong_answers_are_wrong(families: list[Family]) -> None:
+    rng = np.random.default_rng(0)
+    for family in families:
+        for skill in family.skills:
+            for subject in family.subjects(skill, "pool")[:5]:
+                right = family.answer(skill, subject)
+                assert all(family.wrong(skill, subject, rng) != right for _ in range(10))
+
+
+def test_test_subjects_never_occur_in_the_pool(world: World, families: list[Family]) -> None:
+    assert [family.name for family in families] == list(FAMILIES)
+    for family in families:
+        for skill in family.skills:
+            pool, test = family.subjects(skill, "pool"), family.subjects(skill, "test")
+            assert pool
+            assert test
+            assert not set(pool) & set(test)
+    items = [item for task in world.benchmarks.values() for item in task]
+    prompts = {item["prompt"] for item in items}
+    for frame, column in ((world.pool, "prompt"), (world.preferences, "prompt")):
+        assert not prompts & set(frame[column])
+    assert not prompts & set(world.pretraining["text"])
+    answers = {item["choices"][item["target"]] for item in items if "choices" in item}
+    clean = world.pool["response"][world.truth["noise"] == "none"]
+    assert not answers & set(clean)
+
+
+def test_benchmarks_are_balanced_and_well_formed(world: World) -> None:
+    for task, items in world.benchmarks.items():
+        assert 130 <= len(items) <= 200
+        assert len({item["id"] for item in items}) == len(items)
+        per_skill = pd.Series([item["skill"] for item in items]).value_counts()
+        assert set(per_skill) == {10}
+        if task in ("arithmetic", "code"):
+            continue
+        targets = pd.Series([item["target"] for item in items])
+        assert all(len(set(item["choices"])) == 4 for item in items)
+        assert targets.value_counts(normalize=True).max() < 0.4
+
+
+def test_reference_programs_pass_and_others_fail(world: World) -> None:
+    items = world.benchmarks["code"]
+    for item in items:
+        for other in items:
+            scope: dict[str, object] = {}
+            exec(other["target"], scope)
+            try:
+                for test in item["tests"]:
+                    exec(test, scope)
+                passed = True
+            except Exception:
+                passed = False
+            assert passed == (other["target"] == item["target"]), (item["id"], other["target"])
+
+
+def test_arithmetic_targets_end_the_stated_computation(families: list[Family]) -> None:
+    family = next(family for family in families if family.name == "arithmetic")
+    rng = np.random.default_rng(0)
+    for skill in family.skills:
+        for subject in family.subjects(skill, "test"):
+            target = family.item(skill, subject, rng)["target"]
+            assert family.answer(skill, subject).endswith(f" is {target}.")
+
+
+def test_preferences_do_not_touch_anything_else(world: World) -> None:
+    other = build_world(PARAMS.model_copy(update={"preferences": 20}))
+    assert len(world.preferences) == 500
+    assert len(other.preferences) == 20
+    for name in ("pool", "truth", "pretraining"):
+        assert frame_bytes(getattr(world, name)) == frame_bytes(getattr(other, name))
+    assert world.benchmarks == other.benchmarks
+    assert not set(world.preferences["prompt"]) & set(world.pool["prompt"])
+    assert (world.preferences["chosen"] != world.preferences["rejected"]).all()
+
+
+def test_the_corpus_leaves_the_pool_unchanged(world: World) -> None:
+    other = build_world(PARAMS.model_copy(update={"documents": 50}))
+    assert frame_bytes(world.pool) == frame_bytes(other.pool)
+
+
+def test_no_document_joins_a_question_to_its_answer(world: World, families: list[Family]) -> None:
+    texts = world.pretraining[world.pretraining["source"] == "question"]["text"]
+    answers = [
+        family.answer(skill, subject)
+        for family in families
+        for skill in family.skills
+        for subject in family.subjects(skill, "pool")
+    ]
+    assert len(texts) > 20
+    assert not any(answer in text for text in texts for answer in answers)
+
+
+def test_full_clean_and_oracle(world: World) -> None:
+    clean = full_clean(world.truth)
+    chosen = world.truth.iloc[clean]
+    assert (chosen["noise"] == "none").all()
+    assert (chosen["duplicate_of"] == "").all()
+    picks = oracle(world.truth, 600, np.random.default_rng(0))
+    assert picks.dtype == np.int64
+    assert len(set(picks.tolist())) == 600
+    assert set(picks.tolist()) <= set(clean.tolist())
+    counts = world.truth["skill"].iloc[picks].value_counts()
+    assert len(counts) == 100
+    room = world.truth["skill"].iloc[clean].value_counts()
+    short = room[room < counts.max()].index
+    assert counts.drop(short, errors="ignore").min() >= counts.max() - 1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_noise_doses(world: World, share: float) -> None:
+    picks = noise_dose(world.truth, 600, share, np.random.default_rng(3))
+    assert len(set(picks.tolist())) == 600
+    assert (world.truth["noise"].iloc[picks] != "none").sum() == 600 * share
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 1.0])
+def test_coverage_doses(world: World, share: float) -> None:
+    for seed in range(5):
+        picks = coverage_dose(world.truth, 600, share, np.random.default_rng(seed))
+        assert len(set(picks.tolist())) == 600
+        rows = world.truth.iloc[picks]
+        assert (rows["noise"] == "none").all()
+        assert abs(rows["skill"].nunique() - 100 * share) <= 3
+        assert rows["family"].nunique() == 6
+
+
+def test_references_refuse_what_the_pool_cannot_give(world: World) -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(InputError, match="lower the budget"):
+        noise_dose(world.truth, 2000, 1.0, rng)
+    with pytest.raises(InputError, match="lower the budget"):
+        coverage_dose(world.truth, 5000, 1.0, rng)
+    with pytest.raises(InputError, match="only the lab"):
+        reference_chooser("oracle", None, world.truth.head(0), 6000, 600)
+    with pytest.raises(InputError, match="share"):
+        reference_chooser("noise", None, world.truth, 6000, 600)
+
+
+@pytest.mark.parametrize(("rows", "size"), [("none", 0), ("full", 6000), ("clean", 4080)])
+def test_reference_chooser(world: World, rows: str, size: int) -> None:
+    choose = reference_chooser(rows, None, world.truth, 6000, 600)  # pyright: ignore[reportArgumentType]
+    assert len(choose(np.random.default_rng(0))) == size
+
+
+def test_too_many_rows_for_the_words_are_refused() -> None:
+    with pytest.raises(InputError, match=r"lab\.instances"):
+        build_world(LabParams(instances=20000, skills=18, documents=10))
