@@ -1,0 +1,73 @@
+"""The params that a run was made with, as DVC recorded them."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.params import Params
+
+
+def read_lock(path: Path) -> dict[str, dict[str, Any]]:
+    """What DVC recorded, by output: the params each output was made with; empty without a lock."""
+    import yaml
+
+    if not path.is_file():
+        return {}
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    stages = (yaml.load(path.read_text(encoding="utf-8"), loader) or {}).get("stages") or {}
+    found: dict[str, dict[str, Any]] = {}
+    for stage in stages.values():
+        for out in stage.get("outs", []):
+            found[out["path"]] = (stage.get("params") or {}).get("params.yaml") or {}
+    return found
+
+
+def made_with(params: Params, lock: dict[str, dict[str, Any]], outputs: list[Path]) -> Params:
+    """The params the outputs were made with: those of the lock, the present ones elsewhere.
+
+    Params edited after a run would otherwise be told of it as if they had made it.
+    """
+    values = params.model_dump(mode="json")
+    for output in outputs:
+        for dotted, value in lock.get(output.as_posix(), {}).items():
+            *above, last = dotted.split(".")
+            place = values
+            for part in above:
+                place = place.setdefault(part, {})
+            place[last] = value
+    try:
+        return Params.model_validate(values)
+    except ValidationError:
+        return params  # a lock of an older form of the params
+
+
+def flat(value: object, name: str = "") -> dict[str, str]:
+    """Nested dicts as dotted names and text values."""
+    if not isinstance(value, dict):
+        return {name: str(value)[:6000]}
+    found: dict[str, str] = {}
+    for key, inner in value.items():
+        found |= flat(inner, f"{name}.{key}" if name else str(key))
+    return found
+
+
+def logged_params(params: Params, study: str, name: str) -> dict[str, str]:
+    """What made a selection's runs, as MLflow params: one flat dict of text."""
+    item = params.selections.get(name) or params.references[name]
+    sections = {
+        "selection": item.model_dump(mode="json", exclude_none=True),
+        "train": params.train.model_dump(mode="json"),
+        "evaluate": params.evaluate.model_dump(mode="json"),
+        "base_model": params.base_model.model_dump(mode="json"),
+        "prepare": params.prepare.model_dump(mode="json"),
+        "cluster": {"seed": params.cluster.seed},
+        "budget": params.budget,
+        "embedding": params.embedding,
+        "template": params.template,
+        "study": study,
+        "name": name,
+    }
+    if params.preset == "lab":
+        sections["lab"] = params.lab.model_dump(mode="json")
+    return flat(sections)

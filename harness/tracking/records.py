@@ -1,0 +1,218 @@
+"""What MLflow is told of each run, read from the files of whatever stages have finished."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness import layout
+from harness.files import file_hash, read_json, value_hash
+from harness.params import Params
+from harness.report.statistics import deviation
+from harness.suites import Suite, load_suite
+from harness.tracking.made_with import logged_params, made_with, read_lock
+
+NOTE_LIMIT = 7500  # characters; MLflow's is 8,000 for a tag
+STUDY_FILES = ("csv", "md", "tex", "png")
+
+
+@dataclass(frozen=True)
+class Subset:
+    """The rows a run was trained on: their file, its hash, and how many they are."""
+
+    path: Path
+    digest: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """One MLflow run.
+
+    ``identity`` says which run of the grid it is; ``key`` tells it from what stood in its place
+    before other params or other weights; ``state`` changes with anything that is logged.
+    """
+
+    identity: str
+    key: str
+    state: str
+    name: str
+    tags: dict[str, str]
+    params: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    loss: list[dict[str, float]] = field(default_factory=list)
+    artifacts: list[tuple[Path, str]] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    subset: Subset | None = None
+    parent: str | None = None  # its identity
+    start_ms: int = 0
+    seconds: float = 0.0
+
+
+def records(params: Params) -> list[Record]:
+    """Every run there are files for: parents before their children, tables last."""
+    suite = load_suite(params.evaluate.suite)
+    lock = read_lock(Path("dvc.lock"))
+    found: list[Record] = []
+    for study in params.studies:
+        by_name: dict[str, list[tuple[str, int]]] = {}
+        for name, group in params.cells(study):
+            by_name.setdefault(name, []).extend((group, s) for s in params.seeds_of(name, group))
+        for name, runs in by_name.items():
+            children = [_seed_record(params, suite, lock, study, name, *run) for run in runs]
+            there = [child for child in children if child is not None]
+            if there:
+                found += [_parent_record(params, suite, study, name, there), *there]
+    return found + [r for study in params.studies if (r := _table_record(params, study))]
+
+
+def _seed_record(
+    params: Params,
+    suite: Suite,
+    lock: dict[str, dict[str, Any]],
+    study: str,
+    name: str,
+    group: str,
+    seed: int,
+) -> Record | None:
+    cell = layout.cell_folder(study, name, group)
+    path = cell / "train" / f"seed_{seed}.json"
+    if not path.is_file():
+        return None
+    manifest = read_json(path)
+    reference = params.references.get(name)
+    home = reference.study if reference else "main"
+    subset = _subset(layout.subset_folder(home, name) / group / f"seed_{seed}.parquet")
+    outputs = [layout.POOL_FILE, layout.BASE_MODEL, layout.subset_folder(home, name)]
+    outputs += [cell / "train", cell / "metrics.json"]
+    logged = logged_params(made_with(params, lock, outputs), study, name)
+    evaluated = _evaluated(cell, seed, suite)
+    metrics = dict(evaluated.get("scores", {}))
+    metrics |= _costs(manifest, evaluated, home, name, seed)
+    if subset is not None:
+        metrics["subset/rows"] = float(subset.rows)
+    hashes = {key: str(value) for key, value in manifest.items() if key.endswith("_hash")}
+    content = {"manifest": manifest, "evaluated": evaluated, "subset": subset and subset.digest}
+    identity = f"{study}/{name}/seed_{seed}"
+    return Record(
+        identity=identity,
+        key=value_hash([identity, logged, manifest]),
+        state=value_hash([content, metrics]),
+        name=f"{name} seed {seed}",
+        tags={"kind": "seed", "study": study, "selection": name, "seed": str(seed), **hashes},
+        params={**logged, "seed": str(seed)},
+        metrics=metrics,
+        loss=manifest.get("loss_curve", []),
+        artifacts=[(path, "train")] + ([(subset.path, "subset")] if subset else []),
+        texts={"scores.csv": _scores_csv(suite, evaluated)} if evaluated else {},
+        subset=subset,
+        parent=f"{study}/{name}",
+        start_ms=int((path.stat().st_mtime - manifest["seconds"]) * 1000),
+        seconds=float(manifest["seconds"]),
+    )
+
+
+def _subset(path: Path) -> Subset | None:
+    import pyarrow.parquet as pq
+
+    if not path.is_file():
+        return None
+    rows = pq.read_metadata(path).num_rows
+    return Subset(path, file_hash(path), rows) if rows else None
+
+
+def _evaluated(cell: Path, seed: int, suite: Suite) -> dict[str, Any]:
+    """What evaluate wrote of a seed; empty where it has not run, or ran another suite."""
+    path = cell / "metrics.json"
+    if not path.is_file():
+        return {}
+    found = read_json(path)
+    return found["seeds"].get(str(seed), {}) if found["suite"] == suite.name else {}
+
+
+def _costs(
+    manifest: dict[str, Any], evaluated: dict[str, Any], home: str, name: str, seed: int
+) -> dict[str, float]:
+    costs = {
+        "cost/train_seconds": manifest.get("seconds"),
+        "cost/train_tokens": manifest.get("tokens"),
+        "cost/train_steps": manifest.get("steps"),
+        "cost/train_peak_memory_mb": manifest.get("peak_memory_mb"),
+        "cost/train_truncated_rows": manifest.get("truncated"),
+    }
+    if evaluated:
+        costs["cost/evaluate_seconds"] = sum(evaluated.get("seconds", {}).values())
+    info = layout.selection_file(home, name)
+    if info.is_file():
+        costs["cost/select_seconds"] = read_json(info)["seeds"].get(str(seed), {}).get("seconds")
+    return {key: float(value) for key, value in costs.items() if isinstance(value, int | float)}
+
+
+def _scores_csv(suite: Suite, evaluated: dict[str, Any]) -> str:
+    lines = ["column,label,score,chance,items"]
+    for c in suite.columns:
+        chance = "" if c.chance is None else f"{c.chance:g}"
+        label = '"' + c.label.replace('"', "'") + '"'
+        score = evaluated["scores"][c.name]
+        lines.append(f"{c.name},{label},{score:.4f},{chance},{evaluated['n'].get(c.name, '')}")
+    return "\n".join(lines) + "\n"
+
+
+def _parent_record(
+    params: Params, suite: Suite, study: str, name: str, children: list[Record]
+) -> Record:
+    """A selection's runs as one: means and deviations over its seeds, and the study's tables."""
+    metrics: dict[str, float] = {"seeds": float(len(children))}
+    for column in suite.columns:
+        scores = [c.metrics[column.name] for c in children if column.name in c.metrics]
+        if scores:
+            metrics[column.name] = float(np.mean(scores))
+        if len(scores) > 1:
+            metrics[f"{column.name}_sd"] = deviation(scores)
+    for cost in ("cost/train_seconds", "cost/train_tokens", "cost/select_seconds"):
+        metrics[cost] = sum(child.metrics.get(cost, 0.0) for child in children)
+    # The children's params are one and the same but for the seed.
+    logged = {key: value for key, value in children[0].params.items() if key != "seed"}
+    identity, tables = f"{study}/{name}", _study_files(params, study)
+    return Record(
+        identity=identity,
+        key=value_hash([identity, logged]),
+        state=value_hash([[c.state for c in children], [file_hash(path) for path in tables]]),
+        name=name,
+        tags={"kind": "selection", "study": study, "selection": name},
+        params=logged,
+        metrics=metrics,
+        artifacts=[(path, "study") for path in tables],
+        start_ms=min(child.start_ms for child in children),
+        seconds=sum(child.seconds for child in children),
+    )
+
+
+def _study_files(params: Params, study: str) -> list[Path]:
+    folder = layout.RESULTS / params.preset
+    return [p for ending in STUDY_FILES if (p := folder / f"{study}.{ending}").is_file()]
+
+
+def _table_record(params: Params, study: str) -> Record | None:
+    """A study's tables and plots as a run of its own, its text as the run's description."""
+    files = _study_files(params, study)
+    if not files:
+        return None
+    folder = layout.RESULTS / params.preset
+    more = ("summary.json", "provenance.json", "dvc.lock") if study == "main" else ()
+    files += [folder / name for name in more if (folder / name).is_file()]
+    hashes = {path.name: file_hash(path) for path in files}
+    tables = {name: digest for name, digest in hashes.items() if name.endswith((".csv", ".md"))}
+    text = folder / f"{study}.md"
+    note = text.read_text(encoding="utf-8")[:NOTE_LIMIT] if text.is_file() else ""
+    identity = f"{study}/table"
+    return Record(
+        identity=identity,
+        key=value_hash([identity, tables]),
+        state=value_hash([hashes]),
+        name=f"table: {study}",
+        tags={"kind": "table", "study": study, "mlflow.note.content": note},
+        artifacts=[(path, "") for path in files],
+        start_ms=int(files[0].stat().st_mtime * 1000),
+    )

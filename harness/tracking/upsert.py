@@ -1,0 +1,189 @@
+"""MLflow as a view of the results: every run is logged from the files, and never twice.
+
+MLflow is imported inside the functions: it takes seconds.
+"""
+
+import json
+import logging
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from harness import layout
+from harness.errors import InputError
+from harness.files import read_json
+from harness.params import Params
+from harness.report.provenance import git_state
+from harness.stores import locked, repo_root, scratch_folder
+from harness.tracking.records import Record, records
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+log = logging.getLogger(__name__)
+
+# A dead server is given up on within seconds, not after MLflow's own minutes of trying.
+PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+BATCH = 1000  # metrics of one request, MLflow's limit
+PARAM_BATCH = 100
+PAGE = 1000
+
+
+def tracking_uri() -> str:
+    """``MLFLOW_TRACKING_URI``, else a SQLite file in the real repository root."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{repo_root() / 'mlflow.db'}"
+
+
+def experiment_name(params: Params) -> str:
+    """The MLflow experiment that holds a preset's runs."""
+    return f"subset-bench/{params.preset}"
+
+
+def track(params: Params) -> dict[str, Any]:
+    """Bring MLflow up to date with the files; a second call changes nothing.
+
+    Returns how many runs there are, and how many were created, updated and superseded. A store
+    that cannot be reached is told in one warning and returned as ``failed``: the results do not
+    depend on it.
+    """
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
+    wanted = records(params)
+    summary: dict[str, Any] = {"uri": tracking_uri(), "runs": len(wanted)}
+    try:
+        # Two processes that create the tables of a new SQLite store at once: one would die.
+        with locked(scratch_folder("track", "store")):
+            return summary | _upsert_all(params, wanted)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a server or a store may throw, the results stand
+        reason = " ".join(str(error).split())[:200]
+        log.warning("warning: MLflow at %s was not brought up to date: %s", tracking_uri(), reason)
+        return summary | {"failed": reason}
+
+
+def connect() -> "MlflowClient":
+    """A client of the store, quiet about its own set-up."""
+    from mlflow import MlflowClient
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return MlflowClient(tracking_uri=tracking_uri())
+
+
+def _experiment(client: "MlflowClient", params: Params) -> str:
+    name = experiment_name(params)
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        if found.lifecycle_stage == "deleted":
+            client.restore_experiment(found.experiment_id)
+        return found.experiment_id
+    location = None
+    if tracking_uri().startswith("sqlite:"):
+        # Frozen when the experiment is created; the default would be the working directory's.
+        location = (repo_root() / "mlartifacts" / params.preset).as_uri()
+    return client.create_experiment(name, artifact_location=location)
+
+
+def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
+    client = connect()
+    experiment = _experiment(client, params)
+    runs = _existing(client, experiment)
+    by_key = {run.data.tags.get("key"): run for run in runs}
+    origin = _origin(params)
+    ids: dict[str, str] = {}
+    count = {"created": 0, "updated": 0, "superseded": 0}
+    for record in wanted:
+        run = by_key.get(record.key)
+        if run is None:
+            run = client.create_run(
+                experiment, record.start_ms, {"key": record.key, **origin}, record.name
+            )
+            count["created"] += 1
+        elif run.data.tags.get("state") != record.state:
+            count["updated"] += 1
+        ids[record.identity] = run.info.run_id
+        if run.data.tags.get("state") != record.state:
+            _write(client, run.info.run_id, record, ids)
+        elif run.data.tags.get("superseded") != "false":
+            client.set_tag(run.info.run_id, "superseded", "false")
+    current = {record.identity: record.key for record in wanted}
+    for run in runs:
+        tags = run.data.tags
+        replaced = current.get(tags.get("identity", ""), tags.get("key")) != tags.get("key")
+        if replaced and tags.get("superseded") == "false":
+            client.set_tag(run.info.run_id, "superseded", "true")
+            count["superseded"] += 1
+    return count
+
+
+def _existing(client: "MlflowClient", experiment: str) -> "list[Run]":
+    found: list[Run] = []
+    token = None
+    while True:
+        page = client.search_runs([experiment], max_results=PAGE, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def _origin(params: Params) -> dict[str, str]:
+    """The commit and DVC experiment of the results, from their provenance where there is one."""
+    path = layout.RESULTS / params.preset / "provenance.json"
+    stated = read_json(path) if path.is_file() else {}
+    git = stated.get("git") or git_state()
+    experiment = os.environ.get("DVC_EXP_NAME") or stated.get("dvc_experiment")
+    tags = {"mlflow.source.name": "dvc repro", "mlflow.source.type": "LOCAL"}
+    if git["commit"]:
+        tags |= {"mlflow.source.git.commit": git["commit"], "git_dirty": str(git["dirty"]).lower()}
+    return tags | ({"dvc_experiment": experiment} if experiment else {})
+
+
+def _write(client: "MlflowClient", run_id: str, record: Record, ids: dict[str, str]) -> None:
+    """Log all of a record; the state goes last, so that a half-written run is written again."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    now = int(time.time() * 1000)
+    tags = {**record.tags, "identity": record.identity, "superseded": "false"}
+    if record.parent is not None:
+        tags["mlflow.parentRunId"] = ids[record.parent]
+    pairs = list(record.params.items())
+    for start in range(0, max(len(pairs), 1), PARAM_BATCH):
+        some = [Param(key, value) for key, value in pairs[start : start + PARAM_BATCH]]
+        client.log_batch(run_id, params=some, tags=[RunTag(k, v) for k, v in tags.items()])
+    metrics = [Metric(name, value, now, 0) for name, value in record.metrics.items()]
+    metrics += [Metric("loss", p["loss"], now, int(p["step"])) for p in record.loss]
+    for start in range(0, len(metrics), BATCH):
+        client.log_batch(run_id, metrics=metrics[start : start + BATCH])
+    for path, folder in record.artifacts:
+        client.log_artifact(run_id, str(path), folder or None)
+    for name, text in record.texts.items():
+        client.log_text(run_id, text, name)
+    if record.subset is not None:
+        _log_subset(client, run_id, record)
+    end = record.start_ms + int(record.seconds * 1000)
+    client.set_terminated(run_id, "FINISHED", end)
+    client.set_tag(run_id, "state", record.state)
+
+
+def _log_subset(client: "MlflowClient", run_id: str, record: Record) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    subset = record.subset
+    assert subset is not None
+    dataset = Dataset(
+        name=f"{record.tags['selection']} seed {record.tags['seed']}",
+        digest=subset.digest[:36],
+        source_type="local",
+        source=json.dumps({"uri": subset.path.as_posix()}),
+        profile=json.dumps({"num_rows": subset.rows}),
+    )
+    context = InputTag("mlflow.data.context", "training")
+    client.log_inputs(run_id, [DatasetInput(dataset, [context])])
