@@ -26,6 +26,8 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
         values = read_yaml(path)
     except InputError as error:
         return [str(error)]
+    if not isinstance(values, dict):
+        return [f"{path.name}: holds no table of keys; make preset PRESET=lab writes one that does"]
     problems = [*_names(values), *_groups(values), *_yaml_traps(path, values)]
     try:
         params = Params.model_validate(values)
@@ -200,7 +202,8 @@ def _references(params: Params) -> Iterator[str]:
     for key, item in params.selections.items():
         if item.k not in params.cluster.k:
             yield f"selections.{key}.k: {item.k} is not in cluster.k {params.cluster.k}; add it"
-    seeds = {seed for group in params.all_groups() for seed in group_seeds(group)}
+    groups = [group for group in params.all_groups() if GROUP.fullmatch(group)]
+    seeds = {seed for group in groups for seed in group_seeds(group)}
     for table in ("selections", "references"):
         for key, item in getattr(params, table).items():
             for seed in sorted(set(item.seeds or ()) - seeds):

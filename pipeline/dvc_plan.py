@@ -1,45 +1,70 @@
 """What `make repro` asks of DVC: the stages of a target, and which of them are out of date."""
 
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError
-from harness.runner import Graph
+from harness.runner import BUSY_PATIENCE_S, Graph
 
 
-def plan(root: Path, target: str) -> tuple[Graph, int]:
+def plan(root: Path, target: str, say: Callable[[str], None]) -> tuple[Graph, int]:
     """The stages to run for a target, and how many stages it has in all.
 
     In the graph are the stages that are out of date and all that wait for them, upstream first.
-    DVC is asked once for all of them: a `dvc repro` a stage would take seconds each.
+    DVC is asked once for all of them: a `dvc repro` a stage would take seconds each. Where
+    another DVC process holds the repository's lock, ``say`` is told, and it is waited for.
 
     Raises:
-        InputError: no such stage, an unreadable dvc.yaml, no git repository, or another DVC
-            process that holds the lock.
+        InputError: no such stage, an unreadable dvc.yaml, or no git repository.
     """
-    import networkx as nx
     from dvc.exceptions import DvcException
     from dvc.lock import LockError
-    from dvc.repo import Repo
 
-    try:
-        with Repo(str(root)) as repo, repo.lock:
-            graph: Any = repo.index.graph  # an edge goes from a stage to what it waits for
-            (last,) = repo.stage.from_target(target)
-            wanted = list(nx.dfs_postorder_nodes(graph, last))
-            stale = {stage.addressing for stage in wanted if stage.status()}
-            needs = {s.addressing: {n.addressing for n in graph.successors(s)} for s in wanted}
-    except LockError:
-        raise InputError("another dvc process is at work in this repository; wait for it") from None
-    except DvcException as error:
-        raise InputError(f"dvc: {' '.join(str(error).split())}") from None
+    deadline = time.monotonic() + BUSY_PATIENCE_S
+    told = False
+    while True:
+        try:
+            needs, stale = _ask(root, target)
+            break
+        except LockError:
+            if time.monotonic() > deadline:
+                raise InputError("another dvc process holds .dvc/tmp/lock; end it") from None
+            if not told:
+                say("another dvc process holds the lock; waiting for it")
+                told = True
+        except DvcException as error:
+            raise InputError(f"dvc: {' '.join(str(error).split())}") from None
     touched: set[str] = set()
     for stage in needs:  # upstream first
         if stage in stale or needs[stage] & touched:
             touched.add(stage)
     stages = [stage for stage in needs if stage in touched]
     return Graph(stages, {stage: needs[stage] & touched for stage in stages}, stale), len(needs)
+
+
+def _ask(root: Path, target: str) -> tuple[dict[str, set[str]], set[str]]:
+    """What each stage of a target waits for, upstream first, and which are out of date."""
+    import networkx as nx
+    from dvc.lock import LockError
+    from dvc.repo import Repo
+
+    with Repo(str(root)) as repo, repo.lock:
+        graph: Any = repo.index.graph  # an edge goes from a stage to what it waits for
+        (last,) = repo.stage.from_target(target)
+        stale: set[str] = set()
+        needs: dict[str, set[str]] = {}
+        for stage in nx.dfs_postorder_nodes(graph, last):
+            needs[stage.addressing] = {other.addressing for other in graph.successors(stage)}
+            try:
+                out_of_date = bool(stage.status())
+            except LockError:  # another DVC process is at work on it: seen to when its turn comes
+                out_of_date = True
+            if out_of_date:
+                stale.add(stage.addressing)
+    return needs, stale
 
 
 def repro_command(stage: str) -> list[str]:

@@ -77,7 +77,7 @@ def _arguments() -> argparse.Namespace:
 def _run(arguments: argparse.Namespace) -> None:
     """Bring the target up to date."""
     begin = time.monotonic()
-    graph, in_all = plan(Path.cwd(), arguments.target)
+    graph, in_all = plan(Path.cwd(), arguments.target, _say)
     preset = _preset()
     shipped = read_json(SHIPPED) if SHIPPED.is_file() else {}
     durations = Durations(Path(f".store/durations/{preset}.json"), shipped.get(preset))

@@ -1,0 +1,125 @@
+"""`make check`: every problem of params.yaml is one clear line, and none of them needs torch."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.check import check_params
+from harness.preset import presets
+
+ROOT = Path(__file__).resolve().parent.parent
+CONF = ROOT / "params.yaml"
+
+
+def problems_after(tmp_path: Path, old: str, new: str) -> list[str]:
+    """What is wrong with the lab's params once ``old`` is replaced by ``new``."""
+    text = CONF.read_text(encoding="utf-8")
+    assert text.count(old) >= 1, f"{old!r} is not in {CONF.name} any more"
+    path = tmp_path / "params.yaml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return check_params(path)
+
+
+@pytest.mark.parametrize("path", presets(ROOT).values(), ids=lambda path: path.stem)
+def test_every_preset_is_fine(path: Path) -> None:
+    assert check_params(path) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        # misspelt keys and names get the nearest known one
+        ("budget:", "budgett:", ["budgett: unknown key; did you mean 'budget'?"]),
+        (
+            "cluster:\n  k:",
+            "cluster:\n  kk:",
+            ["cluster.kk: unknown key", "cluster.k: this key is"],
+        ),
+        ("sampler: k_center", "sampler: kcenter", ["no sampler is called 'kcenter'", "'k_center'"]),
+        ("start: mean", "strat: mean", ["selections.k_center.strat: k_center takes no", "'start'"]),
+        ("scorers: [length]", "scorers: [lenght]", ["no scorer is called 'lenght'", "'length'"]),
+        ("suite: lab", "suite: labb", ["evaluate.suite: no suite is called 'labb'", "'lab'"]),
+        ("embedding: minilm", "embedding: mini", ["embedding: no embedding is called", "'minilm'"]),
+        ("template: alpaca_short", "template: alpaca-short", ["template: no template", "_short'"]),
+        # what one part says of another
+        ("[none, random,", "[none, randm,", ["studies.main.selections: no selection", "'random'"]),
+        ("[none, random,", "[none, none,", ["studies.main.selections: 'none' is listed twice"]),
+        (
+            "km_random, k: 64",
+            "km_random, k: 63",
+            ["selections.km_random.k: 63 is not in cluster.k"],
+        ),
+        ("seeds: [0]", "seeds: [17]", ["references.none.seeds: 17 is in no group"]),
+        ("  k_center: {", "  full: {", ["references.full: selections has this name too"]),
+        (
+            "study: sensitivity, rows: oracle",
+            "study: sens, rows: oracle",
+            ["oracle.study", "'sens'"],
+        ),
+        # names and groups
+        ("  km_random: {", "  km-random: {", ["selections.km-random: names hold", "'km_random'"]),
+        ("main: [s0_1_2]", "main: [0_1_2]", ["groups.main: 12 is no seed group", "s0_1_2"]),
+        ("main: [s0_1_2]", "main: [0-1-2]", ["groups.main: '0-1-2' is no seed group"]),
+        ("more: [s3_4, s5", "more: [s3_4, s4_5", ["groups.more: seed 4 is in two groups"]),
+        # values
+        ("budget: 0.1", "budget: -1", ["budget: input should be greater than 0, not -1"]),
+        ("rows: oracle", "rows: oracel", ["references.oracle.rows: input should be 'none'"]),
+        # YAML
+        ("seed: 42", "seed: 0042", ["cluster.seed: read as 42 by DVC and as 34 by other readers"]),
+        ("budget: 0.1", "budget: 0.1\nbudget: 0.2", ["not YAML", "budget"]),
+        ("budget: 0.1", "budget: [0.1", ["not YAML"]),
+    ],
+)
+def test_a_problem_is_named(tmp_path: Path, old: str, new: str, told: list[str]) -> None:
+    problems = problems_after(tmp_path, old, new)
+    text = "\n".join(problems)
+    assert problems
+    assert all("\n" not in problem for problem in problems)
+    for part in told:
+        assert part in text
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    problems = problems_after(tmp_path, "scorers: [length]\n", "scorers: [lenght, x]\n")
+    assert len(problems) == 2
+
+
+@pytest.mark.parametrize("content", ["", "- a\n- b\n", "just text\n"])
+def test_a_file_that_is_no_mapping(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(content)
+    assert len(check_params(path)) == 1
+
+
+def run_check(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipeline.check", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_command_exits_1_without_traceback(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("preset: lab\nbudgett: 1\n")
+    ended = run_check("--params", str(tmp_path / "params.yaml"))
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert all(line.startswith("error: params.yaml: ") for line in ended.stderr.splitlines())
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
+    ended = run_check("--params", str(tmp_path / "nothing.yaml"))
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_command_is_fast_and_imports_no_torch() -> None:
+    start = time.monotonic()
+    assert run_check("--params", str(CONF)).returncode == 0
+    # Two seconds are the promise; other work on the machine is allowed for.
+    assert time.monotonic() - start < 4
+    code = "import sys, harness.check as c; c.check_params(); print('torch' in sys.modules)"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.strip() == "False"

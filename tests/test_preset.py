@@ -1,0 +1,154 @@
+"""`make preset`: switching keeps the user's edits, the comments and each preset's lock."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from harness.params import read_yaml
+from harness.preset import presets, switch_preset
+
+ROOT = Path(__file__).resolve().parent.parent
+LAB = "# the lab\npreset: lab\nbudget: 0.1   # a share\nprepare: {source: lab}\n"
+OWN = "preset: own\nbudget: 0.2\nprepare:\n  source: pool.jsonl   # yours\n  rows: all\n"
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "lab.yaml").write_text(LAB)
+    (tmp_path / "conf" / "own.yaml").write_text(OWN)
+    (tmp_path / "conf" / "other.yaml").write_text("pins: {}\n")
+    (tmp_path / "params.yaml").write_text(LAB)
+    return tmp_path
+
+
+def test_presets_are_the_params_files_of_conf(repo: Path) -> None:
+    assert sorted(presets(repo)) == ["lab", "own"]
+
+
+def test_the_repository_is_in_its_default_preset() -> None:
+    assert (ROOT / "params.yaml").read_bytes() == (ROOT / "conf" / "lab.yaml").read_bytes()
+
+
+def test_switch_says_what_it_writes(repo: Path) -> None:
+    assert switch_preset(repo, "own") == ["params.yaml: from conf/own.yaml"]
+    assert (repo / "params.yaml").read_text() == OWN
+    assert not list(repo.glob("params.*.edited.yaml"))
+
+
+def test_edits_go_aside_and_come_back(repo: Path) -> None:
+    edited = LAB.replace("0.1", "0.3").replace("# a share", "# mine")
+    (repo / "params.yaml").write_text(edited)
+    told = switch_preset(repo, "own")
+    assert told[0].startswith("params.lab.edited.yaml: your edits of lab")
+    assert (repo / "params.yaml").read_text() == OWN
+    told = switch_preset(repo, "lab")
+    assert "params.lab.edited.yaml" in told[0]
+    assert (repo / "params.yaml").read_text() == edited
+
+
+def test_undone_edits_do_not_come_back(repo: Path) -> None:
+    (repo / "params.yaml").write_text(LAB.replace("0.1", "0.3"))
+    switch_preset(repo, "own")
+    switch_preset(repo, "lab")
+    (repo / "params.yaml").write_text(LAB)
+    switch_preset(repo, "own")
+    switch_preset(repo, "lab")
+    assert (repo / "params.yaml").read_text() == LAB
+
+
+def test_same_preset_again_changes_nothing(repo: Path) -> None:
+    edited = LAB.replace("0.1", "0.3")
+    (repo / "params.yaml").write_text(edited)
+    (told,) = switch_preset(repo, "lab")
+    assert "with your edits" in told
+    assert (repo / "params.yaml").read_text() == edited
+
+
+def test_each_preset_has_its_own_lock(repo: Path) -> None:
+    lab, own = "stages: {lab: {}}\n", "stages: {own: {}}\n"
+    (repo / "dvc.lock").write_text(lab)
+    switch_preset(repo, "own")
+    assert not (repo / "dvc.lock").exists()
+    (repo / "dvc.lock").write_text(own)
+    switch_preset(repo, "lab")
+    assert (repo / "dvc.lock").read_text() == lab
+    switch_preset(repo, "own")
+    assert (repo / "dvc.lock").read_text() == own
+
+
+def test_the_committed_lock_comes_with_a_preset(repo: Path) -> None:
+    (repo / "results" / "own").mkdir(parents=True)
+    (repo / "results" / "own" / "dvc.lock").write_text("stages: {committed: {}}\n")
+    told = switch_preset(repo, "own")
+    assert told[-1] == "dvc.lock: from results/own/dvc.lock"
+    assert "committed" in (repo / "dvc.lock").read_text()
+
+
+def test_pool_is_set_and_comments_stay(repo: Path) -> None:
+    (repo / "my.jsonl").write_text("{}\n")
+    told = switch_preset(repo, "own", "my.jsonl")
+    assert told[-1] == "params.yaml: prepare.source = my.jsonl"
+    assert "# yours" in (repo / "params.yaml").read_text()
+    assert read_yaml(repo / "params.yaml")["prepare"] == {"source": "my.jsonl", "rows": "all"}
+    # A second time there is nothing to write.
+    before = (repo / "params.yaml").stat().st_mtime_ns
+    assert switch_preset(repo, "own", "my.jsonl") == []
+    assert (repo / "params.yaml").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("preset", "pool", "told"),
+    [
+        ("onw", None, "conf/: no preset is called 'onw'; did you mean 'own'?"),
+        ("other", None, "choices: lab, own"),
+        ("own", "nothing.jsonl", "nothing.jsonl: no such file"),
+        ("own", "nothing", "nothing: no such file"),
+        ("own", "folder/nothing.json", "folder/nothing.json: no such file"),
+    ],
+)
+def test_bad_input_writes_nothing(repo: Path, preset: str, pool: str | None, told: str) -> None:
+    (repo / "params.yaml").write_text(LAB.replace("0.1", "0.3"))
+    before = {path: path.read_bytes() for path in repo.rglob("*") if path.is_file()}
+    with pytest.raises(InputError) as caught:
+        switch_preset(repo, preset, pool)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert {path: path.read_bytes() for path in repo.rglob("*") if path.is_file()} == before
+
+
+def test_a_hub_id_is_a_pool(repo: Path) -> None:
+    switch_preset(repo, "own", "tatsu-lab/alpaca")
+    assert read_yaml(repo / "params.yaml")["prepare"]["source"] == "tatsu-lab/alpaca"
+
+
+def test_params_of_no_preset_are_not_written_over(repo: Path) -> None:
+    (repo / "params.yaml").write_text("budget: 3\n")
+    with pytest.raises(InputError, match="no `preset:` says"):
+        switch_preset(repo, "own")
+    assert (repo / "params.yaml").read_text() == "budget: 3\n"
+
+
+def test_command(repo: Path) -> None:
+    def preset(*arguments: str) -> subprocess.CompletedProcess[str]:
+        code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import runpy; "
+        code += "runpy.run_module('pipeline.preset', run_name='__main__')"
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=repo,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    ended = preset("own")
+    assert ended.returncode == 0
+    assert "preset: params.yaml: from conf/own.yaml" in ended.stdout
+    ended = preset("wrong")
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    ended = preset()
+    assert ended.returncode == 1
+    assert "lab, own" in ended.stderr

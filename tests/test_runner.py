@@ -1,0 +1,271 @@
+"""The runner behind `make repro`, on a real DVC repository whose stages are shell commands."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORT = "| row | score |\\n|---|---|\\n| **random** | 1.5 |"
+PIPELINE = f"""
+stages:
+  prepare:
+    cmd: sh step.sh prepare a
+    deps: [source]
+    outs: [a]
+  base:
+    cmd: sh step.sh base b
+    deps: [a]
+    outs: [b]
+  train:
+    foreach: [x, y]
+    do:
+      cmd: sh step.sh train_${{item}} t_${{item}} only_${{item}}
+      deps: [b, "only_${{item}}"]
+      outs: ["t_${{item}}"]
+  report:
+    foreach: [main]
+    do:
+      cmd: sh step.sh report r && printf '{REPORT}\\n' > results/lab/main.md
+      deps: [t_x, t_y]
+      outs: [r, {{results/lab/main.md: {{cache: false}}}}]
+  unrelated:
+    cmd: sh step.sh unrelated u
+    deps: [source]
+    outs: [u]
+"""
+# A step notes when it begins and ends, waits where `slow_<name>` says so, and fails where
+# `fail_<name>` is; its output is the first letter of `source` only, so that changes can fade out.
+STEP = """
+echo "$1 begin $(date +%s.%N) gpu=$CUDA_VISIBLE_DEVICES omp=$OMP_NUM_THREADS" >> trace
+echo "working on $1"
+[ -f slow_$1 ] && sleep "$(cat slow_$1)"
+[ -f fail_$1 ] && { echo "error: source: row 3: blank instruction; fix it" >&2; exit 1; }
+cut -c1 source > "$2"
+[ -n "$3" ] && cat "$3" >> "$2"
+echo "$1 end $(date +%s.%N)" >> trace
+"""
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository in which nothing has run yet."""
+    tmp_path = tmp_path_factory.mktemp("fresh")
+    (tmp_path / "results" / "lab").mkdir(parents=True)
+    (tmp_path / "params.yaml").write_text("preset: lab\n")
+    (tmp_path / "dvc.yaml").write_text(PIPELINE)
+    (tmp_path / "step.sh").write_text(STEP)
+    (tmp_path / "source").write_text("1\n")
+    for item in "xy":
+        (tmp_path / f"only_{item}").write_text(f"{item}\n")
+    (tmp_path / ".gitignore").write_text("/.store\n")
+    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def first_run(fresh: Path) -> subprocess.CompletedProcess[str]:
+    """What `make repro` said the first time in ``fresh``."""
+    for name in "xy":
+        (fresh / f"slow_train_{name}").write_text("4")
+    ended = repro(fresh, gpus="4,7")
+    for name in "xy":
+        (fresh / f"slow_train_{name}").unlink()
+    return ended
+
+
+@pytest.fixture
+def repo(fresh: Path, first_run: object, tmp_path: Path) -> Path:
+    """A copy in which everything has run once, and both trainings are out of date since."""
+    copy = tmp_path / "repo"
+    shutil.copytree(fresh, copy)
+    trace(copy)
+    for name in "xy":
+        (copy / f"only_{name}").write_text("new\n")
+    return copy
+
+
+def command(jobs: int = 2, gpus: str = "") -> list[str]:
+    """`make repro` without the check of params.yaml, which here is of one line, and MLflow."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import pipeline.repro as repro; "
+    code += "repro.check_params = list; repro._track = lambda: None; repro.main()"
+    return [sys.executable, "-c", code, "--jobs", str(jobs), "--gpus", gpus]
+
+
+def repro(repo: Path, jobs: int = 2, gpus: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(jobs, gpus), cwd=repo, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def trace(repo: Path) -> list[tuple[str, str, float]]:
+    """(name, begin or end, seconds) in the order written, and the trace is emptied."""
+    path = repo / "trace"
+    lines = path.read_text().splitlines() if path.exists() else []
+    path.unlink(missing_ok=True)
+    return [(line.split()[0], line.split()[1], float(line.split()[2])) for line in lines]
+
+
+def ran(repo: Path) -> list[str]:
+    return [name for name, what, _ in trace(repo) if what == "begin"]
+
+
+def test_first_run(fresh: Path, first_run: subprocess.CompletedProcess[str]) -> None:
+    """Shared stages first, then side by side, then what waits for all; the table at the end."""
+    assert first_run.returncode == 0, first_run.stdout + first_run.stderr
+    lines = text(fresh / "trace").splitlines()
+    cards = {line.split("gpu=")[1].split()[0] for line in lines if "gpu=" in line}
+    assert cards == {"4", "7"}
+    assert all(" omp=1" in line for line in lines if "gpu=" in line) or os.environ.get(
+        "OMP_NUM_THREADS"
+    )
+    events = trace(fresh)
+    at = {(name, what): seconds for name, what, seconds in events}
+    assert [name for name, what, _ in events if what == "begin"][:2] == ["prepare", "base"]
+    assert ("unrelated", "begin") not in at
+    begins = [at["train_x", "begin"], at["train_y", "begin"]]
+    assert max(begins) < min(at["train_x", "end"], at["train_y", "end"])
+    assert at["base", "end"] < min(begins)
+    assert at["report", "begin"] > max(at["train_x", "end"], at["train_y", "end"])
+    assert "stage 5 of 5: report@main done" in first_run.stdout
+    assert "left]" in first_run.stdout
+    assert_ends_with_table(first_run.stdout)
+    assert (fresh / "results/lab/dvc.lock").read_bytes() == (fresh / "dvc.lock").read_bytes()
+    assert "working on base" in text(fresh / ".store/logs/base.log")
+
+
+def assert_ends_with_table(output: str) -> None:
+    assert "random    1.5" in output
+    assert "table: results/lab/main.md" in output
+    assert "next:  make ui" in output
+
+
+def test_nothing_to_run(fresh: Path, first_run: object) -> None:
+    trace(fresh)
+    start = time.monotonic()
+    ended = repro(fresh)
+    assert time.monotonic() - start < 10
+    assert ended.returncode == 0
+    assert "nothing to run: all 5 stages are up to date" in ended.stdout
+    assert_ends_with_table(ended.stdout)
+    assert ran(fresh) == []
+
+
+def test_a_change_reruns_what_it_touches(repo: Path) -> None:
+    (repo / "only_x").write_text("x\n")  # as it was
+    assert repro(repo).returncode == 0
+    assert ran(repo) == ["train_y", "report"]
+    # A change that ends at the first stage, because its output stays the same.
+    (repo / "source").write_text("1 and more\n")
+    ended = repro(repo)
+    assert ran(repo) == ["prepare"]
+    assert "report@main still up to date" in ended.stdout
+
+
+def test_failure_names_the_line_the_log_and_the_command(repo: Path) -> None:
+    (repo / "fail_train_x").touch()
+    (repo / "slow_train_y").write_text("1")
+    ended = repro(repo)
+    assert ended.returncode == 1
+    assert "error: stage train@x failed:" in ended.stderr
+    assert "error: source: row 3: blank instruction; fix it" in ended.stderr
+    assert "its log: .store/logs/train@x.log" in ended.stderr
+    assert "make repro" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert sorted(ran(repo)) == ["train_x", "train_y"]
+    # What ran beside it is kept: only the failed stage and what waits for it are left.
+    (repo / "fail_train_x").unlink()
+    assert repro(repo).returncode == 0
+    assert ran(repo) == ["train_x", "report"]
+
+
+def test_waits_for_another_dvc(repo: Path) -> None:
+    """Another `dvc repro` is at work on a stage that is wanted: it is not done twice."""
+    (repo / "slow_train_x").write_text("4")
+    other = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro", "-s", "train@x"], cwd=repo, stdout=subprocess.DEVNULL
+    )
+    wait_for(lambda: (repo / "trace").exists())
+    ended = repro(repo)
+    assert other.wait(timeout=60) == 0
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert sorted(ran(repo)) == ["report", "train_x", "train_y"]
+    assert "blocked by" in (repo / ".store/logs/train@x.log").read_text()
+
+
+def test_lock_held_by_another_program_is_waited_for(repo: Path) -> None:
+    """`dvc repro` gives up on the repository's lock after three seconds; the runner tries again."""
+    code = "import sys, time, zc.lockfile; lock = zc.lockfile.LockFile(sys.argv[1]); "
+    code += "print('held', flush=True); time.sleep(4)"
+    (repo / "slow_train_x").write_text("1")
+    runner = subprocess.Popen(command(), cwd=repo, stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: (repo / "trace").exists())  # a command runs, and DVC's lock is free
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(repo / ".dvc/tmp/lock")], stdout=subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline()
+    output, _ = runner.communicate(timeout=90)
+    holder.communicate(timeout=30)
+    assert runner.returncode == 0, output
+    assert "random    1.5" in output
+
+
+def test_ctrl_c_ends_the_stages_too(repo: Path) -> None:
+    for name in "xy":
+        (repo / f"slow_train_{name}").write_text("60.25")
+    runner = subprocess.Popen(
+        command(), cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for(lambda: "train_y begin" in text(repo / "trace") and "train_x" in text(repo / "trace"))
+    os.kill(runner.pid, signal.SIGINT)
+    _, errors = runner.communicate(timeout=30)
+    assert runner.returncode == 1
+    assert "to go on: make repro" in errors
+    assert "Traceback" not in errors
+    assert sleepers(repo) == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        (lambda repo: (repo / "dvc.yaml").write_text("stages: {a: {cmd: x}}\n"), "report@main"),
+        (lambda repo: (repo / "dvc.yaml").write_text("stages: [\n"), "dvc.yaml"),
+        (lambda repo: (repo / "dvc.yaml").unlink(), "dvc.yaml"),
+    ],
+)
+def test_a_broken_pipeline_is_one_line(repo: Path, broken, told: str) -> None:  # noqa: ANN001
+    broken(repo)
+    ended = repro(repo)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: ")
+    assert told in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def text(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def sleepers(repo: Path) -> list[int]:
+    """Processes that still work in the repository."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter(["cwd"]):
+        if process.info["cwd"] == str(repo):
+            found.append(process.pid)
+    return found
+
+
+def wait_for(condition, seconds: float = 40) -> None:  # noqa: ANN001
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
