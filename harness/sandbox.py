@@ -1,0 +1,123 @@
+"""Running programs that a model wrote, where they can do little harm and cannot fake a result.
+
+One supervisor process (`harness/sandbox_child.py`) is started for a batch: `python -I -S`, empty
+environment, its own empty temporary folder. It forks a child for each program, which costs about a
+millisecond. What holds a child:
+- limits on CPU time, address space, file size, open files and processes; a wall clock; a limit on
+  what it may answer. Its standard streams go nowhere.
+- where the kernel lets an ordinary user make namespaces (Linux, most distributions): no network,
+  and a file system of its own that holds Python's standard library, read-only, and an empty folder
+  in memory. `Isolation.namespaces` says whether that worked.
+- where the kernel has seccomp (Linux on x86-64 and ARM64): no new process or thread, no other
+  program, no socket, no signal to anybody, no look into another process. `Isolation.seccomp`.
+
+A program is asked for the values of expressions. What they ought to be stays with the caller, so
+there is nothing in its reach that tells, and printing, exiting early or patching Python only loses
+it the point. Identical programs are run once.
+
+What remains: the same kernel, so a flaw in it is a way out; time and memory side channels; and
+where `Isolation` says a layer is missing, what that layer would have held: without namespaces a
+program can read (and, as the user, change) files and open sockets unless seccomp stops it; without
+either it can do what the user can, within the limits.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_CHILD = Path(__file__).with_name("sandbox_child.py")
+
+
+class Program(NamedTuple):
+    """Source to run, then expressions whose values are wanted."""
+
+    source: str
+    calls: tuple[str, ...]
+
+
+class Outcome(NamedTuple):
+    """A program's values in the order of its calls (JSON types), or why there are none."""
+
+    values: list[Any] | None
+    why: str
+
+
+class Limits(NamedTuple):
+    """What one program may use: seconds of CPU and by the clock, MiB, and bytes of answer."""
+
+    cpu_s: float = 0.5
+    wall_s: float = 5.0
+    memory_mb: int = 256
+    file_mb: int = 1
+    answer_bytes: int = 65_536
+
+
+class Isolation(NamedTuple):
+    """Which of the layers that depend on the kernel are in force."""
+
+    namespaces: bool
+    seccomp: bool
+    why: str
+
+
+def run_programs(programs: Sequence[Program], limits: Limits | None = None) -> list[Outcome]:
+    """Run programs in one sandbox and return their outcomes in order.
+
+    Raises RuntimeError where the sandbox itself dies: that is no verdict on a program.
+    """
+    return _run(programs, limits or Limits())[0]
+
+
+def isolation() -> Isolation:
+    """Find out which layers this machine's kernel offers, by making an empty sandbox."""
+    return _run([], Limits())[1]
+
+
+def _run(programs: Sequence[Program], limits: Limits) -> tuple[list[Outcome], Isolation]:
+    distinct = list(dict.fromkeys(programs))
+    order = json.dumps({"programs": distinct, "limits": limits._asdict()})
+    patience = 30 + len(distinct) * (limits.wall_s + 1)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", str(_CHILD), folder],
+                input=order.encode(),
+                capture_output=True,
+                env={},
+                cwd=folder,
+                timeout=patience,
+                start_new_session=True,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise RuntimeError(f"sandbox: no answer after {patience:.0f} s") from error
+    lines = done.stdout.splitlines()
+    if done.returncode or len(lines) != 1 + len(distinct):
+        told = done.stderr.decode(errors="replace").strip().splitlines()
+        raise RuntimeError(
+            f"sandbox: died with status {done.returncode} after {max(0, len(lines) - 1)} of "
+            f"{len(distinct)} programs: {told[-1] if told else 'no message'}"
+        )
+    outcomes = {
+        program: _outcome(line) for program, line in zip(distinct, lines[1:], strict=True)
+    }
+    return [outcomes[program] for program in programs], Isolation(**json.loads(lines[0]))
+
+
+def _outcome(line: bytes) -> Outcome:
+    """A supervisor's line: {"why": ...} or {"answer": <what the program wrote>}."""
+    told = json.loads(line)
+    if told["why"]:
+        return Outcome(None, told["why"])
+    try:
+        answer = json.loads(told["answer"])
+        values, why = answer["values"], answer["why"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return Outcome(None, "wrote no answer")
+    if why or not isinstance(values, list):
+        return Outcome(None, str(why or "wrote no answer")[:200])
+    return Outcome(values, "")
