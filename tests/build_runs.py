@@ -66,7 +66,8 @@ def _write_data(params: Params) -> None:
 def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
     reference = params.references.get(name)
     study = reference.study if reference else "main"
-    rows = {"none": 0, "full": POOL_SIZE, "clean": POOL_SIZE}.get(reference.rows, 6) if reference else 6
+    sizes = {"none": 0, "full": POOL_SIZE, "clean": POOL_SIZE}
+    rows = sizes.get(reference.rows, 6) if reference else 6
     seeds: dict[str, Any] = {}
     for group in params.all_groups():
         for seed in params.seeds_of(name, group):
@@ -111,7 +112,14 @@ def manifest(params: Params, name: str, seed: int) -> dict[str, Any]:
     found: dict[str, Any] = {"selection": name, "seed": seed, "base_hash": value_hash("base")}
     reference = params.references.get(name)
     if reference is not None and reference.rows == "none":
-        return {**found, "weights": "base", "steps": 0, "tokens": 0, "seconds": 0.0, "loss_curve": []}
+        return {
+            **found,
+            "weights": "base",
+            "steps": 0,
+            "tokens": 0,
+            "seconds": 0.0,
+            "loss_curve": [],
+        }
     losses = [round(4.0 / (1 + step / 5) + 0.01 * seed, 4) for step in range(1, 21)]
     curve = [
         {"step": step, "epoch": step / 10, "loss": loss} for step, loss in enumerate(losses, 1)

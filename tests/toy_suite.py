@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from harness.suites import SUITES
-
-YAML = """
+HEAD = """
 name: toy
 title: Three toy benchmarks
 headline: avg
@@ -14,15 +12,17 @@ COLUMN = """
   - {{name: {name}, label: {label}, kind: lm_eval, task: {name}.yaml, metric: "acc,none",
      higher_is_better: true, chance: 25.0}}
 """
-MEAN = "  - {name: avg, label: Average, kind: mean, of: [one, two, three], higher_is_better: true}\n"
+MEAN = (
+    "  - {name: avg, label: Average, kind: mean, of: [one, two, three], higher_is_better: true}\n"
+)
 
 
-def add_toy(folder: Path) -> None:
-    """Write the suite and name it in SUITES as ``toy``."""
+def write_toy_suite(folder: Path) -> Path:
+    """Write the suite's files; give the folder to SUITES as ``toy``."""
     folder.mkdir(parents=True)
-    text = YAML
+    text = HEAD
     for name in ("one", "two", "three"):
         text += COLUMN.format(name=name, label=name.capitalize())
         (folder / f"{name}.yaml").write_text(f"task: {name}\n")
     (folder / "suite.yaml").write_text(text + MEAN)
-    SUITES["toy"] = folder
+    return folder

@@ -1,0 +1,177 @@
+"""A study's report against its files: numbers, words, errors, and what it leaves alone."""
+
+import csv
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import layout
+from harness.errors import InputError
+from harness.files import read_json, write_json
+from harness.params import Params
+from harness.report import prune_cells, write_study_report
+from harness.suites import SUITES, load_suite
+from tests.build_runs import QUALITY, build_runs, write_cell
+from tests.toy_suite import write_toy_suite
+
+MAIN_ONLY: dict[str, Any] = {
+    "studies": {"main": {"selections": ["none", "random", "k_center", "full"]}},
+    "groups": {"main": ["s0_1_2"], "more": []},
+    "evaluate": {"suite": "toy"},
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
+    return build_runs(tmp_path, **MAIN_ONLY)
+
+
+def lines(folder: Path) -> dict[str, dict[str, str]]:
+    with (folder / "main.csv").open(encoding="utf-8") as file:
+        return {line["selection"]: line for line in csv.DictReader(file)}
+
+
+def test_means_and_deviations_are_those_of_the_metrics(tree: Params) -> None:
+    found = lines(write_study_report(tree, "main"))
+    assert list(found) == ["none", "random", "k_center", "full"]
+    for name, line in found.items():
+        metrics = read_json(layout.cell_folder("main", name, "s0_1_2") / "metrics.json")["seeds"]
+        for column in ("one", "avg"):
+            scores = [seed["scores"][column] for seed in metrics.values()]
+            assert float(line[column]) == pytest.approx(statistics.mean(scores), abs=1e-4)
+            if len(scores) == 3:
+                sd = statistics.stdev(scores)
+                assert float(line[f"{column}_sd"]) == pytest.approx(sd, abs=1e-4)
+            else:
+                assert line[f"{column}_sd"] == ""
+    gap = float(found["k_center"]["avg"]) - float(found["random"]["avg"])
+    assert float(found["k_center"]["diff"]) == pytest.approx(gap, abs=2e-4)
+    assert float(found["full"]["diff_low"]) > 0  # 30 points better, whatever the seeds
+    assert found["random"]["diff"] == ""
+
+
+def test_the_subsets_facts_are_those_of_the_files(tree: Params) -> None:
+    import pandas as pd
+
+    found = lines(write_study_report(tree, "main"))
+    scores = pd.read_parquet(layout.SCORES_FILE).set_index("id")["length"]
+    truth = pd.read_parquet(layout.TRUTH_FILE).set_index("id")
+    lengths, noise = [], []
+    for seed in range(3):
+        path = layout.subset_folder("main", "random") / "s0_1_2" / f"seed_{seed}.parquet"
+        ids = pd.read_parquet(path)["id"]
+        lengths.append(scores.loc[ids].mean())
+        noise.append((truth.loc[ids, "noise"] != "none").mean())
+    line = found["random"]
+    assert float(line["length"]) == pytest.approx(statistics.mean(lengths), abs=1e-3)
+    assert float(line["noise_share"]) == pytest.approx(statistics.mean(noise), abs=1e-3)
+    assert (line["rows"], found["none"]["rows"], found["full"]["rows"]) == ("6", "0", "60")
+    assert float(line["select_seconds"]) == 1.5
+    assert float(line["train_tokens"]) == 5001
+
+
+def test_the_text_says_what_it_is_and_the_summary_is_short(tree: Params) -> None:
+    folder = write_study_report(tree, "main")
+    text = (folder / "main.md").read_text(encoding="utf-8")
+    assert "A miniature" in text
+    assert "One seed only, hence no deviation: none, full." in text
+    assert "- One: metric acc, 40 items, 0 shots, chance 25.0." in text
+    summary = json.loads((folder / "summary.json").read_text())
+    line = lines(folder)["random"]
+    assert summary["random"]["avg"] == round(float(line["avg"]), 2)
+    assert summary["random"]["sd"] == round(float(line["avg_sd"]), 2)
+    assert set(summary["none"]) == {"avg", "seeds", "one", "two", "three"}
+    origin = json.loads((folder / "provenance.json").read_text())
+    assert origin["params"]["preset"] == "lab"
+    assert set(origin["machine"]) == {"system", "architecture", "cores", "cpu", "memory_gib"}
+    assert str(Path.cwd()) not in (folder / "provenance.json").read_text()
+
+
+def test_a_winner_is_bold_only_where_its_interval_excludes_zero(
+    tree: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_study_report(tree, "main")
+    assert "**" not in (folder / "main.md").read_text(encoding="utf-8")
+    assert r"\textbf" not in (folder / "main.tex").read_text(encoding="utf-8")
+    monkeypatch.setitem(QUALITY, "k_center", 30.0)
+    write_cell(tree, load_suite("toy"), "main", "k_center", "s0_1_2")
+    write_study_report(tree, "main")
+    bold = [line for line in (folder / "main.md").read_text().splitlines() if "**" in line]
+    assert len(bold) == 1
+    assert bold[0].startswith("| k_center")
+    assert r"\textbf" in (folder / "main.tex").read_text(encoding="utf-8")
+
+
+def test_chance_is_said_where_the_scores_are_at_chance_and_only_there(
+    tree: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "At chance" not in (write_study_report(tree, "main") / "main.md").read_text()
+    for name in ("random", "k_center", "full"):
+        monkeypatch.setitem(QUALITY, name, 0.0)
+        write_cell(tree, load_suite("toy"), "main", name, "s0_1_2")
+    assert (write_study_report(tree, "main") / "main.md").read_text().count("At chance") == 3
+
+
+def test_two_reports_of_the_same_files_are_the_same_bytes(tree: Params) -> None:
+    folder = write_study_report(tree, "main")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    write_study_report(tree, "main")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert set(before) >= {"main.csv", "main.md", "main.tex", "main.png", "summary.json"}
+
+
+def test_a_missing_cell_names_its_stage_and_leaves_the_table(tree: Params) -> None:
+    folder = write_study_report(tree, "main")
+    before = (folder / "main.csv").read_bytes()
+    (layout.cell_folder("main", "k_center", "s0_1_2") / "metrics.json").unlink()
+    with pytest.raises(InputError, match="dvc repro evaluate@k_center-s0_1_2"):
+        write_study_report(tree, "main")
+    assert (folder / "main.csv").read_bytes() == before
+
+
+def test_samples_of_other_runs_are_refused(tree: Params) -> None:
+    path = layout.cell_folder("main", "random", "s0_1_2") / "metrics.json"
+    metrics = read_json(path)
+    metrics["seeds"]["1"]["scores"]["avg"] += 1.0
+    write_json(path, metrics)
+    with pytest.raises(InputError, match=r"random: metrics.json gives avg .* its samples"):
+        write_study_report(tree, "main")
+
+
+def test_only_cells_that_params_do_not_name_are_pruned(tree: Params) -> None:
+    named = layout.cell_folder("main", "random", "s0_1_2")
+    stale = [layout.cell_folder("main", "gone", "s0"), layout.cell_folder("main", "random", "s9")]
+    for folder in stale:
+        folder.mkdir(parents=True)
+        (folder / "metrics.json").write_text("{}")
+    removed = prune_cells(tree, "main")
+    assert removed == [stale[0].parent, stale[1]]
+    assert not stale[0].parent.exists()
+    assert (named / "metrics.json").is_file()
+    assert prune_cells(tree, "main") == []
+
+
+def test_lower_is_better_columns_are_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    changes = {**MAIN_ONLY, "preset": "alpaca_cpu", "evaluate": {"suite": "alpaca_cpu"}}
+    params = build_runs(tmp_path, **changes)
+    folder = write_study_report(params, "main")
+    text = (folder / "main.md").read_text(encoding="utf-8")
+    head = next(line for line in text.splitlines() if line.startswith("| selection"))
+    assert head.count("↓") == 4
+    assert "GSM8K ↓" not in head
+    assert "read response bits-per-byte" in text
+    assert "planted noise" not in text
+    found = lines(folder)
+    samples_mean = float(found["random"]["bpb"])
+    metrics = read_json(layout.cell_folder("main", "random", "s0_1_2") / "metrics.json")["seeds"]
+    stated = statistics.mean(seed["scores"]["bpb"] for seed in metrics.values())
+    assert samples_mean == pytest.approx(stated, abs=1e-4)
+    assert float(found["full"]["diff_high"]) < 0
