@@ -69,6 +69,9 @@ def prepare_section(params: PrepareParams, lab: "LabParams | None" = None) -> Pr
     overlap, touched = cards.overlaps(_rows(pool, params, words), index)
     if params.remove_overlap:
         pool = [instance for i, instance in enumerate(pool) if i not in touched]
+        if not pool:
+            rule = "every row of the pool overlaps held-out rows or benchmarks"
+            raise InputError(f"{params.source}: {rule}; give other rows, or remove_overlap: false")
     if base:
         index[FROM_POOL] = Items([i.text for i in pool], params.overlap, words)
     base, base_card = _without_overlap(base, index, params, words)
