@@ -118,7 +118,9 @@ def _window_bits(model: "PreTrainedModel", batch: list[Window]) -> list[float]:
     ids, wanted = ids.to(model.device), wanted[:, first + 1 :].to(model.device)
     with torch.inference_mode():
         # Padding stands to the right, where a causal model's earlier positions do not see it.
-        logits = model(ids, logits_to_keep=torch.arange(first, length - 1, device=ids.device)).logits
+        logits = model(
+            ids, logits_to_keep=torch.arange(first, length - 1, device=ids.device)
+        ).logits
         targets = ids[:, first + 1 :][wanted]
         logs = torch.log_softmax(logits[wanted].float(), dim=-1)
         chosen = logs.gather(1, targets[:, None])[:, 0].double()

@@ -2,19 +2,22 @@
 
 import time
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.bits_per_byte import bits_per_byte
 from harness.errors import InputError
 from harness.evaluation_params import EvaluateParams
+from harness.evaluation_shots import LanguageModel
 from harness.evaluation_tasks import prepare_task, quiet, run_tasks
 from harness.models import load_model, load_tokenizer, pick_device
-from harness.suites import Column, Suite
+from harness.suites import Suite
 from harness.template import ensure_template
 
 if TYPE_CHECKING:
     import pandas as pd
-    from lm_eval.models.huggingface import HFLM
+
+_SAMPLE_COLUMNS = ["seed", "task", "item", "prediction", "score", "weight"]
 
 
 class Evaluation(NamedTuple):
@@ -64,15 +67,21 @@ def evaluate(
     frames |= _held_out(lm, suite, heldout, params, found)
     for column in suite.columns:
         if column.kind == "mean":
-            found.scores[column.name] = sum(found.scores[name] for name in column.of or []) / len(column.of or [])
-            found.n[column.name] = sum(found.n[name] for name in column.of or [])
             continue
         frame = frames[column.name]
         found.scores[column.name] = float((frame.score * frame.weight).sum() / frame.weight.sum())
         found.n[column.name] = len(frame)
-    named = [frames[c.name].assign(seed=seed, task=c.name) for c in suite.columns if c.name in frames]
-    samples = pd.concat(named, ignore_index=True)
-    return found._replace(samples=samples[["seed", "task", "item", "prediction", "score", "weight"]])
+    for column in suite.columns:
+        if column.of:
+            found.scores[column.name] = fmean(found.scores[name] for name in column.of)
+            found.n[column.name] = sum(found.n[name] for name in column.of)
+    # In the order of the suite, whatever order they were computed in.
+    wanted = [column.name for column in suite.columns if column.name in frames]
+    samples = pd.concat(
+        [frames[name].assign(seed=seed, task=name)[_SAMPLE_COLUMNS] for name in wanted],
+        ignore_index=True,
+    )
+    return found._replace(samples=samples)
 
 
 def _since(start: float) -> float:
@@ -81,7 +90,7 @@ def _since(start: float) -> float:
 
 def _language_model(
     model: Path | str, device: str, batch_size: int, template: str, revision: str | None
-) -> "HFLM":
+) -> "LanguageModel":
     """lm-eval's model around ours: loaded once, safetensors only, template set."""
     import torch
     from lm_eval.models.huggingface import HFLM
@@ -93,7 +102,7 @@ def _language_model(
 
 
 def _benchmarks(
-    lm: "HFLM",
+    lm: "LanguageModel",
     suite: Suite,
     benchmarks: Path,
     params: EvaluateParams,
@@ -119,7 +128,7 @@ def _benchmarks(
 
 
 def _held_out(
-    lm: "HFLM",
+    lm: "LanguageModel",
     suite: Suite,
     heldout: "pd.DataFrame",
     params: EvaluateParams,
@@ -144,7 +153,7 @@ def _held_out(
     if params.limit:
         rows = rows.groupby("source", sort=False).head(params.limit)
     scored = bits_per_byte(lm.model, lm.tokenizer, rows, params.batch_size)  # pyright: ignore
-    frames = {name: scored[scored.source.isin(wanted)] for name, wanted in sources.items()}
+    frames = {n: scored.loc[scored.source.isin(wanted)] for n, wanted in sources.items()}
     found.truncated.update({name: int(frame.cut.sum()) for name, frame in frames.items()})
     found.seconds["bits_per_byte"] = _since(start)
     return frames

@@ -40,7 +40,7 @@ def run_answers(answers: list[list[str]], docs: list[dict[str, Any]]) -> list[li
     ]
 
 
-def pass_at_k(doc: dict[str, Any], results: list[list[bool]]) -> dict[str, float]:  # noqa: ARG001
+def pass_at_k(doc: dict[str, Any], results: list[list[bool]]) -> dict[str, float]:
     """1 if any of the item's k answers passed: pass@k (Chen et al. 2021) where k were drawn."""
     return {"pass_at_k": float(any(results[0]))}
 

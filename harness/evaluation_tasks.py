@@ -7,26 +7,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
+from harness.evaluation_shots import Benchmark, Cut, LanguageModel, count_cut, fit_shots
 from harness.progress import on_terminal
 from harness.suites import Column, Suite
 
 if TYPE_CHECKING:
     import pandas as pd
     from datasets import DatasetDict
-    from lm_eval.api.task import ConfigurableTask
-    from lm_eval.models.huggingface import HFLM
-
-_CUT_SHARE = 0.05  # of the items may be cut for `shots: fit` to add an example
-
-
-class Cut(NamedTuple):
-    """Examples shown before each question, and how many items had to be cut to fit."""
-
-    shots: int
-    items: int
 
 
 @contextmanager
@@ -49,8 +39,8 @@ def quiet() -> Iterator[None]:
 
 
 def prepare_task(
-    lm: "HFLM", suite: Suite, column: Column, benchmarks: Path, limit: int | None
-) -> "tuple[ConfigurableTask, Cut]":
+    lm: "LanguageModel", suite: Suite, column: Column, benchmarks: Path, limit: int | None
+) -> "tuple[Benchmark, Cut]":
     """The column's task over its first `limit` items, with as many shots as the column says."""
     from lm_eval.tasks import TaskManager
     from lm_eval.tasks._yaml_loader import load_yaml
@@ -61,7 +51,7 @@ def prepare_task(
     data = _read_splits(config, suite.folder / column.task, benchmarks, limit)
     # A dataset handed over needs no cache folder, and cannot be a stale copy of its file.
     config |= {"task": column.name, "custom_dataset": lambda **_: data, "num_fewshot": 0}
-    task = TaskManager(include_defaults=False).load([config])["tasks"][column.name]
+    task: Any = TaskManager(include_defaults=False).load([config])["tasks"][column.name]
     task.set_fewshot_seed(0)
     shots = column.shots if column.shots != "fit" else fit_shots(lm, task, column.max_shots)
     task.set_config("num_fewshot", shots)
@@ -69,8 +59,8 @@ def prepare_task(
 
 
 def run_tasks(
-    lm: "HFLM",
-    tasks: "list[ConfigurableTask]",
+    lm: "LanguageModel",
+    tasks: list[Benchmark],
     columns: list[Column],
     seed: int,
     batch_size: int,
@@ -82,7 +72,8 @@ def run_tasks(
     import lm_eval
     from lm_eval.tasks import TaskManager
 
-    results = lm_eval.simple_evaluate(
+    simple_evaluate: Any = lm_eval.simple_evaluate  # a decorator hides its signature
+    results = simple_evaluate(
         model=lm,
         tasks=list(tasks),
         task_manager=TaskManager(include_defaults=False),
@@ -97,14 +88,11 @@ def run_tasks(
         fewshot_random_seed=0,
         confirm_run_unsafe_code=True,  # such code runs in harness.sandbox
     )
-    assert results is not None
     pairs = zip(tasks, columns, strict=True)
     return {c.name: _items(task, c, results["samples"][c.name]) for task, c in pairs}
 
 
-def _items(
-    task: "ConfigurableTask", column: Column, samples: list[dict[str, Any]]
-) -> "pd.DataFrame":
+def _items(task: Benchmark, column: Column, samples: list[dict[str, Any]]) -> "pd.DataFrame":
     """The column's metric, item by item; InputError where the task has no such metric."""
     import pandas as pd
 
@@ -135,7 +123,9 @@ def _read_splits(
         test = config["test_split"]
         files[test]
     except (KeyError, TypeError) as error:
-        raise InputError(f"{path}: needs dataset_kwargs.data_files and test_split ({error})") from error
+        raise InputError(
+            f"{path}: needs dataset_kwargs.data_files and test_split ({error})"
+        ) from error
     splits = DatasetDict()
     for split, name in files.items():
         rows = _read_jsonl(benchmarks / name)
@@ -161,46 +151,7 @@ def _read_jsonl(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def fit_shots(lm: "HFLM", task: "ConfigurableTask", most: int) -> int:
-    """The most shots with which hardly any item is cut that would not be cut without."""
-    bare = count_cut(lm, task, 0)
-    allowed = max(bare, int(_CUT_SHARE * len(task.eval_docs)))
-    most = min(most, len(task.fewshot_docs() or []))
-    # The examples are the same for all items, so the shortest item tells where to start.
-    first = min(task.eval_docs, key=lambda doc: len(_context(lm, task, doc, 0)))
-    while most and len(lm.tok_encode(_context(lm, task, first, most))) > lm.max_length:
-        most -= 1
-    while most and count_cut(lm, task, most) > allowed:
-        most -= 1
-    return most
-
-
-def count_cut(lm: "HFLM", task: "ConfigurableTask", shots: int) -> int:
-    """How many items lm-eval will cut from the left for want of context."""
-    docs = list(task.eval_docs)
-    used = [len(lm.tok_encode(_context(lm, task, doc, shots))) for doc in docs]
-    if task.OUTPUT_TYPE == "generate_until":
-        room = [int(task.config.generation_kwargs["max_gen_toks"])] * len(docs)  # pyright: ignore
-    else:
-        # The last token of a choice is only predicted, so it takes no place.
-        longest = [max(task.doc_to_choice(doc), key=len) for doc in docs]
-        room = [len(lm.tok_encode(choice)) - 1 for choice in longest]
-    return sum(a + b > lm.max_length for a, b in zip(used, room, strict=True))
-
-
-def _context(lm: "HFLM", task: "ConfigurableTask", doc: dict[str, Any], shots: int) -> str:
-    text = task.fewshot_context(
-        doc,
-        shots,
-        apply_chat_template=True,
-        fewshot_as_multiturn=True,
-        chat_template=lm.apply_chat_template,
-    )
-    assert isinstance(text, str)
-    return text
-
-
-def _prediction(task: "ConfigurableTask", sample: dict[str, Any], metric: str) -> str:
+def _prediction(task: Benchmark, sample: dict[str, Any], metric: str) -> str:
     """What the model answered: the choice lm-eval counts, else the (filtered) text."""
     answers = sample["filtered_resps"]
     if task.OUTPUT_TYPE != "multiple_choice":

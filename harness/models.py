@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda"]
 
 
-def load_tokenizer(path_or_id: str | Path, revision: str | None = None) -> "PreTrainedTokenizerBase":
+def load_tokenizer(
+    path_or_id: str | Path, revision: str | None = None
+) -> "PreTrainedTokenizerBase":
     """Load a tokenizer; InputError in one line where it is missing or out of reach."""
     from transformers import AutoTokenizer
 
@@ -59,13 +61,15 @@ def load_model(
 
 
 def pick_device(device: Device) -> str:
-    """`cuda` or `cpu`; `auto` takes CUDA where there is one, InputError where a named one is not."""
+    """`cuda` or `cpu`; `auto` is CUDA where there is one. InputError for one that is not there."""
     import torch
 
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("device: cuda is asked for, but torch sees no CUDA device; say auto or cpu")
+        raise InputError(
+            "device: cuda is asked for, but torch sees no CUDA device; say auto or cpu"
+        )
     return device
 
 
@@ -83,7 +87,12 @@ def _checked(path_or_id: str | Path) -> str:
             raise InputError(f"{config}: not JSON: {error}") from error
         return name
     # A hub id is `name` or `owner/name`; anything with more to it was meant as a folder.
-    if isinstance(path_or_id, Path) or path.is_absolute() or name.startswith(".") or name.count("/") > 1:
+    if (
+        isinstance(path_or_id, Path)
+        or path.is_absolute()
+        or name.startswith(".")
+        or name.count("/") > 1
+    ):
         raise InputError(f"{path}: no such model folder")
     return name
 
@@ -95,6 +104,6 @@ def _why(name: str, revision: str | None, what: str, error: Exception) -> str:
         return f"{name}: the {what} cannot be loaded: {first}"
     at = f" at revision {revision}" if revision else ""
     return (
-        f"{name}{at}: no such local folder, and the {what} could not be had from the hub ({first}); "
+        f"{name}{at}: no such local folder, and the hub does not yield the {what} ({first}); "
         "give a local folder, or check the id and the network"
     )

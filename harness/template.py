@@ -38,7 +38,8 @@ def ensure_template(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
     text = TEMPLATES[name].read_text(encoding="utf-8")
     # A tokenizer that starts every text with a token does so to rendered conversations too, but
     # only when it is asked for special tokens; the template has to be complete without.
-    if tokenizer.bos_token_id is not None and tokenizer("").input_ids[:1] == [tokenizer.bos_token_id]:
+    begin = tokenizer.bos_token_id
+    if begin is not None and tokenizer("").input_ids[:1] == [begin]:
         text = "{{- bos_token -}}" + text
     tokenizer.chat_template = text
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trl.trainer.sft_trainer import SFTTrainer
 
 _POINTS = 100  # of the loss curve, at most
+_SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 _IGNORED = -100  # the label torch's cross entropy leaves out
 
 
@@ -118,7 +119,7 @@ def _config(params: TrainParams, seed: int, device: str, rows: int, scratch: str
         learning_rate=params.learning_rate,
         per_device_train_batch_size=params.batch_size,
         gradient_accumulation_steps=params.gradient_accumulation,
-        lr_scheduler_type=params.schedule if params.schedule != "constant" else "constant_with_warmup",
+        lr_scheduler_type=_SCHEDULES[params.schedule],
         warmup_steps=params.warmup,  # a number under 1 is a share of the steps
         weight_decay=params.weight_decay,
         max_length=None,  # rows are cut, and counted, before they get here
@@ -188,15 +189,18 @@ def _response_loss_trainer() -> "type[SFTTrainer]":
 
 def _callback(curve: list[dict[str, float]], label: str) -> "TrainerCallback":
     """Collects the loss curve and shows how far training is."""
-    from transformers import TrainerCallback
     from tqdm import tqdm
+    from transformers import TrainerCallback
 
     class Watch(TrainerCallback):
         meter: "tqdm | PlainMeter | None" = None
 
         def on_train_begin(self, args, state, control, **kwargs) -> None:  # noqa: ANN001, ANN003
             total = state.max_steps
-            self.meter = tqdm(total=total, desc=label, leave=False) if on_terminal() else PlainMeter(label, total)
+            bar = on_terminal()
+            self.meter = (
+                tqdm(total=total, desc=label, leave=False) if bar else PlainMeter(label, total)
+            )
 
         def on_step_end(self, args, state, control, **kwargs) -> None:  # noqa: ANN001, ANN003
             if isinstance(self.meter, PlainMeter):

@@ -1,6 +1,6 @@
 """Running programs that a model wrote, where they can do little harm and cannot fake a result.
 
-One supervisor process (`harness/sandbox_child.py`) is started for a batch: `python -I -S`, empty
+One supervisor process (`supervisor.py`) is started for a batch: `python -I -S`, empty
 environment, its own empty temporary folder. It forks a child for each program, which costs about a
 millisecond. What holds a child:
 - limits on CPU time, address space, file size, open files and processes; a wall clock; a limit on
@@ -29,7 +29,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_CHILD = Path(__file__).with_name("sandbox_child.py")
+_CHILD = Path(__file__).with_name("supervisor.py")
 
 
 class Program(NamedTuple):
@@ -102,9 +102,7 @@ def _run(programs: Sequence[Program], limits: Limits) -> tuple[list[Outcome], Is
             f"sandbox: died with status {done.returncode} after {max(0, len(lines) - 1)} of "
             f"{len(distinct)} programs: {told[-1] if told else 'no message'}"
         )
-    outcomes = {
-        program: _outcome(line) for program, line in zip(distinct, lines[1:], strict=True)
-    }
+    outcomes = {program: _outcome(line) for program, line in zip(distinct, lines[1:], strict=True)}
     return [outcomes[program] for program in programs], Isolation(**json.loads(lines[0]))
 
 
