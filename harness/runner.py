@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from harness.stage_logs import error_lines, read_log
+
 # What DVC prints when another DVC process is in its way: not a failure, only too early.
 BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked by|Unable to read RWLock")
 # What it prints when it runs a stage's command instead of taking its outputs from a cache.
@@ -22,7 +24,6 @@ RAN = re.compile(r"^Running stage", re.MULTILINE)
 BUSY_WAIT_S = 1.0
 BUSY_PATIENCE_S = 900.0
 POLL_S = 0.1
-ERROR_LINE = re.compile(r"^(error|[\w.]*Error|[\w.]*Exception)\b.*:", re.IGNORECASE)
 
 
 class StageFailed(Exception):
@@ -179,7 +180,7 @@ class Runner:
                 self.screen.failed(failure, list(self.running))
                 continue
             done[job.stage] = self.changed(job.stage)
-            ran = RAN.search(_read(job.log, job.log_start)) is not None
+            ran = RAN.search(read_log(job.log, job.log_start)) is not None
             seconds = time.monotonic() - job.started
             self.screen.finished(job.stage, seconds, ran, done[job.stage])
         return failure
@@ -187,7 +188,7 @@ class Runner:
     def _retried(self, job: Job) -> bool:
         """True where the attempt met another process's lock and another try is due."""
         now = time.monotonic()
-        if job.process.returncode == 0 or not BUSY.search(_read(job.log, job.log_start)):
+        if job.process.returncode == 0 or not BUSY.search(read_log(job.log, job.log_start)):
             return False
         since, next_try = self.retry_at.get(job.stage, (now, 0.0))
         if now - since > BUSY_PATIENCE_S:
@@ -207,9 +208,9 @@ class Runner:
         return {stage: now - job.started for stage, job in self.running.items()}
 
     def _stop_all(self) -> None:
-        """End what still runs: asked first, then killed."""
-        alive = [j.process for j in self.running.values() if j.process.poll() is None]
-        if not alive:
+        """End what still runs, with all that it started: asked first, then killed."""
+        groups = [job.process for job in self.running.values() if job.process.poll() is None]
+        if not groups:
             return
         # A second Ctrl-C must not leave half of them running.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -218,25 +219,21 @@ class Runner:
             (signal.SIGTERM, 3.0),
             (signal.SIGKILL, 3.0),
         ):
-            alive = [process for process in alive if process.poll() is None]
-            for process in alive:
+            for group in groups:
                 with suppress(ProcessLookupError):
-                    os.killpg(process.pid, number)
+                    os.killpg(group.pid, number)
             deadline = time.monotonic() + patience
-            while time.monotonic() < deadline and any(p.poll() is None for p in alive):
+            while groups and time.monotonic() < deadline:
                 time.sleep(0.05)
+                groups = [group for group in groups if _is_alive(group)]
         signal.signal(signal.SIGINT, before)
 
 
-def _read(log: Path, start: int) -> str:
-    with log.open("rb") as stream:
-        stream.seek(start)
-        return stream.read().decode("utf-8", "replace")
-
-
-def error_lines(log: Path, start: int = 0) -> list[str]:
-    """The lines of a log that say what went wrong: those of the stage before those of DVC."""
-    lines = [line.strip() for line in re.split(r"[\r\n]+", _read(log, start)) if line.strip()]
-    found = [line for line in lines if ERROR_LINE.match(line)]
-    told = [line for line in found if not line.startswith("ERROR: failed to reproduce")]
-    return (told or found or lines or ["it printed nothing"])[-2:]
+def _is_alive(group: subprocess.Popen[bytes]) -> bool:
+    """Whether a process, or one that it started, is still there."""
+    group.poll()  # so that a dead one is not taken for alive
+    try:
+        os.killpg(group.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

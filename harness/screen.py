@@ -1,12 +1,12 @@
 """What `make repro` says while stages run: stage n of m, time gone, time left."""
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from harness.durations import Durations, critical_paths, spoken, time_left
 from harness.runner import Graph, StageFailed
+from harness.stage_logs import last_line
 
 HEARTBEAT_S = 30.0
 WIDTH = 110
@@ -119,15 +119,3 @@ class Screen:
             gone = now - self.since[stage] if stage in self.since else 0.0
             seconds[stage] = max(guess - gone, 0.05 * guess)
         return time_left(seconds, self.graph.needs, seconds, self.jobs)
-
-
-def last_line(log: Path, at_most: int = 60) -> str:
-    """The last line a stage wrote, of what is not DVC's own; "" where there is none."""
-    if not log.is_file():
-        return ""
-    with log.open("rb") as stream:
-        stream.seek(max(0, log.stat().st_size - 2000))
-        text = stream.read().decode("utf-8", "replace")
-    lines = [line.strip() for line in re.split(r"[\r\n]+", text)]
-    told = [line for line in lines if line and not line.startswith((">", "Running stage"))]
-    return told[-1][:at_most] if told else ""

@@ -44,7 +44,7 @@ pip_install() {
   .venv/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off \
     --constraint constraints.txt "$@" 2>>"$LOG" | tee -a "$LOG" | awk '
     /^(Collecting|Processing) /      { n++; if (n % 25 == 0) { print "env:   " n " packages found"; fflush() } }
-    /^Installing collected packages/ { print "env:   all " n " found; unpacking them"; fflush() }'
+    /^Installing collected packages/ { print "env:   all found; unpacking them"; fflush() }'
 }
 
 # The CPU build is called +cpu on Linux: first where pip looks anyway (a mirror, a folder of

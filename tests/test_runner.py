@@ -10,63 +10,26 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-REPORT = "| row | score |\\n|---|---|\\n| **random** | 1.5 |"
-PIPELINE = f"""
-stages:
-  prepare:
-    cmd: sh step.sh prepare a
-    deps: [source]
-    outs: [a]
-  base:
-    cmd: sh step.sh base b
-    deps: [a]
-    outs: [b]
-  train:
-    foreach: [x, y]
-    do:
-      cmd: sh step.sh train_${{item}} t_${{item}} only_${{item}}
-      deps: [b, "only_${{item}}"]
-      outs: ["t_${{item}}"]
-  report:
-    foreach: [main]
-    do:
-      cmd: sh step.sh report r && printf '{REPORT}\\n' > results/lab/main.md
-      deps: [t_x, t_y]
-      outs: [r, {{results/lab/main.md: {{cache: false}}}}]
-  unrelated:
-    cmd: sh step.sh unrelated u
-    deps: [source]
-    outs: [u]
-"""
-# A step notes when it begins and ends, waits where `slow_<name>` says so, and fails where
-# `fail_<name>` is; its output is the first letter of `source` only, so that changes can fade out.
-STEP = """
-echo "$1 begin $(date +%s.%N) gpu=$CUDA_VISIBLE_DEVICES omp=$OMP_NUM_THREADS" >> trace
-echo "working on $1"
-[ -f slow_$1 ] && sleep "$(cat slow_$1)"
-[ -f fail_$1 ] && { echo "error: source: row 3: blank instruction; fix it" >&2; exit 1; }
-cut -c1 source > "$2"
-[ -n "$3" ] && cat "$3" >> "$2"
-echo "$1 end $(date +%s.%N)" >> trace
+from tests.shell_repo import command, make_repo, ran, repro, text, trace, wait_for, workers
+
+# Takes DVC's lock when it is free, holds it longer than `dvc repro` waits, and says when.
+HOLD_LOCK = """
+import sys, time, zc.lockfile
+while True:
+    try:
+        lock = zc.lockfile.LockFile(sys.argv[1])
+        break
+    except zc.lockfile.LockError:
+        time.sleep(0.02)
+print("held", flush=True)
+time.sleep(4)
 """
 
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository in which nothing has run yet."""
-    tmp_path = tmp_path_factory.mktemp("fresh")
-    (tmp_path / "results" / "lab").mkdir(parents=True)
-    (tmp_path / "params.yaml").write_text("preset: lab\n")
-    (tmp_path / "dvc.yaml").write_text(PIPELINE)
-    (tmp_path / "step.sh").write_text(STEP)
-    (tmp_path / "source").write_text("1\n")
-    for item in "xy":
-        (tmp_path / f"only_{item}").write_text(f"{item}\n")
-    (tmp_path / ".gitignore").write_text("/.store\n")
-    for command in (["git", "init", "-q"], [sys.executable, "-m", "dvc", "init", "-q"]):
-        subprocess.run(command, cwd=tmp_path, check=True)
-    return tmp_path
+    return make_repo(tmp_path_factory.mktemp("fresh"))
 
 
 @pytest.fixture(scope="module")
@@ -89,31 +52,6 @@ def repo(fresh: Path, first_run: object, tmp_path: Path) -> Path:
     for name in "xy":
         (copy / f"only_{name}").write_text("new\n")
     return copy
-
-
-def command(jobs: int = 2, gpus: str = "") -> list[str]:
-    """`make repro` without the check of params.yaml, which here is of one line, and MLflow."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import pipeline.repro as repro; "
-    code += "repro.check_params = list; repro._track = lambda: None; repro.main()"
-    return [sys.executable, "-c", code, "--jobs", str(jobs), "--gpus", gpus]
-
-
-def repro(repo: Path, jobs: int = 2, gpus: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(jobs, gpus), cwd=repo, capture_output=True, text=True, check=False, timeout=120
-    )
-
-
-def trace(repo: Path) -> list[tuple[str, str, float]]:
-    """(name, begin or end, seconds) in the order written, and the trace is emptied."""
-    path = repo / "trace"
-    lines = path.read_text().splitlines() if path.exists() else []
-    path.unlink(missing_ok=True)
-    return [(line.split()[0], line.split()[1], float(line.split()[2])) for line in lines]
-
-
-def ran(repo: Path) -> list[str]:
-    return [name for name, what, _ in trace(repo) if what == "begin"]
 
 
 def test_first_run(fresh: Path, first_run: subprocess.CompletedProcess[str]) -> None:
@@ -196,18 +134,15 @@ def test_waits_for_another_dvc(repo: Path) -> None:
     assert other.wait(timeout=60) == 0
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert sorted(ran(repo)) == ["report", "train_x", "train_y"]
-    assert "blocked by" in (repo / ".store/logs/train@x.log").read_text()
 
 
 def test_lock_held_by_another_program_is_waited_for(repo: Path) -> None:
     """`dvc repro` gives up on the repository's lock after three seconds; the runner tries again."""
-    code = "import sys, time, zc.lockfile; lock = zc.lockfile.LockFile(sys.argv[1]); "
-    code += "print('held', flush=True); time.sleep(4)"
     (repo / "slow_train_x").write_text("1")
     runner = subprocess.Popen(command(), cwd=repo, stdout=subprocess.PIPE, text=True)
     wait_for(lambda: (repo / "trace").exists())  # a command runs, and DVC's lock is free
     holder = subprocess.Popen(
-        [sys.executable, "-c", code, str(repo / ".dvc/tmp/lock")], stdout=subprocess.PIPE
+        [sys.executable, "-c", HOLD_LOCK, str(repo / ".dvc/tmp/lock")], stdout=subprocess.PIPE
     )
     assert holder.stdout is not None
     assert holder.stdout.readline()
@@ -229,7 +164,7 @@ def test_ctrl_c_ends_the_stages_too(repo: Path) -> None:
     assert runner.returncode == 1
     assert "to go on: make repro" in errors
     assert "Traceback" not in errors
-    assert sleepers(repo) == []
+    assert workers(repo) == []
 
 
 @pytest.mark.parametrize(
@@ -247,25 +182,3 @@ def test_a_broken_pipeline_is_one_line(repo: Path, broken, told: str) -> None:  
     assert ended.stderr.startswith("error: ")
     assert told in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
-
-
-def text(path: Path) -> str:
-    return path.read_text() if path.exists() else ""
-
-
-def sleepers(repo: Path) -> list[int]:
-    """Processes that still work in the repository."""
-    import psutil
-
-    found = []
-    for process in psutil.process_iter(["cwd"]):
-        if process.info["cwd"] == str(repo):
-            found.append(process.pid)
-    return found
-
-
-def wait_for(condition, seconds: float = 40) -> None:  # noqa: ANN001
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)

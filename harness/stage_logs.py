@@ -1,0 +1,33 @@
+"""Reading the log of a stage: what went wrong in it, and how far it is."""
+
+import re
+from pathlib import Path
+
+ERROR_LINE = re.compile(r"^(error|[\w.]*Error|[\w.]*Exception)\b.*:", re.IGNORECASE)
+
+
+def read_log(log: Path, start: int = 0) -> str:
+    """A log's text from a byte on."""
+    with log.open("rb") as stream:
+        stream.seek(start)
+        return stream.read().decode("utf-8", "replace")
+
+
+def error_lines(log: Path, start: int = 0) -> list[str]:
+    """The lines of a log that say what went wrong: those of the stage before those of DVC."""
+    lines = [line.strip() for line in re.split(r"[\r\n]+", read_log(log, start)) if line.strip()]
+    found = [line for line in lines if ERROR_LINE.match(line)]
+    told = [line for line in found if not line.startswith("ERROR: failed to reproduce")]
+    return (told or found or lines or ["it printed nothing"])[-2:]
+
+
+def last_line(log: Path, at_most: int = 60) -> str:
+    """The last line a stage wrote, of what is not DVC's own; "" where there is none."""
+    if not log.is_file():
+        return ""
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - 2000))
+        text = stream.read().decode("utf-8", "replace")
+    lines = [line.strip() for line in re.split(r"[\r\n]+", text)]
+    told = [line for line in lines if line and not line.startswith((">", "Running stage"))]
+    return told[-1][:at_most] if told else ""
