@@ -1,6 +1,5 @@
 """Duplicates are those a comparison of all pairs finds."""
 
-import itertools
 import random
 import time
 
@@ -8,26 +7,9 @@ import numpy as np
 import pytest
 
 from harness.pools.duplicates import NEIGHBOURS, find_duplicates
-from harness.pools.text import WORD, normalise
+from tests.naive_duplicates import every_pair
 
 WORDS = ["red", "green", "blue", "one", "two", "three", "cat", "dog", "bird", "sun", "moon", "run"]
-
-
-def every_pair(texts: list[str], threshold: float) -> tuple[list[int], list[int]]:
-    """The naive reference: each row against each before it."""
-    normal = [normalise(t) for t in texts]
-    exact = [normal.index(t) if normal.index(t) < i else -1 for i, t in enumerate(normal)]
-    sets = []
-    for text in normal:
-        words = WORD.findall(text)
-        size = min(3, len(words))
-        sets.append({tuple(words[i : i + size]) for i in range(len(words) - size + 1)})
-    near = [-1] * len(texts)
-    for i, j in itertools.product(range(len(texts)), repeat=2):
-        both = len(sets[i] | sets[j])
-        if j < i and exact[i] < 0 and near[i] < 0 and both:
-            near[i] = j if len(sets[i] & sets[j]) / both >= threshold else -1
-    return exact, near
 
 
 def some_texts(count: int, seed: int) -> list[str]:

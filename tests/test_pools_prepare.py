@@ -13,6 +13,7 @@ from harness.params import load_params, read_yaml
 from harness.pools import check_budget, prepare
 from harness.pools.params import PrepareParams
 from harness.pools.preparing import Prepared, prepare_section
+from harness.pools.sources import source_hash
 from harness.schemas import HELDOUT, POOL, PRETRAINING, TRUTH, check_frame
 from tests.pool_files import as_jsonl
 
@@ -156,7 +157,7 @@ def test_too_small_a_pool_names_the_bound(own: dict[str, Any], tmp_path: Path) -
     as_jsonl(tmp_path / "my.jsonl", distinct(199))
     with pytest.raises(InputError) as caught:
         make(own)
-    rule = "199 good rows, 200 or more are wanted (prepare.min_rows)"
+    rule = "good rows: 199, wanted: 200 or more (prepare.min_rows)"
     assert str(caught.value) == f"{own['source']}: {rule}; give a larger pool"
 
 
@@ -190,6 +191,15 @@ def test_a_budget_over_the_pool_is_refused(own: dict[str, Any]) -> None:
     rule = "the budget is 161 rows, the pool has 160; lower `budget` or give a larger pool"
     assert str(caught.value) == f"{own['source']}: {rule}"
     check_budget(5, 5, "pool")
+
+
+def test_a_file_that_is_not_the_one_named_is_refused(own: dict[str, Any]) -> None:
+    named = {"source_sha256": source_hash(own["source"])}
+    assert named["source_sha256"] == make(own, **named).card["sources"][own["source"]]["sha256"]
+    Path(own["source"]).write_text(Path(own["source"]).read_text() + "\n")
+    with pytest.raises(InputError, match="is not the one that prepare.source_sha256 names"):
+        make(own, **named)
+    assert (source_hash("lab"), source_hash("owner/name")) == (None, None)
 
 
 def test_a_missing_data_folder_is_named(

@@ -46,9 +46,12 @@ class Cutter:
         self.card: dict[str, Any] = {}
         self._read: dict[str, list[Instance]] = {}
         self.loaded, found = self._load(params.source)
+        if params.source_sha256 not in (None, self.loaded.card.get("sha256")):
+            rule = "the file is not the one that prepare.source_sha256 names"
+            raise InputError(f"{params.source}: {rule}; make repro takes up the file as it is now")
         if len(found) < params.min_rows:
-            rule = f"{len(found)} good rows, {params.min_rows} or more are wanted"
-            raise InputError(f"{params.source}: {rule} (prepare.min_rows); give a larger pool")
+            rule = f"good rows: {len(found)}, wanted: {params.min_rows} or more (prepare.min_rows)"
+            raise InputError(f"{params.source}: {rule}; give a larger pool")
         whole = Part(name=FROM_POOL, source=params.source, rows=params.rows)
         self.pool = draw(found, whole, len(found), params.seed, FROM_POOL)
         self.size = len(self.pool)

@@ -67,6 +67,7 @@ class PrepareParams(_Section):
     """How the pool, the held-out rows, the base model's text and the benchmarks are made."""
 
     source: str
+    source_sha256: str | None = None  # DVC sees by it that a file was edited; checked if given
     rows: Rows = "all"
     min_rows: Count = 1  # fewer rows in the source stop the stage
     on_bad_row: OnBadRow = "error"

@@ -48,18 +48,26 @@ def locate(path: str) -> Path:
     return place if place.exists() else repo_root() / place
 
 
+def source_hash(path: str) -> str | None:
+    """SHA-256 of a local source's bytes; None for what is no file or folder of this machine."""
+    kind = kind_of(path)
+    if kind == "folder":
+        return folder_hash(locate(path))
+    return file_hash(locate(path)) if kind == "file" and locate(path).is_file() else None
+
+
 def from_file(source: Source, lab: LabParams | None) -> Loaded:
     """A JSON, JSONL or Parquet file."""
     place = locate(source.path)
     rows, total = read_file(place, source.path)
-    return Loaded(source.path, rows, total, {"sha256": file_hash(place)})
+    return Loaded(source.path, rows, total, {"sha256": source_hash(source.path)})
 
 
 def from_folder(source: Source, lab: LabParams | None) -> Loaded:
     """A folder laid out like a dataset repository of the hub, read by the same code."""
     place = locate(source.path)
     data = open_dataset(str(place), source, None)
-    card = {"sha256": folder_hash(place), "split": source.split}
+    card = {"sha256": source_hash(source.path), "split": source.split}
     return Loaded(source.path, dataset_rows(data), len(data), card)
 
 
