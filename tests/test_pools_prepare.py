@@ -197,7 +197,7 @@ def test_a_file_that_is_not_the_one_named_is_refused(own: dict[str, Any]) -> Non
     named = {"source_sha256": source_hash(own["source"])}
     assert named["source_sha256"] == make(own, **named).card["sources"][own["source"]]["sha256"]
     Path(own["source"]).write_text(Path(own["source"]).read_text() + "\n")
-    with pytest.raises(InputError, match="is not the one that prepare.source_sha256 names"):
+    with pytest.raises(InputError, match=r"is not the one that prepare\.source_sha256 names"):
         make(own, **named)
     assert (source_hash("lab"), source_hash("owner/name")) == (None, None)
 
