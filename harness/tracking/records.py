@@ -207,12 +207,17 @@ def _table_record(params: Params, study: str) -> Record | None:
     text = folder / f"{study}.md"
     note = text.read_text(encoding="utf-8")[:NOTE_LIMIT] if text.is_file() else ""
     identity = f"{study}/table"
+    summary = read_json(folder / "summary.json") if "summary.json" in hashes else {}
+    head = load_suite(params.evaluate.suite).headline
     return Record(
         identity=identity,
         key=value_hash([identity, tables]),
         state=value_hash([hashes]),
         name=f"table: {study}",
         tags={"kind": "table", "study": study, "mlflow.note.content": note},
+        metrics={
+            f"{head}/{name}": float(row[head]) for name, row in summary.items() if head in row
+        },
         artifacts=[(path, "") for path in files],
         start_ms=int(files[0].stat().st_mtime * 1000),
     )

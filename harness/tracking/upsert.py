@@ -33,6 +33,15 @@ PATIENCE = {
 BATCH = 1000  # metrics of one request, MLflow's limit
 PARAM_BATCH = 100
 PAGE = 1000
+EXPERIMENT_TAGS = {
+    # Makes the interface open on runs and their charts, not on its tools for prompts.
+    "mlflow.experimentKind": "custom_model_development",
+    "mlflow.note.content": (
+        "A view of the files under `runs/` and `results/`, rebuilt by `make ui`. A run a "
+        "selection, its seeds inside; `table: ...` holds a study's tables and plots. Runs whose "
+        "params or weights have since been replaced: `tags.superseded = 'true'`."
+    ),
+}
 
 
 def tracking_uri() -> str:
@@ -88,7 +97,7 @@ def _experiment(client: "MlflowClient", params: Params) -> str:
     if tracking_uri().startswith("sqlite:"):
         # Frozen when the experiment is created; the default would be the working directory's.
         location = (repo_root() / "mlartifacts" / params.preset).as_uri()
-    return client.create_experiment(name, artifact_location=location)
+    return client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS)
 
 
 def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
