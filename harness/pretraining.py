@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 END, PAD = "<|end|>", "<|pad|>"
+SPECIAL = [END, PAD]  # the trainer gives them the first ids
 LOSS_POINTS = 100
 
 
@@ -70,7 +71,7 @@ def make_tokenizer(texts: list[str], params: PretrainParams) -> "PreTrainedToken
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=params.vocab_size,
-        special_tokens=[END, PAD],
+        special_tokens=SPECIAL,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -105,8 +106,8 @@ def make_model(tokenizer: "PreTrainedTokenizerFast", params: PretrainParams) -> 
         max_position_embeddings=params.context,
         tie_word_embeddings=True,
         bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=SPECIAL.index(END),
+        pad_token_id=SPECIAL.index(PAD),
         use_cache=True,
         attention_dropout=0.0,
     )

@@ -3,6 +3,7 @@
 Each takes the truth frame (columns skill, noise, duplicate_of) and returns int64 positions in it.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -35,9 +36,10 @@ def noise_dose(
     Raises InputError where the pool has too few rows with or without faults.
     """
     faulty = (truth["noise"] != "none").to_numpy()
-    wanted = round(share * budget)
     parts = []
-    for rows, count in ((np.flatnonzero(faulty), wanted), (np.flatnonzero(~faulty), budget - wanted)):
+    counts = {True: round(share * budget), False: budget - round(share * budget)}
+    for fault, count in counts.items():
+        rows = np.flatnonzero(faulty == fault)
         if len(rows) < count:
             raise InputError(
                 f"noise dose {share}: {count} rows wanted, {len(rows)} there; lower the budget"
@@ -73,8 +75,8 @@ def _spread(truth: "pd.DataFrame", share: float, rng: np.random.Generator) -> li
     """A share of each family's sub-skills, at even steps through their order of frequency."""
     reached: list[str] = []
     for _, rows in truth.groupby("family", sort=True):
-        counts = rows["skill"].value_counts()
-        ordered = sorted(counts.index, key=lambda skill: (-int(counts[skill]), skill))
+        counts = Counter(rows["skill"])
+        ordered = sorted(counts, key=lambda skill: (-counts[skill], skill))
         steps = int(np.floor(len(ordered) * share + rng.random())) or 1
         at = (np.arange(steps) + rng.random()) * len(ordered) / steps
         reached += [ordered[int(i)] for i in at]

@@ -62,7 +62,7 @@ def make_originals(
         made, misses = 0, 0
         while made < count:
             if misses > MOST_MISSES:
-                raise InputError(f"lab.instances: no {count} distinct prompts of {skill}; take fewer")
+                raise InputError(f"lab.instances: {skill} lacks {count} prompts; take fewer")
             subject = pick(family.subjects(skill, "pool"), rng)
             prompt = dress(family.ask(skill, subject, rng), rng)
             misses += 1

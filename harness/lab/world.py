@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from harness.lab.corpus import make_corpus
 from harness.lab.families import Family, dress, pick
 from harness.lab.families.arithmetic import Arithmetic
@@ -62,7 +64,8 @@ def make_benchmarks(families: list[Family], params: LabParams) -> dict[str, list
         items: list[dict[str, Any]] = []
         for skill in family.skills:
             subjects = family.subjects(skill, "test")
-            for number, i in enumerate(rng.permutation(len(subjects))[: params.items_per_skill]):
+            order = np.resize(rng.permutation(len(subjects)), params.items_per_skill)
+            for number, i in enumerate(order):
                 subject = subjects[int(i)]
                 item = {
                     "id": f"{family.name}_{skill}_{number}",

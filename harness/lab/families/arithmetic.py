@@ -18,9 +18,9 @@ class Operation:
     numbers: list[tuple[int, ...]]
 
 
-_PAIRS: list[tuple[int, ...]] = [(a, b) for a in range(2, 10) for b in range(2, 10)]
+_PAIRS: list[tuple[int, ...]] = [(a, b) for a in range(2, 8) for b in range(2, 8)]
 _UNEQUAL: list[tuple[int, ...]] = [(a, b) for a, b in _PAIRS if a != b]
-_ONE: list[tuple[int, ...]] = [(a,) for a in range(3, 33)]
+_ONE: list[tuple[int, ...]] = [(a,) for a in range(3, 23)]
 
 OPERATIONS: dict[str, Operation] = {
     "plus": Operation("{a} plus {b} is {r}.", lambda a, b: a + b, _PAIRS),
@@ -37,7 +37,7 @@ OPERATIONS: dict[str, Operation] = {
     "middle": Operation(
         "the middle of {a} and {b} is {r}.",
         lambda a, b: (a + b) // 2,
-        [(a, b) for a, b in _UNEQUAL if (a + b) % 2 == 0],
+        [(a, b) for a in range(2, 10) for b in range(2, 10) if a != b and (a + b) % 2 == 0],
     ),
     "double": Operation("double {a} is {r}.", lambda a: 2 * a, _ONE),
     "triple": Operation("triple {a} is {r}.", lambda a: 3 * a, _ONE),

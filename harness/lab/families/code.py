@@ -1,5 +1,6 @@
 """One-line Python functions with a constant in them."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -97,9 +98,10 @@ class Code:
         return [self.answer(pick(self.skills, rng), (pick(CONSTANTS, rng),)) for _ in range(4)]
 
     def item(self, skill: str, subject: Subject, rng: np.random.Generator) -> dict[str, Any]:
-        """The assertion that a program must pass, and the reference program."""
+        """A call with the value it must have (as JSON), and the reference program."""
         k, program = int(subject[0]), PROGRAMS[skill]
         arguments = program.arguments(k)
         results = [program.compute(x, k) for x in arguments]
-        test = f"assert [f(x) for x in {arguments!r}] == {results!r}"
+        # repr tells True from 1 and [] from (), which JSON and == do not.
+        test = {"call": f"repr([f(x) for x in {arguments!r}])", "expect": json.dumps(repr(results))}
         return {"tests": [test], "target": self.answer(skill, subject)}
