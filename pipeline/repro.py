@@ -19,6 +19,7 @@ from harness.params import read_yaml
 from harness.preset import switch_preset
 from harness.runner import Runner, StageFailed
 from harness.screen import Screen
+from harness.stage_logs import error_lines
 from pipeline.dvc_plan import Outputs, plan, repro_command
 
 SHIPPED = Path("conf/durations.json")
@@ -103,6 +104,8 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _end(arguments: argparse.Namespace) -> None:
     """Keep the lock beside the results, bring MLflow up to date, and print the table."""
+    if not arguments.target.startswith("report"):
+        return
     results = Path("results") / _preset()
     lock = results / "dvc.lock"
     if not lock.is_file() or lock.read_bytes() != Path("dvc.lock").read_bytes():
@@ -128,7 +131,8 @@ def _track() -> None:
         command = [sys.executable, "-m", "pipeline.track"]
         ended = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
     if ended.returncode != 0:
-        _say(f"warning: MLflow was not brought up to date, the results are complete; see {log}")
+        why = error_lines(log)[-1]
+        _say(f"warning: the results are complete, but MLflow has not got them: {why} ({log})")
 
 
 def _preset() -> str:
