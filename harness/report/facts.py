@@ -10,7 +10,7 @@ from harness.errors import InputError
 from harness.files import read_json
 from harness.params import Params
 from harness.report.reading import Row
-from harness.schemas import SUBSET, TRUTH, read_frame
+from harness.schemas import SCORES, SUBSET, TRUTH, read_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,11 +26,7 @@ class PoolFacts:
 
 def read_pool_facts() -> PoolFacts:
     """Read the scores and the planted truth of the pool."""
-    import pandas as pd
-
-    if not layout.SCORES_FILE.is_file():
-        raise InputError(f"{layout.SCORES_FILE}: no such file; run dvc repro score")
-    scores = pd.read_parquet(layout.SCORES_FILE).set_index("id")
+    scores = read_frame(layout.SCORES_FILE, SCORES).set_index("id")
     return PoolFacts(scores, read_frame(layout.TRUTH_FILE, TRUTH).set_index("id"))
 
 
@@ -58,6 +54,11 @@ def _columns(params: Params, pool: PoolFacts) -> list[str]:
 
 
 def _one_subset(params: Params, ids: list[str], pool: PoolFacts) -> dict[str, float]:
+    unknown = next((i for i in ids if i not in pool.scores.index), None)
+    if unknown is not None:
+        raise InputError(
+            f"{layout.SCORES_FILE}: no row {unknown!r}; run dvc repro to score the pool"
+        )
     found = {"rows": float(len(ids))}
     for name in params.scorers:
         found[name] = float(pool.scores.loc[ids, name].mean()) if len(ids) else float("nan")

@@ -60,9 +60,9 @@ def _intervals(table: StudyTable) -> str:
         "Difference from random: paired by benchmark item and, where the seeds are the same, by "
         "seed. The 95% interval resamples the items of each benchmark (4,000 draws, the same "
         "items for both rows) and adds a seed error from Student's t; a row of one seed is given "
-        "the deviation of random (`none`, which is not trained, none). It does not cover another base model or another pool, and is "
-        "not corrected for the number of rows. Bold: the selection with the best headline, only "
-        "if its interval excludes zero."
+        "the deviation of random (`none`, which is not trained, none). It does not cover another "
+        "base model or another pool, and is not corrected for the number of rows. Bold: the "
+        "selection with the best headline, only if its interval excludes zero."
     )
 
 

@@ -205,7 +205,9 @@ def _table_record(params: Params, study: str) -> Record | None:
     hashes = {path.name: file_hash(path) for path in files}
     tables = {name: digest for name, digest in hashes.items() if name.endswith((".csv", ".md"))}
     text = folder / f"{study}.md"
-    note = text.read_text(encoding="utf-8")[:NOTE_LIMIT] if text.is_file() else ""
+    note = text.read_text(encoding="utf-8") if text.is_file() else ""
+    # A description cannot show the plot beside it.
+    note = "".join(line for line in note.splitlines(True) if not line.startswith("!["))
     identity = f"{study}/table"
     summary = read_json(folder / "summary.json") if "summary.json" in hashes else {}
     head = load_suite(params.evaluate.suite).headline
@@ -214,7 +216,7 @@ def _table_record(params: Params, study: str) -> Record | None:
         key=value_hash([identity, tables]),
         state=value_hash([hashes]),
         name=f"table: {study}",
-        tags={"kind": "table", "study": study, "mlflow.note.content": note},
+        tags={"kind": "table", "study": study, "mlflow.note.content": note[:NOTE_LIMIT]},
         metrics={
             f"{head}/{name}": float(row[head]) for name, row in summary.items() if head in row
         },
