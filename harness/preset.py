@@ -30,7 +30,7 @@ def switch_preset(root: Path, preset: str, pool: str | None = None) -> list[str]
     if preset not in known:
         raise InputError(f"conf/: no preset is called {preset!r}{nearest(preset, known)}")
     if pool is not None:
-        _check_pool(root, pool)
+        _check_pool(pool)
     current = _current_preset(root)
     told = []
     if current != preset:
@@ -39,9 +39,7 @@ def switch_preset(root: Path, preset: str, pool: str | None = None) -> list[str]
         told += _bring_in(root, preset)
     elif pool is None:
         told.append(f"params.yaml holds {preset} already{_edited_note(root, preset)}")
-    if pool is not None and _set_value(root / "params.yaml", ("prepare", "source"), pool):
-        told.append(f"params.yaml: prepare.source = {pool}")
-    return told
+    return told + (name_source(root, pool) if pool is not None else [])
 
 
 def presets(root: Path) -> dict[str, Path]:
@@ -68,19 +66,36 @@ def _current_preset(root: Path) -> str | None:
     return name
 
 
-def _check_pool(root: Path, pool: str) -> None:
-    is_file = (root / pool).exists()
-    looks_like_file = pool.startswith((".", "/", "~")) or Path(pool).suffix in {
-        ".json",
-        ".jsonl",
-        ".parquet",
-        ".gz",
-    }
-    if not is_file and (looks_like_file or pool.count("/") != 1):
+def _check_pool(pool: str) -> None:
+    from harness.pools.sources import kind_of, locate
+
+    if kind_of(pool) == "file" and not locate(pool).exists():
         raise InputError(
-            f"{pool}: no such file; POOL is a JSON, JSONL or Parquet file, seen from {root.name}/, "
-            "or a hub id (owner/name)"
+            f"{pool}: no such file; POOL is a JSON, JSONL or Parquet file, or a hub id (owner/name)"
         )
+
+
+def name_source(root: Path, pool: str | None = None) -> list[str]:
+    """Write a pool's name and hash into params.yaml, so that DVC sees when the file is edited.
+
+    Without ``pool`` the hash of the source named there is renewed, if it has one.
+    """
+    from harness.pools.sources import source_hash
+
+    path = root / "params.yaml"
+    prepare = _mapping(path).get("prepare")
+    current = dict(prepare) if isinstance(prepare, Mapping) else {}
+    if pool is None and current.get("source_sha256") is None:
+        return []
+    source = pool or str(current.get("source"))
+    values = {"source": source, "source_sha256": source_hash(source)}
+    if pool is None and values["source_sha256"] is None:
+        return []  # the file is gone: the stage that reads it says so
+    if all(current.get(key) == value for key, value in values.items()):
+        return []
+    _set_values(path, "prepare", values)
+    same = source == current.get("source")
+    return [f"params.yaml: prepare.source = {source}" + (", which has been edited" if same else "")]
 
 
 def _edited_path(root: Path, preset: str) -> Path:
@@ -140,8 +155,8 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, temporary)
 
 
-def _set_value(path: Path, keys: tuple[str, ...], value: str) -> bool:
-    """Set one value of a YAML file, comments and order kept; False where it had it already."""
+def _set_values(path: Path, section: str, values: Mapping[str, object]) -> None:
+    """Set values in a section of a YAML file, its comments and order kept."""
     from ruamel.yaml import YAML
 
     yaml = YAML()
@@ -149,14 +164,14 @@ def _set_value(path: Path, keys: tuple[str, ...], value: str) -> bool:
     yaml.width = 10_000  # a long line is not to be wrapped
     yaml.indent(mapping=2, sequence=4, offset=2)
     tree = yaml.load(path.read_text(encoding="utf-8"))
-    node = tree
-    for key in keys[:-1]:
-        node = node[key]
-    if node.get(keys[-1]) == value:
-        return False
-    node[keys[-1]] = value
+    node = tree[section]
+    first = next(iter(values))
+    for key, value in values.items():
+        if key in node:
+            node[key] = value
+        elif value is not None:
+            node.insert(list(node).index(first) + 1, key, value)  # beside what it belongs to
     text = StringIO()
     yaml.dump(tree, text)
     with replacing(path) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")
-    return True

@@ -16,7 +16,7 @@ from harness.errors import InputError
 from harness.files import read_json, replacing, write_json
 from harness.markdown import aligned, first_table
 from harness.params import read_yaml
-from harness.preset import switch_preset
+from harness.preset import name_source, switch_preset
 from harness.runner import Runner, StageFailed
 from harness.screen import Screen
 from harness.stage_logs import error_lines
@@ -37,6 +37,8 @@ def main() -> None:
                 _say(f"preset: {line}")
         elif arguments.pool:
             raise InputError("POOL needs a preset to go with it: PRESET=own POOL=my.jsonl")
+        for line in name_source(Path.cwd()):
+            _say(f"preset: {line}")
         problems = check_params()
         if problems:
             raise InputError("\nerror: ".join(problems))

@@ -1,5 +1,6 @@
 """`make preset`: switching keeps the user's edits, the comments and each preset's lock."""
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.params import read_yaml
-from harness.preset import presets, switch_preset
+from harness.preset import name_source, presets, switch_preset
 
 ROOT = Path(__file__).resolve().parent.parent
 LAB = "# the lab\npreset: lab\nbudget: 0.1   # a share\nprepare: {source: lab}\n"
@@ -16,7 +17,8 @@ OWN = "preset: own\nbudget: 0.2\nprepare:\n  source: pool.jsonl   # yours\n  row
 
 
 @pytest.fixture
-def repo(tmp_path: Path) -> Path:
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "lab.yaml").write_text(LAB)
     (tmp_path / "conf" / "own.yaml").write_text(OWN)
@@ -88,16 +90,35 @@ def test_the_committed_lock_comes_with_a_preset(repo: Path) -> None:
     assert "committed" in (repo / "dvc.lock").read_text()
 
 
+def prepare(repo: Path) -> dict[str, object]:
+    return read_yaml(repo / "params.yaml")["prepare"]
+
+
 def test_pool_is_set_and_comments_stay(repo: Path) -> None:
     (repo / "my.jsonl").write_text("{}\n")
     told = switch_preset(repo, "own", "my.jsonl")
     assert told[-1] == "params.yaml: prepare.source = my.jsonl"
-    assert "# yours" in (repo / "params.yaml").read_text()
-    assert read_yaml(repo / "params.yaml")["prepare"] == {"source": "my.jsonl", "rows": "all"}
+    assert "source: my.jsonl     # yours\n" in (repo / "params.yaml").read_text()
+    digest = hashlib.sha256(b"{}\n").hexdigest()
+    assert prepare(repo) == {"source": "my.jsonl", "source_sha256": digest, "rows": "all"}
     # A second time there is nothing to write.
     before = (repo / "params.yaml").stat().st_mtime_ns
     assert switch_preset(repo, "own", "my.jsonl") == []
+    assert name_source(repo) == []
     assert (repo / "params.yaml").stat().st_mtime_ns == before
+
+
+def test_an_edited_pool_is_noticed(repo: Path) -> None:
+    (repo / "my.jsonl").write_text("{}\n")
+    switch_preset(repo, "own", "my.jsonl")
+    (repo / "my.jsonl").write_text("[]\n")
+    assert name_source(repo) == ["params.yaml: prepare.source = my.jsonl, which has been edited"]
+    assert prepare(repo)["source_sha256"] == hashlib.sha256(b"[]\n").hexdigest()
+
+
+def test_a_source_without_a_hash_gets_none(repo: Path) -> None:
+    assert name_source(repo) == []
+    assert (repo / "params.yaml").read_text() == LAB
 
 
 @pytest.mark.parametrize(
@@ -122,7 +143,7 @@ def test_bad_input_writes_nothing(repo: Path, preset: str, pool: str | None, tol
 
 def test_a_hub_id_is_a_pool(repo: Path) -> None:
     switch_preset(repo, "own", "tatsu-lab/alpaca")
-    assert read_yaml(repo / "params.yaml")["prepare"]["source"] == "tatsu-lab/alpaca"
+    assert prepare(repo) == {"source": "tatsu-lab/alpaca", "rows": "all"}
 
 
 def test_params_of_no_preset_are_not_written_over(repo: Path) -> None:
