@@ -59,6 +59,9 @@ def _write_data(params: Params) -> None:
     }
     planted = pd.DataFrame(truth) if params.preset == "lab" else pd.DataFrame(truth).iloc[:0]
     write_frame(layout.TRUTH_FILE, planted.astype("str"), TRUTH)
+    write_json(
+        layout.BASE_MODEL / "base_model.json", {"source": "scratch", "parameters": 1_040_000}
+    )
     for name in (*params.selections, *params.references):
         _write_subsets(params, name, ids)
 

@@ -79,6 +79,7 @@ def test_the_text_says_what_it_is_and_the_summary_is_short(tree: Params) -> None
     folder = write_study_report(tree, "main")
     text = (folder / "main.md").read_text(encoding="utf-8")
     assert "A miniature" in text
+    assert "a Llama of 1.0M parameters" in text
     assert "One seed only, hence no deviation: none, full." in text
     assert "- One: metric acc, 40 items, 0 shots, chance 25.0." in text
     summary = json.loads((folder / "summary.json").read_text())

@@ -9,8 +9,9 @@ from harness import layout
 from harness.errors import InputError
 from harness.files import read_json
 from harness.report import write_sensitivity_report
-from harness.suites import SUITES
-from tests.build_runs import QUALITY, build_runs
+from harness.report.reading import every_cell, read_row
+from harness.suites import SUITES, load_suite
+from tests.build_runs import QUALITY, build_runs, write_cell, write_params
 from tests.toy_suite import write_toy_suite
 
 
@@ -66,12 +67,18 @@ def test_failed_proofs_are_shown_as_failed(folder: Path, monkeypatch: pytest.Mon
     assert "0 of 5 claims hold. Failed: gain, oracle, noise, coverage, deviation." in text
 
 
-def test_a_missing_dose_names_its_stage(folder: Path) -> None:
-    params = build_runs(folder, evaluate={"suite": "toy"})
-    (layout.cell_folder("sensitivity", "random", "s3_4") / "metrics.json").unlink()
-    with pytest.raises(InputError, match="dvc repro evaluate_seeds@random-s3_4"):
-        write_sensitivity_report(params)
-    params = build_runs(folder, evaluate={"suite": "toy"})
-    (layout.cell_folder("sensitivity", "noise_25", "s0_1_2") / "metrics.json").unlink()
-    with pytest.raises(InputError, match="dvc repro evaluate_sensitivity@noise_25-s0_1_2"):
-        write_sensitivity_report(params)
+@pytest.mark.parametrize(
+    ("name", "group", "stage"),
+    [
+        ("random", "s3_4", "evaluate_seeds@random-s3_4"),
+        ("noise_25", "s0_1_2", "evaluate_sensitivity@noise_25-s0_1_2"),
+    ],
+)
+def test_a_missing_cell_names_its_stage(folder: Path, name: str, group: str, stage: str) -> None:
+    params = write_params(folder, evaluate={"suite": "toy"})
+    needed = every_cell(params, name)
+    for study, other in needed:
+        write_cell(params, load_suite("toy"), study, name, other)
+    (layout.cell_folder("sensitivity", name, group) / "metrics.json").unlink()
+    with pytest.raises(InputError, match=f"dvc repro {stage}"):
+        read_row(params, name, needed)

@@ -3,15 +3,18 @@
 from math import isnan, sqrt
 from typing import Any
 
+from harness import layout
+from harness.files import read_json
 from harness.report.render import digits_of, number
 from harness.report.table import StudyTable
 
 NORMAL_95 = 1.96
 
+# {size}: the base model's parameters, from what the stage that made it wrote.
 PRESET_NOTES = {
     "lab": (
         "A miniature. The pool is generated, with planted near-duplicates and noise, and stands "
-        "for an instruction set of unequal skills; the model is a Llama of about 1M parameters "
+        "for an instruction set of unequal skills; the model is a Llama of {size} parameters "
         "pretrained here from scratch and stands for a pretrained language model; the benchmarks "
         "are generated and mirror those of the paper in kind and metric, not in difficulty. It "
         "tells how selection systems compare in this world, with one base model and one world: "
@@ -19,13 +22,14 @@ PRESET_NOTES = {
     ),
     "alpaca_cpu": (
         "Real text, toy model. The pool and the held-out rows are real instruction data; the model "
-        "is a Llama of about 1M parameters pretrained here from scratch on other text. It is far "
+        "is a Llama of {size} parameters pretrained here from scratch on other text. It is far "
         "too small to solve GSM8K or ARC: read response bits-per-byte (lower is better), which is "
         "measured on held-out responses; the benchmark columns show that the code runs."
     ),
     "own": (
-        "Your pool, toy model. The model is pretrained here from scratch and is far too small to "
-        "follow instructions: read response bits-per-byte (lower is better) on the held-out rows."
+        "Your pool, toy model. The model, of {size} parameters, is pretrained here from scratch "
+        "and is far too small to follow instructions: read response bits-per-byte (lower is "
+        "better) on the held-out rows."
     ),
 }
 
@@ -38,7 +42,15 @@ def study_notes(table: StudyTable) -> list[str]:
 
 def preset_note(preset: str) -> str:
     """What the preset's table is, in honest words; empty for a preset with nothing to add."""
-    return PRESET_NOTES.get(preset, "")
+    return PRESET_NOTES.get(preset, "").format(size=_model_size())
+
+
+def _model_size() -> str:
+    path = layout.BASE_MODEL / "base_model.json"
+    n = read_json(path).get("parameters") if path.is_file() else None
+    if n is None:
+        return "an unstated number of"
+    return f"{n / 1e6:.1f}M" if n >= 1e5 else f"{n:,}"
 
 
 def _reading(table: StudyTable) -> str:
@@ -91,6 +103,9 @@ def _benchmark(table: StudyTable, name: str) -> str:
         parts.append(f"{n:,} items")
     shots = column.shots if shots is None else shots
     parts.append(f"{shots} shots" if shots != "fit" else f"as many of {column.max_shots} as fit")
+    cut = _one(table, "truncated", name)
+    if cut:
+        parts.append(f"{cut:,} items cut from the left to fit the context")
     if column.chance is None:
         return f"- {column.label}: {', '.join(parts)}."
     parts.append(f"chance {number(column.chance, 1)}")

@@ -98,21 +98,39 @@ def every_cell(params: Params, name: str) -> list[tuple[str, str]]:
 
 
 def prune_cells(params: Params, study: str) -> list[Path]:
-    """Remove what lies under ``runs/<study>`` and is no cell of it; return what was removed."""
-    folder = layout.RUNS / study
-    named = {layout.cell_folder(study, name, group) for name, group in params.cells(study)}
-    kept = {parent for cell in named for parent in cell.parents}
-    removed: list[Path] = []
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    for selection in found:
-        inside = [selection] if selection not in kept else sorted(selection.iterdir())
-        removed += [path for path in inside if path not in named]
+    """Remove a study's cells, subsets and selection files that params do not name; return them.
+
+    DVC leaves the files of a stage that is gone, and the report, which depends on their folders,
+    would have other inputs here than in a fresh clone.
+    """
+    cells = {layout.cell_folder(study, name, group) for name, group in params.cells(study)}
+    chosen = [name for name, item in params.references.items() if item.study == study]
+    chosen += list(params.selections) if study == "main" else []
+    named = cells | {layout.subset_folder(study, name) for name in chosen}
+    named |= {layout.selection_file(study, name) for name in chosen}
+    folders = [
+        layout.RUNS / study,
+        layout.subset_folder(study, ""),
+        layout.selection_file(study, "x").parent,
+    ]
+    removed = [path for folder in folders for path in _unnamed(folder, named)]
     for path in removed:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
     return removed
+
+
+def _unnamed(folder: Path, named: set[Path]) -> list[Path]:
+    """What lies in a folder and neither is named, nor lies in nor holds what is named."""
+    found: list[Path] = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path in named:
+            continue
+        holds = any(path in other.parents for other in named)
+        found += _unnamed(path, named) if holds else [path]
+    return found
 
 
 def benchmarks_of(suite: Suite) -> list[str]:
