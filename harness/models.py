@@ -1,6 +1,12 @@
 """Loading models and tokenizers: local folders or hub ids, safetensors only, never remote code."""
 
 import json
+import os
+import socket
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -9,6 +15,11 @@ from harness.errors import InputError
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+# Read when huggingface_hub is first imported: loading a model or a trainer reports nothing.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+_FETCHED = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -19,11 +30,11 @@ def load_tokenizer(
     """Load a tokenizer; InputError in one line where it is missing or out of reach."""
     from transformers import AutoTokenizer
 
-    name = _checked(path_or_id)
+    folder = model_folder(path_or_id, revision)
     try:
-        return AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(_why(name, revision, "tokenizer", error)) from error
+        raise InputError(f"{folder}: the tokenizer cannot be loaded: {_line(error)}") from error
 
 
 def load_model(
@@ -39,24 +50,68 @@ def load_model(
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
+
+    folder = model_folder(path_or_id, revision)
+    try:
+        with without_bars():
+            return AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=dtype or torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
+            )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise InputError(f"{folder}: the model cannot be loaded: {_line(error)}") from error
+
+
+def model_folder(path_or_id: str | Path, revision: str | None = None) -> Path:
+    """The folder a model lies in, fetched from the hub (or its cache) where it is a hub id.
+
+    Raises InputError for a folder that is missing or holds no model, and for an id that cannot be
+    had. Code and pickles are not fetched.
+    """
+    name, path = str(path_or_id), Path(path_or_id)
+    if path.is_dir():
+        return _checked(path)
+    # A hub id is `name` or `owner/name`; anything else was meant as a folder.
+    if isinstance(path_or_id, Path) or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise InputError(f"{path}: no such model folder")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    at = f" at revision {revision}" if revision else ""
+    try:
+        return Path(
+            snapshot_download(
+                name,
+                revision=revision,
+                allow_patterns=_FETCHED,
+                local_files_only=not _hub_in_reach(),
+            )
+        )
+    except LocalEntryNotFoundError as error:
+        raise InputError(
+            f"{name}{at}: no such local folder, not in the hub's cache here, and the hub is out of "
+            "reach; give a local folder, or see to the network"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{name}{at}: no such local folder, and the hub does not yield it ({_line(error)}); "
+            "give a local folder, or check the id"
+        ) from error
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """No progress bars of transformers: reading or writing four megabytes needs none."""
     from transformers.utils import logging
 
-    name = _checked(path_or_id)
-    # Loading four megabytes needs no bar of its own.
-    bars = logging.is_progress_bar_enabled()
+    shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            name,
-            revision=revision,
-            dtype=dtype or torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise InputError(_why(name, revision, "model", error)) from error
+        yield
     finally:
-        if bars:
+        if shown:
             logging.enable_progress_bar()
 
 
@@ -73,37 +128,30 @@ def pick_device(device: Device) -> str:
     return device
 
 
-def _checked(path_or_id: str | Path) -> str:
-    """The name to load from; InputError where it can only be a folder, and there is none."""
-    name = str(path_or_id)
-    path = Path(name)
-    if path.is_dir():
-        config = path / "config.json"
-        if not config.is_file():
-            raise InputError(f"{path}: not a model folder, config.json is missing")
-        try:
-            json.loads(config.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{config}: not JSON: {error}") from error
-        return name
-    # A hub id is `name` or `owner/name`; anything with more to it was meant as a folder.
-    if (
-        isinstance(path_or_id, Path)
-        or path.is_absolute()
-        or name.startswith(".")
-        or name.count("/") > 1
-    ):
-        raise InputError(f"{path}: no such model folder")
-    return name
+def _checked(path: Path) -> Path:
+    config = path / "config.json"
+    if not config.is_file():
+        raise InputError(f"{path}: not a model folder, config.json is missing")
+    try:
+        json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{config}: not JSON: {error}") from error
+    return path
 
 
-def _why(name: str, revision: str | None, what: str, error: Exception) -> str:
-    """One line for whatever the loading library raised."""
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    if Path(name).is_dir():
-        return f"{name}: the {what} cannot be loaded: {first}"
-    at = f" at revision {revision}" if revision else ""
-    return (
-        f"{name}{at}: no such local folder, and the hub does not yield the {what} ({first}); "
-        "give a local folder, or check the id and the network"
-    )
+def _hub_in_reach() -> bool:
+    """Whether the hub answers at all: asked while it does not, its client retries for minutes."""
+    if urllib.request.getproxies():
+        return True  # only the proxy knows what can be reached
+    hub = urllib.parse.urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    try:
+        port = hub.port or (80 if hub.scheme == "http" else 443)
+        socket.create_connection((hub.hostname or "", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _line(error: Exception) -> str:
+    """The first line of what a library raised."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
 from harness.files import replacing_folder
-from harness.models import load_model, load_tokenizer, pick_device
+from harness.models import load_model, load_tokenizer, pick_device, without_bars
 from harness.progress import PlainMeter, on_terminal
 from harness.template import Messages, ensure_template, tokenise
 from harness.training_params import TrainParams
@@ -60,7 +60,7 @@ def train(
         config = _config(params, seed, device, len(rows), scratch)
         trainer = _trainer(model, tokenizer, rows, config, _callback(curve, f"train {out.name}"))
         trainer.train()
-        with replacing_folder(out) as folder:
+        with without_bars(), replacing_folder(out) as folder:
             trainer.save_model(str(folder))
             # A pickle of the arguments: it holds machine paths and differs from run to run.
             (folder / "training_args.bin").unlink(missing_ok=True)

@@ -10,14 +10,16 @@ class TrainParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    epochs: int = Field(5, ge=1)
-    learning_rate: float = Field(2e-3, gt=0)
-    batch_size: int = Field(16, ge=1, description="rows a device and step")
-    gradient_accumulation: int = Field(1, ge=1, description="batches summed into one step")
-    max_length: int = Field(256, ge=2, description="tokens a row; longer ones are cut and counted")
+    epochs: int = Field(default=5, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    batch_size: int = Field(default=16, ge=1, description="rows a device and step")
+    gradient_accumulation: int = Field(default=1, ge=1, description="batches summed into one step")
+    max_length: int = Field(
+        default=256, ge=2, description="tokens a row; longer ones are cut and counted"
+    )
     schedule: Literal["linear", "cosine", "constant"] = "linear"
-    warmup: float = Field(0.03, ge=0, lt=1, description="share of the steps")
-    weight_decay: float = Field(0.0, ge=0)
+    warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the steps")
+    weight_decay: float = Field(default=0.0, ge=0)
     keep_models: Literal["full", "none"] = "full"
-    threads: int | None = Field(1, ge=1, description="CPU threads; null leaves torch's own")
+    threads: int | None = Field(default=1, ge=1, description="CPU threads; null leaves torch's own")
     device: Literal["auto", "cpu", "cuda"] = "auto"

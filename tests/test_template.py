@@ -1,6 +1,7 @@
 """One text around prompt and response, and a mask that is exact to the token."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import PreTrainedTokenizerBase
@@ -76,7 +77,7 @@ def test_the_mask_equals_the_template_s_generation_marks(
     tokenizer: PreTrainedTokenizerBase, name: str, messages: Messages
 ) -> None:
     ensure_template(tokenizer, name)
-    marked = tokenizer.apply_chat_template(
+    marked: Any = tokenizer.apply_chat_template(
         messages, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
     )
     ids, learnt = tokenise(tokenizer, messages)
@@ -107,7 +108,10 @@ def test_a_border_inside_a_token_is_kept_apart(tokenizer: PreTrainedTokenizerBas
         "{%- else -%}{{- m['content'] + eos_token -}}{%- endif -%}"
         "{%- endfor -%}"
     )
-    row = [{"role": "user", "content": "Name it."}, {"role": "assistant", "content": "ital is Lubi."}]
+    row = [
+        {"role": "user", "content": "Name it."},
+        {"role": "assistant", "content": "ital is Lubi."},
+    ]
     whole = encode(tokenizer, [render(tokenizer, row)])[0]
     prompt = encode(tokenizer, ["Name it. The cap"])[0]
     assert whole[: len(prompt)] != prompt, "the case this test is about"
@@ -141,7 +145,7 @@ def test_a_tokenizer_that_begins_texts_with_a_token_does_so_once(
     from tokenizers import processors
 
     tokenizer.add_special_tokens({"bos_token": "<bos>"})
-    begin = tokenizer.bos_token_id
+    begin = int(str(tokenizer.bos_token_id))
     tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(  # pyright: ignore
         single="<bos> $A", special_tokens=[("<bos>", begin)]
     )
