@@ -186,7 +186,7 @@ def test_params_are_those_dvc_recorded_not_edited_since(tracked: Params, tmp_pat
 def test_a_dead_server_is_one_warning(
     tree: Params, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     start = time.monotonic()
     found = track(tree)
@@ -195,6 +195,7 @@ def test_a_dead_server_is_one_warning(
     told = [record for record in caplog.records if record.name.startswith("harness")]
     assert len(told) == 1
     assert "was not brought up to date" in told[0].getMessage()
+    assert "secret" not in told[0].getMessage() + str(found)
 
 
 def test_two_processes_may_be_the_first(tree: Params) -> None:

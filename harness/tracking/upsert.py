@@ -6,6 +6,7 @@ MLflow is imported inside the functions: it takes seconds.
 import json
 import logging
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,11 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{repo_root() / 'mlflow.db'}"
 
 
+def shown_uri() -> str:
+    """The tracking URI without the name and password it may hold."""
+    return re.sub(r"//[^/@]*@", "//", tracking_uri())
+
+
 def experiment_name(params: Params) -> str:
     """The MLflow experiment that holds a preset's runs."""
     return f"subset-bench/{params.preset}"
@@ -64,7 +70,7 @@ def track(params: Params) -> dict[str, Any]:
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
     wanted = records(params)
-    summary: dict[str, Any] = {"uri": tracking_uri(), "runs": len(wanted)}
+    summary: dict[str, Any] = {"uri": shown_uri(), "runs": len(wanted)}
     try:
         # Two processes that create the tables of a new SQLite store at once: one would die.
         with locked(scratch_folder("track", "store")):
@@ -72,8 +78,8 @@ def track(params: Params) -> dict[str, Any]:
     except InputError:
         raise
     except Exception as error:  # whatever a server or a store may throw, the results stand
-        reason = " ".join(str(error).split())[:200]
-        log.warning("warning: MLflow at %s was not brought up to date: %s", tracking_uri(), reason)
+        reason = " ".join(str(error).split())[:120].replace(tracking_uri(), shown_uri())
+        log.warning("warning: MLflow at %s was not brought up to date: %s", shown_uri(), reason)
         return summary | {"failed": reason}
 
 
@@ -81,8 +87,8 @@ def connect() -> "MlflowClient":
     """A client of the store, quiet about its own set-up."""
     from mlflow import MlflowClient
 
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in (("mlflow", "WARNING"), ("alembic", "WARNING"), ("urllib3", "ERROR")):
+        logging.getLogger(name).setLevel(level)
     return MlflowClient(tracking_uri=tracking_uri())
 
 
