@@ -41,8 +41,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         max_position_embeddings=128,
         tie_word_embeddings=True,
         bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=1,
+        pad_token_id=0,
     )
     folder = tmp_path_factory.mktemp("tiny_model")
     with torch.random.fork_rng():

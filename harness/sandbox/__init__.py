@@ -1,8 +1,8 @@
 """Running programs that a model wrote, where they can do little harm and cannot fake a result.
 
 One supervisor process (`supervisor.py`) is started for a batch: `python -I -S`, empty
-environment, its own empty temporary folder. It forks a child for each program, which costs about a
-millisecond. What holds a child:
+environment, its own empty temporary folder. It forks a child for each program, which costs two to
+four milliseconds. What holds a child:
 - limits on CPU time, address space, file size, open files and processes; a wall clock; a limit on
   what it may answer. Its standard streams go nowhere.
 - where the kernel lets an ordinary user make namespaces (Linux, most distributions): no network,
@@ -15,10 +15,11 @@ A program is asked for the values of expressions. What they ought to be stays wi
 there is nothing in its reach that tells, and printing, exiting early or patching Python only loses
 it the point. Identical programs are run once.
 
-What remains: the same kernel, so a flaw in it is a way out; time and memory side channels; and
-where `Isolation` says a layer is missing, what that layer would have held: without namespaces a
-program can read (and, as the user, change) files and open sockets unless seccomp stops it; without
-either it can do what the user can, within the limits.
+What remains: the same kernel, so a flaw in it is a way out; a program can find the sources of the
+others in its batch, which are forked along; time and memory are side channels. Where `Isolation`
+says a layer is missing, so is what it would have held: without namespaces a program can read (and,
+as the user, change) files, and only seccomp keeps it from sockets; without seccomp it can make
+processes, if the user is root, whom the limit on them does not bind.
 """
 
 import json
