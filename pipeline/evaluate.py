@@ -3,17 +3,16 @@
 import os
 
 from harness.params import load_params
-from pipeline.stage import main
-from pipeline.train import GROUP, SELECTION, STUDY
+from pipeline.stage import CELL, main
 
 
 def run(study: str, selection: str, group: str) -> None:
     """Evaluate a cell's models on the suite, item by item."""
-    from harness.cells import evaluate_cell
+    from harness.cell_evaluation import evaluate_cell
 
     stage = os.environ.get("DVC_STAGE", "evaluate").replace("evaluate", "train")
     evaluate_cell(load_params(), study, selection, group, stage)
 
 
 if __name__ == "__main__":
-    main(run, STUDY, SELECTION, GROUP)
+    main(run, *CELL)

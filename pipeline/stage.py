@@ -26,6 +26,13 @@ REFUSALS = {
     errno.ENOTDIR: "a file stands where a folder is needed; move it away",
 }
 
+# The arguments of a stage that works on one cell of a study.
+CELL = (
+    ("study", "the study whose cell this is, as in params.yaml: studies"),
+    ("selection", "a selection or reference of that study"),
+    ("group", "a seed group, as s0_1_2"),
+)
+
 
 def main(run: Callable[..., None], *arguments: tuple[str, str]) -> None:
     """Run a stage with its positional arguments, given as (name, help) pairs.

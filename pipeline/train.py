@@ -2,12 +2,12 @@
 
 from harness import layout
 from harness.params import load_params
-from pipeline.stage import main
+from pipeline.stage import CELL, main
 
 
 def run(study: str, selection: str, group: str) -> None:
     """Fine-tune the base model on a selection's subsets, one model a seed."""
-    from harness.cells import train_cell
+    from harness.cell_training import train_cell
 
     params = load_params()
     own = params.references.get(selection)
@@ -15,9 +15,5 @@ def run(study: str, selection: str, group: str) -> None:
     train_cell(params, study, selection, group, subsets)
 
 
-STUDY = ("study", "the study whose cell this is, as in params.yaml: studies")
-SELECTION = ("selection", "a selection or reference of that study")
-GROUP = ("group", "a seed group, as s0_1_2")
-
 if __name__ == "__main__":
-    main(run, STUDY, SELECTION, GROUP)
+    main(run, *CELL)

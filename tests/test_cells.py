@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 from harness import layout
-from harness.cells import evaluate_cell, train_cell, weights_folder
+from harness.cell_evaluation import evaluate_cell
+from harness.cell_training import train_cell
+from harness.cells import weights_folder
 from harness.errors import InputError
 from harness.files import read_json
 from harness.params import Params, load_params
@@ -19,7 +21,7 @@ from tests.small_repo import ROOT, SMALL, edit_params, environment
 
 TRAIN = (
     "import sys; from pathlib import Path\n"
-    "from harness.cells import train_cell\nfrom harness.params import load_params\n"
+    "from harness.cell_training import train_cell\nfrom harness.params import load_params\n"
     "study = sys.argv[1]\n"
     "train_cell(load_params(), study, 'random', 's0', Path('data/subsets/main/random/s0'))"
 )

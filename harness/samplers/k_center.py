@@ -1,14 +1,16 @@
 """Greedy k-center: always the instance farthest from everything taken so far."""
 
+from typing import Literal, get_args
+
 import numpy as np
 
 from harness.samplers.pool import Pool, check_pool
 
-STARTS = ("mean", "random")
+Start = Literal["mean", "random"]
 
 
 def k_center(
-    pool: Pool, budget: int, rng: np.random.Generator, *, start: str = "mean"
+    pool: Pool, budget: int, rng: np.random.Generator, *, start: Start = "mean"
 ) -> np.ndarray:
     """Take the farthest instance from those taken, in Euclidean distance, until the budget is met.
 
@@ -20,8 +22,8 @@ def k_center(
         (budget,) int64 indices in the order taken.
     """
     check_pool(pool, budget)
-    if start not in STARTS:
-        raise ValueError(f"start is {start!r}; the choices are {', '.join(STARTS)}")
+    if start not in get_args(Start):
+        raise ValueError(f"start is {start!r}; the choices are {', '.join(get_args(Start))}")
     x = np.ascontiguousarray(pool.embeddings, dtype=np.float32)
     squares = np.einsum("ij,ij->i", x, x)
     nearest = np.full(pool.size, np.inf, dtype=np.float32)
@@ -37,7 +39,7 @@ def k_center(
     return np.array(picks, dtype=np.int64)
 
 
-def _first(x: np.ndarray, rng: np.random.Generator, start: str) -> int:
+def _first(x: np.ndarray, rng: np.random.Generator, start: Start) -> int:
     if start == "random":
         return int(rng.integers(len(x)))
     mean = x.mean(axis=0, dtype=np.float64)

@@ -1,0 +1,74 @@
+"""Evaluating a cell: each of its models on the suite, item by item, each once."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import layout
+from harness.cells import BASE, weights_folder
+from harness.files import file_hash, folder_hash, read_json, value_hash, write_json
+from harness.params import Params
+from harness.schemas import HELDOUT, SAMPLES, read_frame, write_frame
+from harness.stores import locked, scratch_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def evaluate_cell(params: Params, study: str, selection: str, group: str, train_stage: str) -> None:
+    """Evaluate each of the cell's models; write ``metrics.json`` and ``samples.parquet``."""
+    import pandas as pd
+
+    from harness.suites import load_suite
+
+    cell = layout.cell_folder(study, selection, group)
+    seeds = params.seeds_of(selection, group)
+    suite = load_suite(params.evaluate.suite)
+    heldout = read_frame(layout.HELDOUT_FILE, HELDOUT)
+    inputs = value_hash(
+        {
+            "suite": folder_hash(suite.folder),
+            "benchmarks": folder_hash(layout.BENCHMARKS),
+            "heldout": file_hash(layout.HELDOUT_FILE),
+            "params": params.evaluate.model_dump(),
+        }
+    )
+    metrics: dict[str, Any] = {}
+    frames: list[pd.DataFrame] = []
+    for seed in seeds:
+        manifest = read_json(cell / "train" / f"seed_{seed}.json")
+        folder = weights_folder(manifest, train_stage)
+        key = value_hash([manifest["weights"], manifest["base_hash"], inputs, seed])
+        scratch = scratch_folder("evaluate", key)
+        with locked(scratch):
+            if not (scratch / "metrics.json").is_file():
+                _evaluate_seed(folder, params, heldout, seed, scratch)
+        metrics[str(seed)] = read_json(scratch / "metrics.json")
+        frames.append(read_frame(scratch / "samples.parquet", SAMPLES).assign(selection=selection))
+        if params.train.keep_models == "none" and manifest["weights"] != BASE:
+            for path in folder.glob("*.safetensors"):
+                path.unlink()
+    samples = pd.concat(frames) if frames else empty_samples()
+    write_frame(cell / "samples.parquet", samples.reset_index(drop=True), SAMPLES)
+    write_json(cell / "metrics.json", {"suite": suite.name, "seeds": metrics})
+
+
+def empty_samples() -> "pd.DataFrame":
+    """A samples table with no row, as an empty cell writes it."""
+    import pandas as pd
+
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in SAMPLES.columns})
+
+
+def _evaluate_seed(
+    folder: Path, params: Params, heldout: "pd.DataFrame", seed: int, scratch: Path
+) -> None:
+    from harness.evaluation import evaluate
+    from harness.suites import load_suite
+
+    suite = load_suite(params.evaluate.suite)
+    found = evaluate(folder, suite, layout.BENCHMARKS, heldout, params.evaluate, seed)
+    # Samples first: metrics.json is the mark that the seed is finished.
+    write_frame(scratch / "samples.parquet", found.samples.assign(selection=""), SAMPLES)
+    told = {**found._asdict()}
+    del told["samples"]
+    write_json(scratch / "metrics.json", told)
