@@ -102,9 +102,7 @@ def test_copies_are_near_and_share_what_is_planted(world: World) -> None:
         assert pool.at[name, "prompt"] != pool.at[source, "prompt"]
 
 
-def test_faulty_responses_differ_from_the_right_ones(
-    world: World, families: list[Family]
-) -> None:
+def test_faulty_responses_differ_from_the_right_ones(world: World, families: list[Family]) -> None:
     right = {
         family.answer(skill, subject)
         for family in families

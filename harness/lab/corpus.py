@@ -8,24 +8,23 @@ from harness.lab.randomness import stream
 
 # Shares of the documents. A document of questions is about twice as long as one of statements.
 SHARES = {
-    "knowledge": 0.10,
-    "arithmetic": 0.19,
+    "knowledge": 0.09,
+    "arithmetic": 0.17,
     "continuation": 0.10,
-    "science": 0.10,
-    "misconceptions": 0.13,
-    "code": 0.05,
-    "questions": 0.33,
+    "science": 0.09,
+    "misconceptions": 0.12,
+    "code": 0.07,
+    "questions": 0.36,
 }
-QUESTIONS = 3  # a document
 
 
 def make_corpus(families: list[Family], params: LabParams) -> list[tuple[str, str]]:
     """Documents as (text, source).
 
-    No document joins a question to its answer: that is what fine-tuning has to teach. Questions
-    stand together with others of the same sub-skill, each followed by what it is about. So the
-    model knows which wordings are alike and can read a question's subject, as one pretrained on
-    real text would, but not in which words the answer to it is stated.
+    No document joins a question to its answer: that is what fine-tuning has to teach. A question is
+    followed by what it is about and by the same question in other words. So the model can read a
+    question's subject and knows which wordings are alike, as one pretrained on real text would,
+    but not in which words the answer is stated.
     """
     rng = stream(params.seed, "pretraining")
     by_name = {family.name: family for family in families}
@@ -44,15 +43,13 @@ def make_corpus(families: list[Family], params: LabParams) -> list[tuple[str, st
 
 
 def _questions(families: list[Family], rng: np.random.Generator) -> str:
-    """Questions of one sub-skill, not answered: only what each is about is said."""
-    family = pick(families, rng)
+    """A question, not answered: only what it is about, and the same asked in other words."""
+    # Two numbers in their order are harder to take over than one name: they get a double share.
+    family = pick([f for f in families for _ in range(2 if f.name == "arithmetic" else 1)], rng)
     skill = pick(family.skills, rng)
-    subjects = family.subjects(skill, "pool") + family.subjects(skill, "test")
-    parts: list[str] = []
-    for place in range(QUESTIONS):
-        subject = pick(subjects, rng)
-        question = family.ask(skill, subject, rng)
-        question = question if place else dress(question, rng)
-        topic = " ".join(str(part) for part in subject)
-        parts.append(f"### Instruction:\n{question}\n\n### Topic:\n{topic}")
-    return "\n\n".join(parts)
+    subject = pick(family.subjects(skill, "pool") + family.subjects(skill, "test"), rng)
+    question, again = (family.ask(skill, subject, rng) for _ in range(2))
+    topic = " ".join(str(part) for part in subject)
+    return (
+        f"### Instruction:\n{dress(question, rng)}\n\n### Topic:\n{topic}\n\n### Similar:\n{again}"
+    )

@@ -78,9 +78,7 @@ def make_benchmarks(families: list[Family], params: LabParams) -> dict[str, list
     return benchmarks
 
 
-def make_preferences(
-    families: list[Family], params: LabParams, taken: set[str]
-) -> "pd.DataFrame":
+def make_preferences(families: list[Family], params: LabParams, taken: set[str]) -> "pd.DataFrame":
     """Fresh questions with a right and a faulty response; none is a question of the pool.
 
     Every sub-skill is as likely as any other. Columns: id, prompt, chosen, rejected, skill, fault.

@@ -105,9 +105,20 @@ class Arithmetic:
         return subject in OPERATIONS[skill].numbers
 
     def statements(self, rng: np.random.Generator) -> list[str]:
-        """Six computations; an operation with more pairs of numbers is stated more often."""
-        chosen = [pick(self._all, rng) for _ in range(6)]
-        return [self.answer(skill, numbers) for skill, numbers in chosen]
+        """Twice: some numbers, then up to three computations with them.
+
+        An operation with more pairs of numbers is stated more often.
+        """
+        parts: list[str] = []
+        for _ in range(2):
+            skill, numbers = pick(self._all, rng)
+            others = [
+                other for other in self.skills if other != skill and self._fits(other, numbers)
+            ]
+            parts.append(" ".join(map(str, numbers)) + ":")
+            chosen = shuffled([skill, *shuffled(others, rng)[:2]], rng)
+            parts += [self.answer(other, numbers) for other in chosen]
+        return parts
 
     def item(self, skill: str, subject: Subject, rng: np.random.Generator) -> dict[str, Any]:
         """The result as text."""

@@ -94,8 +94,12 @@ class Code:
         return self.answer(skill, (pick_other(CONSTANTS, int(subject[0]), rng),))
 
     def statements(self, rng: np.random.Generator) -> list[str]:
-        """Four functions."""
-        return [self.answer(pick(self.skills, rng), (pick(CONSTANTS, rng),)) for _ in range(4)]
+        """Twice: a constant, then two functions with it."""
+        parts: list[str] = []
+        for _ in range(2):
+            k = pick(CONSTANTS, rng)
+            parts += [f"{k}:", *(self.answer(pick(self.skills, rng), (k,)) for _ in range(2))]
+        return parts
 
     def item(self, skill: str, subject: Subject, rng: np.random.Generator) -> dict[str, Any]:
         """A call with the value it must have (as JSON), and the reference program."""
