@@ -17,7 +17,7 @@ class PretrainParams(BaseModel):
     heads: int = Field(default=4, ge=1)
     context: int = Field(default=256, ge=16, description="positions the model is built for")
     block: int = Field(default=128, ge=8, description="tokens of a pretraining sequence")
-    batch_tokens: int = Field(default=4096, ge=8, description="tokens a step")
+    batch_tokens: int = Field(default=1024, ge=8, description="tokens a step")
     tokens: int = Field(default=2_600_000, ge=1, description="tokens of the whole pretraining")
     learning_rate: float = Field(default=3e-3, gt=0)
     warmup: float = Field(default=0.05, ge=0, lt=1, description="share of the steps")
