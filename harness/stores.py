@@ -5,12 +5,15 @@ temporary experiment folders shares them with the workspace.
 """
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import InputError
+
+log = logging.getLogger(__name__)
 
 
 def repo_root() -> Path:
@@ -54,6 +57,14 @@ def locked(folder: Path) -> Iterator[None]:
 
     The kernel drops the lock when its holder dies, so a kill never leaves it behind.
     """
-    with (folder / ".lock").open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    with (folder / ".lock").open("a+") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.seek(0)
+            log.info("%s: waiting for process %s, which is at it", folder, stream.read() or "?")
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        stream.truncate(0)
+        stream.write(str(os.getpid()))
+        stream.flush()
         yield

@@ -68,7 +68,7 @@ def test_two_processes_and_two_studies_train_once(repo: Params) -> None:
     env = {**environment(), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", TRAIN]
     both = [subprocess.Popen([*command, study], env=env) for study in ("main", "other")]
-    assert [process.wait() for process in both] == [0, 0]
+    assert [process.wait() for process in both] == [0, 0]  # one waits for the other
     assert len(attempts()) == 1
     manifests = [
         read_json(layout.cell_folder(study, "random", "s0") / "train/seed_0.json")
