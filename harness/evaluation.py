@@ -25,8 +25,8 @@ class Evaluation(NamedTuple):
 
     scores: percent for benchmarks, bits for bits per byte. n: items. samples: seed, task (the
     column), item, prediction, score, weight; a column's score is the weighted mean of its items'.
-    seconds: by column, and `load`. shots: examples shown before each question. truncated: items
-    cut from the left to fit the model's context.
+    seconds: of `load`, `tasks` (read and fitted), `benchmarks`, `bits_per_byte`. shots: examples
+    shown before each question. truncated: items cut from the left to fit the model's context.
     """
 
     scores: dict[str, float]

@@ -13,6 +13,7 @@ class LanguageModel(Protocol):
     """What is used here of lm-eval's HFLM, whose registration hides its type."""
 
     max_length: int
+    cache_hook: Any
     model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerBase"
 

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
 from harness.evaluation_shots import Benchmark, Cut, LanguageModel, count_cut, fit_shots
-from harness.progress import on_terminal
+from harness.progress import PlainMeter, on_terminal
 from harness.suites import Column, Suite
 
 if TYPE_CHECKING:
@@ -21,11 +20,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep lm-eval's notices, and anybody's attempt to reach the hub, out of an evaluation.
+    """Keep lm-eval's notices out of an evaluation.
 
     Off a terminal its bars, redrawn in place, would fill a log: they are dropped there.
     """
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     loggers = [logging.getLogger(name) for name in ("lm_eval", "transformers.generation")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -72,6 +70,8 @@ def run_tasks(
     import lm_eval
     from lm_eval.tasks import TaskManager
 
+    if not on_terminal():
+        lm.cache_hook = _Counter(PlainMeter("evaluate", sum(map(_requests, tasks))))
     simple_evaluate: Any = lm_eval.simple_evaluate  # a decorator hides its signature
     results = simple_evaluate(
         model=lm,
@@ -90,6 +90,24 @@ def run_tasks(
     )
     pairs = zip(tasks, columns, strict=True)
     return {c.name: _items(task, c, results["samples"][c.name]) for task, c in pairs}
+
+
+class _Counter:
+    """Counts answered requests where lm-eval's bars are dropped: it tells a cache of each."""
+
+    def __init__(self, meter: PlainMeter) -> None:
+        self.meter = meter
+
+    def add_partial(self, *_: object) -> None:
+        """Count one request answered."""
+        self.meter.step()
+
+
+def _requests(task: Benchmark) -> int:
+    """How many answers a task asks of the model."""
+    if task.OUTPUT_TYPE == "multiple_choice":
+        return sum(len(task.doc_to_choice(doc)) for doc in task.eval_docs)
+    return len(task.eval_docs) * task.config.repeats
 
 
 def _items(task: Benchmark, column: Column, samples: list[dict[str, Any]]) -> "pd.DataFrame":

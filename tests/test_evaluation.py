@@ -240,6 +240,22 @@ def test_again_the_same_and_a_changed_file_is_read_again(
     assert evaluate(tiny_model, suite, tmp_path, heldout(), PARAMS, seed=0).scores["code"] == 0
 
 
+def test_progress_is_told_off_a_terminal(
+    tiny_model: Path,
+    suite: Suite,
+    benchmarks: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("harness.progress.PLAIN_EVERY_S", 0.0)
+    with caplog.at_level("INFO", logger="harness.progress"):
+        evaluate(tiny_model, suite, benchmarks, heldout(), PARAMS, seed=0)
+    # Nine questions of four choices twice, three texts, two programs three times.
+    lines = [line for line in caplog.messages if line.startswith("evaluate: ")]
+    assert len(lines) == 2 * 36 + 3 + 6
+    assert lines[-1].startswith("evaluate: 81 of 81, ")
+
+
 def test_the_limit(tiny_model: Path, suite: Suite, benchmarks: Path) -> None:
     params = PARAMS.model_copy(update={"limit": 1})
     few = evaluate(tiny_model, suite, benchmarks, heldout(), params, seed=0)

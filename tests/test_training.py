@@ -138,6 +138,21 @@ def test_rows_are_cut_to_the_model_s_context(tiny_model: Path, tmp_path: Path) -
     assert (told["tokens"], told["truncated"]) == (128, 1)
 
 
+def test_progress_is_told_off_a_terminal(
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("harness.progress.PLAIN_EVERY_S", 0.0)
+    with caplog.at_level("INFO", logger="harness.progress"):
+        train(tiny_model, ROWS, tmp_path / "seed_3", PARAMS, seed=3)
+    assert len(caplog.messages) == 6
+    assert caplog.messages[-1].startswith("train seed_3: 6 of 6, ")
+    assert "it/s" not in capfd.readouterr().err, "no bars off a terminal"
+
+
 def test_a_failed_run_leaves_nothing(tiny_model: Path, tmp_path: Path) -> None:
     params = PARAMS.model_copy(update={"max_length": 4})
     with pytest.raises(InputError):
