@@ -58,7 +58,7 @@ def train(
     curve: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as scratch:
         config = _config(params, seed, device, len(rows), scratch)
-        trainer = _trainer(model, tokenizer, rows, config, _callback(curve, f"train {out.name}"))
+        trainer = _trainer(model, tokenizer, rows, config, _callback(curve, f"train seed {seed}"))
         trainer.train()
         with without_bars(), replacing_folder(out) as folder:
             trainer.save_model(str(folder))

@@ -147,9 +147,9 @@ def test_progress_is_told_off_a_terminal(
 ) -> None:
     monkeypatch.setattr("harness.progress.PLAIN_EVERY_S", 0.0)
     with caplog.at_level("INFO", logger="harness.progress"):
-        train(tiny_model, ROWS, tmp_path / "seed_3", PARAMS, seed=3)
+        train(tiny_model, ROWS, tmp_path / "out", PARAMS, seed=3)
     assert len(caplog.messages) == 6
-    assert caplog.messages[-1].startswith("train seed_3: 6 of 6, ")
+    assert caplog.messages[-1].startswith("train seed 3: 6 of 6, ")
     assert "it/s" not in capfd.readouterr().err, "no bars off a terminal"
 
 
