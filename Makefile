@@ -47,7 +47,7 @@ ui: env ## every run in MLflow, in the browser
 	esac
 
 test: env ## the tests (what is slower: make test-slow)
-	@$(PY) -m pytest -m 'not slow' $(ARGS)
+	@$(PY) -m pytest -m 'not slow' -n 2 --dist loadfile $(ARGS)
 
 test-slow: env ## the tests that take minutes each
 	@$(PY) -m pytest -m slow $(ARGS)
