@@ -26,7 +26,8 @@ def test_the_tokenizer_writes_any_string_without_loss() -> None:
     tokenizer = make_tokenizer(TEXTS, SMALL)
     for text in ["  two\n\n\tspaces ", "naïve ☕ 漢字 \U0001f600", "### Instruction:\n", ""]:
         assert tokenizer.decode(tokenizer(text).input_ids) == text
-    assert len(tokenizer) == SMALL.vocab_size
+    assert 258 < len(tokenizer) <= SMALL.vocab_size  # three sentences have few pairs to merge
+    assert len(tokenizer(" Lubi.").input_ids) <= 2
     stream = token_stream(TEXTS, tokenizer)
     assert (stream == tokenizer.eos_token_id).sum() == len(TEXTS)
 
