@@ -4,137 +4,34 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 import torch
 
 from harness.bits_per_byte import bits_per_byte
-from harness.errors import InputError
 from harness.evaluation import Evaluation, evaluate
-from harness.evaluation_params import EvaluateParams
 from harness.models import load_model, load_tokenizer
-from harness.suites import SUITES, Suite, load_suite, read_suite
+from harness.suites import Suite
 from harness.template import ensure_template, render
-
-SUITE = """
-name: small
-title: Small
-headline: avg
-columns:
-  - {name: choice, label: Choice, kind: lm_eval, task: choice.yaml, metric: "acc,none",
-     higher_is_better: true, chance: 25.0}
-  - {name: norm, label: Norm, kind: lm_eval, task: norm.yaml, metric: "acc_norm,none",
-     higher_is_better: true, shots: fit, max_shots: 6}
-  - {name: text, label: Text, kind: lm_eval, task: text.yaml, metric: "exact_match,none",
-     higher_is_better: true, shots: 1, items: 3}
-  - {name: code, label: Code, kind: lm_eval, task: code.yaml, metric: "pass_at_k,run",
-     higher_is_better: true}
-  - {name: bpb_a, label: A, kind: bits_per_byte, sources: [a], higher_is_better: false}
-  - {name: bpb, label: All, kind: bits_per_byte, sources: [], higher_is_better: false}
-  - {name: avg, label: Average, kind: mean, of: [choice, text], higher_is_better: true}
-"""
-CHOICE = """
-task: {name}
-dataset_path: json
-dataset_kwargs: {{data_files: {{test: choice.jsonl, shots: choice_shots.jsonl}}}}
-test_split: test
-fewshot_split: shots
-fewshot_config: {{sampler: first_n}}
-output_type: multiple_choice
-doc_to_text: prompt
-doc_to_choice: choices
-doc_to_target: target
-metric_list:
-  - {{metric: acc, aggregation: mean, higher_is_better: true}}
-  - {{metric: acc_norm, aggregation: mean, higher_is_better: true}}
-"""
-TEXT = """
-task: text
-dataset_path: json
-dataset_kwargs: {data_files: {test: text.jsonl, shots: text.jsonl}}
-test_split: test
-fewshot_split: shots
-fewshot_config: {sampler: first_n}
-output_type: generate_until
-doc_to_text: prompt
-doc_to_target: target
-generation_kwargs: {until: [], max_gen_toks: 6, do_sample: false}
-metric_list: [{metric: exact_match, aggregation: mean, higher_is_better: true}]
-"""
-CODE = """
-task: code
-dataset_path: json
-dataset_kwargs: {data_files: {test: code.jsonl}}
-test_split: test
-output_type: generate_until
-doc_to_text: prompt
-doc_to_target: prompt
-generation_kwargs: {until: [], max_gen_toks: 6, do_sample: true, temperature: 0.9, top_k: 0}
-repeats: 3
-unsafe_code: true
-filter_list:
-  - name: run
-    filter: [{function: custom, filter_fn: !function harness.evaluation_code.run_answers}]
-process_results: !function harness.evaluation_code.pass_at_k
-metric_list: [{metric: pass_at_k, aggregation: mean, higher_is_better: true}]
-"""
-CHOICES = [
-    {
-        "id": f"q{i}",
-        "prompt": f"Name number {i}.",
-        "choices": [str(i), "a", "bc", "Lubi"],
-        "target": i % 4,
-    }
-    for i in range(9)
-]
-TEXTS = [{"prompt": f"Say {i}.", "target": f"It is {i}."} for i in range(5)]
-# Whatever the model writes stands in a comment, so that the first item always passes; the second
-# has no function to call.
-CODES = [
-    {
-        "prompt": "f",
-        "prefix": "def f(x): return x + 1\n#",
-        "tests": [{"call": "f(1)", "expect": "2"}],
-    },
-    {"prompt": "g", "prefix": "#", "tests": [{"call": "g(1)", "expect": "2"}]},
-]
-PARAMS = EvaluateParams(suite="small", batch_size=4)
-
-
-def heldout() -> pd.DataFrame:
-    rows = []
-    for source, name, response in [("a", "1", "Lubi."), ("b", "1", "x + 1"), ("a", "2", "süß")]:
-        turns = [{"role": "user", "content": name}, {"role": "assistant", "content": response}]
-        row = {"id": name, "row": 1, "prompt": name, "response": response, "source": source}
-        rows.append(row | {"messages": json.dumps(turns)})
-    return pd.DataFrame(rows)
-
-
-def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+from tests.small_suite import (
+    CHOICES,
+    PARAMS,
+    heldout,
+    write_benchmarks,
+    write_lines,
+    write_suite,
+)
 
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
-    folder = tmp_path_factory.mktemp("suite")
-    (folder / "suite.yaml").write_text(SUITE)
-    for name in ("choice", "norm"):
-        (folder / f"{name}.yaml").write_text(CHOICE.format(name=name))
-    (folder / "text.yaml").write_text(TEXT)
-    (folder / "code.yaml").write_text(CODE)
-    return read_suite(folder)
+    return write_suite(tmp_path_factory.mktemp("suite"))
 
 
 @pytest.fixture(scope="module")
 def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("benchmarks")
-    write_lines(folder / "choice.jsonl", CHOICES)
-    write_lines(folder / "choice_shots.jsonl", CHOICES[::-1])
-    write_lines(folder / "text.jsonl", TEXTS)
-    write_lines(folder / "code.jsonl", CODES)
-    return folder
+    return write_benchmarks(tmp_path_factory.mktemp("benchmarks"))
 
 
 @pytest.fixture(scope="module")
@@ -285,82 +182,3 @@ def test_a_home_without_anything_stays_so(
     assert "it/s" not in done.stderr, "no bars off a terminal"
     left = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
     assert left == []
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("choice.jsonl", None, "choice.jsonl: benchmark file missing"),
-        ("choice.jsonl", "", "choice.jsonl: no items"),
-        ("text.jsonl", '{"prompt": "a", "target": "b"}\n{"prompt"', "text.jsonl, line 2: not JSON"),
-        ("text.jsonl", "[1]\n", "text.jsonl, line 1: not a JSON object"),
-    ],
-)
-def test_bad_benchmark_files(
-    tiny_model: Path,
-    suite: Suite,
-    benchmarks: Path,
-    tmp_path: Path,
-    name: str,
-    content: str | None,
-    message: str,
-) -> None:
-    for file in benchmarks.iterdir():
-        (tmp_path / file.name).write_text(file.read_text())
-    (tmp_path / name).unlink()
-    if content is not None:
-        (tmp_path / name).write_text(content)
-    with pytest.raises(InputError, match=message.replace(".", r"\.")):
-        evaluate(tiny_model, suite, tmp_path, heldout(), PARAMS, seed=0)
-
-
-def test_a_held_out_source_that_is_missing(tiny_model: Path) -> None:
-    own = load_suite("own")
-    rows = heldout()
-    with pytest.raises(InputError, match="no rows of any source for column bpb; it has none"):
-        evaluate(tiny_model, own, Path(), rows.iloc[:0], PARAMS, seed=0)
-    alpaca = load_suite("alpaca_cpu")
-    bits = alpaca.model_copy(update={"columns": alpaca.columns[:3]})
-    with pytest.raises(InputError, match="no rows of alpaca for column bpb_alpaca; it has a, b"):
-        evaluate(tiny_model, bits, Path(), rows, PARAMS, seed=0)
-
-
-@pytest.mark.parametrize("name", SUITES)
-def test_the_suites_read(name: str) -> None:
-    suite = load_suite(name)
-    assert suite.name == name
-    assert suite.headline in {column.name for column in suite.columns}
-
-
-def test_a_metric_that_does_not_exist(tiny_model: Path, suite: Suite, benchmarks: Path) -> None:
-    column = suite.column("text").model_copy(update={"metric": "f1,none"})
-    wrong = suite.model_copy(update={"columns": [column]})
-    with pytest.raises(InputError, match="no metric 'f1,none'; it has exact_match,none"):
-        evaluate(tiny_model, wrong, benchmarks, heldout(), PARAMS, seed=0)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("headline: avg", "headline: average", "no column 'average'"),
-        ("kind: mean, of: [choice, text]", "kind: mean", "column avg: kind mean needs `of`"),
-        ("sources: [a]", "sources: [a], task: x.yaml", "bits_per_byte has no use for `task`"),
-        ("task: text.yaml", "task: nowhere.yaml", "column text: no task file nowhere.yaml"),
-        ("name: norm", "name: choice", "two columns share a name"),
-        ("label: Code", "lable: Code", "label"),
-        ("title: Small", "title: [", "cannot be read as a suite"),
-    ],
-)
-def test_malformed_suites(suite: Suite, tmp_path: Path, old: str, new: str, message: str) -> None:
-    for file in suite.folder.iterdir():
-        (tmp_path / file.name).write_text(file.read_text())
-    assert old in SUITE
-    (tmp_path / "suite.yaml").write_text(SUITE.replace(old, new))
-    with pytest.raises(InputError, match=message) as told:
-        read_suite(tmp_path)
-    assert "suite.yaml" in str(told.value)
-
-
-def test_an_unknown_suite() -> None:
-    with pytest.raises(InputError, match="no suite 'labb'; choose from lab, alpaca_cpu, own"):
-        load_suite("labb")

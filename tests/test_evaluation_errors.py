@@ -1,0 +1,99 @@
+"""What an evaluation refuses, and how it says so."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InputError
+from harness.evaluation import evaluate
+from harness.suites import SUITES, Suite, load_suite, read_suite
+from tests.small_suite import PARAMS, SUITE, heldout, write_benchmarks, write_suite
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
+    return write_suite(tmp_path_factory.mktemp("suite"))
+
+
+@pytest.fixture(scope="module")
+def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_benchmarks(tmp_path_factory.mktemp("benchmarks"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("choice.jsonl", None, "choice.jsonl: benchmark file missing"),
+        ("choice.jsonl", "", "choice.jsonl: no items"),
+        ("text.jsonl", '{"prompt": "a", "target": "b"}\n{"prompt"', "text.jsonl, line 2: not JSON"),
+        ("text.jsonl", "[1]\n", "text.jsonl, line 1: not a JSON object"),
+    ],
+)
+def test_bad_benchmark_files(
+    tiny_model: Path,
+    suite: Suite,
+    benchmarks: Path,
+    tmp_path: Path,
+    name: str,
+    content: str | None,
+    message: str,
+) -> None:
+    for file in benchmarks.iterdir():
+        (tmp_path / file.name).write_text(file.read_text())
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=message.replace(".", r"\.")):
+        evaluate(tiny_model, suite, tmp_path, heldout(), PARAMS, seed=0)
+
+
+def test_a_held_out_source_that_is_missing(tiny_model: Path) -> None:
+    own = load_suite("own")
+    rows = heldout()
+    with pytest.raises(InputError, match="no rows of any source for column bpb; it has none"):
+        evaluate(tiny_model, own, Path(), rows.iloc[:0], PARAMS, seed=0)
+    alpaca = load_suite("alpaca_cpu")
+    bits = alpaca.model_copy(update={"columns": alpaca.columns[:3]})
+    with pytest.raises(InputError, match="no rows of alpaca for column bpb_alpaca; it has a, b"):
+        evaluate(tiny_model, bits, Path(), rows, PARAMS, seed=0)
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_the_suites_read(name: str) -> None:
+    suite = load_suite(name)
+    assert suite.name == name
+    assert suite.headline in {column.name for column in suite.columns}
+
+
+def test_a_metric_that_does_not_exist(tiny_model: Path, suite: Suite, benchmarks: Path) -> None:
+    column = suite.column("text").model_copy(update={"metric": "f1,none"})
+    wrong = suite.model_copy(update={"columns": [column]})
+    with pytest.raises(InputError, match="no metric 'f1,none'; it has exact_match,none"):
+        evaluate(tiny_model, wrong, benchmarks, heldout(), PARAMS, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("headline: avg", "headline: average", "no column 'average'"),
+        ("kind: mean, of: [choice, text]", "kind: mean", "column avg: kind mean needs `of`"),
+        ("sources: [a]", "sources: [a], task: x.yaml", "bits_per_byte has no use for `task`"),
+        ("task: text.yaml", "task: nowhere.yaml", "column text: no task file nowhere.yaml"),
+        ("name: norm", "name: choice", "two columns share a name"),
+        ("label: Code", "lable: Code", "label"),
+        ("title: Small", "title: [", "cannot be read as a suite"),
+    ],
+)
+def test_malformed_suites(suite: Suite, tmp_path: Path, old: str, new: str, message: str) -> None:
+    for file in suite.folder.iterdir():
+        (tmp_path / file.name).write_text(file.read_text())
+    assert old in SUITE
+    (tmp_path / "suite.yaml").write_text(SUITE.replace(old, new))
+    with pytest.raises(InputError, match=message) as told:
+        read_suite(tmp_path)
+    assert "suite.yaml" in str(told.value)
+
+
+def test_an_unknown_suite() -> None:
+    with pytest.raises(InputError, match="no suite 'labb'; choose from lab, alpaca_cpu, own"):
+        load_suite("labb")
