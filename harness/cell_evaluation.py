@@ -8,14 +8,25 @@ from harness.cells import BASE, weights_folder
 from harness.files import file_hash, folder_hash, read_json, value_hash, write_json
 from harness.params import Params
 from harness.schemas import HELDOUT, SAMPLES, read_frame, write_frame
-from harness.stores import locked, scratch_folder
+from harness.stores import locked, model_store, scratch_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def evaluate_cell(params: Params, study: str, selection: str, group: str, train_stage: str) -> None:
-    """Evaluate each of the cell's models; write ``metrics.json`` and ``samples.parquet``."""
+def evaluate_cell(
+    params: Params, study: str, selection: str, group: str, train_stage: str, code: str
+) -> None:
+    """Evaluate each of the cell's models; write ``metrics.json`` and ``samples.parquet``.
+
+    Args:
+        params: the pipeline's.
+        study: where the cell lies.
+        selection: its selection.
+        group: its seed group.
+        train_stage: the stage to run again where the weights are gone.
+        code: the hash of the code that evaluates; other code evaluates again.
+    """
     import pandas as pd
 
     from harness.suites import load_suite
@@ -30,26 +41,33 @@ def evaluate_cell(params: Params, study: str, selection: str, group: str, train_
             "benchmarks": folder_hash(layout.BENCHMARKS),
             "heldout": file_hash(layout.HELDOUT_FILE),
             "params": params.evaluate.model_dump(),
+            "code": code,
         }
     )
     metrics: dict[str, Any] = {}
     frames: list[pd.DataFrame] = []
     for seed in seeds:
         manifest = read_json(cell / "train" / f"seed_{seed}.json")
-        folder = weights_folder(manifest, train_stage)
         key = value_hash([manifest["weights"], manifest["base_hash"], inputs, seed])
         scratch = scratch_folder("evaluate", key)
         with locked(scratch):
             if not (scratch / "metrics.json").is_file():
+                folder = weights_folder(manifest, train_stage)
                 _evaluate_seed(folder, params, heldout, seed, scratch)
         metrics[str(seed)] = read_json(scratch / "metrics.json")
         frames.append(read_frame(scratch / "samples.parquet", SAMPLES).assign(selection=selection))
-        if params.train.keep_models == "none" and manifest["weights"] != BASE:
-            for path in folder.glob("*.safetensors"):
-                path.unlink()
     samples = pd.concat(frames) if frames else empty_samples()
     write_frame(cell / "samples.parquet", samples.reset_index(drop=True), SAMPLES)
     write_json(cell / "metrics.json", {"suite": suite.name, "seeds": metrics})
+    if params.train.keep_models == "none":
+        for seed in seeds:
+            _delete_weights(read_json(cell / "train" / f"seed_{seed}.json"))
+
+
+def _delete_weights(manifest: dict[str, Any]) -> None:
+    if manifest["weights"] != BASE:
+        for path in (model_store() / manifest["weights"]).glob("*.safetensors"):
+            path.unlink()
 
 
 def empty_samples() -> "pd.DataFrame":

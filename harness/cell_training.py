@@ -34,7 +34,9 @@ def base_hash() -> str:
     return value_hash([weights_hash(folder), texts])
 
 
-def train_cell(params: Params, study: str, selection: str, group: str, subsets: Path) -> None:
+def train_cell(
+    params: Params, study: str, selection: str, group: str, subsets: Path, code: str
+) -> None:
     """Train one model a seed and write their manifests to the cell's ``train`` folder.
 
     Args:
@@ -43,6 +45,7 @@ def train_cell(params: Params, study: str, selection: str, group: str, subsets: 
         selection: its selection.
         group: its seed group.
         subsets: the folder of the selection's subsets for this group.
+        code: the hash of the code that trains; other code trains again.
     """
     out = layout.cell_folder(study, selection, group) / "train"
     seeds = params.seeds_of(selection, group)
@@ -57,7 +60,7 @@ def train_cell(params: Params, study: str, selection: str, group: str, subsets: 
             manifests[seed] = {**found, "loss_curve": []}
         else:
             subset = read_frame(subsets / f"seed_{seed}.parquet", SUBSET)
-            manifests[seed] = _train_seed(params, pool.loc[subset["id"]], base, seed)
+            manifests[seed] = _train_seed(params, pool.loc[subset["id"]], base, code, seed)
     with replacing_folder(out) as folder:
         for seed, manifest in manifests.items():
             named = {"selection": selection, "seed": seed, **manifest}
@@ -66,7 +69,9 @@ def train_cell(params: Params, study: str, selection: str, group: str, subsets: 
             write_json(folder / EMPTY, {"selection": selection, "group": group, "reason": NO_SEED})
 
 
-def _train_seed(params: Params, rows: "pd.DataFrame", base: str, seed: int) -> dict[str, Any]:
+def _train_seed(
+    params: Params, rows: "pd.DataFrame", base: str, code: str, seed: int
+) -> dict[str, Any]:
     from harness.training import train
 
     parts = {
@@ -74,7 +79,7 @@ def _train_seed(params: Params, rows: "pd.DataFrame", base: str, seed: int) -> d
         "subset_hash": value_hash(rows["messages"].tolist()),
         "params_hash": value_hash(params.train.model_dump(exclude={"keep_models"})),
     }
-    key = value_hash({**parts, "seed": seed})[:32]
+    key = value_hash({**parts, "code": code, "seed": seed})[:32]
     store = model_store() / key
     scratch = scratch_folder("train", key)
     with locked(scratch):

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.embedding_files import user_embedding
 from harness.errors import InputError
 from harness.files import file_hash, read_json, write_json
+from harness.models import model_folder, without_bars
 from harness.params import EmbeddingParams
 from harness.progress import progress
 
@@ -38,21 +40,22 @@ def packaged_minilm() -> Path:
     return folder
 
 
-def load_encoder(model: str) -> Any:  # noqa: ANN401  (SentenceTransformer, imported lazily)
-    """Load a sentence encoder: ``minilm`` (packaged), a local folder, or a hub id."""
+def load_encoder(model: str, revision: str | None) -> Any:  # noqa: ANN401  (SentenceTransformer, imported lazily)
+    """Load a sentence encoder: ``minilm`` (packaged), a local folder, or a hub id at a revision."""
     from sentence_transformers import SentenceTransformer
 
-    name = str(packaged_minilm()) if model == "minilm" else model
+    folder = packaged_minilm() if model == "minilm" else model_folder(model, revision)
     try:
-        return SentenceTransformer(name, trust_remote_code=False)
+        with without_bars():
+            return SentenceTransformer(
+                str(folder), trust_remote_code=False, model_kwargs={"use_safetensors": True}
+            )
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:120]
-        raise InputError(
-            f"embeddings: cannot load {model!r} ({reason}); give a local folder, or connect"
-        ) from None
+        raise InputError(f"embeddings: cannot load {model!r} ({reason})") from None
 
 
-def embed(texts: list[str], model: str, scratch: Path) -> np.ndarray:
+def embed(texts: list[str], model: str, revision: str | None, scratch: Path) -> np.ndarray:
     """Embed texts as unit vectors: (n, d) float32, memory-mapped in ``scratch``.
 
     Finished blocks are recorded in ``scratch`` and not embedded again.
@@ -61,7 +64,7 @@ def embed(texts: list[str], model: str, scratch: Path) -> np.ndarray:
 
     # One thread: sums in another order would move the last bits, and then the picks.
     torch.set_num_threads(1)
-    encoder = load_encoder(model)
+    encoder = load_encoder(model, revision)
     shape = (len(texts), int(encoder.get_embedding_dimension()))
     array, done = _open(scratch, shape)
     starts = [start for start in range(0, len(texts), BLOCK) if start not in done]
@@ -90,36 +93,9 @@ def _open(scratch: Path, shape: tuple[int, int]) -> tuple[np.memmap, list[int]]:
     return array, []
 
 
-def user_embedding(path: Path, rows: int) -> np.ndarray:
-    """The user's own ``.npy``: (n, d) floats, one row an instance, no pickles."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such embedding file")
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        raise InputError(f"{path}: not a .npy array ({error})") from None
-    if array.ndim != 2 or len(array) != rows:
-        raise InputError(f"{path}: shape {array.shape}; the pool has {rows} rows: another pool's?")
-    return np.asarray(array, dtype=np.float32)
-
-
 def make_embedding(pool: "pd.DataFrame", params: EmbeddingParams, scratch: Path) -> np.ndarray:
     """The embedding that ``params`` describe: (n, d) float32, one row an instance of the pool."""
     if params.model.endswith(".npy"):
         return user_embedding(Path(params.model), len(pool))
-    return embed(embedded_texts(pool, params.text), params.model, scratch)
-
-
-def read_embedding(folder: Path, name: str, pool_file: Path) -> np.ndarray:
-    """A stored embedding, memory-mapped; InputError where it is of another pool."""
-    card = read_json(folder / f"{name}.json")
-    if card["pool_sha256"] != file_hash(pool_file):
-        raise InputError(
-            f"{folder / name}.npy: embeds another pool than {pool_file}; dvc repro embed@{name}"
-        )
-    array = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-    if array.shape != (card["rows"], card["dimensions"]) or array.dtype != np.float32:
-        raise InputError(
-            f"{folder / name}.npy: {array.dtype} {array.shape} is not what its card says"
-        )
-    return array
+    texts = embedded_texts(pool, params.text)
+    return embed(texts, params.model, params.revision, scratch)

@@ -25,6 +25,7 @@ class EmbeddingParams(Section):
     """How one embedding of the pool is made."""
 
     model: str = "minilm"
+    revision: str | None = None  # commit of a hub id
     text: Literal["prompt_completion", "prompt"] = "prompt_completion"
 
 

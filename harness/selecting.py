@@ -72,6 +72,7 @@ def write_subsets(
         clustering: to say which clusters were reached; None where none was read.
     """
     import pandas as pd
+    from threadpoolctl import threadpool_limits
 
     study = params.references[name].study if name in params.references else "main"
     found: dict[str, Any] = {}
@@ -80,7 +81,9 @@ def write_subsets(
             (folder / group).mkdir()
             for seed in params.seeds_of(name, group):
                 start = time.perf_counter()
-                picks = choose(np.random.default_rng(seed))
+                # One thread: sums in another order could turn a tie.
+                with threadpool_limits(1):
+                    picks = choose(np.random.default_rng(seed))
                 seconds = time.perf_counter() - start
                 clusters = np.full(len(picks), -1)
                 if clustering is not None:

@@ -8,7 +8,7 @@ from pipeline.stage import main
 def run(k: str) -> None:
     """Cluster the pool's embeddings by seeded k-means."""
     from harness.clustering import kmeans, write_clustering
-    from harness.embedding import read_embedding
+    from harness.embedding_files import read_embedding
 
     params = load_params()
     embeddings = read_embedding(layout.EMBEDDINGS, params.embedding, layout.POOL_FILE)

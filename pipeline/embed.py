@@ -7,6 +7,7 @@ from harness.files import file_hash, replacing, value_hash, write_json
 from harness.params import load_params
 from harness.schemas import POOL, read_frame
 from harness.stores import locked, scratch_folder
+from pipeline.code import code_hash
 from pipeline.stage import main
 
 
@@ -17,7 +18,7 @@ def run(name: str) -> None:
     item = load_params().embeddings[name]
     pool = read_frame(layout.POOL_FILE, POOL)
     digest = file_hash(layout.POOL_FILE)
-    scratch = scratch_folder("embed", value_hash([digest, item.model_dump()]))
+    scratch = scratch_folder("embed", value_hash([digest, item.model_dump(), code_hash("embed")]))
     with locked(scratch):
         array = make_embedding(pool, item, scratch)
         with replacing(layout.EMBEDDINGS / f"{name}.npy") as path:

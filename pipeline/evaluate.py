@@ -3,6 +3,7 @@
 import os
 
 from harness.params import load_params
+from pipeline.code import code_hash
 from pipeline.stage import CELL, main
 
 
@@ -11,7 +12,7 @@ def run(study: str, selection: str, group: str) -> None:
     from harness.cell_evaluation import evaluate_cell
 
     stage = os.environ.get("DVC_STAGE", "evaluate").replace("evaluate", "train")
-    evaluate_cell(load_params(), study, selection, group, stage)
+    evaluate_cell(load_params(), study, selection, group, stage, code_hash("evaluate"))
 
 
 if __name__ == "__main__":

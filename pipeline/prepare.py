@@ -1,6 +1,7 @@
 """Read the pool, hold rows out, and write what every later stage starts from."""
 
 import json
+from contextlib import ExitStack
 
 from harness import layout
 from harness.files import replacing, replacing_folder, write_json
@@ -20,17 +21,18 @@ def run() -> None:
         (layout.TRUTH_FILE, made.truth, TRUTH),
         (layout.PRETRAINING_FILE, made.pretraining, PRETRAINING),
     ]
-    # All are checked before any is written: a bad one leaves every earlier file as it was.
+    # All are checked, then all are written, and only then do they take their places: whatever
+    # goes wrong, the earlier files stay as they were.
     for path, frame, table in tables:
         check_frame(frame, table, str(path))
-    for path, frame, table in tables:
-        write_frame(path, frame, table)
-    with replacing_folder(layout.BENCHMARKS) as folder:
+    with ExitStack() as stack:
+        for path, frame, table in tables:
+            write_frame(stack.enter_context(replacing(path)), frame, table)
+        write_json(stack.enter_context(replacing(layout.CARD_FILE)), made.card)
+        folder = stack.enter_context(replacing_folder(layout.BENCHMARKS))
         for task, items in made.benchmarks.items():
-            with replacing(folder / f"{task}.jsonl") as path:
-                lines = (json.dumps(item, ensure_ascii=False) + "\n" for item in items)
-                path.write_text("".join(lines), encoding="utf-8")
-    write_json(layout.CARD_FILE, made.card)
+            lines = (json.dumps(item, ensure_ascii=False) + "\n" for item in items)
+            (folder / f"{task}.jsonl").write_text("".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ def run(study: str) -> None:
     from harness.report import prune_cells, write_sensitivity_report, write_study_report
 
     params = load_params()
-    prune_cells(params, study)
+    for name in params.studies:
+        prune_cells(params, name)
     if study == "sensitivity":
         write_sensitivity_report(params)
     else:

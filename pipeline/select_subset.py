@@ -9,7 +9,7 @@ from pipeline.stage import main
 def run(selection: str) -> None:
     """Choose a selection's subsets, one a seed; reads no planted truth."""
     from harness.clustering import read_clustering
-    from harness.embedding import read_embedding
+    from harness.embedding_files import read_embedding
     from harness.selecting import Inputs, choose_with, write_subsets
 
     params = load_params()

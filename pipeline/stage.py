@@ -4,6 +4,7 @@ import argparse
 import errno
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -25,6 +26,8 @@ REFUSALS = {
     errno.EPERM: "not permitted; make the folder writable",
     errno.ENOTDIR: "a file stands where a folder is needed; move it away",
 }
+
+FULL = re.compile(r"No space left on device|requested and \d+ written")
 
 # The arguments of a stage that works on one cell of a study.
 CELL = (
@@ -52,12 +55,22 @@ def main(run: Callable[..., None], *arguments: tuple[str, str]) -> None:
         run(**values)
     except InputError as error:
         sys.exit(f"error: {error}")
-    except OSError as error:
-        if error.errno not in REFUSALS:
-            raise
-        sys.exit(f"error: {error.filename or 'output'}: {REFUSALS[error.errno]}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        told = refusal(error)
+        if told is None:
+            raise
+        sys.exit(f"error: {getattr(error, 'filename', None) or 'output'}: {told}")
+
+
+def refusal(error: Exception) -> str | None:
+    """What a disk that refuses means to a user; None for any other error."""
+    number = getattr(error, "errno", None)
+    # NumPy and safetensors raise errors of their own, without the number.
+    if number is None and FULL.search(str(error)):
+        number = errno.ENOSPC
+    return REFUSALS.get(number) if number is not None else None
 
 
 def end_with_dvc() -> None:
@@ -76,6 +89,8 @@ def end_with_dvc() -> None:
             time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGKILL)
 
+    if not watched and os.getppid() == 1:
+        os.kill(os.getpid(), signal.SIGKILL)  # it died before this was reached
     for process in watched:
         threading.Thread(target=watch, args=(process,), daemon=True).start()
 

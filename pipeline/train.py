@@ -2,6 +2,7 @@
 
 from harness import layout
 from harness.params import load_params
+from pipeline.code import code_hash
 from pipeline.stage import CELL, main
 
 
@@ -12,7 +13,7 @@ def run(study: str, selection: str, group: str) -> None:
     params = load_params()
     own = params.references.get(selection)
     subsets = layout.subset_folder(own.study if own else "main", selection) / group
-    train_cell(params, study, selection, group, subsets)
+    train_cell(params, study, selection, group, subsets, code_hash("train"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A run is trained once: not twice for two studies, nor by two processes, nor after a kill."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,14 +17,15 @@ from harness.cells import weights_folder
 from harness.errors import InputError
 from harness.files import read_json
 from harness.params import Params, load_params
-from harness.schemas import POOL, SAMPLES, SUBSET, read_frame, write_frame
+from harness.schemas import HELDOUT, POOL, SAMPLES, SUBSET, read_frame, write_frame
+from harness.suites import load_suite
 from tests.small_repo import ROOT, SMALL, edit_params, environment
 
 TRAIN = (
     "import sys; from pathlib import Path\n"
     "from harness.cell_training import train_cell\nfrom harness.params import load_params\n"
     "study = sys.argv[1]\n"
-    "train_cell(load_params(), study, 'random', 's0', Path('data/subsets/main/random/s0'))"
+    "train_cell(load_params(), study, 'random', 's0', Path('data/subsets/main/random/s0'), 'c')"
 )
 
 
@@ -58,6 +60,14 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> P
     return load_params()
 
 
+def write_heldout() -> None:
+    """Hold one row out."""
+    turns = [{"role": "user", "content": "Say six."}, {"role": "assistant", "content": "six"}]
+    row = {"id": "h", "row": 1, "prompt": "Say six.", "response": "six", "source": "own"}
+    frame = pd.DataFrame([row | {"messages": json.dumps(turns)}])
+    write_frame(layout.HELDOUT_FILE, frame[[name for name, _ in HELDOUT.columns]], HELDOUT)
+
+
 def attempts() -> list[str]:
     """The lines of every attempt to train something."""
     paths = Path(".store/scratch/train").glob("*/attempts.log")
@@ -81,12 +91,14 @@ def test_two_processes_and_two_studies_train_once(repo: Params) -> None:
 
 def test_other_params_train_again_and_lost_weights_are_named(repo: Params) -> None:
     subsets = layout.subset_folder("main", "random") / "s0"
-    train_cell(repo, "main", "random", "s0", subsets)
-    train_cell(repo, "main", "random", "s0", subsets)
+    train_cell(repo, "main", "random", "s0", subsets, "code")
+    train_cell(repo, "main", "random", "s0", subsets, "code")
     assert len(attempts()) == 1
-    faster = repo.train.model_copy(update={"learning_rate": 0.01})
-    train_cell(repo.model_copy(update={"train": faster}), "main", "random", "s0", subsets)
+    train_cell(repo, "main", "random", "s0", subsets, "other code")
     assert len(attempts()) == 2
+    faster = repo.train.model_copy(update={"learning_rate": 0.01})
+    train_cell(repo.model_copy(update={"train": faster}), "main", "random", "s0", subsets, "code")
+    assert len(attempts()) == 3
 
     manifest = read_json(layout.cell_folder("main", "random", "s0") / "train/seed_0.json")
     folder = weights_folder(manifest, "train@random-s0")
@@ -96,22 +108,73 @@ def test_other_params_train_again_and_lost_weights_are_named(repo: Params) -> No
 
 
 def test_a_group_without_a_seed_of_the_selection_is_an_empty_cell(repo: Params) -> None:
-    train_cell(repo, "main", "none", "s7", Path("nowhere"))
+    train_cell(repo, "main", "none", "s7", Path("nowhere"), "code")
     cell = layout.cell_folder("main", "none", "s7")
     assert "none of this group's seeds" in read_json(cell / "train/empty.json")["reason"]
-    heldout = pd.DataFrame({"id": [], "row": [], "prompt": [], "response": [], "messages": []})
-    heldout = heldout.astype({"id": "str", "row": "int64", "prompt": "str", "response": "str"})
-    heldout = heldout.astype({"messages": "str"}).assign(source=pd.Series(dtype="str"))
-    heldout.to_parquet(layout.HELDOUT_FILE)
+    write_heldout()
     layout.BENCHMARKS.mkdir()
-    evaluate_cell(repo, "main", "none", "s7", "train@none-s7")
+    evaluate_cell(repo, "main", "none", "s7", "train@none-s7", "code")
     assert read_json(cell / "metrics.json") == {"suite": "lab", "seeds": {}}
     assert len(read_frame(cell / "samples.parquet", SAMPLES)) == 0
 
 
 def test_the_base_row_names_the_base_model(repo: Params) -> None:
-    train_cell(repo, "main", "none", "s0", Path("nowhere"))
+    train_cell(repo, "main", "none", "s0", Path("nowhere"), "code")
     manifest = read_json(layout.cell_folder("main", "none", "s0") / "train/seed_0.json")
     assert manifest["weights"] == "base"
     assert weights_folder(manifest, "train") == layout.BASE_MODEL
     assert attempts() == []
+
+
+def test_a_stage_s_code_is_part_of_what_it_made(tmp_path: Path) -> None:
+    """`dvc repro` after an edit must not take up what the older code left in the store."""
+    shutil.copytree(ROOT / "harness", tmp_path / "harness")
+    shutil.copytree(ROOT / "pipeline", tmp_path / "pipeline")
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    stages = "('embed', 'train', 'evaluate')"
+    code = f"from pipeline.code import code_hash; print(*map(code_hash, {stages}))"
+
+    def hashes() -> list[str]:
+        command = [sys.executable, "-c", code]
+        env = {**environment(), "PYTHONPATH": str(tmp_path)}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+        )
+        return done.stdout.split()
+
+    before = hashes()
+    assert len(set(before)) == 3
+    for name, changed in [("bits_per_byte", 2), ("training", 1), ("embedding", 0)]:
+        with (tmp_path / f"harness/{name}.py").open("a") as stream:
+            stream.write("# edited\n")
+        after = hashes()
+        assert [a != b for a, b in zip(before, after, strict=True)] == [
+            i == changed for i in range(3)
+        ]
+        before = after
+
+
+def test_weights_that_are_not_kept_do_not_stop_a_second_evaluation(
+    repo: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subsets = layout.subset_folder("main", "random") / "s0"
+    params = repo.model_copy(
+        update={"train": repo.train.model_copy(update={"keep_models": "none"})}
+    )
+    train_cell(params, "main", "random", "s0", subsets, "code")
+    write_heldout()
+    layout.BENCHMARKS.mkdir()
+    suite = load_suite("own")
+    monkeypatch.setattr("harness.suites.load_suite", lambda name: suite)
+    evaluate_cell(params, "main", "random", "s0", "train@random-s0", "code")
+    cell = layout.cell_folder("main", "random", "s0")
+    first = (cell / "metrics.json").read_bytes()
+    manifest = read_json(cell / "train/seed_0.json")
+    with pytest.raises(InputError, match="weights are gone"):
+        weights_folder(manifest, "train@random-s0")
+    # Killed between the cell's two files and DVC's record of them: it is taken up again.
+    (cell / "metrics.json").unlink()
+    evaluate_cell(params, "main", "random", "s0", "train@random-s0", "code")
+    assert (cell / "metrics.json").read_bytes() == first
+    with pytest.raises(InputError, match="weights are gone"):
+        evaluate_cell(params, "main", "random", "s0", "train@random-s0", "other code")

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.embedding import embedded_texts, read_embedding, user_embedding
+from harness.embedding import embedded_texts
+from harness.embedding_files import read_embedding, user_embedding
 from harness.errors import InputError
 from harness.files import (
     file_hash,
@@ -67,20 +68,31 @@ WRITE = """
 import sys
 import pandas as pd
 from pathlib import Path
+from safetensors.numpy import save_file
+from harness.files import replacing
 from harness.schemas import SCORES, write_frame
 from pipeline.stage import main
 
-def run():
-    "A stage that writes a table."
+def run(writer):
+    "A stage that writes a table, an array or a model."
     import numpy as np
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"id": [str(i) for i in range(200_000)], "x": rng.random(200_000)})
-    write_frame(Path("out/scores.parquet"), frame, SCORES)
+    values = rng.random(200_000)
+    if sys.argv[1:] == ["parquet"]:
+        frame = pd.DataFrame({"id": [str(i) for i in range(200_000)], "x": values})
+        write_frame(Path("out/scores.parquet"), frame, SCORES)
+    with replacing(Path("out/values")) as path:
+        if sys.argv[1:] == ["numpy"]:
+            with path.open("wb") as stream:
+                np.save(stream, values)
+        else:
+            save_file({"values": values}, path)
 
-main(run)
+main(run, ("writer", "what writes"))
 """
 
 
+@pytest.mark.parametrize("writer", ["parquet", "numpy", "safetensors"])
 @pytest.mark.parametrize(
     ("mount", "told"),
     [
@@ -88,9 +100,9 @@ main(run)
         ("mount -t tmpfs -o ro none out", "the file system is read-only"),
     ],
 )
-def test_a_refusing_disk(tmp_path: Path, mount: str, told: str) -> None:
+def test_a_refusing_disk(tmp_path: Path, mount: str, told: str, writer: str) -> None:
     (tmp_path / "out").mkdir()
-    script = f"{mount} && cd . && {{ {sys.executable} - ; echo status $?; ls -A out; }}"
+    script = f"{mount} && cd . && {{ {sys.executable} - {writer} ; echo status $?; ls -A out; }}"
     command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
     if subprocess.run([*command[:-1], mount], cwd=tmp_path, capture_output=True).returncode:
         pytest.skip("this kernel lets no user mount a file system of its own")
@@ -175,6 +187,27 @@ def test_embedding_of_another_pool(tmp_path: Path) -> None:
         user_embedding(tmp_path / "minilm.npy", 4)
     with pytest.raises(InputError, match=r"none\.npy: no such embedding file"):
         user_embedding(tmp_path / "none.npy", 4)
+
+
+@pytest.mark.parametrize(
+    ("array", "told"),
+    [
+        (np.array([["a"], ["b"]]), "an embedding is of floats"),
+        (np.array([[1.0], [np.nan]]), "row 2 is NaN, infinite or all zeros"),
+        (np.array([[0.0], [1.0]]), "row 1 is NaN, infinite or all zeros"),
+        (np.array([1.0, 2.0]), r"shape \(2,\); the pool has 2 rows"),
+        (None, "not a .npy array"),
+    ],
+)
+def test_bad_embeddings_of_the_user(tmp_path: Path, array: np.ndarray | None, told: str) -> None:
+    path = tmp_path / "mine.npy"
+    if array is None:
+        path.touch()
+    else:
+        np.save(path, array)
+    with pytest.raises(InputError, match=told) as error:
+        user_embedding(path, 2)
+    assert "\n" not in str(error.value)
 
 
 def test_embedded_texts() -> None:

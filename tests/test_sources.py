@@ -19,6 +19,7 @@ CARRIERS = {
     "harness.progress",
     "harness.schemas",
     "harness.stores",
+    "pipeline.code",
     "pipeline",
     "pipeline.stage",
 }

@@ -1,0 +1,23 @@
+"""The hash of a stage's code, so that what older code made is not taken for new."""
+
+from functools import cache
+from pathlib import Path
+
+from harness.files import file_hash, folder_hash, value_hash
+from harness.params import read_yaml
+
+
+@cache
+def code_hash(stage: str) -> str:
+    """The hash of the source files and folders that dvc.yaml lists as a stage's dependencies.
+
+    Args:
+        stage: a name in dvc.yaml, without what a template adds to it.
+    """
+    entry = read_yaml(Path("dvc.yaml"))["stages"][stage]
+    deps = entry.get("do", entry)["deps"]
+    # What a template fills in (a suite, a sampler) is data, and hashed as such.
+    code = [
+        Path(dep) for dep in deps if dep.startswith(("harness/", "pipeline/")) and "$" not in dep
+    ]
+    return value_hash([folder_hash(p) if p.is_dir() else file_hash(p) for p in code])
