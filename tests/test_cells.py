@@ -64,8 +64,9 @@ def write_heldout() -> None:
     """Hold one row out."""
     turns = [{"role": "user", "content": "Say six."}, {"role": "assistant", "content": "six"}]
     row = {"id": "h", "row": 1, "prompt": "Say six.", "response": "six", "source": "own"}
-    frame = pd.DataFrame([row | {"messages": json.dumps(turns)}])
-    write_frame(layout.HELDOUT_FILE, frame[[name for name, _ in HELDOUT.columns]], HELDOUT)
+    columns = [name for name, _ in HELDOUT.columns]
+    frame = pd.DataFrame([row | {"messages": json.dumps(turns)}], columns=columns)
+    write_frame(layout.HELDOUT_FILE, frame, HELDOUT)
 
 
 def attempts() -> list[str]:
