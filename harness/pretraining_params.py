@@ -1,6 +1,8 @@
 """The knobs of the base model, apart from the code that needs torch."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class PretrainParams(BaseModel):
@@ -23,3 +25,13 @@ class PretrainParams(BaseModel):
     warmup: float = Field(default=0.05, ge=0, lt=1, description="share of the steps")
     weight_decay: float = Field(default=0.01, ge=0)
     threads: int = Field(default=2, ge=1, description="CPU threads; the last digits depend on it")
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
+        if self.hidden % (2 * self.heads):  # rotary positions turn pairs within a head
+            rule = "hidden must be a multiple of 2 * heads, an even width a head"
+            raise ValueError(f"hidden {self.hidden} with heads {self.heads}: {rule}")
+        if self.block > self.context:
+            rule = "a pretraining sequence must fit the positions of the model; lower block"
+            raise ValueError(f"block {self.block} with context {self.context}: {rule}")
+        return self

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from harness.errors import InputError
 from harness.files import weights_hash
@@ -56,6 +57,20 @@ def test_the_saved_model_generates(tmp_path: Path) -> None:
     prompt = tokenizer("The capital of", return_tensors="pt")
     output = model.generate(**prompt, max_new_tokens=20, do_sample=False)  # pyright: ignore
     assert " is Lubi." in tokenizer.decode(output[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"hidden": 100, "heads": 3}, "hidden 100 with heads 3"),
+        ({"hidden": 12, "heads": 4}, "an even width a head"),
+        ({"block": 65}, "block 65 with context 64"),
+    ],
+)
+def test_a_shape_no_model_can_have_is_refused(change: dict[str, int], rule: str) -> None:
+    with pytest.raises(ValidationError, match=rule):
+        PretrainParams.model_validate(SMALL.model_dump() | change)
+    PretrainParams.model_validate(SMALL.model_dump() | {"hidden": 12, "heads": 2, "block": 64})
 
 
 def test_too_little_text_is_refused(tmp_path: Path) -> None:
