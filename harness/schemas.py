@@ -14,7 +14,7 @@ from harness.files import replacing
 if TYPE_CHECKING:
     import pandas as pd
 
-NOISE_KINDS = ("none", "wrong", "truncated", "off_topic", "garbled")
+FAULTS = ("wrong", "truncated", "off_topic", "garbled")  # what may be planted in a response
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ TRUTH = Table(
         ("duplicate_of", "str"),
     ),
     unique=("id",),
-    one_of=(("noise", NOISE_KINDS),),
+    one_of=(("noise", ("none", *FAULTS)),),
 )
 PRETRAINING = Table("pretraining", (("text", "str"), ("source", "str")), not_blank=("text",))
 SCORES = Table("scores", (("id", "str"),), unique=("id",), more="float64")

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from harness.errors import InputError
-from harness.lab import LabParams, World, build_world
+from harness.lab import LabParams, World, build_preferences, build_world
 from harness.lab.families import Family
 from harness.lab.references import full_clean
 from harness.lab.world import FAMILIES, make_families
@@ -35,7 +35,7 @@ def frame_bytes(frame: pd.DataFrame) -> bytes:
 
 def world_digest(world: World) -> str:
     digest = hashlib.sha256()
-    for frame in (world.pool, world.truth, world.pretraining, world.preferences):
+    for frame in (world.pool, world.truth, world.pretraining):
         digest.update(frame_bytes(frame))
     digest.update(repr(world.benchmarks).encode())
     return digest.hexdigest()
@@ -137,7 +137,7 @@ def test_test_subjects_never_occur_in_the_pool(world: World, families: list[Fami
             assert not set(pool) & set(test)
     items = [item for task in world.benchmarks.values() for item in task]
     prompts = {item["prompt"] for item in items}
-    for frame, column in ((world.pool, "prompt"), (world.preferences, "prompt")):
+    for frame, column in ((world.pool, "prompt"), (build_preferences(PARAMS), "prompt")):
         assert not prompts & set(frame[column])
     assert not prompts & set(world.pretraining["text"])
     answers = {item["choices"][item["target"]] for item in items if "choices" in item}
@@ -188,15 +188,23 @@ def test_arithmetic_targets_end_the_stated_computation(families: list[Family]) -
 
 
 def test_preferences_do_not_touch_anything_else(world: World) -> None:
-    other = build_world(PARAMS.model_copy(update={"preferences": 20}))
-    assert len(world.preferences) == 500
-    assert len(other.preferences) == 20
+    fewer = PARAMS.model_copy(update={"preferences": 20})
+    other, preferences = build_world(fewer), build_preferences(PARAMS)
+    assert len(preferences) == 500
+    assert frame_bytes(build_preferences(fewer)) == frame_bytes(preferences.iloc[:20])
+    assert frame_bytes(build_preferences(PARAMS)) == frame_bytes(preferences)
     for name in ("pool", "truth", "pretraining"):
         assert frame_bytes(getattr(world, name)) == frame_bytes(getattr(other, name))
     assert world.benchmarks == other.benchmarks
-    assert not set(world.preferences["prompt"]) & set(world.pool["prompt"])
-    chosen, rejected = world.preferences["chosen"], world.preferences["rejected"]
+    assert not set(preferences["prompt"]) & set(world.pool["prompt"])
+    chosen, rejected = preferences["chosen"], preferences["rejected"]
     assert all(a != b for a, b in zip(chosen, rejected, strict=True))
+
+
+def test_the_world_is_built_without_its_preferences() -> None:
+    # So many fresh questions there are not: making them would not end.
+    small = LabParams(instances=300, skills=18, documents=60, preferences=10**9)
+    assert len(build_world(small).pool) == 300
 
 
 def test_the_corpus_leaves_the_pool_unchanged(world: World) -> None:

@@ -4,8 +4,6 @@ import numpy as np
 
 from harness.lab.families import Family, Subject, pick, shuffled
 
-KINDS = ("wrong", "truncated", "off_topic", "garbled")
-
 
 def truncated(response: str, rng: np.random.Generator) -> str:
     """The first quarter to half of the words, at least one."""

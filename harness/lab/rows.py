@@ -6,9 +6,10 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.lab.families import Family, Subject, dress, pick
-from harness.lab.noise import KINDS, faulty, near_copy
+from harness.lab.noise import faulty, near_copy
 from harness.lab.params import LabParams
 from harness.lab.randomness import stream
+from harness.schemas import FAULTS
 
 MOST_MISSES = 1000  # in a row, after which a sub-skill is taken to have no more prompts
 
@@ -93,7 +94,7 @@ def add_noise(
     by_name = {family.name: family for family in families}
     result = list(rows)
     for place, i in enumerate(np.argsort(-keys, kind="stable")[:count]):
-        row, kind = rows[int(i)], KINDS[place % len(KINDS)]
+        row, kind = rows[int(i)], FAULTS[place % len(FAULTS)]
         fault = faulty(kind, families, by_name[row.family], row.skill, row.subject, rng)
         result[int(i)] = replace(row, response=fault, noise=kind)
     return result

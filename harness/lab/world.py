@@ -11,10 +11,11 @@ from harness.lab.families import Family, dress, pick
 from harness.lab.families.arithmetic import Arithmetic
 from harness.lab.families.code import Code
 from harness.lab.families.facts import Facts, Misconceptions
-from harness.lab.noise import KINDS, faulty
+from harness.lab.noise import faulty
 from harness.lab.params import LabParams
 from harness.lab.randomness import stream
 from harness.lab.rows import Instance, make_rows
+from harness.schemas import FAULTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,6 @@ class World:
     pool: "pd.DataFrame"
     truth: "pd.DataFrame"
     pretraining: "pd.DataFrame"
-    preferences: "pd.DataFrame"
     benchmarks: dict[str, list[dict[str, Any]]]
 
 
@@ -78,21 +78,23 @@ def make_benchmarks(families: list[Family], params: LabParams) -> dict[str, list
     return benchmarks
 
 
-def make_preferences(families: list[Family], params: LabParams, taken: set[str]) -> "pd.DataFrame":
+def build_preferences(params: LabParams) -> "pd.DataFrame":
     """Fresh questions with a right and a faulty response; none is a question of the pool.
 
     Every sub-skill is as likely as any other. Columns: id, prompt, chosen, rejected, skill, fault.
+    Apart from `build_world`, as it is for stages after `prepare`.
     """
     import pandas as pd
 
+    families = make_families(params)
     rng = stream(params.seed, "preferences")
-    seen = set(taken)
+    seen = {row.prompt for row in make_rows(families, params)}
     rows: list[dict[str, str]] = []
     while len(rows) < params.preferences:
         family = pick(families, rng)
         skill = pick(family.skills, rng)
         subject = pick(family.subjects(skill, "pool"), rng)
-        prompt, kind = dress(family.ask(skill, subject, rng), rng), pick(KINDS, rng)
+        prompt, kind = dress(family.ask(skill, subject, rng), rng), pick(FAULTS, rng)
         rejected = faulty(kind, families, family, skill, subject, rng)
         if prompt in seen:
             continue
@@ -154,5 +156,4 @@ def build_world(params: LabParams) -> World:
     pool, truth = _frames(rows)
     corpus = make_corpus(families, params)
     pretraining = pd.DataFrame(corpus, columns=pd.Index(["text", "source"])).astype("str")
-    preferences = make_preferences(families, params, set(pool["prompt"]))
-    return World(pool, truth, pretraining, preferences, make_benchmarks(families, params))
+    return World(pool, truth, pretraining, make_benchmarks(families, params))
