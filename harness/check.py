@@ -4,7 +4,6 @@ Reads the params as DVC does, against the typed models of `harness.params` and t
 samplers, scorers, suites and pools. Imports nothing heavy: it answers in about a second.
 """
 
-import difflib
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.errors import InputError
+from harness.errors import InputError, nearest
 from harness.params import Params, group_seeds, read_yaml
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -40,13 +39,6 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
     return [f"{path.name}: {line}" for line in dict.fromkeys(problems)]
 
 
-def nearest(name: object, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` where a known name is near, else the list of them all."""
-    choices = sorted(known)
-    close = difflib.get_close_matches(str(name), choices, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else f"; choices: {', '.join(choices)}"
-
-
 def _schema_problems(error: ValidationError) -> Iterator[str]:
     schema = Params.model_json_schema()
     for problem in error.errors():
@@ -56,8 +48,11 @@ def _schema_problems(error: ValidationError) -> Iterator[str]:
             yield f"{where}: unknown key{nearest(problem['loc'][-1], known)}"
         elif problem["type"] == "missing":
             yield f"{where}: this key is missing; conf/lab.yaml has every key"
-        else:
+        elif problem["type"] == "value_error":  # our own rules; they say what they found
             message = problem["msg"].removeprefix("Value error, ")
+            yield f"{where}: {message}".removeprefix(": ")
+        else:
+            message = problem["msg"]
             yield f"{where}: {message[0].lower()}{message[1:]}, not {problem['input']!r:.80}"
 
 
@@ -212,21 +207,33 @@ def _references(params: Params) -> Iterator[str]:
 
 
 def _studies(params: Params) -> Iterator[str]:
-    """The selections that studies list, and the studies that reports and references name."""
-    rows = [*params.selections, *params.references]
+    """A row is chosen by one study's stages only: what others list has no subset to train on."""
+    home = dict.fromkeys(params.selections, "main")
+    home |= {name: item.study for name, item in params.references.items()}
+    for name, item in params.references.items():
+        if item.study not in params.studies:
+            near = nearest(item.study, params.studies)
+            yield f"references.{name}.study: no study is called {item.study!r}{near}"
     for study, listed in params.studies.items():
-        for field in ("selections", "more_seeds"):
-            names = getattr(listed, field)
-            for name in dict.fromkeys(names):
-                where = f"studies.{study}.{field}"
-                if name not in rows:
-                    yield f"{where}: no selection is called {name!r}{nearest(name, rows)}"
-                if names.count(name) > 1:
-                    yield f"{where}: {name!r} is listed twice; remove one"
-    named = [(f"references.{key}.study", item.study) for key, item in params.references.items()]
-    named += [
-        (f"reports.{key}", study) for key, all_of in params.reports.items() for study in all_of
-    ]
-    for where, study in named:
-        if study not in params.studies:
-            yield f"{where}: no study is called {study!r}{nearest(study, params.studies)}"
+        yield from _listed(f"studies.{study}.selections", listed.selections, home, study)
+    # More seeds are added to rows that the main study has.
+    more = params.studies["sensitivity"].more_seeds
+    yield from _listed("studies.sensitivity.more_seeds", more, home, "main")
+    for name in dict.fromkeys(more):
+        if home.get(name) == "main" and name not in params.studies["main"].selections:
+            told = f"{name!r} is not in studies.main.selections"
+            yield f"studies.sensitivity.more_seeds: {told}; add it there"
+    for key, listed in params.reports.items():
+        if listed not in ([], [key]):
+            yield f"reports.{key}: write [{key}], or [] to leave that table out, not {listed}"
+
+
+def _listed(where: str, names: list[str], home: Mapping[str, str], study: str) -> Iterator[str]:
+    for name in dict.fromkeys(names):
+        if name not in home:
+            yield f"{where}: no selection is called {name!r}{nearest(name, home)}"
+        elif home[name] != study:
+            told = f"{name!r} is a row of the study {home[name]!r}"
+            yield f"{where}: {told}; list it there (more_seeds is for rows of main)"
+        if names.count(name) > 1:
+            yield f"{where}: {name!r} is listed twice; remove one"

@@ -1,22 +1,35 @@
 """Every knob of the pipeline, typed; ``params.yaml`` is read into these and nothing else."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from harness.errors import InputError
+from harness.errors import InputError, nearest
 from harness.evaluation_params import EvaluateParams
 from harness.lab.params import LabParams
+from harness.lab.references import Rows
 from harness.pools.params import PrepareParams
 from harness.pretraining_params import PretrainParams
 from harness.training_params import TrainParams
 
 Positive = Annotated[int, Field(ge=1)]
+STUDIES = ("main", "sensitivity")  # those that dvc.yaml has stages for
+SHARED_OUT = ("noise", "coverage")  # the rows of a reference that come in doses
 
 
 class Section(BaseModel):
-    """A part of params.yaml: unknown keys are refused, values are never changed."""
+    """A part of params.yaml: unknown keys are refused, values are never changed.
+
+    A key that dvc.yaml names has no default: DVC reads the file, not this.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,7 +46,7 @@ class ClusterParams(Section):
     """Which clusterings are made."""
 
     k: list[Positive]
-    seed: int = 42
+    seed: int
 
 
 class Selection(Section):
@@ -42,7 +55,7 @@ class Selection(Section):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     sampler: str
-    k: Positive = 1
+    k: Positive
     seeds: list[int] | None = None
 
     @property
@@ -54,24 +67,32 @@ class Selection(Section):
 class Reference(Section):
     """Rows that are no selection system: they read the planted truth, or take no rows, or all."""
 
-    rows: Literal["none", "full", "clean", "oracle", "noise", "coverage"]
+    rows: Rows
     study: str
     share: Annotated[float, Field(ge=0, le=1)] | None = None
     seeds: list[int] | None = None
+
+    @model_validator(mode="after")
+    def _share_where_it_is_read(self) -> Self:
+        if self.rows in SHARED_OUT and self.share is None:
+            raise ValueError(f"rows {self.rows} need `share`, 0 to 1; add it")
+        if self.rows not in SHARED_OUT and self.share is not None:
+            raise ValueError(f"rows {self.rows} take no `share` ({self.share}); remove it")
+        return self
 
 
 class Groups(Section):
     """Seed groups: ``s0_1_2`` is one process of three seeds; ``more`` is for `more_seeds`."""
 
     main: list[str]
-    more: list[str] = []
+    more: list[str]
 
 
 class Study(Section):
     """The selections of one table, and those of the main study that it wants more seeds of."""
 
     selections: list[str]
-    more_seeds: list[str] = []
+    more_seeds: list[str] = []  # not the main study's; see Params
 
 
 class Params(Section):
@@ -86,7 +107,7 @@ class Params(Section):
     embedding: str
     scorers: list[str]
     cluster: ClusterParams
-    budget: Annotated[float, Field(gt=0)]
+    budget: int | float
     selections: dict[str, Selection]
     references: dict[str, Reference]
     train: TrainParams
@@ -95,11 +116,40 @@ class Params(Section):
     studies: dict[str, Study]
     reports: dict[str, list[str]]  # an empty list: the preset has no such table
 
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _share_or_rows(cls, value: object) -> object:
+        share = isinstance(value, float) and 0 < value < 1
+        rows = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        if not share and not rows:
+            rule = "a share of the pool lies between 0 and 1 (0.1), a number of rows is whole (600)"
+            raise ValueError(f"{value!r:.40} is neither: {rule}")
+        return value
+
+    @field_validator("studies", "reports")
+    @classmethod
+    def _every_study(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if name not in STUDIES:
+                raise ValueError(f"no stage is there for a study {name!r}{nearest(name, STUDIES)}")
+        for name in STUDIES:
+            if name not in value:
+                raise ValueError(f"{name} is missing; add it, with empty lists if it is not wanted")
+        return value
+
+    @model_validator(mode="after")
+    def _more_seeds_where_they_run(self) -> Self:
+        if "more_seeds" not in self.studies["sensitivity"].model_fields_set:
+            raise ValueError("studies.sensitivity.more_seeds: this key is missing; [] is none")
+        if self.studies["main"].more_seeds:
+            raise ValueError("studies.main.more_seeds: only `sensitivity` has stages for them")
+        return self
+
     def rows_budget(self, pool_size: int) -> int:
         """The budget in rows: a share of the pool where it is under 1, else a number of rows."""
-        if self.budget < 1:
+        if isinstance(self.budget, float):
             return max(1, round(self.budget * pool_size))
-        return int(self.budget)
+        return self.budget
 
     def seeds_of(self, selection: str, group: str) -> list[int]:
         """The seeds a cell runs: those of its group, less those the selection does not take."""
@@ -147,5 +197,6 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         return Params.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path}: {where}: {first['msg']}; make check lists all") from None
+        where = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
+        message = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{path}: {where}{message}; make check lists all") from None

@@ -44,6 +44,7 @@ def test_every_preset_is_fine(path: Path) -> None:
         ("suite: lab", "suite: labb", ["evaluate.suite: no suite is called 'labb'", "'lab'"]),
         ("embedding: minilm", "embedding: mini", ["embedding: no embedding is called", "'minilm'"]),
         ("template: alpaca_short", "template: alpaca-short", ["template: no template", "_short'"]),
+        ("start: mean", "stat: random", ["k_center.stat: k_center takes", "mean 'start'?"]),
         # what one part says of another
         ("[none, random,", "[none, randm,", ["studies.main.selections: no selection", "'random'"]),
         ("[none, random,", "[none, none,", ["studies.main.selections: 'none' is listed twice"]),
@@ -65,7 +66,13 @@ def test_every_preset_is_fine(path: Path) -> None:
         ("main: [s0_1_2]", "main: [0-1-2]", ["groups.main: '0-1-2' is no seed group"]),
         ("more: [s3_4, s5", "more: [s3_4, s4_5", ["groups.more: seed 4 is in two groups"]),
         # values
-        ("budget: 0.1", "budget: -1", ["budget: input should be greater than 0, not -1"]),
+        ("budget: 0.1", "budget: -1", ["budget: -1 is neither: a share"]),
+        ("budget: 0.1", "budget: 1.0", ["budget: 1.0 is neither", "a number of rows is whole"]),
+        ("budget: 0.1", "budget: 600.7", ["budget: 600.7 is neither"]),
+        ("budget: 0.1", "budget: true", ["budget: True is neither"]),
+        ("hidden: 128", "hidden: 100", ["base_model: hidden 100 with heads 4", "2 * heads"]),
+        ("heads: 4", "heads: 3", ["base_model: hidden 128 with heads 3"]),
+        ("block: 128", "block: 300", ["base_model: block 300 with context 256"]),
         ("rows: oracle", "rows: oracel", ["references.oracle.rows: input should be 'none'"]),
         # YAML
         ("seed: 42", "seed: 0042", ["cluster.seed: read as 42 by DVC and as 34 by other readers"]),

@@ -25,7 +25,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 GRID: dict[str, Any] = {
     "preset": "alpaca_cpu",
-    "studies": {"main": {"selections": ["none", "random", "k_center"]}},
+    "studies": {
+        "main": {"selections": ["none", "random", "k_center"]},
+        "sensitivity": {"selections": [], "more_seeds": []},
+    },
     "groups": {"main": ["s0_1"], "more": []},
     "evaluate": {"suite": "alpaca_cpu"},
 }
