@@ -18,7 +18,10 @@ from tests.build_runs import QUALITY, build_runs, write_cell
 from tests.toy_suite import write_toy_suite
 
 MAIN_ONLY: dict[str, Any] = {
-    "studies": {"main": {"selections": ["none", "random", "k_center", "full"]}},
+    "studies": {
+        "main": {"selections": ["none", "random", "k_center", "full"]},
+        "sensitivity": {"selections": [], "more_seeds": []},
+    },
     "groups": {"main": ["s0_1_2"], "more": []},
     "evaluate": {"suite": "toy"},
 }
@@ -116,6 +119,19 @@ def test_chance_is_said_where_the_scores_are_at_chance_and_only_there(
         monkeypatch.setitem(QUALITY, name, 0.0)
         write_cell(tree, load_suite("toy"), "main", name, "s0_1_2")
     assert (write_study_report(tree, "main") / "main.md").read_text().count("At chance") == 3
+
+
+def test_rows_clearly_below_chance_are_named(tree: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Below chance" not in (write_study_report(tree, "main") / "main.md").read_text()
+    monkeypatch.setitem(QUALITY, "none", -25.0)
+    write_cell(tree, load_suite("toy"), "main", "none", "s0_1_2")
+    text = (write_study_report(tree, "main") / "main.md").read_text()
+    said = [line for line in text.splitlines() if "Below chance" in line]
+    assert len(said) == 3
+    for line in said:
+        assert "Below chance: none (" in line
+        assert "random" not in line
+        assert "k_center" not in line
 
 
 def test_two_reports_of_the_same_files_are_the_same_bytes(tree: Params) -> None:

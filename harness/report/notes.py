@@ -9,6 +9,7 @@ from harness.report.render import digits_of, number
 from harness.report.table import StudyTable
 
 NORMAL_95 = 1.96
+CLEARLY = 3.0  # standard errors: a table has many cells, and 2 would be passed by chance
 
 # {size}: the base model's parameters, from what the stage that made it wrote.
 PRESET_NOTES = {
@@ -113,18 +114,27 @@ def _benchmark(table: StudyTable, name: str) -> str:
 
 
 def _against_chance(table: StudyTable, name: str, n: int | None) -> str:
-    """Whether any row is told apart from guessing, by the binomial interval around chance."""
+    """Whether no row is told apart from guessing, by the binomial error, or some lie below it."""
     column, values = table.suite.column(name), [line[name] for line in table.lines]
     if not n or column.chance is None:
         return ""
-    p = column.chance / 100
-    half = 100 * NORMAL_95 * sqrt(p * (1 - p) / n)
+    p, digits = column.chance / 100, digits_of(table.suite, column)
+    error = 100 * sqrt(p * (1 - p) / n)
     # Where chance is nil there is no such interval: two right answers tell nothing yet.
-    if max(abs(value - column.chance) for value in values) > max(half, 200 / n):
+    if max(abs(value - column.chance) for value in values) <= max(NORMAL_95 * error, 200 / n):
+        low, high = number(min(values), digits), number(max(values), digits)
+        return f"At chance: all rows lie between {low} and {high}, none told apart from guessing."
+    below = [
+        f"{line['selection']} ({number(line[name], digits)})"
+        for line in table.lines
+        if line[name] < column.chance - CLEARLY * error
+    ]
+    if not below:
         return ""
-    digits = digits_of(table.suite, column)
-    low, high = number(min(values), digits), number(max(values), digits)
-    return f"At chance: all rows lie between {low} and {high}, none told apart from guessing."
+    return (
+        f"Below chance: {', '.join(below)}. Guessing gives more: what these models prefer there is "
+        "wrong, so a part of any gain over them is the loss of that preference."
+    )
 
 
 def _one(table: StudyTable, field: str, column: str) -> Any:  # noqa: ANN401  (a JSON value)
