@@ -11,8 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from harness.check import nearest
-from harness.errors import InputError
+from harness.errors import InputError, nearest
 from harness.files import replacing
 from harness.params import read_yaml
 
@@ -67,7 +66,7 @@ def _current_preset(root: Path) -> str | None:
 
 
 def _check_pool(pool: str) -> None:
-    from harness.pools.sources import kind_of, locate
+    from harness.pools.places import kind_of, locate
 
     if kind_of(pool) == "file" and not locate(pool).exists():
         raise InputError(

@@ -215,7 +215,7 @@ def test_a_missing_data_folder_is_named(
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
-        ({"heldout": [{"name": "h", "source": "gsm"}]}, "did you mean gsm8k?"),
+        ({"heldout": [{"name": "h", "source": "gsm"}]}, "did you mean 'gsm8k'?"),
         ({"heldout": [{"name": "h", "source": "pool"}] * 2}, "the name h is given twice"),
         ({"heldout": [{"name": "a-b", "source": "pool"}]}, "should match pattern"),
         ({"pretraining": [{"name": "h", "source": "pool", "row": 1}]}, "Extra inputs"),

@@ -146,6 +146,13 @@ def test_a_hub_id_is_a_pool(repo: Path) -> None:
     assert prepare(repo) == {"source": "tatsu-lab/alpaca", "rows": "all"}
 
 
+def test_a_hub_id_at_a_revision_is_a_pool(repo: Path) -> None:
+    switch_preset(repo, "own", "tatsu-lab/alpaca@refs/pr/1")
+    assert prepare(repo) == {"source": "tatsu-lab/alpaca@refs/pr/1", "rows": "all"}
+    with pytest.raises(InputError, match="no such file"):
+        switch_preset(repo, "own", "me@work/my.jsonl")
+
+
 def test_params_of_no_preset_are_not_written_over(repo: Path) -> None:
     (repo / "params.yaml").write_text("budget: 3\n")
     with pytest.raises(InputError, match="no `preset:` says"):

@@ -165,3 +165,9 @@ def test_a_sampler_is_one_word_everywhere() -> None:
     for key, sampler in SAMPLERS.items():
         assert sampler.__name__ == key
         assert path_of(f"harness.samplers.{key}") is not None
+
+
+@pytest.mark.parametrize("said", ['"off_topic", "garbled"', '"oracle", "noise"', "close_matches("])
+def test_what_two_parts_need_is_said_once(said: str) -> None:
+    files = [path for path in (ROOT / "harness").rglob("*.py") if said in path.read_text()]
+    assert len(files) == 1

@@ -1,9 +1,11 @@
 """The ``prepare`` section of params.yaml: which pool, and what is cut from it before anything."""
 
-import difflib
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from harness.errors import nearest
+from harness.pools.places import split_revision
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 Share = Annotated[float, Field(gt=0, lt=1, strict=True)]
@@ -91,19 +93,12 @@ class PrepareParams(_Section):
             known = [*self.sources] if label == "benchmarks" else [*self.sources, FROM_POOL]
             for part in parts:
                 if part.source not in known:
-                    raise ValueError(unknown(f"{label}: source", part.source, known))
+                    hint = nearest(part.source, known)
+                    raise ValueError(f"{label}: source {part.source!r} is not known{hint}")
         return self
 
     def find_source(self, name: str) -> Source:
         """The source of that name; what is no name is a path, a hub id (with @revision) or lab."""
-        if name in self.sources:
-            return self.sources[name]
-        path, _, revision = name.partition("@")
-        return Source(path=path, revision=revision) if revision else Source(path=name)
-
-
-def unknown(what: str, name: str, known: list[str]) -> str:
-    """One line for a name that is not known, with the nearest that is."""
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"
-    return f"{what} {name!r} is not known; {hint}"
+        source = self.sources.get(name) or Source(path=name)
+        path, revision = split_revision(source.path)
+        return source.model_copy(update={"path": path, "revision": revision or source.revision})

@@ -4,48 +4,21 @@ A dataset of one's own needs no code: name its file or hub id under ``prepare.so
 kind of source is one more function here.
 """
 
-import re
 from collections.abc import Callable
-from pathlib import Path
 
 from harness.errors import InputError
 from harness.files import file_hash, folder_hash
 from harness.lab.params import LabParams
 from harness.pools.hub import cached_commit, dataset_rows, open_dataset, resolve
 from harness.pools.params import Source
+from harness.pools.places import kind_of, locate
 from harness.pools.reading import read_file
 from harness.pools.rows import Loaded, Row
-from harness.stores import repo_root, shared_data
-
-SHARED = "shared:"
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-FILE_ENDINGS = (".json", ".jsonl", ".ndjson", ".parquet", ".gz", ".csv", ".tsv", ".txt", ".zip")
 
 
 def load(source: Source, lab: LabParams | None = None) -> Loaded:
     """The rows of a source, by the kind of place its path names."""
     return POOLS[kind_of(source.path)](source, lab)
-
-
-def kind_of(path: str) -> str:
-    """The key in POOLS for a path as users write it."""
-    if path == "lab":
-        return "lab"
-    place = locate(path)
-    if place.is_dir():
-        return "folder"
-    looks_local = place.exists() or path.startswith((SHARED, ".", "/", "~"))
-    if looks_local or path.lower().endswith(FILE_ENDINGS) or not HUB_ID.fullmatch(path):
-        return "file"
-    return "hub"
-
-
-def locate(path: str) -> Path:
-    """Where a file lies: under the shared data, else under the working folder or the repository."""
-    if path.startswith(SHARED):
-        return shared_data() / path.removeprefix(SHARED)
-    place = Path(path).expanduser()
-    return place if place.exists() else repo_root() / place
 
 
 def source_hash(path: str) -> str | None:

@@ -1,0 +1,57 @@
+"""What a source is called: `@` begins a revision in a hub id only."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.pools.params import PrepareParams, Source
+from harness.pools.places import split_revision
+from harness.pools.preparing import prepare_section
+from tests.pool_files import as_jsonl
+
+
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [
+        ("owner/name@v1", ("owner/name", "v1")),
+        ("owner/name@refs/pr/1", ("owner/name", "refs/pr/1")),
+        ("owner/name", ("owner/name", None)),
+        ("owner/name@", ("owner/name@", None)),
+        ("/home/me@corp/my.jsonl", ("/home/me@corp/my.jsonl", None)),
+        ("./a/b@c", ("./a/b@c", None)),
+        ("shared:pools/a@b", ("shared:pools/a@b", None)),
+        ("data/my@v2.jsonl", ("data/my@v2.jsonl", None)),
+        ("me@corp/my", ("me@corp/my", None)),
+        ("lab", ("lab", None)),
+    ],
+)
+def test_only_a_hub_id_is_split(path: str, parts: tuple[str, str | None]) -> None:
+    assert split_revision(path) == parts
+
+
+def test_what_exists_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert split_revision("data/pool@v2") == ("data/pool", "v2")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "pool@v2").write_text("")
+    assert split_revision("data/pool@v2") == ("data/pool@v2", None)
+
+
+def test_a_named_source_may_carry_its_revision_in_its_path() -> None:
+    named = PrepareParams(
+        source="mine",
+        sources={
+            "mine": Source(path="owner/name@v1"),
+            "at": Source(path="owner/name", revision="v2"),
+        },
+    )
+    found = [named.find_source(name) for name in ("mine", "at", "owner/name@v3")]
+    assert [(s.path, s.revision) for s in found] == [("owner/name", f"v{i}") for i in (1, 2, 3)]
+
+
+def test_a_pool_in_a_folder_with_an_at_sign_is_read(tmp_path: Path) -> None:
+    rows = [{"instruction": f"q{i}", "output": f"a{i}"} for i in range(3)]
+    (tmp_path / "me@corp").mkdir()
+    path = tmp_path / "me@corp" / "my.jsonl"
+    as_jsonl(path, rows)
+    assert len(prepare_section(PrepareParams(source=str(path))).pool) == 3
