@@ -46,6 +46,9 @@ SMALL: dict[str, Any] = {
 WHOLE = ("selections", "references", "groups", "studies", "reports")
 
 
+DVC = (sys.executable, "-m", "dvc")
+
+
 def yaml() -> YAML:
     """YAML that keeps comments and order."""
     found = YAML()
@@ -74,6 +77,7 @@ def environment() -> dict[str, str]:
 
 def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run a command in a repository; its output is kept, and shown where it fails."""
+    command = (*DVC, *command[1:]) if command[0] == "dvc" else command
     done = subprocess.run(
         command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=600
     )

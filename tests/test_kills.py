@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from harness.files import folder_hash, read_json
-from tests.small_repo import environment, repro, small_repo
+from tests.small_repo import DVC, environment, repro, small_repo
 
 
 def wait_for(met: Callable[[], bool], seconds: float = 180) -> None:
@@ -22,7 +22,7 @@ def wait_for(met: Callable[[], bool], seconds: float = 180) -> None:
 
 def start(repo: Path, stage: str) -> subprocess.Popen[bytes]:
     """Start `dvc repro` of one stage in the background."""
-    command = ["dvc", "repro", stage]
+    command = [*DVC, "repro", stage]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen(command, cwd=repo, env=environment(), **quiet)
 
