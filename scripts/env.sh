@@ -47,9 +47,25 @@ pip_install() {
     /^Installing collected packages/ { print "env:   all found; unpacking them"; fflush() }'
 }
 
+# To pip the CPU build, 2.13.0+cpu, is as good as the plain 2.13.0. What is installed tells which it
+# is, even where the last installation was broken off.
+drop_other_torch() {
+  local found
+  found=$(.venv/bin/python -c 'from importlib.metadata import version; print(version("torch"))' \
+    2>/dev/null || true)
+  case "$1 $(uname -s) ${found:-none}" in
+    "cuda "*+cpu) ;;                                    # the CPU build where CUDA is asked for
+    *" none" | "cuda "* | *+cpu | "cpu Darwin "*) return 0 ;; # none, or the right one
+  esac
+  say "taking away torch $found, the other build"
+  .venv/bin/python -m pip uninstall --yes torch >>"$LOG" 2>&1 ||
+    fail "torch $found could not be taken away; see $LOG"
+}
+
 # The CPU build is called +cpu on Linux: first where pip looks anyway (a mirror, a folder of
 # wheels), then on PyTorch's own index. The plain Linux wheel brings several GB of CUDA along.
 install_torch() {
+  drop_other_torch "$1"
   if [ "$1" = cuda ]; then
     say "torch $TORCH_VERSION with CUDA (several GB)"
     pip_install "torch==$TORCH_VERSION" || fail "torch could not be installed; see $LOG"

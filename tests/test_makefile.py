@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,42 @@ def test_it_is_made_again_when_its_recipe_changes(clone: Path, changed: str) -> 
     assert ended.returncode != 0
     assert "see .venv/install.log" in errors(ended)[-1]
     assert not (clone / ".venv" / ".installed").exists()
+
+
+def wheel(folder: Path, version: str) -> Path:
+    """A folder with a package called torch of that version, and nothing in it."""
+    folder.mkdir()
+    info = f"torch-{version}.dist-info"
+    files = {
+        "torch.py": "",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: torch\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
+    with zipfile.ZipFile(folder / f"torch-{version}-py3-none-any.whl", "w") as file:
+        for name, text in files.items():
+            file.writestr(name, text)
+    return folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="one build of torch for both elsewhere")
+def test_the_build_of_torch_that_is_asked_for_replaces_the_other(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the real pip; torch is an empty package, of which there is one build at a time."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    ask = "from importlib.metadata import version; print(version('torch'))"
+    for torch, version in (("cpu", "2.13.0+cpu"), ("cuda", "2.13.0"), ("cpu", "2.13.0+cpu")):
+        shutil.rmtree(clone / "wheels", ignore_errors=True)
+        monkeypatch.setenv("PIP_FIND_LINKS", str(wheel(clone / "wheels", version)))
+        ended = make(clone, "env", f"TORCH={torch}")
+        # Nothing else is to be had here, so that it ends after torch.
+        assert "env: the other packages" in ended.stdout, ended.stderr
+        assert ended.returncode != 0
+        found = subprocess.run(
+            [clone / ".venv/bin/python", "-c", ask], capture_output=True, text=True, check=True
+        )
+        assert found.stdout.strip() == version
 
 
 @pytest.mark.slow
