@@ -3,24 +3,32 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError
 
+# A temporary name tells its target and the process that writes it, so that what a killed one left
+# behind can be told from what a living one is at work on.
+_TEMPORARY = re.compile(r"\.(?P<target>.+)\.tmp(?P<pid>\d+)\.\w{8}(\.[^.]*)?")
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place when the block succeeds.
 
-    A block that raises leaves ``path`` as it was and no temporary file behind.
+    A block that raises leaves ``path`` as it was and no temporary file behind; what a killed
+    process left of the same ``path`` is removed first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    _drop_leftovers(path)
+    prefix = f".{path.name}.tmp{os.getpid()}."
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -36,7 +44,9 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside ``path`` that takes its place when the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    _drop_leftovers(path)
+    prefix = f".{path.name}.tmp{os.getpid()}."
+    temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
@@ -45,6 +55,41 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _drop_leftovers(path: Path) -> None:
+    for other in leftovers(path.parent.iterdir()):
+        if (told := _TEMPORARY.fullmatch(other.name)) and told["target"] == path.name:
+            remove(other)
+
+
+def leftovers(paths: Iterable[Path]) -> list[Path]:
+    """Those of the paths that a writer which is no longer alive left unfinished."""
+    return [path for path in paths if being_written(path) is False]
+
+
+def being_written(path: Path) -> bool | None:
+    """Whether the writer of a temporary path is alive; None for any other path."""
+    told = _TEMPORARY.fullmatch(path.name)
+    return _alive(int(told["pid"])) if told else None
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all it holds; nothing where it is gone already."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)  # sends nothing: only asks
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def _umask() -> int:

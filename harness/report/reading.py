@@ -1,6 +1,5 @@
 """Reading the rows of a table from the cells that params name, and dropping those they do not."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 
 from harness import layout
 from harness.errors import InputError
-from harness.files import read_json
+from harness.files import being_written, leftovers, read_json, remove
 from harness.params import Params
 from harness.report.statistics import Items
 from harness.schemas import SAMPLES, read_frame
@@ -100,6 +99,8 @@ def every_cell(params: Params, name: str) -> list[tuple[str, str]]:
 def prune_cells(params: Params, study: str) -> list[Path]:
     """Remove a study's cells, subsets and selection files that params do not name; return them.
 
+    So goes what a killed stage left unfinished in those they do name.
+
     DVC leaves the files of a stage that is gone, and the report, which depends on their folders,
     would have other inputs here than in a fresh clone.
     """
@@ -115,18 +116,18 @@ def prune_cells(params: Params, study: str) -> list[Path]:
     ]
     removed = [path for folder in folders for path in _unnamed(folder, named)]
     for path in removed:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        remove(path)
     return removed
 
 
 def _unnamed(folder: Path, named: set[Path]) -> list[Path]:
-    """What lies in a folder and neither is named, nor lies in nor holds what is named."""
+    """What lies in a folder and neither is named, nor holds what is named; and leftovers in it."""
     found: list[Path] = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path in named:
+            found += leftovers(path.rglob(".*"))
+            continue
+        if being_written(path):
             continue
         holds = any(path in other.parents for other in named)
         found += _unnamed(path, named) if holds else [path]
