@@ -1,5 +1,6 @@
 """Seeded k-means on unit vectors, and how good the clusters are."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.files import read_json, replacing_folder, write_json
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ def kmeans(embeddings: np.ndarray, k: int, seed: int) -> Clustering:
     n = len(embeddings)
     if not 1 <= k <= n:
         raise InputError(f"cluster.k: {k} clusters of {n} instances; k must be 1 to {n}")
+    log.info("clustering: k-means with k = %d on %s rows", k, f"{n:,}")
     x = unit_rows(embeddings)
     # One thread: partial sums in another order could put a row on the other side of a border.
     with threadpool_limits(1):

@@ -29,6 +29,12 @@ def test_kmeans_finds_directions_and_repeats() -> None:
     assert found.inertia == again.inertia
 
 
+def test_what_is_being_done_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="harness"):
+        kmeans(blobs(4, 300), 4, seed=42)
+    assert caplog.messages == ["clustering: k-means with k = 4 on 1,200 rows"]
+
+
 def test_one_cluster_has_no_silhouette() -> None:
     found = kmeans(blobs(), 1, seed=42)
     assert found.silhouette is None

@@ -152,6 +152,34 @@ def test_many_small_programs_are_quick() -> None:
     assert time.monotonic() - start < 20
 
 
+def test_endless_loops_use_up_the_batch_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    """What comes before them is run, they are ended, what comes after is told as not run."""
+    loops = [Program(f"while {i} < 1000:\n    pass", ("1",)) for i in range(300)]
+    honest = Program("", ("6 * 7",))
+    start = time.monotonic()
+    outcomes = run_programs([honest, *loops], Limits(cpu_s=0.1, batch_cpu_s=1.0))
+    assert time.monotonic() - start < 20, "each by itself they would take half a minute and more"
+    whys = [outcome.why for outcome in outcomes]
+    ran = whys.count("out of CPU time")
+    assert outcomes[0].values == [42]
+    assert 2 <= ran <= 10
+    assert whys == ["", *["out of CPU time"] * ran, *["not run"] * (300 - ran)]
+    assert f"warning: sandbox: {300 - ran} of 301 programs were not run" in caplog.text
+
+
+def test_endless_waits_use_up_the_batch_too() -> None:
+    waits = [Program(f"import time\ntime.sleep({i})", ("1",)) for i in range(100, 200)]
+    whys = [o.why for o in run_programs(waits, Limits(wall_s=0.2, batch_wall_s=1.0))]
+    assert whys[0] == "out of time"
+    assert 90 <= whys.count("not run") < 100
+
+
+def test_how_many_programs_run_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="harness"):
+        run_programs([Program("", ("1",)), Program("", ("1",)), Program("", ("2",))])
+    assert caplog.messages == ["sandbox: 3 programs to run, 2 of them distinct"]
+
+
 def test_nothing_is_left_running_or_lying() -> None:
     # In a process of its own, so that other tests' children do not count.
     script = (

@@ -114,8 +114,8 @@ def run_one(
     code: bytes | None,
     folder: str,
     null: int,
-) -> dict[str, str]:
-    """Fork a child for one program, watch it, and say what it wrote or why it was ended."""
+) -> tuple[dict[str, str], float]:
+    """Fork a child for one program; what it wrote or why it was ended, and its CPU seconds."""
     os.mkdir(folder)
     read, write = os.pipe()
     pid = os.fork()
@@ -131,11 +131,13 @@ def run_one(
     answer, why = watch(pid, read, limits)
     os.close(read)
     os.kill(pid, signal.SIGKILL)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    _, waited, usage = os.wait4(pid, 0)
+    status = os.waitstatus_to_exitcode(waited)
     shutil.rmtree(folder, ignore_errors=True)
     if not why and not answer:
         why = f"ended with status {status} and no answer"
-    return {"answer": answer.decode(errors="replace"), "why": why}
+    told = {"answer": answer.decode(errors="replace"), "why": why}
+    return told, usage.ru_utime + usage.ru_stime
 
 
 def watch(pid: int, read: int, limits: dict[str, Any]) -> tuple[bytes, str]:
@@ -178,11 +180,16 @@ def serve(order: dict[str, Any], root: str, confined: bool, why: str) -> None:
     lines = [{"namespaces": confined, "seccomp": code is not None, "why": why}]
     gc.freeze()
     broken = unparsable([source for source, _ in order["programs"]], limits, code)
+    used, end = 0.0, time.monotonic() + limits["batch_wall_s"]
     for i, program in enumerate(order["programs"]):
         if i in broken:
             lines.append({"answer": "", "why": "SyntaxError"})
+        elif used > limits["batch_cpu_s"] or time.monotonic() > end:
+            lines.append({"answer": "", "why": "not run"})
         else:
-            lines.append(run_one(program, limits, code, f"{root}/{i}", null))
+            line, seconds = run_one(program, limits, code, f"{root}/{i}", null)
+            lines.append(line)
+            used += seconds
     sys.stdout.write("".join(json.dumps(line) + "\n" for line in lines))
     sys.stdout.flush()
 
