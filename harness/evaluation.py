@@ -12,7 +12,7 @@ from harness.evaluation_shots import LanguageModel
 from harness.evaluation_tasks import prepare_task, quiet, run_tasks
 from harness.models import load_model, load_tokenizer, pick_device
 from harness.suites import Suite
-from harness.template import ensure_template
+from harness.template import check_template
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,15 +38,12 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    model: Path | str,
+    model: Path,
     suite: Suite,
     benchmarks: Path,
     heldout: "pd.DataFrame",
     params: EvaluateParams,
     seed: int,
-    *,
-    template: str = "alpaca_short",
-    revision: str | None = None,
 ) -> Evaluation:
     """Evaluate a model on every column of a suite; greedy but where a task asks for sampling.
 
@@ -61,7 +58,7 @@ def evaluate(
     if device == "cpu" and params.threads:
         torch.set_num_threads(params.threads)
     with quiet():
-        lm = _language_model(model, device, params.batch_size, template, revision)
+        lm = _language_model(model, device, params.batch_size)
     found = Evaluation({}, {}, pd.DataFrame(), {"load": _since(start)}, {}, {})
     frames = _benchmarks(lm, suite, benchmarks, params, seed, found)
     frames |= _held_out(lm, suite, heldout, params, found)
@@ -88,16 +85,14 @@ def _since(start: float) -> float:
     return round(time.monotonic() - start, 3)
 
 
-def _language_model(
-    model: Path | str, device: str, batch_size: int, template: str, revision: str | None
-) -> "LanguageModel":
-    """lm-eval's model around ours: loaded once, safetensors only, template set."""
+def _language_model(model: Path, device: str, batch_size: int) -> "LanguageModel":
+    """lm-eval's model around ours: loaded once, safetensors only."""
     import torch
     from lm_eval.models.huggingface import HFLM
 
-    tokenizer = load_tokenizer(model, revision)
-    ensure_template(tokenizer, template)
-    loaded = load_model(model, revision, torch.bfloat16 if device == "cuda" else torch.float32)
+    tokenizer = load_tokenizer(model)
+    check_template(tokenizer)
+    loaded = load_model(model, dtype=torch.bfloat16 if device == "cuda" else torch.float32)
     return HFLM(pretrained=loaded.to(device), tokenizer=tokenizer, batch_size=batch_size)  # pyright: ignore
 
 

@@ -79,8 +79,8 @@ def count_cut(lm: "LanguageModel", task: Benchmark, shots: int) -> int:
         room = [int(task.config.generation_kwargs["max_gen_toks"])] * len(docs)
     else:
         # The last token of a choice is only predicted, so it takes no place.
-        longest = [max(task.doc_to_choice(doc), key=len) for doc in docs]
-        room = [len(lm.tok_encode(choice)) - 1 for choice in longest]
+        choices = [task.doc_to_choice(doc) for doc in docs]
+        room = [max(len(lm.tok_encode(choice)) for choice in own) - 1 for own in choices]
     return sum(a + b > lm.max_length for a, b in zip(used, room, strict=True))
 
 

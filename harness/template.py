@@ -44,6 +44,15 @@ def ensure_template(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
     tokenizer.chat_template = text
 
 
+def check_template(tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Raise InputError where a tokenizer has no template: the base_model stage sets it."""
+    if not tokenizer.chat_template:
+        raise InputError(
+            f"{tokenizer.name_or_path}: the tokenizer has no chat template; "
+            "dvc repro base_model writes one with it"
+        )
+
+
 def render(
     tokenizer: "PreTrainedTokenizerBase", messages: Messages, *, add_generation_prompt: bool = False
 ) -> str:

@@ -12,7 +12,7 @@ from harness.errors import InputError
 from harness.files import replacing_folder
 from harness.models import load_model, load_tokenizer, pick_device, without_bars
 from harness.progress import PlainMeter, on_terminal
-from harness.template import Messages, ensure_template, tokenise
+from harness.template import Messages, check_template, tokenise
 from harness.training_params import TrainParams
 
 if TYPE_CHECKING:
@@ -26,23 +26,20 @@ _IGNORED = -100  # the label torch's cross entropy leaves out
 
 
 def train(
-    base: Path | str,
+    base: Path,
     messages: Sequence[Messages],
     out: Path,
     params: TrainParams,
     seed: int,
-    *,
-    template: str = "alpaca_short",
-    revision: str | None = None,
 ) -> dict[str, Any]:
     """Fine-tune `base` on conversations, write model and tokenizer to `out`, return what it took.
 
-    The loss falls on every assistant turn and its end token only. `template` is used where the
-    tokenizer brings none. The same arguments give the same bytes on a CPU. The result holds steps,
-    tokens (read, over all epochs), seconds, peak_memory_mb (of the process; on CUDA of the card),
-    loss_curve [{step, epoch, loss}], truncated (rows cut to `max_length` or the model's context)
-    and dropped (rows of which no response was left after the cut). Raises InputError for a model
-    that cannot be loaded and for rows none of which leaves anything to learn.
+    The loss falls on every assistant turn and its end token only. The same arguments give the same
+    bytes on a CPU. The result holds steps, tokens (read, over all epochs), seconds, peak_memory_mb
+    (of the process; on CUDA of the card), loss_curve [{step, epoch, loss}], truncated (rows cut to
+    `max_length` or the model's context) and dropped (rows of which no response was left after the
+    cut). Raises InputError for a model that cannot be loaded or has no chat template, and for rows
+    none of which leaves anything to learn.
     """
     import torch
 
@@ -50,9 +47,9 @@ def train(
     device = pick_device(params.device)
     if device == "cpu" and params.threads:
         torch.set_num_threads(params.threads)
-    tokenizer = load_tokenizer(base, revision)
-    ensure_template(tokenizer, template)
-    model = load_model(base, revision)
+    tokenizer = load_tokenizer(base)
+    check_template(tokenizer)
+    model = load_model(base)
     context = getattr(model.config, "max_position_embeddings", None) or params.max_length
     rows, truncated, dropped = encode_rows(tokenizer, messages, min(params.max_length, context))
     curve: list[dict[str, float]] = []

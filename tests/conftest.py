@@ -14,10 +14,12 @@ CORPUS = [
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a random Llama of 30,000 parameters and 128 tokens of context, no template."""
+    """A folder with a random Llama of 30,000 parameters and 128 tokens of context."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    from harness.template import ensure_template
 
     inner = Tokenizer(models.BPE())
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -48,5 +50,6 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         LlamaForCausalLM(config).save_pretrained(folder)
+    ensure_template(tokenizer, "alpaca_short")
     tokenizer.save_pretrained(folder)
     return folder

@@ -1,13 +1,17 @@
 """What an evaluation refuses, and how it says so."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from harness.errors import InputError
-from harness.evaluation import evaluate
+from harness.evaluation import _language_model, evaluate
+from harness.evaluation_tasks import prepare_task
+from harness.models import load_tokenizer
 from harness.suites import SUITES, Suite, load_suite, read_suite
-from tests.small_suite import PARAMS, SUITE, heldout, write_benchmarks, write_suite
+from harness.template import render
+from tests.small_suite import PARAMS, SUITE, heldout, write_benchmarks, write_lines, write_suite
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +101,36 @@ def test_malformed_suites(suite: Suite, tmp_path: Path, old: str, new: str, mess
 def test_an_unknown_suite() -> None:
     with pytest.raises(InputError, match="no suite 'labb'; choose from lab, alpaca_cpu, own"):
         load_suite("labb")
+
+
+def test_a_model_without_a_template(
+    tiny_model: Path, suite: Suite, benchmarks: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_model, tmp_path / "model")
+    (tmp_path / "model" / "chat_template.jinja").unlink()
+    with pytest.raises(InputError, match=r"model: the tokenizer has no chat template; dvc repro"):
+        evaluate(tmp_path / "model", suite, benchmarks, heldout(), PARAMS, seed=0)
+
+
+def test_the_longest_choice_is_that_of_the_most_tokens(
+    tiny_model: Path, suite: Suite, tmp_path: Path
+) -> None:
+    """Forty bytes in twenty letters take more room than the longer text of known words."""
+    tokenizer = load_tokenizer(tiny_model)
+    choices = ["The capital of Zanu is Lubi.", "ÿ" * 20]
+    few, many = (len(tokenizer(choice).input_ids) for choice in choices)
+    assert len(choices[0]) > len(choices[1])
+    assert few + 10 < many
+    question = {"role": "user", "content": ""}
+    while True:  # the last question with which the first choice just fits, and the second does not
+        longer = question | {"content": question["content"] + " q"}
+        text = render(tokenizer, [longer], add_generation_prompt=True)
+        if len(tokenizer(text).input_ids) + few - 1 > 128:
+            break
+        question = longer
+    item = {"id": "a", "prompt": question["content"], "choices": choices, "target": 0}
+    write_lines(tmp_path / "choice.jsonl", [item])
+    write_lines(tmp_path / "choice_shots.jsonl", [item])
+    lm = _language_model(tiny_model, "cpu", 4)
+    _, cut = prepare_task(lm, suite, suite.column("choice"), tmp_path, None)
+    assert cut.items == 1

@@ -29,7 +29,9 @@ CHATML = (
 
 @pytest.fixture
 def tokenizer(tiny_model: Path) -> PreTrainedTokenizerBase:
-    return load_tokenizer(tiny_model)
+    tokenizer = load_tokenizer(tiny_model)
+    tokenizer.chat_template = None
+    return tokenizer
 
 
 def learnt_texts(tokenizer: PreTrainedTokenizerBase, messages: Messages) -> list[str]:

@@ -1,5 +1,6 @@
 """Fine-tuning: what is learnt, that it repeats, and what is told about it."""
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,14 @@ def test_progress_is_told_off_a_terminal(
     assert len(caplog.messages) == 6
     assert caplog.messages[-1].startswith("train seed 3: 6 of 6, ")
     assert "it/s" not in capfd.readouterr().err, "no bars off a terminal"
+
+
+def test_a_model_without_a_template_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_model, tmp_path / "base")
+    (tmp_path / "base" / "chat_template.jinja").unlink()
+    with pytest.raises(InputError, match=r"base: the tokenizer has no chat template; dvc repro"):
+        train(tmp_path / "base", ROWS, tmp_path / "out", PARAMS, seed=0)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_failed_run_leaves_nothing(tiny_model: Path, tmp_path: Path) -> None:

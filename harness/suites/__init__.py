@@ -126,11 +126,6 @@ class Suite(BaseModel):
         """Return the column of that name; KeyError where there is none."""
         return next(column for column in self.columns if column.name == name)
 
-    @property
-    def needs_heldout(self) -> bool:
-        """Whether some column is read from held-out rows."""
-        return any(column.kind == "bits_per_byte" for column in self.columns)
-
 
 def load_suite(name: str) -> Suite:
     """Read a suite by its name in SUITES; InputError on an unknown name or a malformed file."""
