@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.errors import InputError
 from harness.runner import BUSY_PATIENCE_S, Graph
+from harness.tracking.dvc_lock import read_stages
 
 
 def plan(root: Path, target: str, say: Callable[[str], None]) -> tuple[Graph, int]:
@@ -88,12 +89,8 @@ class Outputs:
         """Outputs by stage; none while another process writes the file: all count as changed."""
         import yaml
 
-        if not self.lock.is_file():
-            return {}
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            content = yaml.load(self.lock.read_text(encoding="utf-8"), Loader=loader)
+            stages = read_stages(self.lock)
         except yaml.YAMLError:
             return {}
-        stages = content.get("stages", {}) if isinstance(content, dict) else {}
         return {name: entry.get("outs") for name, entry in stages.items()}

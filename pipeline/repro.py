@@ -13,13 +13,14 @@ from types import FrameType
 from harness.check import check_params
 from harness.durations import Durations, spoken
 from harness.errors import InputError
-from harness.files import read_json, replacing, write_json
+from harness.files import read_json, write_json
 from harness.markdown import aligned, first_table
 from harness.params import read_yaml
 from harness.preset import name_source, switch_preset
 from harness.runner import Runner, StageFailed
 from harness.screen import Screen
-from harness.stage_logs import error_lines
+from harness.stage_logs import error_lines, read_log
+from harness.tracking.dvc_lock import copy_lock
 from pipeline.dvc_plan import Outputs, plan, repro_command
 
 SHIPPED = Path("conf/durations.json")
@@ -109,10 +110,7 @@ def _end(arguments: argparse.Namespace) -> None:
     if not arguments.target.startswith("report"):
         return
     results = Path("results") / _preset()
-    lock = results / "dvc.lock"
-    if not lock.is_file() or lock.read_bytes() != Path("dvc.lock").read_bytes():
-        with replacing(lock) as temporary:
-            shutil.copyfile("dvc.lock", temporary)
+    copy_lock(results)
     _track()
     study = arguments.target.rsplit("@", 1)[-1]
     table = results / f"{study}.md"
@@ -135,6 +133,9 @@ def _track() -> None:
     if ended.returncode != 0:
         why = error_lines(log)[-1]
         _say(f"warning: the results are complete, but MLflow has not got them: {why} ({log})")
+    for line in read_log(log).splitlines():
+        if line.startswith("warning: "):  # a dead server, which is no failure of the stage
+            _say(line)
 
 
 def _preset() -> str:

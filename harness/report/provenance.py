@@ -2,14 +2,13 @@
 
 import os
 import platform
-import shutil
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from harness import layout
-from harness.files import file_hash, replacing, value_hash
+from harness.files import file_hash, value_hash
 from harness.params import Params
 from harness.report.reading import Row
 
@@ -104,10 +103,3 @@ def _cpu_model() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor()
-
-
-def copy_lock(folder: Path, lock: Path = Path("dvc.lock")) -> None:
-    """Put a copy of DVC's lock beside the results it led to, where there is one."""
-    if lock.is_file():
-        with replacing(folder / "dvc.lock") as temporary:
-            shutil.copyfile(lock, temporary)

@@ -8,7 +8,7 @@ from harness.files import replacing, write_json
 from harness.params import Params
 from harness.report.notes import preset_note, study_notes
 from harness.report.plots import plot_study
-from harness.report.provenance import copy_lock, provenance
+from harness.report.provenance import provenance
 from harness.report.reading import study_rows
 from harness.report.render import digits_of, fact_table, latex_table, markdown_table, score_table
 from harness.report.table import StudyTable, build_table
@@ -34,7 +34,6 @@ def write_study_report(params: Params, study: str) -> Path:
     if study == "main":
         write_json(folder / "summary.json", summary(table))
         write_json(folder / "provenance.json", origin)
-        copy_lock(folder)
     return folder
 
 

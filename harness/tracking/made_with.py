@@ -6,18 +6,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.params import Params
+from harness.tracking.dvc_lock import read_stages
 
 
-def read_lock(path: Path) -> dict[str, dict[str, Any]]:
+def recorded_params(path: Path) -> dict[str, dict[str, Any]]:
     """What DVC recorded, by output: the params each output was made with; empty without a lock."""
-    import yaml
-
-    if not path.is_file():
-        return {}
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    stages = (yaml.load(path.read_text(encoding="utf-8"), loader) or {}).get("stages") or {}
     found: dict[str, dict[str, Any]] = {}
-    for stage in stages.values():
+    for stage in read_stages(path).values():
         for out in stage.get("outs", []):
             found[out["path"]] = (stage.get("params") or {}).get("params.yaml") or {}
     return found

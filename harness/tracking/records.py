@@ -11,7 +11,7 @@ from harness.files import file_hash, read_json, value_hash
 from harness.params import Params
 from harness.report.statistics import deviation
 from harness.suites import Suite, load_suite
-from harness.tracking.made_with import logged_params, made_with, read_lock
+from harness.tracking.made_with import logged_params, made_with, recorded_params
 
 NOTE_LIMIT = 7500  # characters; MLflow's is 8,000 for a tag
 STUDY_FILES = ("csv", "md", "tex", "png")
@@ -53,7 +53,7 @@ class Record:
 def records(params: Params) -> list[Record]:
     """Every run there are files for: parents before their children, tables last."""
     suite = load_suite(params.evaluate.suite)
-    lock = read_lock(Path("dvc.lock"))
+    lock = recorded_params(Path("dvc.lock"))
     found: list[Record] = []
     for study in params.studies:
         by_name: dict[str, list[tuple[str, int]]] = {}
@@ -65,6 +65,17 @@ def records(params: Params) -> list[Record]:
             if there:
                 found += [_parent_record(params, suite, study, name, there), *there]
     return found + [r for study in params.studies if (r := _table_record(params, study))]
+
+
+def identities(params: Params) -> set[str]:
+    """The identity of every run that params name, whether or not there are files for it."""
+    found: set[str] = set()
+    for study in params.studies:
+        found.add(f"{study}/table")
+        for name, group in params.cells(study):
+            found.add(f"{study}/{name}")
+            found |= {f"{study}/{name}/seed_{seed}" for seed in params.seeds_of(name, group)}
+    return found
 
 
 def _seed_record(

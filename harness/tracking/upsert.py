@@ -16,7 +16,7 @@ from harness.files import read_json
 from harness.params import Params
 from harness.report.provenance import git_state
 from harness.stores import locked, repo_root, scratch_folder
-from harness.tracking.records import Record, records
+from harness.tracking.records import Record, identities, records
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -129,9 +129,12 @@ def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
         elif run.data.tags.get("superseded") != "false":
             client.set_tag(run.info.run_id, "superseded", "false")
     current = {record.identity: record.key for record in wanted}
+    named = identities(params)
     for run in runs:
         tags = run.data.tags
-        replaced = current.get(tags.get("identity", ""), tags.get("key")) != tags.get("key")
+        identity, key = tags.get("identity", ""), tags.get("key")
+        # A run that params name but whose files are not here stands: they may be elsewhere.
+        replaced = current.get(identity, key) != key or identity not in named
         if replaced and tags.get("superseded") == "false":
             client.set_tag(run.info.run_id, "superseded", "true")
             count["superseded"] += 1
