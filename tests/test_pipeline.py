@@ -61,7 +61,8 @@ def test_changed_param_reruns_its_selection_only(repo: Path) -> None:
     ]
     diff = run(repo, "dvc", "params", "diff").stdout
     assert "selections.k_center.start" in diff
-    assert "k_center" in run(repo, "dvc", "metrics", "diff").stdout
+    # All: models this small may well score the same.
+    assert "k_center" in run(repo, "dvc", "metrics", "diff", "--all").stdout
     commit(repo, "random start")
 
 
