@@ -9,7 +9,6 @@ from pipeline.stage import main
 def run(reference: str) -> None:
     """Write the rows that are no selection system: none, all, or what the planted truth says."""
     from harness.lab.references import reference_chooser
-
     from harness.selecting import write_subsets
 
     params = load_params()
