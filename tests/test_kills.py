@@ -23,8 +23,13 @@ def wait_for(met: Callable[[], bool], seconds: float = 180) -> None:
 def start(repo: Path, stage: str) -> subprocess.Popen[bytes]:
     """Start `dvc repro` of one stage in the background."""
     command = [*DVC, "repro", stage]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(command, cwd=repo, env=environment(), **quiet)
+    return subprocess.Popen(
+        command,
+        cwd=repo,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def finished(repo: Path) -> set[Path]:
