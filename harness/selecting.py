@@ -1,7 +1,5 @@
 """From a named selection to the subsets of its seeds, written for the stages that train on them."""
 
-import resource
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ import numpy as np
 from harness.errors import InputError
 from harness.files import replacing_folder, write_json
 from harness.layout import selection_file, subset_folder
+from harness.memory import peak_memory_mb
 from harness.params import Params, Selection
 from harness.samplers import SAMPLERS, Pool
 from harness.schemas import SUBSET, write_frame
@@ -46,13 +45,6 @@ def choose_with(selection: Selection, inputs: Inputs, budget: int) -> Choose:
             raise InputError(f"sampler {selection.sampler}: {error}") from None
 
     return choose
-
-
-def peak_memory_mb() -> float:
-    """The most memory this process has held, in MB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts kilobytes, macOS bytes.
-    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
 
 
 def write_subsets(

@@ -1,7 +1,5 @@
 """Supervised fine-tuning of a causal language model with TRL's SFTTrainer."""
 
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
 from harness.files import replacing_folder
+from harness.memory import peak_memory_mb
 from harness.models import load_model, load_tokenizer, pick_device, without_bars
 from harness.progress import PlainMeter, on_terminal
 from harness.template import Messages, check_template, tokenise
@@ -93,16 +92,6 @@ def encode_rows(
             "raise train.max_length or the model's context"
         )
     return rows, truncated, dropped
-
-
-def peak_memory_mb(device: str) -> float:
-    """Most memory held so far in MiB: by the card's tensors on CUDA, else by the process."""
-    import torch
-
-    if device == "cuda":
-        return round(torch.cuda.max_memory_allocated() / 2**20, 1)
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in KiB, on macOS in bytes
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
 
 
 def _config(params: TrainParams, seed: int, device: str, rows: int, scratch: str) -> "SFTConfig":
