@@ -66,7 +66,10 @@ def render(
 
 def encode(tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str]) -> list[list[int]]:
     """Token ids of rendered texts; the template has already written every special token."""
-    return tokenizer(list(texts), add_special_tokens=False).input_ids if texts else []
+    if not texts:
+        return []
+    # Quiet: rows longer than the context are cut, and counted, by those who ask.
+    return tokenizer(list(texts), add_special_tokens=False, verbose=False).input_ids
 
 
 def tokenise(

@@ -108,6 +108,7 @@ def _config(params: TrainParams, seed: int, device: str, rows: int, scratch: str
         lr_scheduler_type=_SCHEDULES[params.schedule],
         warmup_steps=params.warmup,  # a number under 1 is a share of the steps
         weight_decay=params.weight_decay,
+        train_sampling_strategy="group_by_length" if params.group_by_length else "random",
         max_length=None,  # rows are cut, and counted, before they get here
         dataset_kwargs={"skip_prepare_dataset": True},
         seed=seed,

@@ -20,6 +20,9 @@ class TrainParams(BaseModel):
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the steps")
     weight_decay: float = Field(default=0.0, ge=0)
+    group_by_length: bool = Field(
+        default=True, description="rows of about one length share a batch, which saves padding"
+    )
     keep_models: Literal["full", "none"] = "full"
     threads: int | None = Field(default=1, ge=1, description="CPU threads; null leaves torch's own")
     device: Literal["auto", "cpu", "cuda"] = "auto"

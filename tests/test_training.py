@@ -198,3 +198,39 @@ def test_broken_weights_are_one_line(tiny_model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the model cannot be loaded") as told:
         load_model(tmp_path)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(("group_by_length", "most"), [(True, 0.2), (False, 1.0)])
+def test_rows_of_one_length_share_a_batch(
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    group_by_length: bool,
+    most: float,
+) -> None:
+    """The share of padding in the batches the model reads, with and without."""
+    from transformers import LlamaModel
+
+    shapes: list[tuple[int, int]] = []
+    real = LlamaModel.forward
+
+    def forward(self, input_ids=None, attention_mask=None, **kwargs):  # noqa: ANN001, ANN003, ANN202
+        assert attention_mask is not None
+        shapes.append((attention_mask.numel(), int(attention_mask.sum())))
+        return real(self, input_ids=input_ids, attention_mask=attention_mask, **kwargs)
+
+    monkeypatch.setattr(LlamaModel, "forward", forward)
+    mixed: list[Messages] = [
+        [
+            {"role": "user", "content": "Go on."},
+            {"role": "assistant", "content": "word " * (1 if i % 2 else 40)},
+        ]
+        for i in range(64)
+    ]
+    params = PARAMS.model_copy(update={"epochs": 1, "group_by_length": group_by_length})
+    told = train(tiny_model, mixed, tmp_path / "model", params, seed=0)
+    read, real_tokens = map(sum, zip(*shapes, strict=True))
+    assert real_tokens == told["tokens"]
+    padding = 1 - real_tokens / read
+    assert padding <= most
+    assert group_by_length or padding > 0.3
