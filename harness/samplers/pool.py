@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+UNIT_TOLERANCE = 1e-3  # float16 embeddings, read as float32, are this close to unit length
+
 
 def _none_selected() -> np.ndarray:
     return np.empty(0, dtype=np.int64)
@@ -74,3 +76,31 @@ def check_clusters(pool: Pool) -> tuple[np.ndarray, int]:
     if labels.min() < 0 or labels.max() >= k:
         raise ValueError(f"cluster labels go from {labels.min()} to {labels.max()}; k is {k}")
     return labels, k
+
+
+def check_quality(pool: Pool) -> np.ndarray:
+    """The quality as (n,) float64, or ValueError where it is absent, does not fit or is no weight."""
+    if pool.quality is None:
+        raise ValueError("this sampler needs quality; the pool has none (name a quality)")
+    if pool.quality.shape != (pool.size,):
+        raise ValueError(f"quality has shape {pool.quality.shape}; needed: ({pool.size},)")
+    quality = np.asarray(pool.quality, dtype=np.float64)
+    usable = np.isfinite(quality) & (quality >= 0)
+    if not usable.all():
+        row = int(np.argmin(usable))
+        raise ValueError(
+            f"quality of row {row} is {quality[row]}; it must be finite and at least 0"
+        )
+    return quality
+
+
+def check_unit(pool: Pool) -> None:
+    """Raise ValueError where a row is not of unit length: only then is a dot product a cosine."""
+    # numpy's own sum of squares, a row at a time, has no (n, d) temporary.
+    lengths = np.sqrt(np.einsum("ij,ij->i", pool.embeddings, pool.embeddings, dtype=np.float64))
+    wrong = np.abs(lengths - 1) > UNIT_TOLERANCE
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(
+            f"embeddings row {row} has length {lengths[row]:.4g}, not 1; divide each row by its length"
+        )
