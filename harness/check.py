@@ -4,14 +4,14 @@ Reads the params as DVC does, against the typed models of `harness.params` and t
 samplers, scorers, suites and pools. Imports nothing heavy: it answers in about a second.
 """
 
-import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
+from harness.check_tables import SELECTIONS, selections_of, table_problems
 from harness.errors import InputError, nearest
 from harness.params import Params, group_seeds, read_yaml
 
@@ -35,7 +35,7 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
         told = _schema_problems(error)
         problems += [line for line in told if not (problems and line.startswith("groups."))]
     else:
-        problems += [*_tables(params), *_sampler_params(params), *_references(params)]
+        problems += [*table_problems(params), *_references(params)]
     return [f"{path.name}: {line}" for line in dict.fromkeys(problems)]
 
 
@@ -85,7 +85,7 @@ def _children(node: Mapping[str, Any], part: int | str) -> Iterator[Any]:
 
 def _names(values: Mapping[str, Any]) -> Iterator[str]:
     """Names become parts of stage names and paths, which DVC joins with ``-``."""
-    for table in ("selections", "references", "embeddings", "studies"):
+    for table in ("scorers", *SELECTIONS, "references", "embeddings", "studies"):
         entries = values.get(table)
         for name in entries if isinstance(entries, dict) else ():
             if not NAME.fullmatch(str(name)):
@@ -145,70 +145,35 @@ def _differing(ours: object, theirs: object, where: str) -> Iterator[tuple[str, 
         yield where.rstrip("."), ours, theirs
 
 
-def _tables(params: Params) -> Iterator[str]:
-    from harness.samplers import SAMPLERS
-    from harness.scorers import SCORERS
-    from harness.suites import SUITES
-    from harness.template import TEMPLATES
-
-    used: list[tuple[str, str, Iterable[str], str]]
-    used = [(f"scorers.{i}", name, SCORERS, "scorer") for i, name in enumerate(params.scorers)]
-    used += [
-        (f"selections.{key}.sampler", item.sampler, SAMPLERS, "sampler")
-        for key, item in params.selections.items()
-    ]
-    used.append(("evaluate.suite", params.evaluate.suite, SUITES, "suite"))
-    used.append(("embedding", params.embedding, params.embeddings, "embedding"))
-    used.append(("template", params.template, TEMPLATES, "template"))
-    for where, name, table, kind in used:
-        if name not in list(table):
-            yield f"{where}: no {kind} is called {name!r}{nearest(name, table)}"
-
-
-def _sampler_params(params: Params) -> Iterator[str]:
-    """Keys of a selection against the keyword-only arguments of its sampler, values by type."""
-    from harness.samplers import SAMPLERS
-
-    for key, item in params.selections.items():
-        sampler = SAMPLERS.get(item.sampler)
-        if sampler is None:
-            continue
-        arguments = inspect.signature(sampler).parameters.values()
-        knobs = {a.name: a for a in arguments if a.kind is a.KEYWORD_ONLY}
-        for name, value in item.sampler_params.items():
-            where = f"selections.{key}.{name}"
-            if name not in knobs:
-                known = [*type(item).model_fields, *knobs]
-                yield f"{where}: {item.sampler} takes no such param{nearest(name, known)}"
-                continue
-            try:
-                TypeAdapter(knobs[name].annotation).validate_python(value, strict=True)
-            except ValidationError as error:
-                yield f"{where}: {error.errors()[0]['msg'].lower()}, not {value!r}"
-        for name, knob in knobs.items():
-            if knob.default is knob.empty and name not in item.sampler_params:
-                yield f"selections.{key}.{name}: {item.sampler} needs it; add this key"
-
-
 def _references(params: Params) -> Iterator[str]:
     """What one part of the params says of another."""
-    for name in params.selections.keys() & params.references.keys():
-        yield f"references.{name}: selections has this name too; rename one"
-    for key, item in params.selections.items():
-        if item.k not in params.cluster.k:
-            yield f"selections.{key}.k: {item.k} is not in cluster.k {params.cluster.k}; add it"
+    yield from _one_name_each(params)
+    for table, key, item in selections_of(params):
+        if item.k != "auto" and item.k not in params.cluster.k:
+            yield f"{table}.{key}.k: {item.k} is not in cluster.k {params.cluster.k}; add it"
+        if item.k == "auto" and max(params.cluster.k, default=1) == 1:
+            yield f"{table}.{key}.k: auto picks among cluster.k {params.cluster.k}; add one over 1"
     groups = [group for group in params.all_groups() if GROUP.fullmatch(group)]
     seeds = {seed for group in groups for seed in group_seeds(group)}
-    for table in ("selections", "references"):
+    for table in (*SELECTIONS, "references"):
         for key, item in getattr(params, table).items():
             for seed in sorted(set(item.seeds or ()) - seeds):
                 yield f"{table}.{key}.seeds: {seed} is in no group of `groups`; add it there"
     yield from _studies(params)
 
 
+def _one_name_each(params: Params) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    for table in (*SELECTIONS, "references"):
+        for name in getattr(params, table):
+            if name in seen:
+                yield f"{table}.{name}: {seen[name]} has this name too; rename one"
+            seen.setdefault(name, table)
+
+
 def _studies(params: Params) -> Iterator[str]:
     """A row is chosen by one study's stages only: what others list has no subset to train on."""
-    home = dict.fromkeys(params.selections, "main")
+    home = dict.fromkeys(params.every_selection, "main")
     home |= {name: item.study for name, item in params.references.items()}
     for name, item in params.references.items():
         if item.study not in params.studies:

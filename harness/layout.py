@@ -17,8 +17,13 @@ RUNS = Path("runs")
 RESULTS = Path("results")
 
 
-def cluster_folder(k: int) -> Path:
-    """The clustering with k clusters."""
+def costs_file(unit: str) -> Path:
+    """What each instance costs in a unit of the budget."""
+    return DATA / "costs" / f"{unit}.npy"
+
+
+def cluster_folder(k: int | str) -> Path:
+    """The clustering with k clusters; k is a number or `auto`."""
     return CLUSTERS / f"k_{k}"
 
 

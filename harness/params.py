@@ -55,12 +55,31 @@ class Selection(Section):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     sampler: str
-    k: Positive
+    k: Positive | Literal["auto"]  # auto: the one of best silhouette among cluster.k
     seeds: list[int] | None = None
 
     @property
     def sampler_params(self) -> dict[str, Any]:
         """What the sampler gets besides pool, budget and rng."""
+        return dict(self.model_extra or {})
+
+
+class ScoredSelection(Selection):
+    """A selection that reads scores: ``quality`` says of which columns, as harness.quality reads it."""
+
+    quality: str
+
+
+class ScorerParams(Section):
+    """How a column of the scores is made; further keys go to its scorer."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    scorer: str
+
+    @property
+    def scorer_params(self) -> dict[str, Any]:
+        """What the scorer gets besides the pool."""
         return dict(self.model_extra or {})
 
 
@@ -105,10 +124,12 @@ class Params(Section):
     base_model: PretrainParams
     embeddings: dict[str, EmbeddingParams]
     embedding: str
-    scorers: list[str]
+    scorers: dict[str, ScorerParams]
     cluster: ClusterParams
     budget: int | float
+    budget_unit: Literal["rows", "tokens"]
     selections: dict[str, Selection]
+    selections_scored: dict[str, ScoredSelection]
     references: dict[str, Reference]
     train: TrainParams
     evaluate: EvaluateParams
@@ -145,15 +166,20 @@ class Params(Section):
             raise ValueError("studies.main.more_seeds: only `sensitivity` has stages for them")
         return self
 
-    def rows_budget(self, pool_size: int) -> int:
-        """The budget in rows: a share of the pool where it is under 1, else a number of rows."""
+    @property
+    def every_selection(self) -> dict[str, Selection]:
+        """The selections of every table: a name stands in one of them only."""
+        return {**self.selections, **self.selections_scored}
+
+    def absolute_budget(self, whole: int) -> int:
+        """The budget in its unit: a share of the pool's ``whole`` where it is under 1."""
         if isinstance(self.budget, float):
-            return max(1, round(self.budget * pool_size))
+            return max(1, round(self.budget * whole))
         return self.budget
 
     def seeds_of(self, selection: str, group: str) -> list[int]:
         """The seeds a cell runs: those of its group, less those the selection does not take."""
-        item = self.selections.get(selection) or self.references.get(selection)
+        item = self.every_selection.get(selection) or self.references.get(selection)
         if item is None:
             raise InputError(f"params.yaml: no selection or reference is named {selection!r}")
         return [s for s in group_seeds(group) if item.seeds is None or s in item.seeds]

@@ -1,12 +1,15 @@
 """From a named selection to the subsets of its seeds, written for the stages that train on them."""
 
+import logging
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.budget import within_budget
 from harness.errors import InputError
 from harness.files import replacing_folder, write_json
 from harness.layout import selection_file, subset_folder
@@ -20,31 +23,35 @@ if TYPE_CHECKING:
 
     from harness.clustering import Clustering
 
+log = logging.getLogger(__name__)
+
 Choose = Callable[[np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What every selection may look at: the pool's rows, its embedding and one clustering."""
+    """What a selection may look at: the pool's rows, its embedding, one clustering, a quality."""
 
     pool: "pd.DataFrame"
     embeddings: np.ndarray
     clustering: "Clustering"
+    costs: np.ndarray  # (n,) int64 in the budget's unit
+    quality: np.ndarray | None = None
 
 
 def choose_with(selection: Selection, inputs: Inputs, budget: int) -> Choose:
     """The selection's sampler with everything but its generator given."""
     sampler = SAMPLERS[selection.sampler]
     clusters = (inputs.clustering.labels, inputs.clustering.centroids)
-    pool = Pool(np.asarray(inputs.embeddings), clusters=clusters)
+    pool = Pool(np.asarray(inputs.embeddings), quality=inputs.quality, clusters=clusters)
 
-    def choose(rng: np.random.Generator) -> np.ndarray:
+    def sized(rows: int, rng: np.random.Generator) -> np.ndarray:
         try:
-            return sampler(pool, budget, rng, **selection.sampler_params)
+            return sampler(pool, rows, rng, **selection.sampler_params)
         except (ValueError, TypeError) as error:
             raise InputError(f"sampler {selection.sampler}: {error}") from None
 
-    return choose
+    return lambda rng: within_budget(sized, inputs.costs, budget, rng)
 
 
 def write_subsets(
@@ -53,6 +60,7 @@ def write_subsets(
     ids: list[str],
     choose: Choose,
     clustering: "Clustering | None" = None,
+    quality: np.ndarray | None = None,
 ) -> None:
     """Choose once a seed and write each subset, and one JSON of what choosing cost.
 
@@ -62,42 +70,22 @@ def write_subsets(
         ids: the pool's ids, in its order.
         choose: indices into the pool from a generator; seeded by the run's seed alone.
         clustering: to say which clusters were reached; None where none was read.
+        quality: (n,) to say what each instance's was; None where none was read.
     """
-    import pandas as pd
-    from threadpoolctl import threadpool_limits
-
     study = params.references[name].study if name in params.references else "main"
     found: dict[str, Any] = {}
     with replacing_folder(subset_folder(study, name)) as folder:
         for group in params.all_groups():
             (folder / group).mkdir()
             for seed in params.seeds_of(name, group):
-                start = time.perf_counter()
-                # One thread: sums in another order could turn a tie.
-                with threadpool_limits(1):
-                    picks = choose(np.random.default_rng(seed))
-                seconds = time.perf_counter() - start
-                clusters = np.full(len(picks), -1)
+                picks, cost = _chosen(name, choose, seed)
                 if clustering is not None:
-                    clusters = clustering.labels[picks]
-                frame = pd.DataFrame(
-                    {
-                        "id": pd.Series([ids[i] for i in picks], dtype="str"),
-                        "order": np.arange(len(picks)),
-                        "cluster": clusters.astype(np.int64),
-                        "score": np.full(len(picks), np.nan),
-                        "round": np.zeros(len(picks), dtype=np.int64),
-                    }
-                )
+                    cost["clusters_reached"] = len(np.unique(clustering.labels[picks]))
+                    cost["clusters_total"] = clustering.k
+                frame = _subset_frame(picks, ids, clustering, quality)
                 write_frame(folder / group / f"seed_{seed}.parquet", frame, SUBSET)
-                found[str(seed)] = {
-                    "size": len(picks),
-                    "seconds": round(seconds, 4),
-                    "peak_memory_mb": peak_memory_mb(),
-                    "clusters_reached": len(np.unique(clusters)) if clustering else None,
-                    "clusters_total": clustering.k if clustering else None,
-                }
-    item = params.selections.get(name)
+                found[str(seed)] = cost
+    item = params.every_selection.get(name)
     info = {
         "selection": name,
         "sampler": item.sampler if item else params.references[name].rows,
@@ -105,3 +93,40 @@ def write_subsets(
         "seeds": found,
     }
     write_json(selection_file(study, name), info)
+
+
+def _chosen(name: str, choose: Choose, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
+    """A seed's choice, and what it cost; what the sampler warns of is kept as notes."""
+    from threadpoolctl import threadpool_limits
+
+    start = time.perf_counter()
+    # One thread: sums in another order could turn a tie.
+    with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        picks = choose(np.random.default_rng(seed))
+    seconds = time.perf_counter() - start
+    notes = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    for note in notes:
+        log.warning("%s, seed %d: %s", name, seed, note)
+    cost = {"size": len(picks), "seconds": round(seconds, 4), "peak_memory_mb": peak_memory_mb()}
+    return picks, {**cost, "notes": notes, "clusters_reached": None, "clusters_total": None}
+
+
+def _subset_frame(
+    picks: np.ndarray,
+    ids: list[str],
+    clustering: "Clustering | None",
+    quality: np.ndarray | None,
+) -> "pd.DataFrame":
+    import pandas as pd
+
+    clusters = np.full(len(picks), -1) if clustering is None else clustering.labels[picks]
+    return pd.DataFrame(
+        {
+            "id": pd.Series([ids[i] for i in picks], dtype="str"),
+            "order": np.arange(len(picks)),
+            "cluster": clusters.astype(np.int64),
+            "score": np.full(len(picks), np.nan) if quality is None else quality[picks],
+            "round": np.zeros(len(picks), dtype=np.int64),
+        }
+    )

@@ -8,6 +8,7 @@ from pipeline.stage import main
 
 def run(reference: str) -> None:
     """Write the rows that are no selection system: none, all, or what the planted truth says."""
+    from harness.budget import read_costs, within_budget
     from harness.lab.references import reference_chooser
     from harness.selecting import write_subsets
 
@@ -15,8 +16,14 @@ def run(reference: str) -> None:
     pool = read_frame(layout.POOL_FILE, POOL)
     truth = read_frame(layout.TRUTH_FILE, TRUTH)
     item = params.references[reference]
+    costs = read_costs(params.budget_unit, len(pool))
+    budget = params.absolute_budget(int(costs.sum()))
     choose = reference_chooser(
-        item.rows, item.share, truth, len(pool), params.rows_budget(len(pool))
+        item.rows,
+        item.share,
+        truth,
+        len(pool),
+        lambda sized, rng: within_budget(sized, costs, budget, rng),
     )
     write_subsets(params, reference, pool["id"].tolist(), choose)
 

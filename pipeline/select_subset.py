@@ -9,18 +9,23 @@ from pipeline.stage import main
 def run(selection: str) -> None:
     """Choose a selection's subsets, one a seed; reads no planted truth."""
     from harness.clustering import read_clustering
+    from harness.costs import read_costs
     from harness.embedding_files import read_embedding
+    from harness.quality import read_quality
     from harness.selecting import Inputs, choose_with, write_subsets
 
     params = load_params()
-    item = params.selections[selection]
+    item = params.every_selection[selection]
     pool = read_frame(layout.POOL_FILE, POOL)
+    ids = pool["id"].tolist()
+    costs = read_costs(params.budget_unit, len(pool))
+    quality = read_quality(item, ids)
     embeddings = read_embedding(layout.EMBEDDINGS, params.embedding, layout.POOL_FILE)
     clustering = read_clustering(layout.cluster_folder(item.k), len(pool))
-    inputs = Inputs(pool, embeddings, clustering)
-    choose = choose_with(item, inputs, params.rows_budget(len(pool)))
-    write_subsets(params, selection, pool["id"].tolist(), choose, clustering)
+    inputs = Inputs(pool, embeddings, clustering, costs, quality)
+    choose = choose_with(item, inputs, params.absolute_budget(int(costs.sum())))
+    write_subsets(params, selection, ids, choose, clustering, quality)
 
 
 if __name__ == "__main__":
-    main(run, ("selection", "a selection named in params.yaml: selections"))
+    main(run, ("selection", "a name in params.yaml: selections, selections_scored"))

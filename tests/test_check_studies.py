@@ -126,4 +126,4 @@ def test_doses_have_a_share_and_others_none(
 def test_a_budget_is_a_share_or_whole_rows(tmp_path: Path, budget: float, rows: int) -> None:
     values = read_yaml(ROOT / "params.yaml") | {"budget": budget}
     assert check(tmp_path, values) == []
-    assert load_params(tmp_path / "params.yaml").rows_budget(600) == rows
+    assert load_params(tmp_path / "params.yaml").absolute_budget(600) == rows

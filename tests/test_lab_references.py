@@ -10,6 +10,7 @@ from harness.lab.references import (
     full_clean,
     noise_dose,
     oracle,
+    Sized,
     reference_chooser,
 )
 
@@ -53,6 +54,10 @@ def test_coverage_doses(world: World, share: float) -> None:
         assert rows["family"].nunique() == 6
 
 
+def _fit(sized: Sized, rng: np.random.Generator) -> np.ndarray:
+    return sized(600, rng)
+
+
 def test_references_refuse_what_the_pool_cannot_give(world: World) -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(InputError, match="lower the budget"):
@@ -60,12 +65,12 @@ def test_references_refuse_what_the_pool_cannot_give(world: World) -> None:
     with pytest.raises(InputError, match="lower the budget"):
         coverage_dose(world.truth, 5000, 1.0, rng)
     with pytest.raises(InputError, match="only the lab"):
-        reference_chooser("oracle", None, world.truth.head(0), 6000, 600)
+        reference_chooser("oracle", None, world.truth.head(0), 6000, _fit)
     with pytest.raises(InputError, match="share"):
-        reference_chooser("noise", None, world.truth, 6000, 600)
+        reference_chooser("noise", None, world.truth, 6000, _fit)
 
 
 @pytest.mark.parametrize(("rows", "size"), [("none", 0), ("full", 6000), ("clean", 4080)])
 def test_reference_chooser(world: World, rows: str, size: int) -> None:
-    choose = reference_chooser(rows, None, world.truth, 6000, 600)  # pyright: ignore[reportArgumentType]
+    choose = reference_chooser(rows, None, world.truth, 6000, _fit)  # pyright: ignore[reportArgumentType]
     assert len(choose(np.random.default_rng(0))) == size

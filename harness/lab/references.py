@@ -14,6 +14,8 @@ from harness.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+Sized = Callable[[int, np.random.Generator], np.ndarray]
+Fit = Callable[[Sized, np.random.Generator], np.ndarray]
 Rows = Literal["none", "full", "clean", "oracle", "noise", "coverage"]
 
 
@@ -97,11 +99,12 @@ def _equal_shares(available: list[int], budget: int, rng: np.random.Generator) -
 
 
 def reference_chooser(
-    rows: Rows, share: float | None, truth: "pd.DataFrame", size: int, budget: int
+    rows: Rows, share: float | None, truth: "pd.DataFrame", size: int, fit: Fit
 ) -> Callable[[np.random.Generator], np.ndarray]:
     """The function that, given a generator, chooses the rows of a reference.
 
-    `none` and `full` need no truth; the others raise InputError where the pool has none.
+    ``fit`` asks for as many rows as the budget allows. `none` and `full` need no truth; the others
+    raise InputError where the pool has none.
     """
     if rows == "none":
         return lambda rng: np.empty(0, dtype=np.int64)
@@ -112,8 +115,8 @@ def reference_chooser(
     if rows == "clean":
         return lambda rng: full_clean(truth)
     if rows == "oracle":
-        return lambda rng: oracle(truth, budget, rng)
+        return lambda rng: fit(lambda budget, inner: oracle(truth, budget, inner), rng)
     if share is None:
         raise InputError(f"references: rows {rows!r} needs `share`, between 0 and 1")
     dose = noise_dose if rows == "noise" else coverage_dose
-    return lambda rng: dose(truth, budget, share, rng)
+    return lambda rng: fit(lambda budget, inner: dose(truth, budget, share, inner), rng)

@@ -42,7 +42,9 @@ class Prepared:
 def prepare(params: "Params") -> Prepared:
     """Build the starting point that params.yaml describes; InputError for any bad input."""
     made = prepare_section(params.prepare, params.lab)
-    check_budget(params.rows_budget(len(made.pool)), len(made.pool), params.prepare.source)
+    if params.budget_unit == "rows":  # tokens are counted once there is a tokenizer
+        rows = len(made.pool)
+        check_budget(params.absolute_budget(rows), rows, params.prepare.source)
     return made
 
 

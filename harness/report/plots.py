@@ -44,7 +44,7 @@ def plot_study(table: StudyTable, path: Path) -> None:
     axes = figure.add_subplot()
     rows = list(reversed(table.rows))
     for place, row in enumerate(rows):
-        _row_marks(axes, place, row.scores(head.name), row.name in table.params.selections)
+        _row_marks(axes, place, row.scores(head.name), row.name in table.params.every_selection)
     axes.set_yticks(range(len(rows)), [_tick(row) for row in rows])
     _baseline(axes, table)
     percent = digits_of(suite, head) == 1

@@ -106,7 +106,7 @@ def prune_cells(params: Params, study: str) -> list[Path]:
     """
     cells = {layout.cell_folder(study, name, group) for name, group in params.cells(study)}
     chosen = [name for name, item in params.references.items() if item.study == study]
-    chosen += list(params.selections) if study == "main" else []
+    chosen += list(params.every_selection) if study == "main" else []
     named = cells | {layout.subset_folder(study, name) for name in chosen}
     named |= {layout.selection_file(study, name) for name in chosen}
     folders = [

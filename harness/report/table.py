@@ -49,7 +49,7 @@ def build_table(params: Params, study: str, suite: Suite, rows: list[Row]) -> St
     baseline = next((row for row in rows if row.name == BASELINE), None)
     lines = []
     for row in rows:
-        kind = "selection" if row.name in params.selections else "reference"
+        kind = "selection" if row.name in params.every_selection else "reference"
         line: dict[str, Any] = {"selection": row.name, "kind": kind, "seeds": len(row.seeds)}
         check_agreement(suite, row)
         facts = subset_facts(params, study, row, pool)

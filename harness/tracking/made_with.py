@@ -49,7 +49,7 @@ def flat(value: object, name: str = "") -> dict[str, str]:
 
 def logged_params(params: Params, study: str, name: str) -> dict[str, str]:
     """What made a selection's runs, as MLflow params: one flat dict of text."""
-    item = params.selections.get(name) or params.references[name]
+    item = params.every_selection.get(name) or params.references[name]
     sections = {
         "selection": item.model_dump(mode="json", exclude_none=True),
         "train": params.train.model_dump(mode="json"),

@@ -1,0 +1,107 @@
+"""What params.yaml names in tables of ours, and the knobs it turns, against those tables."""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from harness.errors import InputError, nearest
+from harness.params import Params, ScoredSelection, Selection
+from harness.quality import terms
+
+SELECTIONS = ("selections", "selections_scored")
+
+
+def table_problems(params: Params) -> Iterator[str]:
+    """Names no table has, knobs no sampler or scorer takes, qualities of columns not made."""
+    yield from _names(params)
+    yield from _knobs_of_samplers(params)
+    yield from _knobs_of_scorers(params)
+    yield from _qualities(params)
+
+
+def selections_of(params: Params) -> Iterator[tuple[str, str, Selection]]:
+    """Every selection with the table it stands in: (table, name, selection)."""
+    for table in SELECTIONS:
+        for key, item in getattr(params, table).items():
+            yield table, key, item
+
+
+def _names(params: Params) -> Iterator[str]:
+    from harness.samplers import SAMPLERS
+    from harness.scorers import SCORERS
+    from harness.suites import SUITES
+    from harness.template import TEMPLATES
+
+    used: list[tuple[str, str, Iterable[str], str]]
+    used = [
+        (f"scorers.{key}.scorer", item.scorer, SCORERS, "scorer")
+        for key, item in params.scorers.items()
+    ]
+    used += [
+        (f"{table}.{key}.sampler", item.sampler, SAMPLERS, "sampler")
+        for table, key, item in selections_of(params)
+    ]
+    used.append(("evaluate.suite", params.evaluate.suite, SUITES, "suite"))
+    used.append(("embedding", params.embedding, params.embeddings, "embedding"))
+    used.append(("template", params.template, TEMPLATES, "template"))
+    for where, name, table, kind in used:
+        if name not in list(table):
+            yield f"{where}: no {kind} is called {name!r}{nearest(name, table)}"
+
+
+def _knobs_of_samplers(params: Params) -> Iterator[str]:
+    from harness.samplers import SAMPLERS
+
+    for table, key, item in selections_of(params):
+        fields = list(type(item).model_fields)
+        made = (item.sampler, SAMPLERS.get(item.sampler))
+        yield from _knobs(f"{table}.{key}", made, item.sampler_params, fields)
+
+
+def _knobs_of_scorers(params: Params) -> Iterator[str]:
+    from harness.scorers import SCORERS
+
+    for key, item in params.scorers.items():
+        made = (item.scorer, SCORERS.get(item.scorer))
+        yield from _knobs(f"scorers.{key}", made, item.scorer_params, ["scorer"])
+
+
+def _knobs(
+    where: str,
+    made: tuple[str, Callable[..., Any] | None],
+    given: Mapping[str, Any],
+    fields: list[str],
+) -> Iterator[str]:
+    """Given keys against the keyword-only arguments of a function, values by type."""
+    name, function = made
+    if function is None:
+        return  # told already: no such name
+    arguments = inspect.signature(function).parameters.values()
+    knobs = {a.name: a for a in arguments if a.kind is a.KEYWORD_ONLY}
+    for key, value in given.items():
+        if key not in knobs:
+            yield f"{where}.{key}: {name} takes no such param{nearest(key, [*fields, *knobs])}"
+            continue
+        try:
+            TypeAdapter(knobs[key].annotation).validate_python(value, strict=True)
+        except ValidationError as error:
+            yield f"{where}.{key}: {error.errors()[0]['msg'].lower()}, not {value!r}"
+    for key, knob in knobs.items():
+        if knob.default is knob.empty and key not in given:
+            yield f"{where}.{key}: {name} needs it; add this key"
+
+
+def _qualities(params: Params) -> Iterator[str]:
+    for key, item in params.selections_scored.items():
+        assert isinstance(item, ScoredSelection)
+        try:
+            columns = [column for _, column in terms(item.quality)]
+        except InputError as error:
+            yield f"selections_scored.{key}.quality: {error}"
+            continue
+        for column in columns:
+            if column not in params.scorers:
+                near = nearest(column, params.scorers)
+                yield f"selections_scored.{key}.quality: no scorer is called {column!r}{near}"

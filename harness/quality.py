@@ -1,0 +1,100 @@
+"""The one quality a selection reads, put together from columns of the scores."""
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness import layout
+from harness.errors import InputError, nearest
+from harness.params import ScoredSelection, Selection
+from harness.schemas import SCORES, read_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TRANSFORMS = ("sigmoid", "minmax", "rank")
+TERM = re.compile(r"(?:(?P<transform>\w+)\s*\(\s*(?P<inner>\w+)\s*\)|(?P<plain>\w+))")
+
+
+def terms(expression: str) -> list[tuple[str | None, str]]:
+    """The (transform, column) pairs of a quality such as ``ifd * sigmoid(reward)``.
+
+    Raises InputError where it is not a product of columns and transforms of columns.
+    """
+    found = []
+    for part in expression.split("*"):
+        match = TERM.fullmatch(part.strip())
+        if match is None:
+            raise InputError(
+                f"quality {expression!r}: {part.strip()!r} is neither a column nor one of "
+                f"{', '.join(f'{name}(column)' for name in TRANSFORMS)}; join terms by *"
+            )
+        transform = match["transform"]
+        if transform is not None and transform not in TRANSFORMS:
+            near = nearest(transform, TRANSFORMS)
+            raise InputError(f"quality {expression!r}: no transform is called {transform!r}{near}")
+        found.append((transform, match["inner"] or match["plain"]))
+    return found
+
+
+def quality_vector(expression: str, scores: "pd.DataFrame") -> np.ndarray:
+    """Evaluate a quality over the rows of the scores: (n,) float64, none negative.
+
+    ``sigmoid`` is for scores that are logits (a reward model's), ``minmax`` scales a column to
+    0-1 over the pool (0 everywhere where it is constant), ``rank`` gives the mean rank scaled to
+    0-1. Raises InputError for an unknown column, and for NaN, infinite or negative values, with
+    the instance's id.
+    """
+    columns = [name for name in scores.columns if name != "id"]
+    product = np.ones(len(scores))
+    for transform, name in terms(expression):
+        if name not in columns:
+            near = nearest(name, columns)
+            raise InputError(f"quality {expression!r}: no scorer is called {name!r}{near}")
+        column = scores[name].to_numpy(dtype=np.float64)
+        _refuse(expression, name, scores, ~np.isfinite(column), column, "is not a finite number")
+        product *= _transformed(column, transform)
+    remedy = "is negative; use sigmoid(...), minmax(...) or rank(...) of the column"
+    _refuse(expression, "it", scores, product < 0, product, remedy)
+    _refuse(expression, "it", scores, ~np.isfinite(product), product, "is not a finite number")
+    return product
+
+
+def _transformed(column: np.ndarray, transform: str | None) -> np.ndarray:
+    from scipy.special import expit
+    from scipy.stats import rankdata
+
+    if transform == "sigmoid":
+        return expit(column)
+    if transform == "minmax":
+        low, high = column.min(), column.max()
+        return (column - low) / (high - low) if high > low else np.zeros_like(column)
+    if transform == "rank":
+        return (rankdata(column) - 1) / max(1, len(column) - 1)
+    return column
+
+
+def _refuse(
+    expression: str,
+    what: str,
+    scores: "pd.DataFrame",
+    bad: np.ndarray,
+    values: np.ndarray,
+    rule: str,
+) -> None:
+    if bad.any():
+        row = int(np.argmax(bad))
+        name = scores["id"].iloc[row]
+        told = f"{what} of instance {name!r} ({values[row]:g}) {rule}"
+        raise InputError(f"quality {expression!r}: {told}")
+
+
+def read_quality(selection: Selection, ids: list[str]) -> np.ndarray | None:
+    """The quality a selection names, for the pool's ``ids`` in order; None where it names none."""
+    if not isinstance(selection, ScoredSelection):
+        return None
+    scores = read_frame(layout.SCORES_FILE, SCORES)
+    if scores["id"].tolist() != ids:
+        raise InputError(f"{layout.SCORES_FILE}: scores of other instances; run dvc repro score")
+    return quality_vector(selection.quality, scores)

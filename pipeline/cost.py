@@ -1,0 +1,21 @@
+"""Write what each instance costs in a unit of the budget: rows, or tokens."""
+
+from harness import layout
+from harness.files import replacing
+from harness.schemas import POOL, read_frame
+from pipeline.stage import main
+
+
+def run(unit: str) -> None:
+    """Write what each instance costs in a unit of the budget: rows, or tokens."""
+    import numpy as np
+
+    from harness.costs import COSTS
+
+    costs = COSTS[unit](read_frame(layout.POOL_FILE, POOL))
+    with replacing(layout.costs_file(unit)) as temporary:
+        np.save(temporary, costs)
+
+
+if __name__ == "__main__":
+    main(run, ("unit", "rows or tokens"))
