@@ -15,7 +15,8 @@ def km_random(pool: Pool, budget: int, rng: np.random.Generator) -> np.ndarray:
         (budget,) int64 indices, cluster by cluster.
     """
     check_pool(pool, budget)
-    labels, k = check_clusters(pool)
+    labels, centroids = check_clusters(pool)
+    k = len(centroids)
     free = pool.free()
     free = free[np.argsort(labels[free], kind="stable")]
     capacity = np.bincount(labels[free], minlength=k)

@@ -1,10 +1,11 @@
 """What a sampler sees of the instances, and the checks every sampler begins with."""
 
 from dataclasses import dataclass, field
+from typing import Any, get_args
 
 import numpy as np
 
-UNIT_TOLERANCE = 1e-3  # float16 embeddings, read as float32, are this close to unit length
+UNIT_TOLERANCE = 1e-3  # rows once stored as float16 are this close to unit length
 
 
 def _none_selected() -> np.ndarray:
@@ -43,18 +44,12 @@ class Pool:
 
 def check_pool(pool: Pool, budget: int) -> None:
     """Raise ValueError where the pool or the budget breaks a rule every sampler relies on."""
-    n, selected = pool.size, pool.selected
+    n = pool.size
     if pool.embeddings.ndim != 2 or n == 0:
         raise ValueError(f"embeddings have shape {pool.embeddings.shape}; needed: (n, d), n > 0")
-    if len(selected):
-        outside = selected[(selected < 0) | (selected >= n)]
-        if len(outside):
-            raise ValueError(f"selected holds {outside[0]}; the pool's indices are 0 to {n - 1}")
-        values, counts = np.unique(selected, return_counts=True)
-        if counts.max() > 1:
-            raise ValueError(f"selected holds {values[counts.argmax()]} more than once")
-    if budget < 1 or budget > n - len(selected):
-        free = n - len(selected)
+    _check_selected(pool.selected, n)
+    free = n - len(pool.selected)
+    if not isinstance(budget, int | np.integer) or not 1 <= budget <= free:
         raise ValueError(f"budget is {budget}; it must be 1 to {free}, the instances not yet taken")
     finite = np.isfinite(pool.embeddings).all(axis=1)
     if not finite.all():
@@ -65,21 +60,48 @@ def check_pool(pool: Pool, budget: int) -> None:
         raise ValueError(f"embeddings row {np.argmax(blank)} is all zeros; embed that instance")
 
 
-def check_clusters(pool: Pool) -> tuple[np.ndarray, int]:
-    """The labels and the number of clusters, or ValueError where they are absent or do not fit."""
+def _check_selected(selected: np.ndarray, n: int) -> None:
+    if selected.ndim != 1 or selected.dtype.kind not in "iu":
+        raise ValueError(
+            f"selected is {selected.dtype} of shape {selected.shape}; needed: integers, (m,)"
+        )
+    outside = selected[(selected < 0) | (selected >= n)]
+    if len(outside):
+        raise ValueError(f"selected holds {outside[0]}; the pool's indices are 0 to {n - 1}")
+    values, counts = np.unique(selected, return_counts=True)
+    if len(values) < len(selected):
+        raise ValueError(f"selected holds {values[counts.argmax()]} more than once")
+
+
+def check_clusters(pool: Pool) -> tuple[np.ndarray, np.ndarray]:
+    """The labels (n,) and centroids (k, d), or ValueError where they are absent or do not fit.
+
+    A cluster may be empty.
+    """
     if pool.clusters is None:
         raise ValueError("this sampler needs clusters; the pool has none (give it a k)")
     labels, centroids = pool.clusters
-    if labels.shape != (pool.size,):
-        raise ValueError(f"{len(labels)} cluster labels for a pool of {pool.size}")
+    if labels.shape != (pool.size,) or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"cluster labels are {labels.dtype} of shape {labels.shape}; "
+            f"needed: integers, ({pool.size},)"
+        )
+    width = pool.embeddings.shape[1]
+    if centroids.ndim != 2 or centroids.shape[1] != width:
+        raise ValueError(f"centroids have shape {centroids.shape}; needed: (k, {width})")
     k = len(centroids)
     if labels.min() < 0 or labels.max() >= k:
         raise ValueError(f"cluster labels go from {labels.min()} to {labels.max()}; k is {k}")
-    return labels, k
+    finite = np.isfinite(centroids).all(axis=1)
+    # An empty cluster has no mean, so its centroid may be anything.
+    finite[np.bincount(labels, minlength=k) == 0] = True
+    if not finite.all():
+        raise ValueError(f"the centroid of cluster {np.argmin(finite)} holds NaN or infinity")
+    return labels, centroids
 
 
 def check_quality(pool: Pool) -> np.ndarray:
-    """The quality as (n,) float64, or ValueError where it is absent, does not fit or is no weight."""
+    """The quality as (n,) float64, or ValueError where it is absent, negative or not finite."""
     if pool.quality is None:
         raise ValueError("this sampler needs quality; the pool has none (name a quality)")
     if pool.quality.shape != (pool.size,):
@@ -96,11 +118,18 @@ def check_quality(pool: Pool) -> np.ndarray:
 
 def check_unit(pool: Pool) -> None:
     """Raise ValueError where a row is not of unit length: only then is a dot product a cosine."""
-    # numpy's own sum of squares, a row at a time, has no (n, d) temporary.
+    # einsum sums row by row, without an (n, d) copy.
     lengths = np.sqrt(np.einsum("ij,ij->i", pool.embeddings, pool.embeddings, dtype=np.float64))
     wrong = np.abs(lengths - 1) > UNIT_TOLERANCE
     if wrong.any():
         row = int(np.argmax(wrong))
         raise ValueError(
-            f"embeddings row {row} has length {lengths[row]:.4g}, not 1; divide each row by its length"
+            f"embeddings row {row} has length {lengths[row]:.4g}, not 1; "
+            "divide each row by its length"
         )
+
+
+def check_choice(name: str, value: object, literal: Any) -> None:
+    """Raise ValueError where a knob's value is none of those its ``Literal`` allows."""
+    if value not in get_args(literal):
+        raise ValueError(f"{name} is {value!r}; the choices are {', '.join(get_args(literal))}")
