@@ -21,6 +21,7 @@ def within_budget(
             same state of ``rng``, so that a system's own shares hold at the number taken.
         costs: (n,) int64 >= 0, what each instance costs: 1 a row, or its tokens.
         budget: at most what all instances cost together.
+        rng: what the choice is drawn with.
 
     The number is found by bisection, as most systems' choices for m rows are no prefix of those
     for m + 1. Raises InputError where not even one row fits, or the budget is over the whole.

@@ -5,7 +5,7 @@ samplers, scorers, suites and pools. Imports nothing heavy: it answers in about 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 

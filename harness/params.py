@@ -65,7 +65,7 @@ class Selection(Section):
 
 
 class ScoredSelection(Selection):
-    """A selection that reads scores: ``quality`` says of which columns, as harness.quality reads it."""
+    """A selection that reads scores: ``quality`` says which, in the words of harness.quality."""
 
     quality: str
 

@@ -48,7 +48,9 @@ def _write_data(params: Params) -> None:
     ids = [f"r{i}" for i in range(POOL_SIZE)]
     lengths = rng.integers(20, 200, POOL_SIZE).astype(np.float64)
     layout.DATA.mkdir(exist_ok=True)
-    pd.DataFrame({"id": ids, "length": lengths}).to_parquet(layout.SCORES_FILE)
+    columns = {name: rng.normal(size=POOL_SIZE) for name in params.scorers}
+    scores = pd.DataFrame({"id": ids, **columns, "length": lengths})
+    scores.to_parquet(layout.SCORES_FILE)
     kinds = ["none", "none", "none", "wrong", "garbled"]
     truth = {
         "id": ids,
@@ -62,7 +64,7 @@ def _write_data(params: Params) -> None:
     write_json(
         layout.BASE_MODEL / "base_model.json", {"source": "scratch", "parameters": 1_040_000}
     )
-    for name in (*params.selections, *params.references):
+    for name in (*params.every_selection, *params.references):
         _write_subsets(params, name, ids)
 
 

@@ -9,6 +9,12 @@ from harness.report.render import digits_of, number
 from harness.report.table import StudyTable
 
 NORMAL_95 = 1.96
+# What stands for what where nothing larger than a toy can run.
+STANDS_FOR = (
+    " Quality is the score of a reward model trained here, from the base model, on pairs of a good "
+    "and a truncated or off-topic response, and complexity is instruction-following difficulty "
+    "(IFD) under the base model: they stand for the published reward models and Deita scorers."
+)
 CLEARLY = 3.0  # standard errors: a table has many cells, and 2 would be passed by chance
 
 # {size}: the base model's parameters, from what the stage that made it wrote.
@@ -20,17 +26,20 @@ PRESET_NOTES = {
         "are generated and mirror those of the paper in kind and metric, not in difficulty. It "
         "tells how selection systems compare in this world, with one base model and one world: "
         "nothing here was measured on a model of billions of parameters."
+        + STANDS_FOR
+        + " Garbled and wrong responses, planted in the pool too, the reward model never saw."
     ),
     "alpaca_cpu": (
         "Real text, toy model. The pool and the held-out rows are real instruction data; the model "
         "is a Llama of {size} parameters pretrained here from scratch on other text. It is far "
         "too small to solve GSM8K or ARC: read response bits-per-byte (lower is better), which is "
         "measured on held-out responses; the benchmark columns show that the code runs."
+        + STANDS_FOR
     ),
     "own": (
         "Your pool, toy model. The model, of {size} parameters, is pretrained here from scratch "
         "and is far too small to follow instructions: read response bits-per-byte (lower is "
-        "better) on the held-out rows."
+        "better) on the held-out rows." + STANDS_FOR
     ),
 }
 
@@ -60,8 +69,9 @@ def _reading(table: StudyTable) -> str:
     if single:
         text += f" One seed only, hence no deviation: {', '.join(single)}."
     text += (
-        " The selections take the same number of rows; `none` is the base model untrained, the "
-        "other references are no selection systems and take what their row count says."
+        f" The selections take the same number of {table.params.budget_unit}; `none` is the base "
+        "model untrained, the other references are no selection systems and take what their row "
+        "count says."
     )
     return text
 

@@ -7,7 +7,7 @@ from harness.report.statistics import Interval
 from harness.report.table import StudyTable
 from harness.suites import Column, Suite
 
-SCORER_LABELS = {"length": "mean response length (characters)"}
+SCORER_LABELS = {"length": "mean response length (characters)", "ifd": "mean IFD"}
 FACT_LABELS = {
     "noise_share": "planted noise",
     "skills_reached": "skills reached",
@@ -17,6 +17,7 @@ FACT_LABELS = {
 }
 SHARES = {"noise_share", "skills_reached"}
 BLANK = "–"
+LARGE = 10
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,11 @@ def _score(line: dict[str, Any], column: Column, digits: int) -> str:
 def fact_table(table: StudyTable) -> TextTable:
     """What each subset is and what it cost, means over seeds."""
     names = [n for n in (*table.params.scorers, *FACT_LABELS) if n in table.lines[0]]
-    heads = ["selection", "rows", *({**SCORER_LABELS, **FACT_LABELS}.get(n, n) for n in names)]
+    heads = [
+        "selection",
+        "rows",
+        *({**SCORER_LABELS, **FACT_LABELS}.get(n, f"mean {n}") for n in names),
+    ]
     rows = []
     for line in table.lines:
         cells = [str(line["selection"]), number(line["rows"], 0)]
@@ -98,10 +103,16 @@ def fact_table(table: StudyTable) -> TextTable:
                 value = number(100 * line[name], 1)
                 cells.append(value if value == BLANK else f"{value}%")
             else:
-                whole = name == "train_tokens" or name in table.params.scorers
+                whole = name == "train_tokens" or _is_large(table, name)
                 cells.append(number(line[name], 0 if whole else 2))
         rows.append(cells)
     return TextTable(heads, rows)
+
+
+def _is_large(table: StudyTable, name: str) -> bool:
+    """Whether a score's digits before the point tell enough: a length does, a logit does not."""
+    values = [abs(line[name]) for line in table.lines if line[name] == line[name]]
+    return name in table.params.scorers and max(values, default=0) >= LARGE
 
 
 def markdown_table(table: TextTable) -> str:
