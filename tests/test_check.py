@@ -40,7 +40,21 @@ def test_every_preset_is_fine(path: Path) -> None:
         ),
         ("sampler: k_center", "sampler: kcenter", ["no sampler is called 'kcenter'", "'k_center'"]),
         ("start: mean", "strat: mean", ["selections.k_center.strat: k_center takes no", "'start'"]),
-        ("scorers: [length]", "scorers: [lenght]", ["no scorer is called 'lenght'", "'length'"]),
+        ("scorer: length", "scorer: lenght", ["scorers.length.scorer: no scorer", "'length'"]),
+        ("scorer: ifd, model", "scorer: ifd, modle", ["scorers.ifd.modle: ifd takes", "'model'"]),
+        ("scorer: length", "scorer: length, x: 1", ["scorers.length.x: length takes no such"]),
+        ("  length: {scorer", "  len-gth: {scorer", ["scorers.len-gth: names hold", "'len_gth'"]),
+        (
+            "quality: ifd * ",
+            "quality: idf * ",
+            ["deita.quality: no scorer is called 'idf'", "'ifd'"],
+        ),
+        ("quality: ifd * ", "quality: ifd + ", ["selections_scored.deita.quality", "is neither"]),
+        ("ifd * sigmoid(", "ifd * sigmod(", ["no transform is called 'sigmod'", "'sigmoid'"]),
+        ("top_k, k: 1, quality: sigmoid(reward)", "top_k, k: 1", ["top_k.quality: this key"]),
+        ("threshold: 0.9", "treshold: 0.9", ["deita.treshold: deita takes no", "'threshold'"]),
+        ("diversity: sum", "diversity: max", ["qdit.diversity: input should be 'sum' or 'mean'"]),
+        ("budget_unit: rows", "budget_unit: row", ["budget_unit: input should be 'rows' or 'tok"]),
         ("suite: lab", "suite: labb", ["evaluate.suite: no suite is called 'labb'", "'lab'"]),
         ("embedding: minilm", "embedding: mini", ["embedding: no embedding is called", "'minilm'"]),
         ("template: alpaca_short", "template: alpaca-short", ["template: no template", "_short'"]),
@@ -49,12 +63,18 @@ def test_every_preset_is_fine(path: Path) -> None:
         ("[none, random,", "[none, randm,", ["studies.main.selections: no selection", "'random'"]),
         ("[none, random,", "[none, none,", ["studies.main.selections: 'none' is listed twice"]),
         (
-            "km_random, k: 64",
+            "km_random, k: auto",
             "km_random, k: 63",
             ["selections.km_random.k: 63 is not in cluster.k"],
         ),
+        (
+            "k: [1, 16, 32, 64, 128, 256]",
+            "k: [1]",
+            ["selections_scored.kmq.k: auto picks among cluster.k [1]; add one over 1"],
+        ),
         ("seeds: [0]", "seeds: [17]", ["references.none.seeds: 17 is in no group"]),
         ("  k_center: {", "  full: {", ["references.full: selections has this name too"]),
+        ("  deita: {", "  random: {", ["selections_scored.random: selections has this name too"]),
         (
             "study: sensitivity, rows: oracle",
             "study: sens, rows: oracle",
@@ -90,8 +110,8 @@ def test_a_problem_is_named(tmp_path: Path, old: str, new: str, told: list[str])
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
-    problems = problems_after(tmp_path, "scorers: [length]\n", "scorers: [lenght, x]\n")
-    assert len(problems) == 2
+    problems = problems_after(tmp_path, "{scorer: length}", "{scorer: x}\n  a-b: {scorer: y}")
+    assert len(problems) == 3
 
 
 @pytest.mark.parametrize("content", ["", "- a\n- b\n", "just text\n"])

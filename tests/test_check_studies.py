@@ -42,6 +42,7 @@ def keys_that_dvc_reads() -> set[str]:
         found |= {key for key in stage.get("do", stage).get("params", []) if "$" not in key}
     cells = {"item.sampler", "item.k", "item.study", "item.group", "item.selection", "key"}
     cell_keys = {"selections.random.sampler", "selections.random.k", "references.none.study"}
+    cell_keys |= {"selections_scored.kmq.sampler", "selections_scored.kmq.k"}
     return (found - cells) | cell_keys
 
 
