@@ -2,29 +2,32 @@
 
 import numpy as np
 
-from harness.samplers.pool import Pool, check_clusters, check_pool
-from harness.samplers.shares import proportional_shares
+from harness.samplers.pool import Pool, check_pool
+from harness.samplers.shares import Share, in_turn, share_out
 
 
-def km_random(pool: Pool, budget: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw uniformly within k-means clusters, in proportion to their sizes.
+def km_random(
+    pool: Pool,
+    budget: int,
+    rng: np.random.Generator,
+    *,
+    share: Share = "proportional",
+    min_per_cluster: int = 0,
+) -> np.ndarray:
+    """Draw uniformly without replacement within k-means clusters.
 
-    Source: arXiv 2409.11378, sections 2.1 and 3.3.
+    Source: arXiv 2409.11378, sections 2.1 and 3.3. The clusters' shares are
+    ``harness.samplers.shares.share_out``'s.
 
     Returns:
-        (budget,) int64 indices, cluster by cluster.
+        (budget,) int64 indices, the clusters in turn (``in_turn``).
     """
     check_pool(pool, budget)
-    labels, centroids = check_clusters(pool)
-    k = len(centroids)
-    free = pool.free()
-    free = free[np.argsort(labels[free], kind="stable")]
-    capacity = np.bincount(labels[free], minlength=k)
-    shares = proportional_shares(np.bincount(labels, minlength=k), capacity, budget)
-    ends = np.cumsum(capacity)
-    picks = [
-        rng.choice(free[end - size : end], size=share, replace=False)
-        for end, size, share in zip(ends, capacity, shares, strict=True)
-        if share
-    ]
-    return np.concatenate(picks).astype(np.int64)
+    groups, shares = share_out(pool, budget, share, min_per_cluster)
+    return in_turn(
+        [
+            rng.choice(rows, size=count, replace=False)
+            for rows, count in zip(groups, shares, strict=True)
+            if count
+        ]
+    )

@@ -1,7 +1,7 @@
 """What a sampler sees of the instances, and the checks every sampler begins with."""
 
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -92,11 +92,10 @@ def check_clusters(pool: Pool) -> tuple[np.ndarray, np.ndarray]:
     k = len(centroids)
     if labels.min() < 0 or labels.max() >= k:
         raise ValueError(f"cluster labels go from {labels.min()} to {labels.max()}; k is {k}")
-    finite = np.isfinite(centroids).all(axis=1)
     # An empty cluster has no mean, so its centroid may be anything.
-    finite[np.bincount(labels, minlength=k) == 0] = True
-    if not finite.all():
-        raise ValueError(f"the centroid of cluster {np.argmin(finite)} holds NaN or infinity")
+    usable = np.isfinite(centroids).all(axis=1) | (np.bincount(labels, minlength=k) == 0)
+    if not usable.all():
+        raise ValueError(f"the centroid of cluster {np.argmin(usable)} holds NaN or infinity")
     return labels, centroids
 
 
@@ -129,7 +128,7 @@ def check_unit(pool: Pool) -> None:
         )
 
 
-def check_choice(name: str, value: object, literal: Any) -> None:
+def check_choice(name: str, value: object, literal: object) -> None:
     """Raise ValueError where a knob's value is none of those its ``Literal`` allows."""
     if value not in get_args(literal):
         raise ValueError(f"{name} is {value!r}; the choices are {', '.join(get_args(literal))}")

@@ -1,37 +1,136 @@
-"""How a budget is shared out over clusters."""
+"""How a budget is shared out over clusters, and in what order the clusters' shares are taken."""
+
+from typing import Literal
 
 import numpy as np
 
+from harness.samplers.pool import Pool, check_choice, check_clusters
 
-def proportional_shares(sizes: np.ndarray, capacity: np.ndarray, budget: int) -> np.ndarray:
-    """Share ``budget`` in proportion to ``sizes``, no share above its ``capacity``.
+Share = Literal["proportional", "equal"]
 
-    Largest remainder (arXiv 2409.11378 section 2.1: b_j = |X_j| / |X| * b; the paper is silent on
-    the rounding): what a cluster cannot give goes to the others in the same way. Ties go to the
-    lowest cluster.
+
+def share_out(
+    pool: Pool, budget: int, share: Share, min_per_cluster: int
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Group the free instances by cluster and say how many each cluster gives.
+
+    A cluster weighs its size (``share="proportional"``: arXiv 2409.11378, section 2.1,
+    b_j = |X_j| / |X| * b) or the same as every other (``"equal"``: b / k). Where the pool has
+    ``cluster_weights``, those are the weights and ``share`` decides nothing.
 
     Args:
-        sizes: (k,) int, the size of each cluster.
+        pool: with clusters.
+        budget: how many to take in all, at most the instances not yet taken.
+        share: what a cluster weighs.
+        min_per_cluster: what each cluster gives at least, or all it has left.
+
+    Returns:
+        k arrays of free indices, ascending, and the (k,) int64 shares, which sum to ``budget``.
+    """
+    labels, centroids = check_clusters(pool)
+    check_choice("share", share, Share)
+    k = len(centroids)
+    free = pool.free()
+    free = free[np.argsort(labels[free], kind="stable")]
+    capacity = np.bincount(labels[free], minlength=k)
+    if pool.cluster_weights is not None:
+        weights = _checked_weights(pool.cluster_weights, k)
+    elif share == "equal":
+        weights = np.ones(k, dtype=np.int64)
+    else:
+        weights = np.bincount(labels, minlength=k)
+    shares = shares_of(weights, capacity, budget, min_per_cluster)
+    return np.split(free, np.cumsum(capacity)[:-1]), shares
+
+
+def _checked_weights(weights: np.ndarray, k: int) -> np.ndarray:
+    if weights.shape != (k,):
+        raise ValueError(f"cluster_weights have shape {weights.shape}; needed: ({k},)")
+    usable = np.isfinite(weights) & (weights >= 0)
+    if not usable.all():
+        j = int(np.argmin(usable))
+        raise ValueError(
+            f"the weight of cluster {j} is {weights[j]}; it must be finite and at least 0"
+        )
+    return weights
+
+
+def shares_of(
+    weights: np.ndarray, capacity: np.ndarray, budget: int, min_per_cluster: int = 0
+) -> np.ndarray:
+    """Share ``budget`` in proportion to ``weights``, no share above its ``capacity``.
+
+    Largest remainder (the paper is silent on the rounding): what a cluster cannot give goes to the
+    others in the same way. Ties go to the lowest cluster. Clusters of weight 0 give only when the
+    others have nothing left, and then alike. Clusters that would fall under ``min_per_cluster``
+    give that many, and the others share the rest.
+
+    Args:
+        weights: (k,) >= 0: whole numbers are shared exactly; of others, quotas equal to 9 decimals
+            count as equal.
         capacity: (k,) int, how many instances each can still give.
         budget: at most ``capacity.sum()``.
+        min_per_cluster: the least each gives, or its capacity where that is less.
 
     Returns:
         (k,) int64 shares that sum to ``budget``.
     """
-    shares = np.zeros(len(sizes), dtype=np.int64)
+    if not isinstance(min_per_cluster, int | np.integer) or min_per_cluster < 0:
+        raise ValueError(f"min_per_cluster is {min_per_cluster}; needed: a whole number, 0 or more")
+    least = np.minimum(capacity, min_per_cluster)
+    if least.sum() > budget:
+        raise ValueError(
+            f"min_per_cluster is {min_per_cluster}: {np.count_nonzero(capacity)} clusters "
+            f"need {least.sum()} instances; the budget is {budget}"
+        )
+    shares = np.zeros(len(weights), dtype=np.int64)
+    under = np.zeros(len(weights), dtype=bool)
+    while True:
+        # A cluster held at the least leaves less to the others: one of them may fall under it now.
+        shares[under] = least[under]
+        rest = budget - int(least[under].sum())
+        shares[~under] = _proportional(weights[~under], capacity[~under], rest)
+        if (shares >= least).all():
+            return shares
+        under |= shares < least
+
+
+def _proportional(weights: np.ndarray, capacity: np.ndarray, budget: int) -> np.ndarray:
+    shares = np.zeros(len(weights), dtype=np.int64)
     while (left := budget - int(shares.sum())) > 0:
         room = capacity - shares
-        weights = np.where(room > 0, sizes, 0).astype(np.int64)
-        if not weights.any():  # only empty-sized clusters have room left
-            weights = (room > 0).astype(np.int64)
-        shares += np.minimum(_largest_remainder(weights, left), room)
+        open_ = np.where(room > 0, weights, 0)
+        if not open_.any():  # only clusters of weight 0 have room left
+            open_ = (room > 0).astype(np.int64)
+        shares += np.minimum(_largest_remainder(open_, left), room)
     return shares
 
 
 def _largest_remainder(weights: np.ndarray, total: int) -> np.ndarray:
-    # Whole numbers throughout: equal remainders must be equal, for ties to fall as promised.
-    whole, remainder = np.divmod(weights * total, weights.sum())
+    if weights.dtype.kind in "iu":
+        # Whole numbers throughout: equal remainders must be equal, for ties to fall as promised.
+        whole, remainder = np.divmod(weights.astype(np.int64) * total, weights.sum())
+    else:
+        # 0.15 and 0.35 of 10 are both half over, but not in binary: round what decides a tie.
+        quota = np.round(weights / weights.sum() * total, 9)
+        whole = np.floor(quota).astype(np.int64)
+        remainder = np.round(quota - whole, 9)
     short = total - int(whole.sum())
     order = np.argsort(-remainder, kind="stable")
     whole[order[:short]] += 1
     return whole
+
+
+def in_turn(picks: list[np.ndarray]) -> np.ndarray:
+    """Merge the clusters' picks so that each first part of them is shared out as the whole is.
+
+    A cluster's t-th of s picks (t from 0) stands at (t + 1/2) / s of the way; equal places go to
+    the lowest cluster.
+
+    Returns:
+        (budget,) int64 indices.
+    """
+    # The quotients are correctly rounded, so equal places are equal floats.
+    places = [np.arange(1, 2 * len(own), 2) / (2 * len(own)) for own in picks if len(own)]
+    order = np.argsort(np.concatenate(places), kind="stable")
+    return np.concatenate(picks)[order].astype(np.int64)

@@ -1,0 +1,107 @@
+"""kMQ: each cluster's share of the budget, drawn with probability by quality."""
+
+import warnings
+from typing import Literal
+
+import numpy as np
+
+from harness.samplers.pool import Pool, check_choice, check_pool, check_quality
+from harness.samplers.shares import Share, in_turn, share_out
+
+Weighting = Literal["linear", "softmax"]
+
+
+def kmq(
+    pool: Pool,
+    budget: int,
+    rng: np.random.Generator,
+    *,
+    share: Share = "proportional",
+    min_per_cluster: int = 0,
+    replacement: bool = False,
+    weighting: Weighting = "linear",
+) -> np.ndarray:
+    """Draw within k-means clusters, an instance's weight being its quality.
+
+    Source: arXiv 2409.11378, section 2.1 and eq. 3. The clusters' shares are
+    ``harness.samplers.shares.share_out``'s. An instance of quality zero is drawn only when its
+    cluster has no other left, uniformly; a warning counts the clusters where every quality is zero.
+
+    Args:
+        pool: with quality and clusters.
+        budget: how many to take.
+        rng: draws.
+        share: what a cluster weighs: its size, or the same as every other.
+        min_per_cluster: what each cluster gives at least.
+        replacement: False: one after the other, each with probability w_i over the sum of the
+            weights not yet drawn. True: eq. 3, draws with replacement, given that a subset holds an
+            instance once: a set S of the share's size has a probability proportional to the product
+            of its weights. (Repeating eq. 3's draws until enough differ is the same as False.)
+        weighting: the weight is the quality (``linear``) or exp(quality) (``softmax``).
+
+    Returns:
+        (budget,) int64 indices, the clusters in turn (``in_turn``), each in the order drawn.
+    """
+    check_pool(pool, budget)
+    quality = check_quality(pool)
+    check_choice("weighting", weighting, Weighting)
+    groups, shares = share_out(pool, budget, share, min_per_cluster)
+    with np.errstate(divide="ignore"):  # log 0 is -inf: the sign of what is drawn last
+        log_quality = np.log(quality)
+    draw = _draw_distinct if replacement else _draw_in_sequence
+    picks, blind = [], 0
+    for rows, count in zip(groups, shares, strict=True):
+        if count:
+            positive = rows[quality[rows] > 0]
+            blind += not len(positive)
+            # exp(q) has the logarithm q: no overflow, and no shift is needed.
+            logs = (log_quality if weighting == "linear" else quality)[positive]
+            own = positive[draw(logs, min(count, len(positive)), rng)]
+            zeros = rows[quality[rows] == 0]
+            rest = rng.choice(zeros, size=count - len(own), replace=False)
+            picks.append(np.concatenate([own, rest]))
+    if blind:
+        text = f"every quality is zero in {blind} of {len(picks)} clusters"
+        warnings.warn(f"{text}; they give theirs uniformly", stacklevel=2)
+    return in_turn(picks)
+
+
+def _draw_in_sequence(logs: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Weighted draws without replacement: (count,) positions in the order drawn.
+
+    The order of log w + Gumbel noise is that of successive draws (Efraimidis & Spirakis 2006, whose
+    keys U^(1/w) are in the same order).
+    """
+    keys = logs + rng.gumbel(size=len(logs))
+    return np.argsort(-keys, kind="stable")[:count]
+
+
+def _draw_distinct(logs: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Weighted draws with replacement, given that they differ: (count,) positions.
+
+    Independent coins of odds proportional to the weights, thrown again until ``count`` come up
+    heads, give each set its product of weights (Hajek's rejective sampling; Chen, Dempster & Liu
+    1994). The order of such draws is uniform.
+    """
+    if count == len(logs):
+        return rng.permutation(count)
+    chances = _chances(logs, count)
+    while True:
+        heads = np.flatnonzero(rng.random(len(logs)) < chances)
+        if len(heads) == count:
+            return rng.permutation(heads)
+
+
+def _chances(logs: np.ndarray, count: int) -> np.ndarray:
+    """Chances of odds proportional to the weights whose sum is ``count``: fewest throws."""
+
+    def at(shift: float) -> np.ndarray:
+        return np.exp(-np.logaddexp(0, -(logs + shift)))
+
+    size = len(logs)
+    low = np.log(count / size) - logs.max()
+    high = np.log(count / (size - count)) - logs.min()
+    for _ in range(25):  # finer than any share needs
+        middle = (low + high) / 2
+        low, high = (middle, high) if at(middle).sum() < count else (low, middle)
+    return at(high)
