@@ -1,0 +1,76 @@
+"""Pools for the samplers' tests: one of every awkward thing, and a hypothesis strategy."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from harness.samplers import SAMPLERS, Pool
+
+
+def make_pool(n: int, seed: int = 0, k: int = 5, taken: int = 0) -> Pool:
+    """A pool of unit vectors with duplicates, clusters of very unequal size, and taken rows."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 6)).astype(np.float32)
+    x[n // 2] = x[0]
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    labels = np.minimum(rng.geometric(0.4, n) - 1, k - 1).astype(np.int64)
+    centroids = rng.normal(size=(k, 6)).astype(np.float32)
+    selected = rng.choice(n, taken, replace=False).astype(np.int64)
+    return Pool(x, rng.random(n), (labels, centroids), None, selected)
+
+
+def take(key: str, pool: Pool, budget: int, seed: int = 0, **params: Any) -> np.ndarray:
+    """A sampler's picks where what it warns of is beside the point."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return SAMPLERS[key](pool, budget, np.random.default_rng(seed), **params)
+
+
+def clustered(
+    labels: list[int], quality: list[float] | None = None, k: int | None = None, **others: Any
+) -> Pool:
+    """A pool of which only the clusters and the quality matter."""
+    n, k = len(labels), k or max(labels) + 1
+    x = np.ones((n, 2), dtype=np.float32)
+    clusters = (np.array(labels), np.zeros((k, 2), dtype=np.float32))
+    return Pool(x, None if quality is None else np.array(quality), clusters, **others)
+
+
+@st.composite
+def small_pools(draw: st.DrawFn) -> tuple[Pool, int]:
+    """A small pool and a budget; all its numbers are exact in float32.
+
+    Rows are four times plus or minus a half: unit length, 16 different ones, hence duplicates, and
+    similarities and distances in whole quarters, hence ties. Clusters may be tiny or empty,
+    qualities zero or equal, instances taken; the budget is often 1 or all that is left.
+    """
+    n = draw(st.integers(1, 14))
+    k = draw(st.integers(1, 5))
+
+    def rows(count: int, cell: st.SearchStrategy[float]) -> np.ndarray:
+        row = st.tuples(cell, cell, cell, cell)
+        drawn = draw(st.lists(row, min_size=count, max_size=count))
+        return np.array(drawn, dtype=np.float32)
+
+    x = rows(n, st.sampled_from([-0.5, 0.5]))
+    centroids = rows(k, st.sampled_from([-0.5, 0.0, 0.25, 0.5]))
+    labels = draw(st.lists(st.integers(0, k - 1), min_size=n, max_size=n))
+    quality = draw(st.lists(st.sampled_from([0.0, 0.0, 0.5, 1.0, 3.0]), min_size=n, max_size=n))
+    selected = draw(st.lists(st.integers(0, n - 1), unique=True, max_size=n - 1))
+    free = n - len(selected)
+    budget = draw(st.one_of(st.just(1), st.just(free), st.integers(1, free)))
+    pool = Pool(
+        x,
+        np.array(quality),
+        (np.array(labels), centroids),
+        None,
+        np.array(selected, dtype=np.int64),
+    )
+    return pool, budget
+
+
+def free_of(pool: Pool) -> list[int]:
+    """The instances not yet taken."""
+    return [i for i in range(pool.size) if i not in set(pool.selected.tolist())]
