@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FAULTS = ("wrong", "truncated", "off_topic", "garbled")  # what may be planted in a response
+# Those a reward model is trained on: with all four it would simply know what is planted in the
+# pool. Which two was fixed before any selection system was compared.
+PREFERENCE_FAULTS = ("truncated", "off_topic")
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,13 @@ TRUTH = Table(
     one_of=(("noise", ("none", *FAULTS)),),
 )
 PRETRAINING = Table("pretraining", (("text", "str"), ("source", "str")), not_blank=("text",))
+PREFERENCES = Table(
+    "preferences",
+    (("id", "str"), ("prompt", "str"), ("chosen", "str"), ("rejected", "str"), ("fault", "str")),
+    unique=("id",),
+    not_blank=("prompt", "chosen", "rejected"),
+    one_of=(("fault", PREFERENCE_FAULTS),),
+)
 SCORES = Table("scores", (("id", "str"),), unique=("id",), more="float64")
 SUBSET = Table(
     "subset",

@@ -6,7 +6,15 @@ from contextlib import ExitStack
 from harness import layout
 from harness.files import replacing, replacing_folder, write_json
 from harness.params import load_params
-from harness.schemas import HELDOUT, POOL, PRETRAINING, TRUTH, check_frame, write_frame
+from harness.schemas import (
+    HELDOUT,
+    POOL,
+    PREFERENCES,
+    PRETRAINING,
+    TRUTH,
+    check_frame,
+    write_frame,
+)
 from pipeline.stage import main
 
 
@@ -20,6 +28,7 @@ def run() -> None:
         (layout.HELDOUT_FILE, made.heldout, HELDOUT),
         (layout.TRUTH_FILE, made.truth, TRUTH),
         (layout.PRETRAINING_FILE, made.pretraining, PRETRAINING),
+        (layout.PREFERENCES_FILE, made.preferences, PREFERENCES),
     ]
     # All are checked, then all are written, and only then do they take their places: whatever
     # goes wrong, the earlier files stay as they were.

@@ -1,11 +1,13 @@
 """The generated world: families, pool with its planted truth, preferences, corpus, benchmarks."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.errors import InputError
 from harness.lab.corpus import make_corpus
 from harness.lab.families import Family, dress, pick
 from harness.lab.families.arithmetic import Arithmetic
@@ -14,8 +16,8 @@ from harness.lab.families.facts import Facts, Misconceptions
 from harness.lab.noise import faulty
 from harness.lab.params import LabParams
 from harness.lab.randomness import stream
-from harness.lab.rows import Instance, make_rows
-from harness.schemas import FAULTS
+from harness.lab.rows import MOST_MISSES, Instance, make_rows
+from harness.schemas import PREFERENCE_FAULTS, PREFERENCES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,38 +80,46 @@ def make_benchmarks(families: list[Family], params: LabParams) -> dict[str, list
     return benchmarks
 
 
-def build_preferences(params: LabParams) -> "pd.DataFrame":
+def build_preferences(
+    params: LabParams, faults: Sequence[str] = PREFERENCE_FAULTS, part: str = "preferences"
+) -> "pd.DataFrame":
     """Fresh questions with a right and a faulty response; none is a question of the pool.
 
-    Every sub-skill is as likely as any other. Columns: id, prompt, chosen, rejected, skill, fault.
-    Apart from `build_world`, as it is for stages after `prepare`.
+    Every sub-skill and every one of ``faults`` is as likely as any other. ``part`` names the random
+    stream: another part, other questions. Columns: id, prompt, chosen, rejected, fault. Raises
+    InputError where the world has too few questions for ``params.preferences``.
     """
     import pandas as pd
 
     families = make_families(params)
-    rng = stream(params.seed, "preferences")
+    rng = stream(params.seed, part)
     seen = {row.prompt for row in make_rows(families, params)}
     rows: list[dict[str, str]] = []
+    misses = 0
     while len(rows) < params.preferences:
         family = pick(families, rng)
         skill = pick(family.skills, rng)
         subject = pick(family.subjects(skill, "pool"), rng)
-        prompt, kind = dress(family.ask(skill, subject, rng), rng), pick(FAULTS, rng)
+        prompt, kind = dress(family.ask(skill, subject, rng), rng), pick(faults, rng)
         rejected = faulty(kind, families, family, skill, subject, rng)
         if prompt in seen:
+            misses += 1
+            if misses > MOST_MISSES + len(rows):
+                told = f"after {len(rows)} most questions are known already; take fewer"
+                raise InputError(f"lab.preferences: {told}")
             continue
         seen.add(prompt)
+        chosen = family.answer(skill, subject)
         rows.append(
             {
                 "id": f"preference_{len(rows):05d}",
                 "prompt": prompt,
-                "chosen": family.answer(skill, subject),
+                "chosen": chosen,
                 "rejected": rejected,
-                "skill": skill_name(family.name, skill),
                 "fault": kind,
             }
         )
-    columns = ["id", "prompt", "chosen", "rejected", "skill", "fault"]
+    columns = [name for name, _ in PREFERENCES.columns]
     return pd.DataFrame(rows, columns=pd.Index(columns)).astype("str")
 
 

@@ -81,6 +81,7 @@ class PrepareParams(_Section):
     heldout: list[Part] = []
     pretraining: list[Part] = []
     benchmarks: list[Benchmark] = []
+    preference_pairs: Annotated[int, Field(ge=0)] = 2000  # at most; a generated pool has its own
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:

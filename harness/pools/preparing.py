@@ -13,6 +13,7 @@ from harness.pools.cutting import Cutter, draw
 from harness.pools.instances import Instance, raw_items, to_frame
 from harness.pools.overlap import Items, Rows
 from harness.pools.params import FROM_POOL, PrepareParams
+from harness.pools.preferences import make_preferences
 from harness.pools.rows import Loaded
 from harness.pools.sources import load
 from harness.pools.text import Vocabulary
@@ -35,6 +36,7 @@ class Prepared:
     heldout: "pd.DataFrame"
     truth: "pd.DataFrame"
     pretraining: "pd.DataFrame"
+    preferences: "pd.DataFrame"
     benchmarks: dict[str, list[dict[str, Any]]]
     card: dict[str, Any]
 
@@ -77,6 +79,10 @@ def prepare_section(params: PrepareParams, lab: "LabParams | None" = None) -> Pr
     if base:
         index[FROM_POOL] = Items([i.text for i in pool], params.overlap, words)
     base, base_card = _without_overlap(base, index, params, words)
+    preferences = cutter.loaded.preferences
+    if preferences is None:
+        rows = [row for part in base.values() for row in part]
+        preferences = make_preferences(rows, params.preference_pairs, params.seed)
     card = {
         "source": params.source,
         "seed": params.seed,
@@ -87,6 +93,7 @@ def prepare_section(params: PrepareParams, lab: "LabParams | None" = None) -> Pr
         "overlap_definition": cards.overlap_definition(params),
         "heldout": {name: cards.describe(rows) for name, rows in heldout.items()},
         "pretraining": base_card,
+        "preferences": preferences["fault"].value_counts().sort_index().to_dict(),
         "benchmarks": {name: {"items": len(items)} for name, items in benchmarks.items()},
     }
     named = [(name, i) for name, rows in heldout.items() for i in rows]
@@ -95,6 +102,7 @@ def prepare_section(params: PrepareParams, lab: "LabParams | None" = None) -> Pr
         heldout=to_frame([replace(i, id=f"{n}_{i.id}") for n, i in named], [n for n, _ in named]),
         truth=_truth(cutter.loaded, pool),
         pretraining=_pretraining(base, cutter.loaded),
+        preferences=preferences,
         benchmarks=benchmarks,
         card=card,
     )

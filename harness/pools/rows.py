@@ -45,6 +45,7 @@ class Loaded:
     truth: "pd.DataFrame | None" = None
     pretraining: "pd.DataFrame | None" = None
     benchmarks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    preferences: "pd.DataFrame | None" = None
 
 
 def kind(value: object) -> str:

@@ -53,8 +53,8 @@ def from_hub(source: Source, lab: LabParams | None) -> Loaded:
 
 
 def from_lab(source: Source, lab: LabParams | None) -> Loaded:
-    """The generated world, with its truth, pretraining text and benchmarks."""
-    from harness.lab import build_world
+    """The generated world, with its truth, pretraining text, benchmarks and preferences."""
+    from harness.lab import build_preferences, build_world
 
     if lab is None:
         raise InputError("lab: a generated pool wants the `lab` section of params.yaml")
@@ -62,7 +62,16 @@ def from_lab(source: Source, lab: LabParams | None) -> Loaded:
     given = world.pool.to_dict("records")
     rows = [Row(i, _lab_row(values)) for i, values in enumerate(given, 1)]
     card = {"generated_by": "harness.lab", "seed": lab.seed}
-    return Loaded("lab", rows, len(rows), card, world.truth, world.pretraining, world.benchmarks)
+    return Loaded(
+        "lab",
+        rows,
+        len(rows),
+        card,
+        truth=world.truth,
+        pretraining=world.pretraining,
+        benchmarks=world.benchmarks,
+        preferences=build_preferences(lab),
+    )
 
 
 def _lab_row(values: dict[str, object]) -> dict[str, object]:
