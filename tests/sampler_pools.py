@@ -1,7 +1,7 @@
 """Pools for the samplers' tests: one of every awkward thing, and a hypothesis strategy."""
 
 import warnings
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from hypothesis import strategies as st
@@ -21,7 +21,7 @@ def make_pool(n: int, seed: int = 0, k: int = 5, taken: int = 0) -> Pool:
     return Pool(x, rng.random(n), (labels, centroids), None, selected)
 
 
-def take(key: str, pool: Pool, budget: int, seed: int = 0, **params: Any) -> np.ndarray:
+def take(key: str, pool: Pool, budget: int, seed: int = 0, **params: object) -> np.ndarray:
     """A sampler's picks where what it warns of is beside the point."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -29,13 +29,23 @@ def take(key: str, pool: Pool, budget: int, seed: int = 0, **params: Any) -> np.
 
 
 def clustered(
-    labels: list[int], quality: list[float] | None = None, k: int | None = None, **others: Any
+    labels: list[int],
+    quality: list[float] | None = None,
+    k: int | None = None,
+    weights: list[float] | None = None,
+    selected: Sequence[int] = (),
 ) -> Pool:
     """A pool of which only the clusters and the quality matter."""
     n, k = len(labels), k or max(labels) + 1
     x = np.ones((n, 2), dtype=np.float32)
     clusters = (np.array(labels), np.zeros((k, 2), dtype=np.float32))
-    return Pool(x, None if quality is None else np.array(quality), clusters, **others)
+    return Pool(
+        x,
+        None if quality is None else np.array(quality),
+        clusters,
+        None if weights is None else np.array(weights),
+        np.array(selected, dtype=np.int64),
+    )
 
 
 @st.composite

@@ -1,0 +1,146 @@
+"""The laws that the random samplers draw by: all outcomes enumerated, 20,000 draws counted."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from itertools import combinations, permutations
+from math import factorial, prod
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare
+
+from harness.samplers import SAMPLERS
+from tests.sampler_pools import clustered, take
+
+DRAWS = 20_000
+Law = Callable[[list[float], int], dict[tuple[int, ...], float]]
+
+
+def in_sequence(weights: list[float], count: int) -> dict[tuple[int, ...], float]:
+    """One after the other without replacement: w_i over what is left."""
+    found = {}
+    for order in permutations(range(len(weights)), count):
+        left, chance = sum(weights), 1.0
+        for i in order:
+            chance *= weights[i] / left
+            left -= weights[i]
+        found[order] = chance
+    return found
+
+
+def given_distinct(weights: list[float], count: int) -> dict[tuple[int, ...], float]:
+    """With replacement, given that the draws differ."""
+    sets = {s: prod(weights[i] for i in s) for s in combinations(range(len(weights)), count)}
+    total = sum(sets.values()) * factorial(count)
+    return {order: w / total for s, w in sets.items() for order in permutations(s)}
+
+
+def uniform(weights: list[float], count: int) -> dict[tuple[int, ...], float]:
+    """Without a look at the weights."""
+    return in_sequence([1.0] * len(weights), count)
+
+
+def softmax(weights: list[float], count: int) -> dict[tuple[int, ...], float]:
+    return in_sequence([float(np.exp(w)) for w in weights], count)
+
+
+# 400 clusters alike: each gives two of its four free instances, so one call is 400 draws.
+CLUSTERS, SHARE = 400, 2
+WEIGHTS = [1.0, 2.0, 0.5, 1.2]
+POOL = clustered(
+    np.repeat(np.arange(CLUSTERS), 5).tolist(),
+    [*WEIGHTS, 9.0] * CLUSTERS,
+    selected=range(4, 5 * CLUSTERS, 5),
+)
+
+
+@cache
+def drawn(key: str, *params: tuple[str, object]) -> np.ndarray:
+    """(draws, 2): which of its four each cluster gave, in order."""
+    rng = np.random.default_rng(11)
+    found = []
+    for _ in range(DRAWS // CLUSTERS):
+        picks = SAMPLERS[key](POOL, SHARE * CLUSTERS, rng, **dict(params))
+        # Stable: within a cluster the order of the draws stays.
+        found.append(picks[np.argsort(picks // 5, kind="stable")].reshape(CLUSTERS, SHARE) % 5)
+    return np.concatenate(found)
+
+
+def p_value(found: np.ndarray, law: dict[tuple[int, ...], float]) -> float:
+    """Chi-square of rows drawn against the probability of each."""
+    assert sum(law.values()) == pytest.approx(1)
+    counts = Counter(tuple(row) for row in found.tolist())
+    assert set(counts) <= set(law)
+    expected = np.array(list(law.values())) * len(found)
+    assert expected.min() > 5
+    return float(chisquare([counts[order] for order in law], expected).pvalue)
+
+
+TRUE_LAWS = [
+    ("km_random", (), uniform),
+    ("kmq", (), in_sequence),
+    ("kmq", (("weighting", "softmax"),), softmax),
+    ("kmq", (("replacement", True),), given_distinct),
+]
+
+
+@pytest.mark.parametrize(("key", "params", "law"), TRUE_LAWS)
+def test_draws_follow_the_law(key: str, params: tuple, law: Law) -> None:
+    # With the seed fixed, one in a thousand is no flake: it passes always or never.
+    assert p_value(drawn(key, *params), law(WEIGHTS, SHARE)) > 1e-3
+
+
+@pytest.mark.parametrize(("key", "params", "law"), TRUE_LAWS)
+def test_draws_follow_no_other_law(key: str, params: tuple, law: Law) -> None:
+    for other in (uniform, in_sequence, softmax, given_distinct):
+        if other is not law:
+            assert p_value(drawn(key, *params), other(WEIGHTS, SHARE)) < 1e-9
+
+
+@pytest.mark.parametrize(("key", "params", "law"), TRUE_LAWS)
+def test_clusters_draw_independently(key: str, params: tuple, law: Law) -> None:
+    first = drawn(key, *params)[:, 0]
+    alone = {
+        i: sum(p for order, p in law(WEIGHTS, SHARE).items() if order[0] == i) for i in range(4)
+    }
+    pairs = {(i, j): p * q for i, p in alone.items() for j, q in alone.items()}
+    assert p_value(first.reshape(-1, 2), pairs) > 1e-3
+
+
+def test_repeating_draws_until_enough_differ_is_drawing_without_replacement() -> None:
+    # Why replacement=True is not that: it would change nothing.
+    rng, chances = np.random.default_rng(5), np.array(WEIGHTS) / sum(WEIGHTS)
+    stream = iter(rng.choice(4, p=chances, size=5 * DRAWS).tolist())
+    found = []
+    for _ in range(DRAWS):
+        seen: dict[int, None] = {}
+        while len(seen) < SHARE:
+            seen[next(stream)] = None
+        found.append(list(seen))
+    assert p_value(np.array(found), in_sequence(WEIGHTS, SHARE)) > 1e-3
+    assert p_value(np.array(found), given_distinct(WEIGHTS, SHARE)) < 1e-9
+
+
+@pytest.mark.parametrize("replacement", [False, True])
+def test_zeros_are_drawn_uniformly_among_themselves(replacement: bool) -> None:
+    pool = clustered([0] * 5, [0.0, 3.0, 0.0, 1.0, 0.0])
+    first, zeros = np.zeros(5), np.zeros(5)
+    for seed in range(3000):
+        picks = take("kmq", pool, 3, seed, replacement=replacement)
+        first[picks[0]] += 1
+        zeros[picks[2]] += 1
+    assert zeros[[1, 3]].tolist() == [0, 0]
+    assert chisquare(zeros[[0, 2, 4]]).pvalue > 1e-3
+    # The two others come first, in the order of the law (all are taken: any order is as likely
+    # when it is given that draws with replacement differ).
+    expected = [1500, 1500] if replacement else [2250, 750]
+    assert chisquare(first[[1, 3]], expected).pvalue > 1e-3
+
+
+def test_all_zero_is_uniform() -> None:
+    pool = clustered([0] * 4, [0.0] * 4)
+    counts = np.zeros(4)
+    for seed in range(2000):
+        counts[take("kmq", pool, 1, seed)] += 1
+    assert chisquare(counts).pvalue > 1e-3
