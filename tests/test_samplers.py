@@ -1,165 +1,216 @@
-"""Every sampler keeps the contract, and equals a naive reference or a case worked by hand."""
+"""Every sampler keeps the contract: what goes in, what comes out, and what is refused."""
 
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from harness.samplers import SAMPLERS, Pool
-from harness.samplers.shares import proportional_shares
+from tests.sampler_pools import make_pool, small_pools, take
+
+NEEDS_QUALITY = {"top_k", "deita", "qdit", "kmq"} & set(SAMPLERS)
+NEEDS_CLUSTERS = {"km_closest", "km_random", "kmq"} & set(SAMPLERS)
+NEEDS_UNIT = {"deita", "qdit"} & set(SAMPLERS)
+BY_CHANCE = {"random", "km_random", "kmq"}
 
 
-def make_pool(n: int, seed: int = 0, k: int = 5, taken: int = 0) -> Pool:
-    """A pool of unit vectors with duplicates, clusters of very unequal size, and taken rows."""
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(n, 6)).astype(np.float32)
-    x[n // 2] = x[0]
-    x /= np.linalg.norm(x, axis=1, keepdims=True)
-    labels = np.minimum(rng.geometric(0.4, n) - 1, k - 1).astype(np.int64)
-    centroids = rng.normal(size=(k, 6)).astype(np.float32)
-    selected = rng.choice(n, taken, replace=False).astype(np.int64)
-    return Pool(x, rng.random(n), (labels, centroids), None, selected)
+def refused(key: str, pool: Pool, budget: int = 2) -> str:
+    """The one line that a sampler refuses its input with."""
+    with pytest.raises(ValueError, match=r"^[^\n]+$") as error:
+        SAMPLERS[key](pool, budget, np.random.default_rng(0))
+    return str(error.value)
+
+
+def check_picks(picks: np.ndarray, pool: Pool, budget: int) -> None:
+    assert picks.dtype == np.int64
+    assert picks.shape == (budget,)
+    assert len(set(picks.tolist())) == budget
+    assert not set(picks.tolist()) & set(pool.selected.tolist())
+    assert picks.min() >= 0
+    assert picks.max() < pool.size
 
 
 @pytest.mark.parametrize("key", SAMPLERS)
-@pytest.mark.parametrize(("n", "taken"), [(1, 0), (2, 1), (17, 0), (40, 9)])
-def test_conformance(key: str, n: int, taken: int) -> None:
+@pytest.mark.parametrize(("n", "taken"), [(1, 0), (2, 1), (17, 0), (40, 9), (600, 50)])
+def test_picks(key: str, n: int, taken: int) -> None:
     pool = make_pool(n, taken=taken)
-    before = pool.embeddings.copy()
     for budget in {1, (n - taken + 1) // 2, n - taken}:
-        picks = SAMPLERS[key](pool, budget, np.random.default_rng(7))
-        again = SAMPLERS[key](pool, budget, np.random.default_rng(7))
-        assert picks.dtype == np.int64
-        assert picks.shape == (budget,)
-        assert len(set(picks.tolist())) == budget
-        assert not set(picks.tolist()) & set(pool.selected.tolist())
-        assert picks.min() >= 0
-        assert picks.max() < n
-        np.testing.assert_array_equal(picks, again)
-    np.testing.assert_array_equal(pool.embeddings, before)
+        picks = take(key, pool, budget, 7)
+        check_picks(picks, pool, budget)
+        np.testing.assert_array_equal(picks, take(key, pool, budget, 7))
 
 
 @pytest.mark.parametrize("key", SAMPLERS)
-@pytest.mark.parametrize("budget", [0, -1, 16, 1000])
+@settings(max_examples=60, deadline=None)
+@given(drawn=small_pools())
+def test_picks_of_awkward_pools(key: str, drawn: tuple[Pool, int]) -> None:
+    pool, budget = drawn
+    check_picks(take(key, pool, budget), pool, budget)
+
+
+@pytest.mark.parametrize("key", SAMPLERS)
+def test_nothing_but_the_generator_decides(key: str) -> None:
+    pool = make_pool(60, taken=5)
+    np.random.seed(1)  # noqa: NPY002
+    before = np.random.get_state(legacy=False)  # noqa: NPY002
+    picks = take(key, pool, 20, 3)
+    after = np.random.get_state(legacy=False)  # noqa: NPY002
+    np.testing.assert_equal(before, after)
+    np.random.seed(2)  # noqa: NPY002
+    np.testing.assert_array_equal(take(key, pool, 20, 3), picks)
+    others = [take(key, pool, 20, seed).tolist() for seed in range(4, 8)]
+    alike = [other == picks.tolist() for other in others]
+    assert all(alike) if key not in BY_CHANCE else not any(alike)
+
+
+@pytest.mark.parametrize("key", sorted(set(SAMPLERS) - BY_CHANCE))
+def test_deterministic_ones_leave_the_generator_alone(key: str) -> None:
+    rng = np.random.default_rng(0)
+    SAMPLERS[key](make_pool(60), 5, rng)
+    assert rng.bit_generator.state == np.random.default_rng(0).bit_generator.state
+
+
+@pytest.mark.parametrize("key", SAMPLERS)
+def test_what_a_sampler_needs(key: str) -> None:
+    """It either asks for quality, clusters and unit length, or does not look at them."""
+    pool = make_pool(30)
+    picks = take(key, pool, 10).tolist()
+    for needs, bare, named in (
+        (NEEDS_QUALITY, replace(pool, quality=None), "needs quality"),
+        (NEEDS_CLUSTERS, replace(pool, clusters=None), "needs clusters"),
+    ):
+        if key in needs:
+            assert named in refused(key, bare)
+        else:
+            assert take(key, bare, 10).tolist() == picks
+    longer = replace(pool, embeddings=pool.embeddings * np.float32(2))
+    if key in NEEDS_UNIT:
+        assert "embeddings row 0 has length 2, not 1" in refused(key, longer)
+    else:
+        check_picks(take(key, longer, 10), longer, 10)
+
+
+@pytest.mark.parametrize("key", SAMPLERS)
+@pytest.mark.parametrize("budget", [0, -1, 16, 1000, 2.5])
 def test_budget_out_of_bounds(key: str, budget: int) -> None:
-    with pytest.raises(ValueError, match=rf"budget is {budget}; it must be 1 to 15") as error:
-        SAMPLERS[key](make_pool(20, taken=5), budget, np.random.default_rng(0))
-    assert "\n" not in str(error.value)
+    told = refused(key, make_pool(20, taken=5), budget)
+    assert told.startswith(f"budget is {budget}; it must be 1 to 15")
 
 
 @pytest.mark.parametrize("key", SAMPLERS)
-@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+def test_nothing_left_to_take(key: str) -> None:
+    assert "it must be 1 to 0" in refused(key, make_pool(3, taken=3), 1)
+
+
+@pytest.mark.parametrize("key", SAMPLERS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0])
 def test_bad_embedding_row(key: str, value: float) -> None:
     pool = make_pool(10)
     pool.embeddings[3] = value
-    with pytest.raises(ValueError, match="row 3"):
-        SAMPLERS[key](pool, 2, np.random.default_rng(0))
+    assert "embeddings row 3" in refused(key, pool)
 
 
 @pytest.mark.parametrize("key", SAMPLERS)
-@pytest.mark.parametrize(("selected", "named"), [([10], "10"), ([-1], "-1"), ([2, 4, 2], "2")])
-def test_bad_selected(key: str, selected: list[int], named: str) -> None:
-    pool = make_pool(10)
-    bad = Pool(pool.embeddings, pool.quality, pool.clusters, None, np.array(selected))
-    with pytest.raises(ValueError, match=f"selected holds {named}"):
-        SAMPLERS[key](bad, 1, np.random.default_rng(0))
+def test_no_embeddings(key: str) -> None:
+    assert "embeddings have shape (0, 6)" in refused(key, Pool(np.empty((0, 6))))
+    assert "embeddings have shape (4,)" in refused(key, Pool(np.ones(4)))
 
 
-def test_km_random_without_clusters() -> None:
-    pool = Pool(make_pool(10).embeddings)
-    with pytest.raises(ValueError, match="needs clusters"):
-        SAMPLERS["km_random"](pool, 2, np.random.default_rng(0))
-
-
-def test_k_center_unknown_start() -> None:
-    with pytest.raises(ValueError, match="the choices are mean, random"):
-        SAMPLERS["k_center"](make_pool(10), 2, np.random.default_rng(0), start="first")
-
-
-def test_k_center_by_hand() -> None:
-    # On a line at 0, 1, 2, 10: the mean is 3.25, so 2 is first; then 10, then 0 (2 away), then 1.
-    x = np.array([[0.0, 1], [1, 1], [2, 1], [10, 1]], dtype=np.float32)
-    picks = SAMPLERS["k_center"](Pool(x), 4, np.random.default_rng(0))
-    assert picks.tolist() == [2, 3, 0, 1]
-    going_on = Pool(x, selected=np.array([3]))
-    assert SAMPLERS["k_center"](going_on, 2, np.random.default_rng(0)).tolist() == [0, 2]
-
-
-def naive_k_center(x: np.ndarray, taken: list[int], budget: int) -> list[int]:
-    """Straight from the definition: every distance, every time."""
-    picks: list[int] = []
-    if not taken:
-        mean = x.mean(axis=0)
-        picks.append(int(np.argmin([((row - mean) ** 2).sum() for row in x])))
-    while len(picks) < budget:
-        done = taken + picks
-        radius = [
-            -1.0 if i in done else min(((x[i] - x[j]) ** 2).sum() for j in done)
-            for i in range(len(x))
-        ]
-        picks.append(int(np.argmax(radius)))
-    return picks
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.integers(1, 20), st.data())
-def test_k_center_equals_naive(n: int, data: st.DataObject) -> None:
-    # Small whole numbers: many exact ties, and float32 is exact, so equality must be too.
-    cell = st.integers(-2, 2)
-    rows = data.draw(st.lists(st.tuples(cell, cell, st.just(1)), min_size=n, max_size=n))
-    x = np.array(rows, dtype=np.float32)
-    taken = data.draw(st.lists(st.integers(0, n - 1), unique=True, max_size=n - 1))
-    budget = data.draw(st.integers(1, n - len(taken)))
-    pool = Pool(x, selected=np.array(taken, dtype=np.int64))
-    picks = SAMPLERS["k_center"](pool, budget, np.random.default_rng(0))
-    assert picks.tolist() == naive_k_center(x.astype(float), taken, budget)
-
-
-def test_shares_by_hand() -> None:
-    def shares(sizes: list[int], room: list[int], budget: int) -> list[int]:
-        return proportional_shares(np.array(sizes), np.array(room), budget).tolist()
-
-    # 10 over 5:3:2 is exact; 4 over it is 2.0, 1.2, 0.8: the largest remainder takes the last.
-    assert shares([5, 3, 2], [5, 3, 2], 10) == [5, 3, 2]
-    assert shares([5, 3, 2], [5, 3, 2], 4) == [2, 1, 1]
-    # Equal remainders: the lowest clusters first.
-    assert shares([1, 1, 1], [1, 1, 1], 2) == [1, 1, 0]
-    # What the first cannot give goes to the others in proportion: 4 more over 3:2.
-    assert shares([5, 3, 2], [1, 9, 9], 10) == [1, 5, 4]
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=12), st.data()
+@pytest.mark.parametrize("key", SAMPLERS)
+@pytest.mark.parametrize(
+    ("selected", "named"),
+    [
+        ([10], "selected holds 10; the pool's indices are 0 to 9"),
+        ([-1], "selected holds -1"),
+        ([2, 4, 2], "selected holds 2 more than once"),
+        ([0.0], "selected is float64"),
+        ([[1]], "selected is int64 of shape (1, 1)"),
+    ],
 )
-def test_shares_sum_and_fit(pairs: list[tuple[int, int]], data: st.DataObject) -> None:
-    sizes = np.array([a for a, _ in pairs])
-    capacity = np.minimum(sizes, np.array([b for _, b in pairs]))
-    budget = data.draw(st.integers(0, int(capacity.sum())))
-    shares = proportional_shares(sizes, capacity, budget)
-    assert shares.sum() == budget
-    assert (shares >= 0).all()
-    assert (shares <= capacity).all()
-    if budget and (budget * sizes <= capacity * sizes.sum()).all():
-        # No cluster is short: each share is within one of its exact proportion.
-        assert (np.abs(shares - budget * sizes / sizes.sum()) < 1).all()
+def test_bad_selected(key: str, selected: list, named: str) -> None:
+    assert named in refused(key, replace(make_pool(10), selected=np.array(selected)), 1)
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.integers(2, 60), st.integers(0, 10_000), st.data())
-def test_km_random_takes_its_shares(n: int, seed: int, data: st.DataObject) -> None:
-    pool = make_pool(n, seed=seed)
+@pytest.mark.parametrize("key", sorted(NEEDS_QUALITY))
+@pytest.mark.parametrize("value", [-0.5, np.nan, np.inf])
+def test_bad_quality(key: str, value: float) -> None:
+    pool = make_pool(10)
+    assert pool.quality is not None
+    pool.quality[3] = value
+    assert f"quality of row 3 is {value}; it must be" in refused(key, pool)
+    wrong = replace(pool, quality=np.ones(9))
+    assert "quality has shape (9,); needed: (10,)" in refused(key, wrong)
+
+
+@pytest.mark.parametrize("key", sorted(NEEDS_QUALITY))
+def test_zero_quality_everywhere_or_nearly(key: str) -> None:
+    pool = make_pool(20, taken=4)
+    free = pool.free()
+    for positive in ([], [3], [3, 11]):
+        quality = np.zeros(20)
+        quality[free[positive]] = 1.0
+        zero = replace(pool, quality=quality)
+        for budget in (1, 10, 16):
+            check_picks(take(key, zero, budget), zero, budget)
+
+
+@pytest.mark.parametrize("key", sorted(NEEDS_CLUSTERS))
+def test_bad_clusters(key: str) -> None:
+    pool = make_pool(10)
     assert pool.clusters is not None
-    labels = pool.clusters[0]
-    budget = data.draw(st.integers(1, n))
-    picks = SAMPLERS["km_random"](pool, budget, np.random.default_rng(seed))
-    sizes = np.bincount(labels, minlength=5)
-    shares = proportional_shares(sizes, sizes, budget)
-    np.testing.assert_array_equal(np.bincount(labels[picks], minlength=5), shares)
+    labels, centroids = pool.clusters
+
+    def told(labels: np.ndarray, centroids: np.ndarray) -> str:
+        return refused(key, replace(pool, clusters=(labels, centroids)))
+
+    assert "labels are int64 of shape (9,); needed: integers, (10,)" in told(labels[:9], centroids)
+    assert "labels are float64" in told(labels.astype(float), centroids)
+    assert "centroids have shape (5, 4); needed: (k, 6)" in told(labels, centroids[:, :4])
+    assert "cluster labels go from -1" in told(np.where(labels == 0, -1, labels), centroids)
+    assert "cluster labels go from 0 to 5; k is 5" in told(np.arange(10) % 6, centroids)
+    holed = centroids.copy()
+    holed[1, 2] = np.nan
+    assert "the centroid of cluster 1 holds NaN" in told(labels, holed)
+    # Of an empty cluster it says nothing: nothing is near it.
+    without = replace(pool, clusters=(np.where(labels == 1, 0, labels), holed))
+    check_picks(take(key, without, 5), without, 5)
+
+
+@pytest.mark.parametrize("key", SAMPLERS)
+def test_inputs_may_be_read_only_and_are_left_as_they_were(key: str, tmp_path: Path) -> None:
+    pool = make_pool(40, taken=5)
+    assert pool.quality is not None
+    assert pool.clusters is not None
+    arrays = [pool.embeddings, pool.quality, *pool.clusters, pool.selected]
+    mapped = []
+    for i, array in enumerate(arrays):
+        np.save(tmp_path / f"{i}.npy", array)
+        mapped.append(np.load(tmp_path / f"{i}.npy", mmap_mode="r"))
+    frozen = Pool(mapped[0], mapped[1], (mapped[2], mapped[3]), None, mapped[4])
+    np.testing.assert_array_equal(take(key, frozen, 20, 3), take(key, pool, 20, 3))
+    for i, array in enumerate(arrays):
+        np.testing.assert_array_equal(np.load(tmp_path / f"{i}.npy"), array)
+
+
+@pytest.mark.parametrize("key", SAMPLERS)
+def test_the_layout_of_the_numbers_decides_nothing(key: str) -> None:
+    pool = make_pool(40, taken=5)
+    picks = take(key, pool, 20, 3)
+    strided = np.repeat(pool.embeddings, 2, axis=1)[:, ::2]
+    for embeddings in (
+        np.asfortranarray(pool.embeddings),
+        strided,
+        pool.embeddings.astype(np.float64),
+        pool.embeddings.astype(">f4"),
+    ):
+        other = replace(pool, embeddings=embeddings)
+        np.testing.assert_array_equal(take(key, other, 20, 3), picks)
+    assert not strided.flags.c_contiguous
 
 
 def test_random_is_uniform() -> None:
@@ -174,7 +225,7 @@ def test_random_is_uniform() -> None:
 
 
 def test_samplers_import_fast() -> None:
-    heavy = "{'torch', 'sklearn', 'pandas'}"
+    heavy = "{'torch', 'sklearn', 'pandas', 'numba', 'scipy'}"
     code = f"import harness.samplers, sys; print(sorted({heavy} & set(sys.modules)))"
     seconds = []
     for _ in range(3):
