@@ -1,0 +1,224 @@
+"""What a subset is, before any training: pure functions, arrays in, numbers out.
+
+Products of the pool with the subset are made block by block: nothing of size n x n is held.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.clustering import unit_rows
+from harness.schemas import FAULTS
+
+CELLS = 2**23  # similarities held at once: 32 MiB of float32
+NEAR_DUPLICATE = 0.95  # cosine similarity above which a row repeats another
+UNIT = 1e-6  # how far from 1 the length of a unit row of float32 may be
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How close the pool's instances lie to the subset.
+
+    Attributes:
+        facility_location: mean over the pool of max(0, best cosine similarity to the subset), 0-1.
+        covering_radius: largest Euclidean distance of an instance to the nearest of the subset.
+    """
+
+    facility_location: float
+    covering_radius: float
+
+
+def coverage(embeddings: np.ndarray, picks: np.ndarray) -> Coverage:
+    """Facility-location value and covering radius of a subset of the rows.
+
+    Args:
+        embeddings: (n, d) of any length; the similarity is of directions, the distance is not.
+        picks: (m,) distinct indices, m >= 1.
+
+    The nearest are found in float32, their similarity and distance worked out in float64. Source:
+    arXiv 2409.11378, eq. 1 (radius); Bukharin & Zhao 2023 (facility location).
+    """
+    n = len(embeddings)
+    outside = np.ones(n, dtype=bool)
+    outside[picks] = False  # each of the subset is its own nearest: similarity 1, distance 0
+    others = np.flatnonzero(outside)
+    lengths = np.linalg.norm(embeddings, axis=1)
+    unit = bool(np.abs(lengths - 1).max() <= UNIT)
+    similar, radius = float(n - len(others)), 0.0
+    for rows, near in _nearest(unit_rows(embeddings), others, picks):
+        ours, theirs = embeddings[rows].astype(np.float64), embeddings[near].astype(np.float64)
+        norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
+        similar += float(np.clip(np.einsum("ij,ij->i", ours, theirs) / norms, 0, 1).sum())
+        if unit:  # the most similar of unit length is the nearest
+            radius = max(radius, float(np.linalg.norm(ours - theirs, axis=1).max()))
+    if not unit and len(others):
+        # About the mean the lengths are as small as they can be, and so are rounding errors.
+        centred = (embeddings - embeddings.mean(axis=0, dtype=np.float64)).astype(np.float32)
+        halves = (np.linalg.norm(centred[picks], axis=1) ** 2 / 2).astype(np.float32)
+        for rows, near in _nearest(centred, others, picks, halves):
+            apart = embeddings[rows].astype(np.float64) - embeddings[near]
+            radius = max(radius, float(np.linalg.norm(apart, axis=1).max()))
+    return Coverage(similar / n, radius)
+
+
+def _nearest(
+    x: np.ndarray, rows: np.ndarray, picks: np.ndarray, offsets: np.ndarray | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Blocks of rows, each with the picks that maximise x[row] . x[pick] - offset."""
+    chosen = np.ascontiguousarray(x[picks].T)
+    step = max(1, CELLS // len(picks))
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step]
+        products = x[block] @ chosen
+        if offsets is not None:
+            products -= offsets
+        yield block, picks[products.argmax(axis=1)]
+
+
+def vendi_score(embeddings: np.ndarray) -> float:
+    """The effective number of different rows: exp of the entropy of the eigenvalues of K / m.
+
+    Args:
+        embeddings: (m, d), m >= 1; scaled to unit length here.
+
+    K is the m x m matrix of cosine similarities. Its eigenvalues but zeros are those of the d x d
+    matrix X^T X, so that the smaller of the two is taken apart. Between 1 and min(m, d). Source:
+    Friedman & Dieng 2023 (order 1).
+    """
+    x = np.asarray(embeddings, dtype=np.float64)
+    x = x / np.linalg.norm(x, axis=1, keepdims=True)
+    gram = x.T @ x if len(x) > x.shape[1] else x @ x.T
+    values = np.linalg.eigvalsh(gram / len(x))
+    values = values[values > 0]
+    return float(np.exp(-(values * np.log(values)).sum()))
+
+
+def near_duplicates(
+    embeddings: np.ndarray, picks: np.ndarray, threshold: float = NEAR_DUPLICATE
+) -> float:
+    """Share of the subset, in its order, more similar than the threshold to an earlier one (0-1).
+
+    Args:
+        embeddings: (n, d); cosine similarity.
+        picks: (m,) indices in the order of selection, m >= 1.
+        threshold: a similarity; equal to it is not above it.
+    """
+    x = unit_rows(embeddings[picks])
+    m, repeats = len(x), 0
+    step = max(1, CELLS // m)
+    for start in range(0, m, step):
+        stop = min(start + step, m)
+        products = x[start:stop] @ x[:stop].T
+        # Row i of the block is number start + i: what stands there or later is not earlier.
+        later = np.arange(stop) >= np.arange(start, stop)[:, None]
+        products[later] = -np.inf
+        repeats += int((products > threshold).any(axis=1).sum())
+    return repeats / m
+
+
+def entropy(labels: np.ndarray) -> float:
+    """Entropy, in nats, of how instances spread over clusters: 0 for one, ln k for k alike."""
+    counts = np.unique(labels, return_counts=True)[1]
+    shares = counts / counts.sum()
+    return float(-(shares * np.log(shares)).sum()) + 0.0  # no minus zero
+
+
+def share_reached(labels: np.ndarray, picks: np.ndarray) -> float:
+    """Share of the labels in the pool, (n,) of any type, that the subset holds (0-1)."""
+    return len(np.unique(labels[picks])) / len(np.unique(labels))
+
+
+def top_overlap(quality: np.ndarray, picks: np.ndarray) -> float:
+    """Share of the subset among as many instances of highest quality; ties to the lowest index."""
+    top = np.argsort(-quality, kind="stable")[: len(picks)]
+    return len(np.intersect1d(top, picks)) / len(picks)
+
+
+def share_below(labels: np.ndarray, quality: np.ndarray, threshold: float = 0.3) -> float:
+    """Share of the clusters that are not empty whose mean quality is below the threshold.
+
+    Source: arXiv 2409.11378, figure 4, where quality is on a 0-1 scale and the threshold 0.3.
+    """
+    counts = np.bincount(labels)
+    sums = np.bincount(labels, weights=quality)
+    held = counts > 0
+    return float((sums[held] / counts[held] < threshold).mean())
+
+
+@dataclass(frozen=True)
+class PoolView:
+    """What is known of a pool's instances; what is None or empty is not measured.
+
+    Attributes:
+        embeddings: (n, d) float32.
+        tokens: (n,) tokens of each conversation.
+        scores: columns of (n,) by scorer.
+        quality: (n,), by which instances are called the best.
+        labels: (n,) the clusters that all subsets are measured on.
+        noise: (n,) the planted fault of each instance, `none` where there is none.
+        skills: (n,) the planted sub-skill.
+    """
+
+    embeddings: np.ndarray
+    tokens: np.ndarray | None = None
+    scores: Mapping[str, np.ndarray] = field(default_factory=dict)
+    quality: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    noise: np.ndarray | None = None
+    skills: np.ndarray | None = None
+
+
+def describe_subset(
+    pool: PoolView,
+    picks: np.ndarray,
+    own_quality: np.ndarray | None = None,
+    own_labels: np.ndarray | None = None,
+) -> dict[str, float]:
+    """Every measure of one subset, by name; `harness.selection_report.columns` says what each is.
+
+    Args:
+        pool: what is known of the pool.
+        picks: (m,) distinct indices into it, in the order of selection.
+        own_quality: (n,) the quality that the selection reads, if it does.
+        own_labels: (n,) the clusters that the selection reads, if it does.
+
+    Raises ValueError for an empty subset and for indices that are no instances or repeated.
+    """
+    n = len(pool.embeddings)
+    _check_picks(picks, n)
+    found: dict[str, float] = {"rows": float(len(picks))}
+    if pool.tokens is not None:
+        found["tokens"] = float(pool.tokens[picks].sum())
+    found |= {f"mean_{name}": float(col[picks].mean()) for name, col in pool.scores.items()}
+    if own_quality is not None:
+        found["own_quality"] = float(own_quality[picks].mean())
+    if pool.quality is not None:
+        found["top_overlap"] = top_overlap(pool.quality, picks)
+    covered = coverage(pool.embeddings, picks)
+    found["facility_location"] = covered.facility_location
+    found["covering_radius"] = covered.covering_radius
+    found["vendi_score"] = vendi_score(pool.embeddings[picks])
+    found["near_duplicates"] = near_duplicates(pool.embeddings, picks)
+    for prefix, labels in (("", pool.labels), ("own_", own_labels)):
+        if labels is not None:
+            found[f"{prefix}cluster_entropy"] = entropy(labels[picks])
+            found[f"{prefix}clusters_reached"] = share_reached(labels, picks)
+    if pool.noise is not None:
+        noise = pool.noise[picks]
+        found["noise_share"] = float((noise != "none").mean())
+        found |= {f"noise_{kind}": float((noise == kind).mean()) for kind in FAULTS}
+    if pool.skills is not None:
+        found["skills_reached"] = share_reached(pool.skills, picks)
+    return found
+
+
+def _check_picks(picks: np.ndarray, n: int) -> None:
+    if not len(picks):
+        raise ValueError("the subset is empty; there is nothing to describe")
+    outside = picks[(picks < 0) | (picks >= n)]
+    if len(outside):
+        raise ValueError(f"the subset holds {outside[0]}; the pool's indices are 0 to {n - 1}")
+    values, counts = np.unique(picks, return_counts=True)
+    if counts.max() > 1:
+        raise ValueError(f"the subset holds {values[counts.argmax()]} more than once")

@@ -1,0 +1,192 @@
+"""Reading what the report of a study's subsets needs, and dropping what params no longer name."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness import layout
+from harness.budget import read_costs
+from harness.clustering import read_clustering
+from harness.embedding_files import read_embedding
+from harness.errors import InputError
+from harness.files import being_written, read_json, remove
+from harness.params import Params
+from harness.quality import quality_vector, read_quality
+from harness.schemas import POOL, SCORES, SUBSET, TRUTH, read_frame
+from harness.selection_report.measures import PoolView
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Subset:
+    """One seed's choice of a selection or reference, and what choosing cost."""
+
+    name: str
+    kind: str  # selection or reference
+    sampler: str
+    seed: int
+    picks: np.ndarray  # (m,) indices into the pool, in the order of selection
+    seconds: float
+    peak_memory_mb: float
+    notes: tuple[str, ...]
+    own_quality: np.ndarray | None  # (n,) what the selection reads, if it does
+    own_labels: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The pool and every subset of a study.
+
+    Attributes:
+        pool: what is measured against; its clusters are those that all subsets share.
+        subsets: by selection in the study's order, then by seed; `none` is not among them.
+        quality: the expression behind ``pool.quality``, 0-1; None where there is no scorer.
+        scorer: the column it is made of.
+        clusters: how many the shared clusters are, and whether `k: auto` chose them.
+    """
+
+    pool: PoolView
+    subsets: list[Subset]
+    quality: str | None
+    scorer: str | None
+    clusters: tuple[int, bool]
+
+
+def read_inputs(params: Params, study: str) -> Inputs:
+    """Read pool, scores, truth, clusters and subsets; InputError names what is missing."""
+    ids = read_frame(layout.POOL_FILE, POOL)["id"].tolist()
+    scores = _of_pool(read_frame(layout.SCORES_FILE, SCORES), ids, layout.SCORES_FILE, "score")
+    truth = read_frame(layout.TRUTH_FILE, TRUTH)
+    columns = {name: scores[name].to_numpy(dtype=np.float64) for name in params.scorers}
+    scorer, quality = report_quality(params)
+    common = common_k(params)
+    clustering = read_clustering(layout.cluster_folder(common), len(ids))
+    pool = PoolView(
+        np.asarray(read_embedding(layout.EMBEDDINGS, params.embedding, layout.POOL_FILE)),
+        tokens=read_costs("tokens", len(ids)),
+        scores=columns,
+        quality=quality_vector(quality, scores) if quality else None,
+        labels=clustering.labels,
+    )
+    if len(truth):
+        truth = _of_pool(truth, ids, layout.TRUTH_FILE, "prepare")
+        pool = replace(
+            pool, noise=truth["noise"].to_numpy(str), skills=truth["skill"].to_numpy(str)
+        )
+    places = {name: i for i, name in enumerate(ids)}
+    subsets: list[Subset] = []
+    for name in study_names(params, study):
+        subsets += _subsets(params, study, name, places)
+    if not subsets:
+        raise InputError(f"params.yaml: studies.{study}: no selection of it takes any row")
+    return Inputs(pool, subsets, quality, scorer, (clustering.k, common == AUTO))
+
+
+def _of_pool(frame: "pd.DataFrame", ids: list[str], path: Path, stage: str) -> "pd.DataFrame":
+    if frame["id"].tolist() != ids:
+        raise InputError(f"{path}: rows of another pool than {layout.POOL_FILE}; dvc repro {stage}")
+    return frame
+
+
+def study_names(params: Params, study: str) -> list[str]:
+    """The selections and references of a study, each once."""
+    return list(dict.fromkeys(name for name, _ in params.cells(study)))
+
+
+def report_quality(params: Params) -> tuple[str | None, str | None]:
+    """The scorer and the quality made of it, 0-1, that all subsets are measured by.
+
+    The first reward model's, through a sigmoid; without one the first scorer's, min-max scaled;
+    None of each without scorers.
+    """
+    rewards = [name for name, item in params.scorers.items() if item.scorer == "reward_model"]
+    if rewards:
+        return rewards[0], f"sigmoid({rewards[0]})"
+    first = next(iter(params.scorers), None)
+    return first, f"minmax({first})" if first else None
+
+
+def common_k(params: Params) -> int | str:
+    """The clustering that all subsets are measured on: `auto` if there is one, else the largest."""
+    chosen = (layout.cluster_folder(AUTO) / "info.json").is_file()
+    return AUTO if chosen else max(params.cluster.k)
+
+
+def _subsets(params: Params, study: str, name: str, places: dict[str, int]) -> list[Subset]:
+    reference = params.references.get(name)
+    if reference is not None and reference.rows == "none":
+        return []
+    home = reference.study if reference else "main"
+    info_file = layout.selection_file(home, name)
+    info = read_json(info_file)
+    own_quality, own_labels = _own(params, name, list(places))
+    found = []
+    for group in (g for n, g in params.cells(study) if n == name):
+        for seed in params.seeds_of(name, group):
+            path = layout.subset_folder(home, name) / group / f"seed_{seed}.parquet"
+            cost = info["seeds"].get(str(seed))
+            if cost is None:
+                raise InputError(f"{info_file}: nothing of seed {seed}; run its stage again")
+            subset = Subset(
+                name=name,
+                kind="reference" if reference else "selection",
+                sampler=str(info["sampler"]),
+                seed=seed,
+                picks=_picks(path, places),
+                seconds=float(cost["seconds"]),
+                peak_memory_mb=float(cost["peak_memory_mb"]),
+                notes=tuple(cost.get("notes", ())),
+                own_quality=own_quality,
+                own_labels=own_labels,
+            )
+            found.append(subset)
+    return found
+
+
+def _picks(path: Path, places: dict[str, int]) -> np.ndarray:
+    ids = read_frame(path, SUBSET).sort_values("order")["id"].tolist()
+    unknown = next((i for i in ids if i not in places), None)
+    if unknown is not None:
+        raise InputError(f"{path}: the pool has no row {unknown!r}; run its stage again")
+    if not ids:
+        raise InputError(f"{path}: holds no row; run its stage again")
+    return np.array([places[i] for i in ids], dtype=np.int64)
+
+
+def _own(params: Params, name: str, ids: list[str]) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The quality and the clusters that a selection reads, each (n,) or None."""
+    item = params.every_selection.get(name)
+    if item is None:
+        return None, None
+    labels = None
+    if item.k != 1:  # one cluster tells nothing
+        labels = read_clustering(layout.cluster_folder(item.k), len(ids)).labels
+    return read_quality(item, ids), labels
+
+
+def silhouette_file(k: int) -> Path:
+    """What is known of the clustering with k clusters, without its labels."""
+    return layout.DATA / "silhouettes" / f"k_{k}.json"
+
+
+def prune_clusterings(params: Params) -> list[Path]:
+    """Remove the clusterings that params do not name, and what a killed writer left; return them.
+
+    DVC leaves the files of a cell that is gone, and the report, which depends on their folders,
+    would have other inputs here than in a fresh clone.
+    """
+    named = {layout.cluster_folder(k) for k in (*params.cluster.k, AUTO)}
+    named |= {silhouette_file(k) for k in params.cluster.k}
+    removed = []
+    for folder in (layout.CLUSTERS, silhouette_file(1).parent):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if path not in named and not being_written(path):
+                remove(path)
+                removed.append(path)
+    return removed
