@@ -112,7 +112,7 @@ def _largest_remainder(weights: np.ndarray, total: int) -> np.ndarray:
         whole, remainder = np.divmod(weights.astype(np.int64) * total, weights.sum())
     else:
         # 0.15 and 0.35 of 10 are both half over, but not in binary: round what decides a tie.
-        quota = np.round(weights / weights.sum() * total, 9)
+        quota = weights / weights.sum() * total
         whole = np.floor(quota).astype(np.int64)
         remainder = np.round(quota - whole, 9)
     short = total - int(whole.sum())
