@@ -62,12 +62,12 @@ def _walk(
     x: np.ndarray, order: np.ndarray, before: np.ndarray, budget: int, threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Go along ``order``: who is taken, and who was passed over until then."""
-    met = _Some(
-        np.concatenate([before, np.empty(budget, dtype=np.int64)]),
-        np.empty((len(before) + budget, x.shape[1]), dtype=np.float32),
-    )
-    met.units[: len(before)] = _units(x[before])
     end = len(before)  # those met up to here are taken
+    met = _Some(
+        np.empty(end + budget, dtype=np.int64),
+        np.empty((end + budget, x.shape[1]), dtype=np.float32),
+    )
+    met.rows[:end], met.units[:end] = before, _units(x[before])
     passed_over = [order[:0]]
     for start in range(0, len(order), BLOCK):
         if end == len(met.rows):
@@ -87,8 +87,9 @@ def _walk(
 
 
 def _units(x: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(x, axis=1, keepdims=True)
-    return np.ascontiguousarray(x / lengths, dtype=np.float32)
+    exact = x.astype(np.float64)
+    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
+    return np.ascontiguousarray(exact / lengths, dtype=np.float32)
 
 
 def _first_come(x: np.ndarray, some: _Some, threshold: float) -> np.ndarray:
