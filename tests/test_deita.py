@@ -91,6 +91,19 @@ def test_duplicates_at_a_threshold_of_one() -> None:
         SAMPLERS["deita"](pool, 51, np.random.default_rng(0), threshold=np.nextafter(1, 0))
 
 
+def test_no_similarity_is_above_one() -> None:
+    # Exact multiples of each other (11 bits times 12 fit into float32's 24): in float64 their
+    # cosine comes out on either side of 1.
+    x = np.random.default_rng(0).normal(size=(200, 24))
+    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float16).astype(np.float64)
+    longer = x * (1 + 2.0**-11)
+    cosine = (x * longer).sum(axis=1) / np.sqrt((x * x).sum(axis=1) * (longer**2).sum(axis=1))
+    assert cosine.max() > 1
+    pool = Pool(np.concatenate([x, longer]).astype(np.float32), np.arange(400.0))
+    picks = SAMPLERS["deita"](pool, 400, np.random.default_rng(0), threshold=1.0)
+    assert picks.tolist() == list(range(399, -1, -1))
+
+
 def test_lengths_within_the_tolerance_change_nothing() -> None:
     pool = Pool(at_angles(0, 25, 50, 75), np.array([4.0, 3.0, 2.0, 1.0]))
     factor = np.array([[1.0009], [0.9991], [1.0], [1.0009]], dtype=np.float32)
