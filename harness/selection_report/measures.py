@@ -111,8 +111,8 @@ def near_duplicates(
         stop = min(start + step, m)
         products = x[start:stop] @ x[:stop].T
         # Row i of the block is number start + i: what stands there or later is not earlier.
-        later = np.arange(stop) >= np.arange(start, stop)[:, None]
-        products[later] = -np.inf
+        later = np.triu(np.ones((stop - start, stop - start), dtype=bool))
+        products[:, start:][later] = -np.inf
         repeats += int((products > threshold).any(axis=1).sum())
     return repeats / m
 

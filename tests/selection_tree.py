@@ -1,0 +1,140 @@
+"""Writes the files that the stages before training leave, small, by real samplers, for tests."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness import layout
+from harness.budget import within_budget
+from harness.clustering import kmeans, write_clustering
+from harness.files import file_hash, write_json
+from harness.lab.references import reference_chooser
+from harness.params import Params
+from harness.quality import read_quality
+from harness.schemas import FAULTS, POOL, SCORES, TRUTH, write_frame
+from harness.selecting import Inputs, choose_with, write_subsets
+from harness.selection_report.reading import silhouette_file
+from tests.build_runs import write_params
+
+N, DIMENSIONS, BUDGET, BEST_K = 120, 6, 12, 6
+
+FILES = {  # what the report writes
+    "selection_main.csv",
+    "selection_main.md",
+    "selection_main.png",
+    "scorers_main.csv",
+    "map_main.png",
+    "clusters_main.png",
+}
+
+SMALL: dict[str, Any] = {
+    "cluster": {"k": [1, 3, BEST_K], "seed": 42},
+    "budget": BUDGET,
+    "scorers": {"length": {"scorer": "length"}, "judge": {"scorer": "reward_model"}},
+    "selections": {
+        "random": {"sampler": "random", "k": 1},
+        "km_random": {"sampler": "km_random", "k": 3},
+    },
+    "selections_scored": {"top_k": {"sampler": "top_k", "k": 1, "quality": "sigmoid(judge)"}},
+    "references": {
+        "none": {"study": "main", "rows": "none", "seeds": [0]},
+        "full": {"study": "main", "rows": "full", "seeds": [0]},
+    },
+    "groups": {"main": ["s0_1", "s2"], "more": ["s7"]},
+    "studies": {
+        "main": {"selections": ["none", "random", "top_k", "km_random", "full"]},
+        "sensitivity": {"selections": [], "more_seeds": []},
+    },
+}
+
+
+def build_tree(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
+    """Fill ``folder``, which must be the working directory, with all that comes before training."""
+    params = write_params(folder, **{**SMALL, **changes})
+    rng = np.random.default_rng(0)
+    pool, noise = _pool(), rng.choice(["none", "none", "none", *FAULTS], N)
+    write_frame(layout.POOL_FILE, pool, POOL)
+    truth = pd.DataFrame(
+        {
+            "id": pool["id"],
+            "skill": [f"s{i % 8}" for i in range(N)],
+            "family": "f",
+            "noise": noise,
+            "duplicate_of": "",
+        }
+    )
+    planted = truth if params.preset == "lab" else truth.iloc[:0]
+    write_frame(layout.TRUTH_FILE, planted.astype("str"), TRUTH)
+    scores = pd.DataFrame(
+        {
+            "id": pool["id"],
+            "length": pool["response"].str.len().astype("float64"),
+            "judge": 2.0 * (noise == "none") - 1 + rng.normal(size=N),
+        }
+    )
+    write_frame(layout.SCORES_FILE, scores.reindex(columns=["id", *params.scorers]), SCORES)
+    for unit, costs in (("rows", np.ones(N)), ("tokens", 10 + np.arange(N) % 5)):
+        layout.costs_file(unit).parent.mkdir(exist_ok=True)
+        np.save(layout.costs_file(unit), costs.astype(np.int64))
+    write_json(layout.BASE_MODEL / "base_model.json", {"parameters": 1_040_000})
+    _embeddings_and_clusters(params, rng)
+    write_choices(params)
+    return params
+
+
+def _pool() -> pd.DataFrame:
+    texts = [f"response {'x' * (i % 7)}" for i in range(N)]
+    frame = pd.DataFrame({"id": [f"r{i}" for i in range(N)], "row": np.arange(N)})
+    return frame.assign(prompt="p", response=texts, messages="[]").astype(
+        {"id": "str", "prompt": "str", "response": "str", "messages": "str"}
+    )
+
+
+def _embeddings_and_clusters(params: Params, rng: np.random.Generator) -> None:
+    x = 4 * np.eye(BEST_K, DIMENSIONS)[np.arange(N) % BEST_K] + rng.normal(size=(N, DIMENSIONS))
+    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    layout.EMBEDDINGS.mkdir()
+    np.save(layout.EMBEDDINGS / "minilm.npy", x)
+    card = {"pool_sha256": file_hash(layout.POOL_FILE), "rows": N, "dimensions": DIMENSIONS}
+    write_json(layout.EMBEDDINGS / "minilm.json", card)
+    for k in params.cluster.k:
+        found = kmeans(x, k, params.cluster.seed)
+        write_clustering(layout.cluster_folder(k), found)
+        sizes = np.bincount(found.labels, minlength=k)
+        write_json(
+            silhouette_file(k),
+            {
+                "k": k,
+                "silhouette": found.silhouette,
+                "inertia": found.inertia,
+                "iterations": found.iterations,
+                "smallest": int(sizes.min()),
+                "largest": int(sizes.max()),
+                "empty": int((sizes == 0).sum()),
+            },
+        )
+
+
+def write_choices(params: Params) -> None:
+    """Choose the subsets of every selection and reference, as the stages do."""
+    from harness.clustering import read_clustering
+
+    ids = [f"r{i}" for i in range(N)]
+    x, costs = np.load(layout.EMBEDDINGS / "minilm.npy"), np.ones(N, dtype=np.int64)
+    for name, item in params.every_selection.items():
+        clustering = read_clustering(layout.cluster_folder(item.k), N)
+        quality = read_quality(item, ids)
+        inputs = Inputs(_pool(), x, clustering, costs, quality)
+        write_subsets(params, name, ids, choose_with(item, inputs, BUDGET), clustering, quality)
+    truth = pd.read_parquet(layout.TRUTH_FILE)
+    for name, item in params.references.items():
+        choose = reference_chooser(
+            item.rows,
+            item.share,
+            truth,
+            N,
+            lambda sized, rng: within_budget(sized, costs, BUDGET, rng),
+        )
+        write_subsets(params, name, ids, choose)
