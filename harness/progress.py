@@ -4,7 +4,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,18 @@ def progress(items: Iterable[T], desc: str, total: int | None = None) -> Iterato
     for item in items:
         yield item
         meter.step()
+
+
+@contextmanager
+def counting(desc: str, total: int) -> Iterator[Callable[[int], object]]:
+    """Yield a function that counts so many more done: for work that is no loop over items."""
+    if on_terminal():
+        from tqdm import tqdm
+
+        with tqdm(desc=desc, total=total, leave=False, dynamic_ncols=True) as bar:
+            yield bar.update
+    else:
+        yield PlainMeter(desc, total).step
 
 
 class PlainMeter:

@@ -8,13 +8,10 @@ from pipeline.stage import main
 
 def run() -> None:
     """Score the pool's instances, one column a scorer."""
-    import pandas as pd
-
-    from harness.scorers import SCORERS
+    from harness.scorers.columns import make_scores
 
     pool = read_frame(layout.POOL_FILE, POOL)
-    columns = {name: SCORERS[name](pool) for name in load_params().scorers}
-    scores = pd.DataFrame({"id": pool["id"], **columns})
+    scores = make_scores(pool, load_params().scorers, prune=True)
     write_frame(layout.SCORES_FILE, scores, SCORES)
 
 

@@ -1,5 +1,6 @@
 """Response length: the cheapest score, and a confounder every comparison should show."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,6 +9,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def length(pool: "pd.DataFrame") -> np.ndarray:
+def length(pool: "pd.DataFrame", scratch: Path | None = None) -> np.ndarray:
     """Length of each response in characters: (n,) float64."""
     return pool["response"].str.len().to_numpy(dtype=np.float64)

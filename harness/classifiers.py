@@ -1,0 +1,139 @@
+"""Sequence classifiers of one output, such as reward models: loading them, and their logits."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.batches import length_batches
+from harness.errors import InputError
+from harness.models import model_folder, without_bars
+from harness.template import TEMPLATES, Messages, encode, render
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def check_classifier(folder: Path) -> None:
+    """Raise InputError where the model of a folder is no classifier of one output."""
+    from transformers import AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{folder}: the model cannot be loaded: {_line(error)}") from error
+    if config.num_labels != 1:
+        raise InputError(
+            f"{folder}: a model of {config.num_labels} outputs; a reward model is a sequence "
+            "classifier of one (num_labels: 1)"
+        )
+
+
+def load_classifier(
+    path_or_id: str | Path,
+    revision: str | None = None,
+    dtype: "torch.dtype | None" = None,
+) -> "PreTrainedModel":
+    """Load a sequence classifier of one output in `dtype` (default float32) on the CPU.
+
+    Raises InputError in one line where it is missing, broken, not safetensors, of several outputs,
+    or without weights for its head, as a causal language model is: a head made up on loading would
+    give scores that mean nothing.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForSequenceClassification
+
+    folder = model_folder(path_or_id, revision)
+    check_classifier(folder)
+    try:
+        with without_bars():
+            model, told = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                dtype=dtype or torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise InputError(f"{folder}: the model cannot be loaded: {_line(error)}") from error
+    if told["missing_keys"]:
+        missing = sorted(told["missing_keys"])[0]
+        raise InputError(f"{folder}: the weights lack {missing}; no sequence classifier was saved")
+    return model.eval()
+
+
+def conversation_ids(
+    tokenizer: "PreTrainedTokenizerBase", messages: Messages, template: str
+) -> list[int]:
+    """Token ids of a conversation as a classifier reads it.
+
+    Rendered by the tokenizer's own chat template. Without one, by ours of that name, with the
+    special tokens that the tokenizer puts around a text (a BERT's pools its first).
+    """
+    if tokenizer.chat_template:
+        return encode(tokenizer, [render(tokenizer, messages)])[0]
+    if template not in TEMPLATES:
+        raise InputError(f"template: no template {template!r}; choose from {', '.join(TEMPLATES)}")
+    text = tokenizer.apply_chat_template(
+        messages,
+        tokenize=False,
+        chat_template=TEMPLATES[template].read_text(encoding="utf-8"),
+        eos_token=tokenizer.eos_token or "",
+    )
+    assert isinstance(text, str)
+    return tokenizer(text, verbose=False).input_ids
+
+
+def cut_ids(tokenizer: "PreTrainedTokenizerBase", ids: list[int], most: int) -> list[int]:
+    """At most so many ids: the beginning goes, a special token that opens the text excepted.
+
+    Most classifiers are read at the last token, and an answer's end tells whether it has one.
+    """
+    if len(ids) <= most:
+        return ids
+    if ids[0] in tokenizer.all_special_ids:
+        return ids[:1] + ids[len(ids) - most + 1 :]
+    return ids[len(ids) - most :]
+
+
+def logits(
+    model: "PreTrainedModel",
+    rows: Sequence[list[int]],
+    batch_size: int,
+    step: Callable[[int], object] = lambda _: None,
+) -> list[float]:
+    """The model's one logit for each row of token ids; `step` hears how many more are done.
+
+    Rows of like length share a batch, padded to the right; batches change a logit by rounding only.
+    """
+    import torch
+
+    found = [0.0] * len(rows)
+    config = model.config.get_text_config()
+    given = config.pad_token_id
+    for batch in length_batches([len(ids) for ids in rows], batch_size):
+        # A causal classifier is read at the last token that is no padding: where it names no
+        # padding of its own, a token serves that ends none of the rows.
+        pad = given
+        if pad is None:
+            ends = {rows[i][-1] for i in batch}
+            pad = config.pad_token_id = next(t for t in range(len(ends) + 1) if t not in ends)
+        length = max(len(rows[i]) for i in batch)
+        ids = torch.full((len(batch), length), pad, dtype=torch.long)
+        mask = torch.zeros((len(batch), length), dtype=torch.long)
+        for place, i in enumerate(batch):
+            ids[place, : len(rows[i])] = torch.tensor(rows[i])
+            mask[place, : len(rows[i])] = 1
+        with torch.inference_mode():
+            given_ids, given_mask = ids.to(model.device), mask.to(model.device)
+            out = model(input_ids=given_ids, attention_mask=given_mask).logits
+        for i, value in zip(batch, out[:, 0].double().tolist(), strict=True):
+            found[i] = value
+        step(len(batch))
+    return found
+
+
+def _line(error: Exception) -> str:
+    """The first line of what a library raised."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,82 @@
+"""A column in chunks: what is finished is kept, so that a killed run does only what is missing."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.files import replacing
+from harness.progress import counting
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+CHUNK = 512  # rows between two records of what is done
+Step = Callable[[int], object]
+# Scores some rows: the values, and which rows were cut to fit the model. The step counts rows done.
+Score = Callable[["pd.DataFrame", Step], tuple[np.ndarray, np.ndarray]]
+
+
+def in_chunks(
+    pool: "pd.DataFrame", scorer: str, scratch: Path | None, score: Score, most: int
+) -> np.ndarray:
+    """Score the pool's rows in their order, a chunk at a time: (n,) float64.
+
+    Args:
+        pool: the frame that is scored.
+        scorer: its name, for messages.
+        scratch: where finished chunks are kept; None keeps none.
+        score: scores the rows of a chunk.
+        most: tokens a row may have, for the message that says how many were cut.
+
+    Raises InputError, naming scorer and instance, for a score that is NaN or infinite.
+    """
+    starts = range(0, len(pool), CHUNK)
+    missing = [start for start in starts if _kept(scratch, start) is None]
+    left = sum(min(CHUNK, len(pool) - start) for start in missing)
+    found: dict[int, np.ndarray] = {}
+    with counting(f"score {scorer}", left) as step:
+        for start in missing:
+            rows = pool.iloc[start : start + CHUNK]
+            values, cut = score(rows, step)
+            _check(scorer, rows, values)
+            found[start] = np.stack([values, cut]).astype(np.float64)
+            if scratch is not None:
+                with replacing(_file(scratch, start)) as temporary:
+                    np.save(temporary, found[start])
+    whole = [found[start] if start in found else _kept(scratch, start) for start in starts]
+    table = np.concatenate([part for part in whole if part is not None] or [np.empty((2, 0))], 1)
+    if cuts := int(table[1].sum()):
+        log.info("%s: %d of %d rows are over %d tokens: cut", scorer, cuts, len(pool), most)
+    return table[0]
+
+
+def drop_chunks(scratch: Path) -> None:
+    """Remove the chunks of a column that is complete."""
+    for path in scratch.glob("chunk_*.npy"):
+        path.unlink()
+
+
+def _file(scratch: Path, start: int) -> Path:
+    return scratch / f"chunk_{start:08d}.npy"
+
+
+def _kept(scratch: Path | None, start: int) -> np.ndarray | None:
+    if scratch is None or not _file(scratch, start).is_file():
+        return None
+    return np.load(_file(scratch, start), allow_pickle=False)
+
+
+def _check(scorer: str, rows: "pd.DataFrame", values: np.ndarray) -> None:
+    bad = ~np.isfinite(values)
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise InputError(
+            f"scorer {scorer}: its model gives instance {rows['id'].iloc[at]!r} the score "
+            f"{values[at]}; scores are finite numbers: use another model, or on a GPU device: cpu"
+        )

@@ -1,0 +1,110 @@
+"""Scores that are there already: a column of a file of the user's own."""
+
+import csv
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def column(
+    pool: "pd.DataFrame", scratch: Path | None = None, *, file: str, column: str
+) -> np.ndarray:
+    """The numbers of a file's column, one an instance of the pool: (n,) float64.
+
+    `file`: CSV with a header, JSON, JSONL or Parquet. Where its rows have an `id`, they are found
+    by the pool's ids (the line number in the source, where that has none), and may be more than
+    the pool; else there must be as many as instances, in the pool's order. Raises InputError,
+    naming file, row and rule, for a missing file, column or instance, an id given twice, and what
+    is no finite number.
+    """
+    rows = list(_rows(file))
+    if not rows:
+        raise InputError(f"{file}: empty, no rows; give a score for every instance")
+    keyed = "id" in rows[0][1]
+    found: dict[str, float] = {}
+    for number, values in rows:
+        name = _id(file, number, values) if keyed else str(len(found))
+        if name in found:
+            raise InputError(f"{file}, row {number}: id {name!r} is given twice; keep one row")
+        found[name] = _number(file, number, values, column)
+    if keyed:
+        wanted = pool["id"].tolist()
+    elif len(found) == len(pool):
+        wanted = list(found)
+    else:
+        rule = f"{len(found)} rows without `id`, the pool has {len(pool)}"
+        raise InputError(f"{file}: {rule}; give as many, in its order, or add a column `id`")
+    for name in wanted:
+        if name not in found:
+            raise InputError(f"{file}: no row with the id {name!r} of the pool; add its score")
+    return np.array([found[name] for name in wanted], dtype=np.float64)
+
+
+def _rows(file: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Numbered rows, as dictionaries."""
+    from harness.pools.places import locate
+    from harness.pools.reading import read_file
+    from harness.pools.rows import BadRowError
+
+    path = locate(file)
+    if not path.is_file():
+        raise InputError(f"{file}: no such file; give a CSV, JSON, JSONL or Parquet file")
+    if path.suffix.lower() == ".csv":
+        yield from _csv_rows(path, file)
+        return
+    for row in read_file(path, file)[0]:
+        if isinstance(row.value, BadRowError):
+            told = f" ({row.value.detail})" if row.value.detail else ""
+            raise InputError(f"{file}, row {row.number}: {row.value.rule}{told}; mend the row")
+        assert isinstance(row.value, dict)
+        yield row.number, row.value
+
+
+def _csv_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Rows are numbered as lines are, the header being line 1."""
+    number = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, strict=True)
+            for values in reader:
+                number = reader.line_num
+                if None in values or None in values.values():
+                    rule = f"{len(reader.fieldnames or ())} fields in the header, not as many here"
+                    raise InputError(f"{name}, row {number}: {rule}; mend the row")
+                yield number, dict(values)
+    except UnicodeDecodeError:
+        raise InputError(f"{name}, row {number + 1}: not UTF-8; save it as UTF-8") from None
+    except csv.Error as error:
+        raise InputError(f"{name}, row {number + 1}: not CSV ({error}); mend the row") from None
+
+
+def _id(file: str, number: int, values: dict[str, Any]) -> str:
+    given = values.get("id")
+    if given is None or isinstance(given, bool | list | dict) or not str(given).strip():
+        raise InputError(f"{file}, row {number}: no id; give every row one, or none")
+    return str(given)
+
+
+def _number(file: str, number: int, values: dict[str, Any], column: str) -> float:
+    where = f"{file}, row {number}"
+    if column not in values:
+        raise InputError(f"{where}: no column {column!r}{nearest(column, values)}")
+    value = values[column]
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        told = f"{column} is {value!r:.40}, no number"
+        raise InputError(f"{where}: {told}; give a finite number") from None
+    if not math.isfinite(found):
+        raise InputError(f"{where}: {column} is {found}; give a finite number")
+    return found

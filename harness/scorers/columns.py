@@ -1,0 +1,118 @@
+"""All columns of the scores; those that a model made are kept and not made again.
+
+Kept under ``.store/scores/<key>/``, the key being the hash of all a column depends on: the
+instances, the scorer and its knobs, the model's files, the code. What is finished of a column lies
+there too, in chunks.
+"""
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+import harness.batches
+import harness.classifiers
+import harness.models
+import harness.template
+from harness.errors import InputError, nearest
+from harness.files import file_hash, remove, replacing, value_hash
+from harness.params import ScorerParams
+from harness.scorers import SCORERS
+from harness.scorers.chunks import drop_chunks
+from harness.scorers.loading import find_model, model_hash
+from harness.stores import locked, repo_root
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HERE = Path(__file__).parent
+_SHARED = (harness.batches, harness.classifiers, harness.models, harness.template)
+
+
+def make_scores(
+    pool: "pd.DataFrame", scorers: Mapping[str, ScorerParams], prune: bool = False
+) -> "pd.DataFrame":
+    """The scores of a pool: its ids and one float64 column a scorer, in the order given.
+
+    A column made before is taken from the store. With `prune`, the store then loses all others.
+    Raises InputError for knobs that a scorer does not take, before any is run.
+    """
+    import pandas as pd
+
+    for name, item in scorers.items():
+        _check_knobs(name, item)
+    store = repo_root() / ".store" / "scores"
+    store.mkdir(parents=True, exist_ok=True)
+    columns: dict[str, Any] = {"id": pool["id"]}
+    # One at a time: a second process waits, and then finds the columns it has in common.
+    with locked(store):
+        instances = value_hash([pool["id"].tolist(), pool["messages"].tolist()])
+        kept = []
+        for name, item in scorers.items():
+            if "model" in _knobs(item):
+                folder = store / _key(instances, item)
+                columns[name] = _kept_column(pool, item, folder)
+                kept.append(folder)
+            else:
+                columns[name] = SCORERS[item.scorer](pool, None, **item.scorer_params)
+        if prune:
+            for folder in set(store.iterdir()) - {*kept, store / ".lock"}:
+                remove(folder)
+    return pd.DataFrame(columns)
+
+
+def _kept_column(pool: "pd.DataFrame", item: ScorerParams, folder: Path) -> np.ndarray:
+    file = folder / "column.npy"
+    if file.is_file():
+        return np.load(file, allow_pickle=False)
+    folder.mkdir(exist_ok=True)
+    column = SCORERS[item.scorer](pool, folder, **item.scorer_params)
+    with replacing(file) as temporary:
+        np.save(temporary, column)
+    drop_chunks(folder)
+    return column
+
+
+def _key(instances: str, item: ScorerParams) -> str:
+    knobs = {name: knob.default for name, knob in _knobs(item).items()} | item.scorer_params
+    model = model_hash(find_model(knobs["model"], knobs["revision"]))
+    return value_hash([instances, item.scorer, knobs, model, scorer_code(item.scorer)])[:32]
+
+
+def scorer_code(scorer: str) -> str:
+    """The hash of the code that makes a scorer's columns: other scorers' files are not in it."""
+    others = {_HERE / f"{name}.py" for name in SCORERS if name != scorer}
+    others |= {_HERE / "__init__.py"}
+    files = [p for p in sorted(_HERE.rglob("*")) if p.suffix in (".py", ".jinja")]
+    files = [path for path in files if path not in others]
+    files += [Path(str(module.__file__)) for module in _SHARED]
+    files += sorted(harness.template.TEMPLATES.values())
+    return value_hash([(path.name, file_hash(path)) for path in files])
+
+
+def _knobs(item: ScorerParams) -> dict[str, inspect.Parameter]:
+    arguments = inspect.signature(SCORERS[item.scorer]).parameters.values()
+    return {a.name: a for a in arguments if a.kind is a.KEYWORD_ONLY}
+
+
+def _check_knobs(name: str, item: ScorerParams) -> None:
+    """As `make check` does, for who has not run it."""
+    if item.scorer not in SCORERS:
+        near = nearest(item.scorer, SCORERS)
+        raise InputError(f"scorers.{name}.scorer: no scorer is called {item.scorer!r}{near}")
+    knobs = _knobs(item)
+    for key, value in item.scorer_params.items():
+        where = f"scorers.{name}.{key}"
+        if key not in knobs:
+            raise InputError(f"{where}: {item.scorer} takes no such param{nearest(key, knobs)}")
+        try:
+            TypeAdapter(knobs[key].annotation).validate_python(value, strict=True)
+        except ValidationError as error:
+            told = error.errors()[0]["msg"].lower()
+            raise InputError(f"{where}: {told}, not {value!r}") from None
+    for key, knob in knobs.items():
+        if knob.default is knob.empty and key not in item.scorer_params:
+            raise InputError(f"scorers.{name}.{key}: {item.scorer} needs it; add this key")

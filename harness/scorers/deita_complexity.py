@@ -1,0 +1,43 @@
+"""Deita's complexity: how demanding an instruction is, by a language model trained to say so."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.models import Device
+from harness.scorers.loading import Count, Tokens
+from harness.scorers.rating import rate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def deita_complexity(
+    pool: "pd.DataFrame",
+    scratch: Path | None = None,
+    *,
+    model: str = "hkust-nlp/deita-complexity-scorer",
+    revision: str | None = None,
+    max_length: Tokens = 2048,
+    batch_size: Count = 8,
+    device: Device = "auto",
+    threads: Count = 1,
+) -> np.ndarray:
+    """Expected complexity score of each instruction, 1 to 6: (n,). Liu et al. 2023.
+
+    The published scorer is a 7B Llama; a revision is pinned for it where none is given. Of a
+    conversation it is the mean over turns. (The released filter multiplies complexity and quality
+    turn by turn and sums: for single turns, the product of the two columns.)
+    """
+    return rate(
+        pool,
+        scratch,
+        "deita_complexity",
+        model,
+        revision,
+        max_length,
+        batch_size,
+        device,
+        threads,
+    )

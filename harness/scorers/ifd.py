@@ -1,0 +1,83 @@
+"""Instruction-following difficulty: how little the instruction helps to foresee its response."""
+
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.models import Device, load_model
+from harness.scorers.chunks import Step, in_chunks
+from harness.scorers.likelihood import Text, losses, read_texts
+from harness.scorers.loading import Count, Tokens, read_with
+from harness.template import ensure_template
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from transformers import PreTrainedTokenizerBase
+
+
+def ifd(
+    pool: "pd.DataFrame",
+    scratch: Path | None = None,
+    *,
+    model: str = "base",
+    revision: str | None = None,
+    ratio: Literal["loss", "perplexity"] = "loss",
+    template: str = "alpaca",
+    max_length: Tokens = 2048,
+    batch_size: Count = 32,
+    device: Device = "auto",
+    threads: Count = 1,
+) -> np.ndarray:
+    """Loss of each response given its instruction over its loss alone: (n,), all positive.
+
+    L(A|Q) / L(A), each the mean of -ln p over the response's tokens: Li et al. 2023, "From Quantity
+    to Quality", and its released code. ``ratio: perplexity`` is exp(L(A|Q) - L(A)), the ratio of
+    perplexities of Li et al. 2024, "Superfiltering". Near or above 1 the instruction does not help.
+
+    The response alone is the same tokens behind the token that begins a text (the model's BOS, else
+    its end token, which stood between the texts it learnt from), so that the first has something to
+    be predicted from and both means are over the same tokens. (The released code keeps the heading
+    "### Response:" there.) Of a conversation, each turn stands alone; the means are over all turns.
+    Long ones are cut as for `perplexity`.
+    """
+    reader = read_with(load_model, model, revision, max_length, device, threads)
+    ensure_template(reader.tokenizer, template)
+    begin = begin_token(reader.tokenizer)
+
+    def score(rows: "pd.DataFrame", step: Step) -> tuple[np.ndarray, np.ndarray]:
+        given, was_cut = read_texts(rows, reader.tokenizer, reader.most)
+        turns = [alone(text, begin) for text in given]
+        owners = np.repeat(np.arange(len(given)), [len(found) for found in turns])
+        flat = [turn for found in turns for turn in found]
+        without = np.bincount(owners, losses(reader.model, flat, batch_size), len(given))
+        with_it = losses(reader.model, given, batch_size, step)
+        counts = np.array([sum(text.scored) for text in given])
+        with np.errstate(all="ignore"):  # NaN and infinity are told with the instance's name
+            if ratio == "perplexity":
+                return np.exp((with_it - without) / counts), was_cut
+            return with_it / without, was_cut
+
+    return in_chunks(pool, "ifd", scratch, score, reader.most)
+
+
+def begin_token(tokenizer: "PreTrainedTokenizerBase") -> int:
+    """The token that begins a text: BOS, else the end token."""
+    found = tokenizer.bos_token_id
+    found = tokenizer.eos_token_id if found is None else found
+    if found is None:
+        raise InputError(f"{tokenizer.name_or_path}: the tokenizer has no bos_token and no end")
+    assert isinstance(found, int)
+    return found
+
+
+def alone(text: Text, begin: int) -> list[Text]:
+    """The stretches of scored tokens, each as a text of its own behind the token `begin`."""
+    found = []
+    for scored, group in groupby(zip(text.ids, text.scored, strict=True), key=lambda pair: pair[1]):
+        if scored:
+            ids = [token for token, _ in group]
+            found.append(Text([begin, *ids], [False] + [True] * len(ids)))
+    return found

@@ -1,0 +1,94 @@
+"""How likely a causal language model finds the responses of a pool."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.batches import MOST_TOKENS, length_batches
+from harness.errors import InputError
+from harness.scorers.chunks import Step
+from harness.template import tokenise
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_MOST_LOGITS = 2**28  # of one batch: 1 GB in float32
+
+
+@dataclass(frozen=True)
+class Text:
+    """Token ids, of which those marked are scored; the first never is, as nothing precedes it."""
+
+    ids: list[int]
+    scored: list[bool]
+
+
+def read_texts(
+    pool: "pd.DataFrame", tokenizer: "PreTrainedTokenizerBase", most: int
+) -> tuple[list[Text], np.ndarray]:
+    """Each conversation, its assistant turns scored, and which were cut to `most` tokens: (n,)."""
+    whole = []
+    for name, messages in zip(pool["id"], pool["messages"], strict=True):
+        ids, learnt = tokenise(tokenizer, json.loads(messages))
+        text = Text(ids, [False, *learnt[1:]])
+        if not any(text.scored):
+            raise InputError(f"instance {name!r}: no token of a response; it cannot be scored")
+        whole.append(text)
+    return [cut(text, most) for text in whole], np.array([len(text.ids) > most for text in whole])
+
+
+def cut(text: Text, most: int) -> Text:
+    """At most `most` tokens: those from the start, as training cuts.
+
+    Where these hold nothing scored (a prompt that alone is longer), the stretch with the beginning
+    of the response in its middle: every instance gets a score.
+    """
+    if len(text.ids) <= most:
+        return text
+    start = 0
+    if not any(text.scored[:most]):
+        start = text.scored.index(True) - most // 2
+    return Text(text.ids[start : start + most], text.scored[start : start + most])
+
+
+def losses(
+    model: "PreTrainedModel", texts: Sequence[Text], batch_size: int, step: Step = lambda _: None
+) -> np.ndarray:
+    """The sum of -ln p over each text's scored tokens, given all before them: (n,) float64.
+
+    Texts of like length share a batch; batches change a sum by rounding only.
+    """
+    found = np.zeros(len(texts))
+    vocabulary = model.config.get_text_config().vocab_size
+    most = min(MOST_TOKENS, _MOST_LOGITS // vocabulary)
+    for batch in length_batches([len(text.ids) for text in texts], batch_size, most):
+        found[batch] = _batch_losses(model, [texts[i] for i in batch])
+        step(len(batch))
+    return found
+
+
+def _batch_losses(model: "PreTrainedModel", batch: list[Text]) -> np.ndarray:
+    import torch
+
+    length = max(len(text.ids) for text in batch)
+    ids = torch.zeros((len(batch), length), dtype=torch.long)
+    scored = torch.zeros((len(batch), length), dtype=torch.bool)
+    for i, text in enumerate(batch):
+        ids[i, : len(text.ids)] = torch.tensor(text.ids)
+        scored[i, : len(text.ids)] = torch.tensor(text.scored)
+    ids, scored = ids.to(model.device), scored[:, 1:].to(model.device)
+    first = min(text.scored.index(True) for text in batch) - 1
+    with torch.inference_mode():
+        # Padding stands to the right, where a causal model's earlier positions do not see it.
+        places = torch.arange(first, length - 1, device=ids.device)
+        logits = model(ids, logits_to_keep=places, use_cache=False).logits
+        wanted = scored[:, first:]
+        targets = ids[:, first + 1 :][wanted]
+        logs = torch.log_softmax(logits[wanted].float(), dim=-1)
+        table = torch.zeros(wanted.shape, dtype=torch.float64, device=ids.device)
+        table[wanted] = logs.gather(1, targets[:, None])[:, 0].double()
+    return -table.sum(dim=1).cpu().numpy()

@@ -1,0 +1,46 @@
+"""Perplexity of a response given its prompt."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.models import Device, load_model
+from harness.scorers.chunks import Step, in_chunks
+from harness.scorers.likelihood import losses, read_texts
+from harness.scorers.loading import Count, Tokens, read_with
+from harness.template import ensure_template
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def perplexity(
+    pool: "pd.DataFrame",
+    scratch: Path | None = None,
+    *,
+    model: str = "base",
+    revision: str | None = None,
+    template: str = "alpaca",
+    max_length: Tokens = 2048,
+    batch_size: Count = 32,
+    device: Device = "auto",
+    threads: Count = 1,
+) -> np.ndarray:
+    """Perplexity of each conversation's assistant turns under a causal language model: (n,).
+
+    exp of the mean of -ln p over the tokens that training would learn: every assistant turn with
+    its end token, given all before it. Conversations over `max_length` (or the model's context)
+    are cut as training cuts them; where that leaves no response, the prompt loses its beginning
+    instead. `template` is for models that bring none.
+    """
+    reader = read_with(load_model, model, revision, max_length, device, threads)
+    ensure_template(reader.tokenizer, template)
+
+    def score(rows: "pd.DataFrame", step: Step) -> tuple[np.ndarray, np.ndarray]:
+        texts, was_cut = read_texts(rows, reader.tokenizer, reader.most)
+        counts = np.array([sum(text.scored) for text in texts])
+        with np.errstate(over="ignore"):  # infinity is told with the instance's name
+            return np.exp(losses(reader.model, texts, batch_size, step) / counts), was_cut
+
+    return in_chunks(pool, "perplexity", scratch, score, reader.most)

@@ -1,0 +1,166 @@
+"""Scores that a causal language model gives in digits: the mean of "1" to "6" by probability.
+
+Liu et al. 2023, "What Makes Good Data for Alignment?", section 2.2 and its released code: the
+softmax is over the logits of the six digits alone, at the place after the prompt.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.batches import length_batches
+from harness.errors import InputError
+from harness.models import Device, load_model
+from harness.scorers.chunks import Step, in_chunks
+from harness.scorers.loading import Reader, read_with
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from jinja2 import Template
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+DIGITS = "123456"
+PROMPTS = Path(__file__).parent / "prompts"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prompt in a tokenizer's tokens: how it ends, and the tokens that may answer it."""
+
+    prompt: str  # a file of PROMPTS, without its ending
+    space: bool  # whether the prompt keeps the space it ends in
+    end: int  # tokens after the text asked about
+    answers: list[int]  # of "1" to "6"
+
+
+def rate(
+    pool: "pd.DataFrame",
+    scratch: Path | None,
+    prompt: str,
+    model: str,
+    revision: str | None,
+    max_length: int,
+    batch_size: int,
+    device: Device,
+    threads: int,
+) -> np.ndarray:
+    """The expected digit for each instance, 1 to 6: (n,); of a conversation, the mean of its turns.
+
+    A prompt over `max_length` (or the model's context) loses the end of the text it asks about.
+    Raises InputError for a tokenizer in which the digits are no single tokens.
+    """
+    reader = read_with(load_model, model, revision, max_length, device, threads)
+    question = read_question(reader.tokenizer, prompt)
+
+    def score(rows: "pd.DataFrame", step: Step) -> tuple[np.ndarray, np.ndarray]:
+        turns = [exchanges(json.loads(messages)) for messages in rows["messages"]]
+        sizes = np.array([len(found) for found in turns])
+        whole = [ids_of(reader.tokenizer, question, *turn) for found in turns for turn in found]
+        owners = np.repeat(np.arange(len(rows)), sizes)
+        was_cut = np.bincount(owners, [len(ids) > reader.most for ids in whole], len(rows)) > 0
+        ids = [_shortened(one, question.end, reader.most) for one in whole]
+        means = np.bincount(owners, _ratings(reader, ids, question, batch_size), len(rows)) / sizes
+        step(len(rows))
+        return means, was_cut
+
+    return in_chunks(pool, prompt, scratch, score, reader.most)
+
+
+def exchanges(messages: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
+    """(instruction, response) of every turn; what stands before an answer is its instruction."""
+    found: list[tuple[str, str]] = []
+    asked: list[str] = []
+    for message in messages:
+        if message["role"] == "assistant":
+            found.append(("\n\n".join(asked), message["content"]))
+            asked = []
+        else:
+            asked.append(message["content"])
+    return found
+
+
+def prompt_text(prompt: str, instruction: str, response: str) -> str:
+    """The prompt of that name with its texts filled in."""
+    return _template(prompt).render(instruction=instruction, response=response)
+
+
+@cache
+def _template(prompt: str) -> "Template":
+    from jinja2 import Template
+
+    return Template((PROMPTS / f"{prompt}.jinja").read_text(encoding="utf-8"))
+
+
+def read_question(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> Question:
+    """How the tokenizer writes the prompt's end and the digits after it.
+
+    The published prompts end in a space. Where the tokenizer has a token for a digit by itself, it
+    answers; where it writes a space and a digit as one token, the prompt gives its space up.
+    """
+    text = prompt_text(prompt, "x", "x")
+    end = prompt_text(prompt, "\0", "\0").rpartition("\0")[2]
+    for space in (True, False):
+        before = _ids(tokenizer, text if space else text.rstrip(" "))
+        answers = []
+        for digit in DIGITS:
+            ids = _ids(tokenizer, text + digit)
+            if len(ids) == len(before) + 1 and ids[:-1] == before:
+                answers.append(ids[-1])
+        if len(set(answers)) == len(DIGITS):
+            end = end if space else end.rstrip(" ")
+            return Question(prompt, space, len(_ids(tokenizer, end)), answers)
+    raise InputError(
+        f"scorer {prompt}: {tokenizer.name_or_path}: the digits 1 to 6 are no single tokens to its "
+        "tokenizer; use a model whose digits are"
+    )
+
+
+def ids_of(
+    tokenizer: "PreTrainedTokenizerBase", question: Question, instruction: str, response: str
+) -> list[int]:
+    """The prompt's token ids, with what the tokenizer begins a text by."""
+    text = prompt_text(question.prompt, instruction, response)
+    return _ids(tokenizer, text if question.space else text.rstrip(" "))
+
+
+def _ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
+    ids = tokenizer(text, verbose=False).input_ids
+    # Some tokenizers end every text by a token; here the answer follows.
+    return ids[:-1] if len(ids) > 1 and ids[-1] == tokenizer.eos_token_id else ids
+
+
+def _shortened(ids: list[int], end: int, most: int) -> list[int]:
+    return ids if len(ids) <= most else [*ids[: max(0, most - end)], *ids[-end:]][-most:]
+
+
+def _ratings(
+    reader: Reader, rows: Sequence[list[int]], question: Question, batch_size: int
+) -> np.ndarray:
+    found = np.zeros(len(rows))
+    for batch in length_batches([len(ids) for ids in rows], batch_size):
+        logits = _last_logits(reader.model, [rows[i] for i in batch])[:, question.answers]
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        found[batch] = weights @ np.arange(1, 7) / weights.sum(axis=1)
+    return found
+
+
+def _last_logits(model: "PreTrainedModel", batch: list[list[int]]) -> np.ndarray:
+    """The logits after each row's last token: (rows, vocabulary) float64."""
+    import torch
+
+    lengths = torch.tensor([len(ids) for ids in batch])
+    ids = torch.zeros((len(batch), int(lengths.max())), dtype=torch.long)
+    for i, row in enumerate(batch):
+        ids[i, : len(row)] = torch.tensor(row)
+    places, which = torch.unique(lengths - 1, return_inverse=True)
+    with torch.inference_mode():
+        # Padding stands to the right, where a causal model's earlier positions do not see it.
+        keep = places.to(model.device)
+        logits = model(ids.to(model.device), logits_to_keep=keep, use_cache=False).logits
+        last = logits[torch.arange(len(batch)), which]
+    return last.double().cpu().numpy()

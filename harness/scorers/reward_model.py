@@ -1,0 +1,45 @@
+"""A reward model's logit for each conversation."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.classifiers import conversation_ids, cut_ids, load_classifier, logits
+from harness.models import Device
+from harness.scorers.chunks import Step, in_chunks
+from harness.scorers.loading import Count, Tokens, read_with
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def reward_model(
+    pool: "pd.DataFrame",
+    scratch: Path | None = None,
+    *,
+    model: str = "reward",
+    revision: str | None = None,
+    template: str = "alpaca",
+    max_length: Tokens = 2048,
+    batch_size: Count = 32,
+    device: Device = "auto",
+    threads: Count = 1,
+) -> np.ndarray:
+    """The one logit of a sequence classifier for each conversation: (n,), any sign.
+
+    The conversation is rendered by the model's own chat template; `template` is for models that
+    bring none. One over `max_length` (or the model's context) loses its beginning: the logit is
+    mostly read at the end. A selection maps logits to weights, as in ``quality: sigmoid(reward)``.
+    """
+    reader = read_with(load_classifier, model, revision, max_length, device, threads)
+
+    def score(rows: "pd.DataFrame", step: Step) -> tuple[np.ndarray, np.ndarray]:
+        texts = [json.loads(messages) for messages in rows["messages"]]
+        whole = [conversation_ids(reader.tokenizer, text, template) for text in texts]
+        ids = [cut_ids(reader.tokenizer, one, reader.most) for one in whole]
+        was_cut = np.array([len(one) > reader.most for one in whole])
+        return np.array(logits(reader.model, ids, batch_size, step)), was_cut
+
+    return in_chunks(pool, "reward_model", scratch, score, reader.most)

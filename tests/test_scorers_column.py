@@ -1,0 +1,122 @@
+"""Scores of the user's own: joined by id or by place, and one line for what does not fit."""
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.errors import InputError
+from harness.scorers import SCORERS
+from tests.scored_rows import POOL
+
+VALUES = [0.5, -2.0, 3.0, 1e-9, 7.0]
+ROWS = [{"id": name, "quality": value} for name, value in zip("abcde", VALUES, strict=True)]
+
+
+def score(path: Path, column: str = "quality") -> list[float]:
+    found = SCORERS["column"](POOL, None, file=str(path), column=column)
+    assert found.dtype == np.float64
+    return found.tolist()
+
+
+def write(path: Path, rows: list[dict[str, object]]) -> Path:
+    name = path.name.removesuffix(".gz")
+    if name.endswith(".parquet"):
+        pd.DataFrame(rows).to_parquet(path)
+        return path
+    if name.endswith(".csv"):
+        text = pd.DataFrame(rows).to_csv(index=False)
+    elif name.endswith(".json"):
+        text = json.dumps(rows)
+    else:
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+    data = text.encode("utf-8-sig" if name.endswith(".csv") else "utf-8")
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+KINDS = ["s.csv", "s.parquet", "s.jsonl", "s.json", "s.jsonl.gz"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_scores_are_joined_by_id(name: str, tmp_path: Path) -> None:
+    more = [{"id": "held out", "quality": 9.0}, *reversed(ROWS)]
+    assert score(write(tmp_path / name, more)) == VALUES
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_without_ids_they_are_joined_by_place(name: str, tmp_path: Path) -> None:
+    bare = [{"other": "text", "quality": row["quality"]} for row in ROWS]
+    assert score(write(tmp_path / name, bare)) == VALUES
+    rule = f"{name}: 4 rows without `id`, the pool has 5; give as many, in its order, or add"
+    with pytest.raises(InputError, match=rule):
+        score(write(tmp_path / name, bare[1:]))
+
+
+def test_ids_that_are_numbers_are_those_of_the_pool(tmp_path: Path) -> None:
+    pool = POOL.assign(id=["1", "2", "3", "4", "5"])
+    for name in KINDS[:4]:
+        rows: list[dict[str, object]] = [{"id": i + 1, "q": v} for i, v in enumerate(VALUES)]
+        path = write(tmp_path / name, rows)
+        found = SCORERS["column"](pool, None, file=str(path), column="q")
+        assert found.tolist() == VALUES
+
+
+def spoilt(**changes: object) -> list[dict[str, object]]:
+    return [*ROWS[:2], {**ROWS[2], **changes}, *ROWS[3:]]
+
+
+BAD = {
+    "text": (spoilt(quality="good"), "row 3: quality is 'good', no number; give a finite number"),
+    "null": (spoilt(quality=None), "row 3: quality is None, no number"),
+    "yes": (spoilt(quality=True), "row 3: quality is True, no number"),
+    "list": (spoilt(quality=[1.0]), r"row 3: quality is \[1\.0\], no number"),
+    "nan": (spoilt(quality=float("nan")), "row 3: quality is nan; give a finite number"),
+    "inf": (spoilt(quality=float("inf")), "row 3: quality is inf; give a finite number"),
+    "huge": (spoilt(quality=10**400), "row 3: quality is 1000.*, no number"),
+    "twice": (spoilt(id="a"), "row 3: id 'a' is given twice; keep one row"),
+    "no id": (spoilt(id=None), "row 3: no id; give every row one, or none"),
+    "gone": (spoilt(id="x"), r"s\.jsonl: no row with the id 'c' of the pool; add its score"),
+}
+
+
+@pytest.mark.parametrize("case", BAD.values(), ids=BAD.keys())
+def test_a_bad_row_is_named(case: tuple[list[dict[str, object]], str], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=case[1]) as told:
+        score(write(tmp_path / "s.jsonl", case[0]))
+    assert str(told.value).startswith(str(tmp_path / "s.jsonl"))
+    assert "\n" not in str(told.value)
+
+
+def test_an_unknown_column_is_told_with_the_nearest(tmp_path: Path) -> None:
+    path = write(tmp_path / "s.csv", ROWS)
+    with pytest.raises(InputError, match="row 2: no column 'qualty'; did you mean 'quality'"):
+        score(path, "qualty")
+
+
+FILES = {
+    "missing": ("s.csv", None, r"s\.csv: no such file; give a CSV, JSON"),
+    "empty": ("s.csv", b"", r"s\.csv: empty, no rows"),
+    "header only": ("s.csv", b"id,quality\n", r"s\.csv: empty, no rows"),
+    "short": ("s.csv", b"id,quality\na,1\nb\n", r"s\.csv, row 3: 2 fields in the header"),
+    "long": ("s.csv", b"id,quality\na,1,2\n", r"s\.csv, row 2: 2 fields in the header"),
+    "latin": ("s.csv", b"id,quality\na,1\n\xe9,2\n", r"s\.csv, row \d: not UTF-8"),
+    "quote": ("s.csv", b'id,quality\na,"1"x\n', r"s\.csv, row 2: not CSV"),
+    "blank": ("s.jsonl", b"\n", r"s\.jsonl: empty, no rows"),
+    "not json": ("s.jsonl", b'{"id": "a", "quality": 1}\n{"id"\n', r"s\.jsonl, row 2: not JSON"),
+    "number": ("s.jsonl", b"3\n", r"s\.jsonl, row 1: the row is a number, not an object"),
+    "parquet": ("s.parquet", b"PAR1 and no more", r"s\.parquet: damaged or cut-off"),
+}
+
+
+@pytest.mark.parametrize("case", FILES.values(), ids=FILES.keys())
+def test_a_bad_file_is_one_line(case: tuple[str, bytes | None, str], tmp_path: Path) -> None:
+    name, data, rule = case
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(InputError, match=rule) as told:
+        score(tmp_path / name)
+    assert "\n" not in str(told.value)
