@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.report.plots import BLACK, BLUE, GREY, ORANGE, new_figure, save_figure, tidy
+from harness.report.plots import BLACK, BLUE, GREY, ORANGE, new_figure, tidy
 from harness.report.reading import BASELINE
 from harness.selection_report.columns import MEAN, column, value_text
+from harness.selection_report.pictures import save_picture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +62,7 @@ def plot_bars(frame: "pd.DataFrame", scorer: str | None, path: Path) -> None:
         x=0.01,
         ha="left",
     )
-    save_figure(figure, path)
+    save_picture(figure, path)
 
 
 def _panel(axes: "Axes", frame: "pd.DataFrame", name: str, rows: list[str]) -> None:

@@ -9,9 +9,10 @@ from harness import layout
 from harness.clustering import read_clustering
 from harness.files import read_json
 from harness.params import Params
-from harness.report.plots import BLUE, ORANGE, new_figure, save_figure, tidy
+from harness.report.plots import BLUE, ORANGE, new_figure, tidy
 from harness.report.render import BLANK, TextTable, number
 from harness.selection_report.measures import share_below
+from harness.selection_report.pictures import save_picture
 from harness.selection_report.reading import silhouette_file
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def plot_clusterings(frame: "pd.DataFrame", quality: str | None, path: Path) -> 
             axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
             measured = f"quality: {quality}" if quality else "no scorer: not measured"
             axes.set_xlabel(f"k\n{measured}", fontsize=8)
-    save_figure(figure, path)
+    save_picture(figure, path)
 
 
 def _curve(axes: "Axes", frame: "pd.DataFrame", name: str) -> None:

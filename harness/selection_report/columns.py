@@ -135,7 +135,7 @@ def value_text(name: str, values: Sequence[float]) -> str:
 def _digits(found: Column, largest: float) -> int:
     if found.digits is not None:
         return found.digits
-    return max(0, 3 - int(np.floor(np.log10(largest)))) if largest > 0 else 0
+    return int(np.clip(3 - np.floor(np.log10(largest)), 0, 4)) if largest > 0 else 0
 
 
 def measure_lines(found: Mapping[str, float]) -> list[tuple[str, str]]:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.files import replacing
-from harness.report.plots import BLUE, GREY, ORANGE, new_figure, save_figure
+from harness.report.plots import BLUE, GREY, ORANGE, new_figure
+from harness.selection_report.pictures import save_picture
 from harness.selection_report.reading import Inputs, Subset
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 ACROSS = 4  # panels a row
 CELLS, SHADES = 100, 5  # of the pool's density: cells a side, shades
-PALETTE = 48  # colours of the file
 
 
 def project(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -65,16 +64,7 @@ def plot_map(inputs: Inputs, path: Path) -> None:
         x=0.01,
         ha="left",
     )
-    save_figure(figure, path)
-    _few_colours(path)
-
-
-def _few_colours(path: Path) -> None:
-    """Write the PNG again with a palette: thousands of marks make it four times larger without."""
-    from PIL import Image
-
-    with Image.open(path) as image, replacing(path) as temporary:
-        image.convert("RGB").quantize(PALETTE).save(temporary, format="png", optimize=True)
+    save_picture(figure, path)
 
 
 def _panel(axes: "Axes", places: np.ndarray, picks: np.ndarray, faulty: np.ndarray) -> None:
