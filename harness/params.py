@@ -18,6 +18,7 @@ from harness.lab.params import LabParams
 from harness.lab.references import Rows
 from harness.pools.params import PrepareParams
 from harness.pretraining_params import PretrainParams
+from harness.reward_params import RewardParams
 from harness.training_params import TrainParams
 
 Positive = Annotated[int, Field(ge=1)]
@@ -122,6 +123,7 @@ class Params(Section):
     lab: LabParams
     prepare: PrepareParams
     base_model: PretrainParams
+    reward_model: RewardParams
     embeddings: dict[str, EmbeddingParams]
     embedding: str
     scorers: dict[str, ScorerParams]
