@@ -25,7 +25,10 @@ from tests.pool_files import as_jsonl
         ("lab", ("lab", None)),
     ],
 )
-def test_only_a_hub_id_is_split(path: str, parts: tuple[str, str | None]) -> None:
+def test_only_a_hub_id_is_split(
+    path: str, parts: tuple[str, str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHARED_DATA", str(tmp_path))
     assert split_revision(path) == parts
 
 
