@@ -7,6 +7,9 @@ UI_PORT ?= 5000
 PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export TORCH TORCH_INDEX_URL PYTHON
+# As it was typed, by the environment: a file's name may hold quotes and dollar signs.
+override POOL := $(value POOL)
+export POOL
 
 help: ## this list
 	@echo "subset-bench: which way of selecting instruction data gives the best model?"
@@ -28,13 +31,13 @@ env: ## the environment alone, in .venv
 
 repro: env ## the main table: every stage that is not up to date, then the table itself
 	@$(PY) -m pipeline.repro --jobs $(JOBS) $(if $(GPUS),--gpus '$(GPUS)') \
-		$(if $(PRESET),--preset '$(PRESET)') $(if $(POOL),--pool '$(POOL)')
+		$(if $(PRESET),--preset '$(PRESET)') $(if $(POOL),--pool "$$POOL")
 
 check: env ## params.yaml: keys, names and what they refer to
 	@$(PY) -m pipeline.check
 
 preset: env ## make preset PRESET=name: write params.yaml from conf/name.yaml, your edits kept
-	@$(PY) -m pipeline.preset $(if $(PRESET),'$(PRESET)') $(if $(POOL),--pool '$(POOL)')
+	@$(PY) -m pipeline.preset $(if $(PRESET),'$(PRESET)') $(if $(POOL),--pool "$$POOL")
 
 ui: env ## every run in MLflow, in the browser
 	@echo "ui: bringing MLflow up to date with the results"

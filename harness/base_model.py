@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from harness.errors import InputError
 from harness.files import replacing_folder, weights_hash, write_json
@@ -32,19 +33,42 @@ def make_base_model(params: PretrainParams, template: str, texts: Path, out: Pat
         else:
             _copy(params, folder)
             info = {}
-        tokenizer = load_tokenizer(str(folder))
-        ensure_template(tokenizer, template)
-        tokenizer.save_pretrained(folder)
+        try:
+            tokenizer = load_tokenizer(folder)
+            ensure_template(tokenizer, template)
+            tokenizer.save_pretrained(folder)
+            _check(folder, params.source)
+        except InputError as error:
+            # The folder is gone when this is read: the source is what the user named.
+            raise InputError(str(error).replace(str(folder), params.source)) from None
         digest = weights_hash(folder)
         write_json(folder / "base_model.json", {"source": params.source, "sha256": digest, **info})
 
 
 def _copy(params: PretrainParams, folder: Path) -> None:
-    from harness.models import load_model, load_tokenizer
+    """Copy the files a model needs, and nothing else of its folder."""
+    from harness.models import MODEL_FILES, model_folder
 
-    source = Path(params.source)
-    if source.is_dir():
-        shutil.copytree(source, folder, dirs_exist_ok=True)
-        return
-    load_model(params.source, params.revision).save_pretrained(folder)
-    load_tokenizer(params.source, params.revision).save_pretrained(folder)
+    source = model_folder(params.source, params.revision)
+    for pattern in MODEL_FILES:
+        for file in source.glob(pattern):
+            shutil.copy(file, folder)  # what a link leads to: the hub's cache is of links
+
+
+def _check(folder: Path, name: str) -> None:
+    """Raise InputError where the model would fail, or tell nothing, hours later."""
+    import torch
+
+    from harness.models import load_model, load_tokenizer
+    from harness.template import check_template
+
+    model, tokenizer = load_model(folder), load_tokenizer(folder)
+    for weight, values in model.named_parameters():
+        if not torch.isfinite(values).all():
+            raise InputError(f"{name}: {weight} holds NaN or infinity; fetch the model anew")
+    embedding: Any = model.get_input_embeddings()
+    rows = embedding.num_embeddings
+    if len(tokenizer) > rows:
+        told = f"the tokenizer has {len(tokenizer)} tokens, the model embeds {rows}"
+        raise InputError(f"{name}: {told}; they belong to different models")
+    check_template(tokenizer)

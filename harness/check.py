@@ -11,11 +11,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness.check_studies import study_problems
 from harness.check_tables import SELECTIONS, selections_of, table_problems
 from harness.errors import InputError, nearest
 from harness.params import Params, group_seeds, read_yaml
 
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 GROUP = re.compile(r"s\d+(_\d+)*")
 
 
@@ -27,7 +28,10 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
         return [str(error)]
     if not isinstance(values, dict):
         return [f"{path.name}: holds no table of keys; make preset PRESET=lab writes one that does"]
-    problems = [*_names(values), *_groups(values), *_yaml_traps(path, values)]
+    try:
+        problems = [*_names(values), *_groups(values), *_yaml_traps(path, values)]
+    except RecursionError:
+        return [f"{path.name}: an anchor (&) holds itself (*); write its values out"]
     try:
         params = Params.model_validate(values)
     except ValidationError as error:
@@ -91,15 +95,16 @@ def _names(values: Mapping[str, Any]) -> Iterator[str]:
             if not NAME.fullmatch(str(name)):
                 remedy = str(name).replace("-", "_")
                 yield (
-                    f"{table}.{name}: names hold letters, digits and _ only, and start with a "
-                    f"letter (DVC joins stage names with -); rename it, say to {remedy!r}"
+                    f"{table}.{name}: names hold letters, digits and _ only, start with a letter "
+                    f"and have 100 signs at most (DVC joins them with -); rename it, say to "
+                    f"{remedy[:100]!r}"
                 )
 
 
 def _groups(values: Mapping[str, Any]) -> Iterator[str]:
     """A seed group is a string: YAML reads an unquoted 0_1_2 as the number 12."""
+    seen: dict[int, str] = {}
     for key, groups in _group_lists(values):
-        seen: set[int] = set()
         for group in groups:
             if not isinstance(group, str) or not GROUP.fullmatch(group):
                 yield (
@@ -107,10 +112,13 @@ def _groups(values: Mapping[str, Any]) -> Iterator[str]:
                     "s0_1_2 (an unquoted 0_1_2 is the number 12 to YAML)"
                 )
                 continue
-            twice = seen.intersection(group_seeds(group))
-            if twice:
-                yield f"{key}: seed {min(twice)} is in two groups; give each seed to one"
-            seen.update(group_seeds(group))
+            for seed in group_seeds(group):
+                if seed in seen:
+                    told = f"seed {seed} is in {seen[seed]} already"
+                    yield f"{key}: {group}: {told}; give each seed to one group, once"
+                if seed >= 2**32:
+                    yield f"{key}: {group}: seed {seed} is too large; the most is {2**32 - 1}"
+                seen[seed] = group
 
 
 def _group_lists(values: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
@@ -159,7 +167,7 @@ def _references(params: Params) -> Iterator[str]:
         for key, item in getattr(params, table).items():
             for seed in sorted(set(item.seeds or ()) - seeds):
                 yield f"{table}.{key}.seeds: {seed} is in no group of `groups`; add it there"
-    yield from _studies(params)
+    yield from study_problems(params)
 
 
 def _one_name_each(params: Params) -> Iterator[str]:
@@ -169,36 +177,3 @@ def _one_name_each(params: Params) -> Iterator[str]:
             if name in seen:
                 yield f"{table}.{name}: {seen[name]} has this name too; rename one"
             seen.setdefault(name, table)
-
-
-def _studies(params: Params) -> Iterator[str]:
-    """A row is chosen by one study's stages only: what others list has no subset to train on."""
-    home = dict.fromkeys(params.every_selection, "main")
-    home |= {name: item.study for name, item in params.references.items()}
-    for name, item in params.references.items():
-        if item.study not in params.studies:
-            near = nearest(item.study, params.studies)
-            yield f"references.{name}.study: no study is called {item.study!r}{near}"
-    for study, listed in params.studies.items():
-        yield from _listed(f"studies.{study}.selections", listed.selections, home, study)
-    # More seeds are added to rows that the main study has.
-    more = params.studies["sensitivity"].more_seeds
-    yield from _listed("studies.sensitivity.more_seeds", more, home, "main")
-    for name in dict.fromkeys(more):
-        if home.get(name) == "main" and name not in params.studies["main"].selections:
-            told = f"{name!r} is not in studies.main.selections"
-            yield f"studies.sensitivity.more_seeds: {told}; add it there"
-    for key, listed in params.reports.items():
-        if listed not in ([], [key]):
-            yield f"reports.{key}: write [{key}], or [] to leave that table out, not {listed}"
-
-
-def _listed(where: str, names: list[str], home: Mapping[str, str], study: str) -> Iterator[str]:
-    for name in dict.fromkeys(names):
-        if name not in home:
-            yield f"{where}: no selection is called {name!r}{nearest(name, home)}"
-        elif home[name] != study:
-            told = f"{name!r} is a row of the study {home[name]!r}"
-            yield f"{where}: {told}; list it there (more_seeds is for rows of main)"
-        if names.count(name) > 1:
-            yield f"{where}: {name!r} is listed twice; remove one"

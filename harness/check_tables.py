@@ -16,6 +16,7 @@ SELECTIONS = ("selections", "selections_scored")
 def table_problems(params: Params) -> Iterator[str]:
     """Names no table has, knobs no sampler or scorer takes, qualities of columns not made."""
     yield from _names(params)
+    yield from _heldout(params)
     yield from _knobs_of_samplers(params)
     yield from _knobs_of_scorers(params)
     yield from _qualities(params)
@@ -49,6 +50,24 @@ def _names(params: Params) -> Iterator[str]:
     for where, name, table, kind in used:
         if name not in list(table):
             yield f"{where}: no {kind} is called {name!r}{nearest(name, table)}"
+
+
+def _heldout(params: Params) -> Iterator[str]:
+    """Bits per byte are measured on held-out rows, which `prepare` has to hold out."""
+    from harness.suites import SUITES, load_suite
+
+    if params.evaluate.suite not in SUITES:
+        return
+    held = [part.name for part in params.prepare.heldout]
+    for column in load_suite(params.evaluate.suite).columns:
+        lacking = [name for name in column.sources or [] if name not in held]
+        if column.kind == "bits_per_byte" and (lacking or not held):
+            wanted = f"the held-out rows {lacking[0]!r}" if lacking else "held-out rows"
+            yield (
+                f"evaluate.suite: {params.evaluate.suite} needs {wanted} for its column "
+                f"{column.name}; add them to prepare.heldout or choose another suite"
+            )
+            return
 
 
 def _knobs_of_samplers(params: Params) -> Iterator[str]:

@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import InputError
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 # Read when huggingface_hub is first imported: loading a model or a trainer reports nothing.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-_FETCHED = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
+# All a model's folder needs; code and pickles are not among it.
+MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -45,7 +46,7 @@ def load_model(
     """Load a causal language model in `dtype` (default float32) on the CPU.
 
     Raises InputError in one line where the folder or file is missing, broken, not safetensors, or
-    a hub id that cannot be reached.
+    a hub id that cannot be reached, and where weights the model needs are not in the file.
     """
     import torch
     from safetensors import SafetensorError
@@ -53,15 +54,24 @@ def load_model(
 
     folder = model_folder(path_or_id, revision)
     try:
-        with without_bars():
-            return AutoModelForCausalLM.from_pretrained(
+        with without_bars(), _without_reports():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype=dtype or torch.float32,
                 use_safetensors=True,
                 trust_remote_code=False,
+                output_loading_info=True,
             )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: the model cannot be loaded: {_line(error)}") from error
+    model, found = loaded
+    # What is absent would be drawn at random: a table of that model would be of no model at all.
+    if missing := sorted(found["missing_keys"]):
+        raise InputError(
+            f"{folder}: the weights lack {missing[0]} and {len(missing) - 1} more; "
+            "fetch the model anew"
+        )
+    return model
 
 
 def model_folder(path_or_id: str | Path, revision: str | None = None) -> Path:
@@ -85,7 +95,7 @@ def model_folder(path_or_id: str | Path, revision: str | None = None) -> Path:
             snapshot_download(
                 name,
                 revision=revision,
-                allow_patterns=_FETCHED,
+                allow_patterns=MODEL_FILES,
                 local_files_only=not _hub_in_reach(),
             )
         )
@@ -115,6 +125,19 @@ def without_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+@contextmanager
+def _without_reports() -> Iterator[None]:
+    """No tables of what the file lacks or holds besides: `load_model` says what matters of it."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+
+
 def pick_device(device: Device) -> str:
     """`cuda` or `cpu`; `auto` is CUDA where there is one. InputError for one that is not there."""
     import torch
@@ -133,9 +156,11 @@ def _checked(path: Path) -> Path:
     if not config.is_file():
         raise InputError(f"{path}: not a model folder, config.json is missing")
     try:
-        json.loads(config.read_text(encoding="utf-8"))
+        content = json.loads(config.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{config}: not JSON: {error}") from error
+    if not isinstance(content, dict) or "model_type" not in content:
+        raise InputError(f"{config}: holds no model_type; this is no model's configuration")
     return path
 
 
@@ -153,5 +178,7 @@ def _hub_in_reach() -> bool:
 
 
 def _line(error: Exception) -> str:
-    """The first line of what a library raised."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """The first line of what a library raised, and the next where that one announces it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    first = lines[0] if lines else type(error).__name__
+    return " ".join(lines[:3]) if first.endswith(":") else first

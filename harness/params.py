@@ -21,7 +21,9 @@ from harness.pretraining_params import PretrainParams
 from harness.reward_params import RewardParams
 from harness.training_params import TrainParams
 
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, strict=True)]
+Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]  # what NumPy and torch take
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]  # becomes part of a path
 STUDIES = ("main", "sensitivity")  # those that dvc.yaml has stages for
 SHARED_OUT = ("noise", "coverage")  # the rows of a reference that come in doses
 
@@ -32,7 +34,7 @@ class Section(BaseModel):
     A key that dvc.yaml names has no default: DVC reads the file, not this.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class EmbeddingParams(Section):
@@ -46,18 +48,26 @@ class EmbeddingParams(Section):
 class ClusterParams(Section):
     """Which clusterings are made."""
 
-    k: list[Positive]
-    seed: int
+    k: Annotated[list[Positive], Field(min_length=1)]
+    seed: Seed
+
+    @field_validator("k")
+    @classmethod
+    def _each_once(cls, value: list[int]) -> list[int]:
+        for k in value:
+            if value.count(k) > 1:
+                raise ValueError(f"{k} is listed twice; remove one")
+        return value
 
 
 class Selection(Section):
     """A named configuration of a selection system; further keys go to its sampler."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
     sampler: str
     k: Positive | Literal["auto"]  # auto: the one of best silhouette among cluster.k
-    seeds: list[int] | None = None
+    seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
 
     @property
     def sampler_params(self) -> dict[str, Any]:
@@ -74,7 +84,7 @@ class ScoredSelection(Selection):
 class ScorerParams(Section):
     """How a column of the scores is made; further keys go to its scorer."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
     scorer: str
 
@@ -90,7 +100,7 @@ class Reference(Section):
     rows: Rows
     study: str
     share: Annotated[float, Field(ge=0, le=1)] | None = None
-    seeds: list[int] | None = None
+    seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _share_where_it_is_read(self) -> Self:
@@ -118,7 +128,7 @@ class Study(Section):
 class Params(Section):
     """The whole of params.yaml."""
 
-    preset: str
+    preset: Name
     template: str
     lab: LabParams
     prepare: PrepareParams
@@ -214,8 +224,10 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401  (YAML is any of its types)
     try:
         return YAML(typ="safe", pure=True).load(path)
     except YAMLError as error:
-        reason = " ".join(str(error).split())[:160]
-        raise InputError(f"{path}: not YAML: {reason}") from None
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
+        reason = " ".join(str(getattr(error, "problem", None) or error).split())[:160]
+        raise InputError(f"{where}: not YAML: {reason}") from None
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

@@ -1,13 +1,14 @@
 """Switching params.yaml from one preset to another without losing what the user edited.
 
 A preset is a file of ``conf/``. Edits stay with the preset they were made in: they wait in
-``params.<preset>.edited.yaml`` while another one is in place. ``dvc.lock`` belongs to one preset
-at a time and moves along.
+``params.<preset>.edited.yaml`` while another one is in place, and leave it only for params.yaml.
+``dvc.lock`` belongs to one preset at a time and moves along.
 """
 
 import shutil
 from collections.abc import Mapping
 from io import StringIO
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,12 @@ def switch_preset(root: Path, preset: str, pool: str | None = None) -> list[str]
         InputError: an unknown preset, a pool file that is not there, or a params.yaml that names
             no preset; nothing is written then.
     """
-    known = presets(root)
+    current = _current_preset(root)
+    known = {*presets(root), *_kept(root), *([current] if current else [])}
     if preset not in known:
         raise InputError(f"conf/: no preset is called {preset!r}{nearest(preset, known)}")
     if pool is not None:
         _check_pool(pool)
-    current = _current_preset(root)
     told = []
     if current != preset:
         if current is not None:
@@ -38,6 +39,8 @@ def switch_preset(root: Path, preset: str, pool: str | None = None) -> list[str]
         told += _bring_in(root, preset)
     elif pool is None:
         told.append(f"params.yaml holds {preset} already{_edited_note(root, preset)}")
+        if (kept := _edited_path(root, preset)).is_file():
+            told.append(f"{kept.name}: other edits of {preset}; cp {kept.name} params.yaml")
     return told + (name_source(root, pool) if pool is not None else [])
 
 
@@ -68,9 +71,10 @@ def _current_preset(root: Path) -> str | None:
 def _check_pool(pool: str) -> None:
     from harness.pools.places import kind_of, locate
 
-    if kind_of(pool) == "file" and not locate(pool).exists():
+    if kind_of(pool) == "file" and not locate(pool).is_file():
+        rule = "no regular file" if locate(pool).exists() else "no such file"
         raise InputError(
-            f"{pool}: no such file; POOL is a JSON, JSONL or Parquet file, or a hub id (owner/name)"
+            f"{pool}: {rule}; POOL is a JSON, JSONL or Parquet file, or a hub id (owner/name)"
         )
 
 
@@ -101,6 +105,12 @@ def _edited_path(root: Path, preset: str) -> Path:
     return root / f"params.{preset}.edited.yaml"
 
 
+def _kept(root: Path) -> list[str]:
+    """The names whose edits wait in a file: of presets, of other params, numbered ones."""
+    names = sorted(path.name for path in root.glob("params.*.edited.yaml"))
+    return [name.removeprefix("params.").removesuffix(".edited.yaml") for name in names]
+
+
 def _lock_aside(root: Path, preset: str) -> Path:
     return root / ".store" / "locks" / f"{preset}.lock"
 
@@ -112,7 +122,7 @@ def _is_edited(root: Path, preset: str) -> bool:
 
 
 def _edited_note(root: Path, preset: str) -> str:
-    if not _is_edited(root, preset):
+    if not (root / "conf" / f"{preset}.yaml").is_file() or not _is_edited(root, preset):
         return ""
     return f", with your edits; cp conf/{preset}.yaml params.yaml undoes them"
 
@@ -122,10 +132,14 @@ def _put_away(root: Path, preset: str) -> list[str]:
     told = []
     edited = _edited_path(root, preset)
     if _is_edited(root, preset):
+        if edited.is_file() and edited.read_bytes() != (root / "params.yaml").read_bytes():
+            numbers = (n for n in count(1) if not _edited_path(root, f"{preset}.{n}").exists())
+            name = f"{preset}.{next(numbers)}"
+            edited.rename(_edited_path(root, name))
+            older = _edited_path(root, name).name
+            told.append(f"{older}: older edits of {preset}; they come back with PRESET={name}")
         _copy(root / "params.yaml", edited)
         told.append(f"{edited.name}: your edits of {preset}; they come back with PRESET={preset}")
-    else:
-        edited.unlink(missing_ok=True)
     if (root / "dvc.lock").is_file():
         _copy(root / "dvc.lock", _lock_aside(root, preset))
     return told
@@ -137,7 +151,9 @@ def _bring_in(root: Path, preset: str) -> list[str]:
     _copy(source, root / "params.yaml")
     told = [f"params.yaml: from {source.relative_to(root)}"]
     if source == edited:
-        told[0] += " (your edits; remove that file for the preset as it comes)"
+        preset = _current_preset(root) or preset  # the edits of `lab.1` are of `lab`
+        edited.unlink()
+        told[0] += f", which is gone now{_edited_note(root, preset)}"
     locks = [_lock_aside(root, preset), root / "results" / preset / "dvc.lock"]
     lock = next((path for path in locks if path.is_file()), None)
     if lock is not None:

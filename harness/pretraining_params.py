@@ -8,11 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class PretrainParams(BaseModel):
     """Where the base model comes from: `scratch` is pretrained here, else a folder or a hub id."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    source: str = Field(default="scratch", description="scratch, a local model folder, or a hub id")
+    source: str = Field(
+        default="scratch", min_length=1, description="scratch, a local model folder, or a hub id"
+    )
     revision: str | None = Field(default=None, description="commit of a hub id")
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     vocab_size: int = Field(default=1024, ge=300, description="of the BPE, 256 bytes included")
     layers: int = Field(default=4, ge=1)
     hidden: int = Field(default=128, ge=8)

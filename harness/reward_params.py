@@ -11,11 +11,15 @@ class RewardParams(BaseModel):
     The defaults suit a model of about 1M parameters.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    source: str = Field(default="base", description="base, a local model folder, or a hub id")
+    source: str = Field(
+        default="base", min_length=1, description="base, a local model folder, or a hub id"
+    )
     revision: str | None = Field(default=None, description="commit of a hub id")
-    seed: int = Field(default=0, ge=0, description="of the split, the head and the batches")
+    seed: int = Field(
+        default=0, ge=0, lt=2**32, description="of the split, the head and the batches"
+    )
     epochs: int = Field(default=3, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
     batch_size: int = Field(default=16, ge=1, description="pairs a step")

@@ -45,12 +45,23 @@ def ensure_template(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
 
 
 def check_template(tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Raise InputError where a tokenizer has no template: the base_model stage sets it."""
+    """Raise InputError where a tokenizer has no template, or one that renders no response.
+
+    The base_model stage sets it.
+    """
+    from jinja2 import TemplateError
+
+    name = tokenizer.name_or_path
     if not tokenizer.chat_template:
-        raise InputError(
-            f"{tokenizer.name_or_path}: the tokenizer has no chat template; "
-            "dvc repro base_model writes one with it"
-        )
+        told = "the tokenizer has no chat template; dvc repro base_model writes one with it"
+        raise InputError(f"{name}: {told}")
+    pair = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because."}]
+    try:
+        _, learnt = tokenise(tokenizer, pair)
+    except TemplateError as error:
+        raise InputError(f"{name}: its chat template is broken: {error}") from None
+    if not any(learnt):
+        raise InputError(f"{name}: its chat template renders no response; nothing could be learnt")
 
 
 def render(

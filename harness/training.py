@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ def train(
         config = _config(params, seed, device, len(rows), scratch)
         trainer = _trainer(model, tokenizer, rows, config, _callback(curve, f"train seed {seed}"))
         trainer.train()
+        _check_finite(curve, model)
         with without_bars(), replacing_folder(out) as folder:
             trainer.save_model(str(folder))
             # A pickle of the arguments: it holds machine paths and differs from run to run.
@@ -69,6 +71,16 @@ def train(
         "truncated": truncated,
         "dropped": dropped,
     }
+
+
+def _check_finite(curve: list[dict[str, float]], model: "PreTrainedModel") -> None:
+    import torch
+
+    lost = next((point for point in curve if not isfinite(point["loss"])), None)
+    if lost is not None or not all(torch.isfinite(w).all() for w in model.parameters()):
+        at = f"at step {lost['step']:.0f}" if lost else "at the end"
+        told = f"train: loss or weights are not finite {at}"
+        raise InputError(f"{told}; lower train.learning_rate")
 
 
 def encode_rows(
@@ -116,6 +128,7 @@ def _config(params: TrainParams, seed: int, device: str, rows: int, scratch: str
         use_cpu=device == "cpu",
         bf16=device == "cuda",
         logging_steps=max(1, steps // _POINTS),
+        logging_nan_inf_filter=False,  # a loss that is lost is to be seen
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,

@@ -137,6 +137,24 @@ def test_an_environment_that_is_up_to_date_is_left_alone(clone: Path, torch: str
     assert time.monotonic() - start < 5
 
 
+ARGUMENTS = '#!/bin/sh\nfor given; do printf "%s\\n" "$given"; done\n'
+
+
+@pytest.mark.parametrize(
+    "name", ["my.jsonl", 'it\'s a "pool"; $(x) $HOME `id`.jsonl', "#1 %.jsonl"]
+)
+@pytest.mark.parametrize("target", ["preset", "repro"])
+def test_a_pool_is_handed_on_as_it_is_called(clone: Path, target: str, name: str) -> None:
+    stamp(clone, "cpu")
+    python = clone / ".venv" / "bin" / "python"
+    python.unlink()
+    python.write_text(ARGUMENTS)
+    python.chmod(0o755)
+    ended = make(clone, target, "PRESET=own", f"POOL={name}")
+    assert ended.stdout.splitlines()[-2:] == ["--pool", name]
+    assert "--pool" not in make(clone, target, "PRESET=own").stdout
+
+
 @pytest.mark.parametrize("changed", ["constraints.txt", "pyproject.toml", "TORCH=cuda"])
 def test_it_is_made_again_when_its_recipe_changes(clone: Path, changed: str) -> None:
     stamp(clone, "cpu")

@@ -52,6 +52,13 @@ BAD_FILES: dict[str, tuple[str, bytes, int | None, str]] = {
     ),
     "zip": ("p.jsonl", b"PK\x03\x04 and more", 1, "a zip archive; unpack it"),
     "utf-16": ("p.jsonl", GOOD.decode().encode("utf-16"), 1, "UTF-16; save it as UTF-8"),
+    "utf-32": ("p.jsonl", GOOD.decode().encode("utf-32"), 1, "UTF-32; save it as UTF-8"),
+    "utf-32 from its high bytes": (
+        "p.jsonl",
+        "\ufeff{}".encode("utf-32-be"),
+        1,
+        "UTF-32; save it as UTF-8",
+    ),
     "latin-1": (
         "p.jsonl",
         GOOD + '{"instruction": "caf\u00e9", "output": "b"}'.encode("latin-1"),
@@ -87,6 +94,12 @@ BAD_FILES: dict[str, tuple[str, bytes, int | None, str]] = {
         "p.json",
         json.dumps([ROW]).encode() * 2,
         1,
+        "text after the end of the list; a .json file holds one list of objects",
+    ),
+    "an empty list, then rows": (
+        "p.json",
+        b"[]\n" + GOOD,
+        None,
         "text after the end of the list; a .json file holds one list of objects",
     ),
     "csv": (

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.pool_files import ROW, lines, messages, refused
+from harness.errors import InputError
+from harness.pools.instances import raw_items
+from harness.pools.params import Source
+from harness.pools.sources import load
+from tests.pool_files import ROW, as_parquet, lines, messages, read, refused
 
 # The row, the rule that the data card counts, and what else the line says before the remedy.
 BAD_ROWS: dict[str, tuple[object, str, str]] = {
@@ -43,11 +47,17 @@ BAD_ROWS: dict[str, tuple[object, str, str]] = {
         "a lone surrogate",
         "\\ud83d in the response",
     ),
+    "surrogate in the input": (
+        {"instruction": "a", "input": "\udc00", "output": "b"},
+        "a lone surrogate",
+        "\\udc00 in the input",
+    ),
     "surrogate in the id": (
         {"id": "\udc00", "instruction": "a", "output": "b"},
         "a lone surrogate",
         "\\udc00 in the id",
     ),
+    "invisible id": ({"id": "\u200b", "instruction": "a", "output": "b"}, "blank id", ""),
     "blank id": ({"id": "", "instruction": "a", "output": "b"}, "blank id", ""),
     "list id": (
         {"id": [1], "instruction": "a", "output": "b"},
@@ -92,6 +102,11 @@ BAD_CONVERSATIONS: dict[str, tuple[object, str, str]] = {
     ),
     "blank question": (messages(("user", " "), ("assistant", "c")), "blank user turn", "turn 1"),
     "blank answer": (messages(("user", "a"), ("assistant", " ")), "blank response", "turn 2"),
+    "invisible answer": (
+        messages(("user", "a"), ("assistant", "\u3164")),
+        "blank response",
+        "turn 2",
+    ),
     "null answer": (messages(("user", "a"), ("assistant", None)), "null response", "turn 2"),
     "number answer": (
         messages(("user", "a"), ("assistant", 1)),
@@ -115,6 +130,55 @@ def test_a_bad_row_is_named_or_dropped(tmp_path: Path, case: tuple[object, str, 
     data = lines({"id": "first", **ROW}) + b"\n" + lines(bad, bad, ROW)
     (tmp_path / "pool.jsonl").write_bytes(data)
     refused(tmp_path / "pool.jsonl", 3, rule, detail, {rule: 2})
+
+
+# Zero width, joiner, mark of order, right to left, NUL, soft hyphen, fillers, the braille blank.
+INVISIBLE = "\u200b\u200d\ufeff\u202e\0\u00ad\u3164\u115f\u1160\uffa0\u2800"
+
+
+@pytest.mark.parametrize("sign", INVISIBLE, ids=ascii)
+def test_a_text_that_shows_nothing_is_blank(tmp_path: Path, sign: str) -> None:
+    for what, bad in (
+        ("instruction", {"instruction": f" {sign}{sign}", "output": "b"}),
+        ("response", {"instruction": "a", "output": f"{sign}\n"}),
+    ):
+        (tmp_path / "pool.jsonl").write_bytes(lines(ROW, bad, bad, ROW))
+        refused(tmp_path / "pool.jsonl", 2, f"blank {what}", "", {f"blank {what}": 2})
+
+
+def test_signs_that_are_seen_and_invisible_signs_among_them_stay(tmp_path: Path) -> None:
+    seen = ["a\u200bb", "\U0001f468\u200d\U0001f469", "\ue000", "\u0301", "."]
+    rows = [{"instruction": text, "input": "\u200b", "output": text} for text in seen]
+    (tmp_path / "pool.jsonl").write_bytes(lines(*rows))
+    kept = read(tmp_path / "pool.jsonl").kept
+    assert [(i.prompt, i.response) for i in kept] == [(text, text) for text in seen]
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ({"q": "a\ud800"}, "a lone surrogate (\\ud800 in the field 'q')"),
+        (
+            {"q": ["a", {"b": "\ud800"}]},
+            "a lone surrogate (\\ud800 in the field 'q')",
+        ),
+        ({"id": "\udc00", "q": "a"}, "a lone surrogate (\\udc00 in the field 'id')"),
+        (5, "the row is a number, not an object"),
+    ],
+)
+def test_a_bad_row_of_a_benchmark_is_named(tmp_path: Path, bad: object, told: str) -> None:
+    path = tmp_path / "bench.jsonl"
+    path.write_bytes(lines({"q": "a", "n": [1.5, None]}, bad))
+    with pytest.raises(InputError) as caught:
+        list(raw_items(load(Source(path=str(path))), {}, "bench"))
+    assert str(caught.value) == f"{path}, row 2: {told}; mend the row"
+
+
+def test_a_benchmark_row_that_json_has_no_form_for_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "bench.parquet"
+    as_parquet(path, [{"q": "a", "at": b"b"}])
+    with pytest.raises(InputError, match=r"row 1: no value of JSON \(field 'at': .*; mend the row"):
+        list(raw_items(load(Source(path=str(path))), {}, "bench"))
 
 
 @pytest.mark.parametrize("case", BAD_CONVERSATIONS.values(), ids=BAD_CONVERSATIONS.keys())

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import InputError
+from harness.pools.formats import is_blank
 from harness.pools.instances import Instance, to_frame
 from tests.pool_files import (
     ANSWER,
@@ -112,7 +113,9 @@ def test_where_keeps_what_equals_or_holds_the_value(tmp_path: Path) -> None:
     assert str(caught.value) == f"{path}: none of the 4 rows has in = z; correct `where`"
 
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
+    lambda text: not is_blank(text)
+)
 TURNS = st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=4)
 
 

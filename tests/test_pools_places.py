@@ -1,13 +1,15 @@
 """What a source is called: `@` begins a revision in a hub id only."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from harness.errors import InputError
 from harness.pools.params import PrepareParams, Source
 from harness.pools.places import split_revision
 from harness.pools.preparing import prepare_section
-from tests.pool_files import as_jsonl
+from tests.pool_files import as_jsonl, read
 
 
 @pytest.mark.parametrize(
@@ -25,7 +27,10 @@ from tests.pool_files import as_jsonl
         ("lab", ("lab", None)),
     ],
 )
-def test_only_a_hub_id_is_split(path: str, parts: tuple[str, str | None]) -> None:
+def test_only_a_hub_id_is_split(
+    path: str, parts: tuple[str, str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHARED_DATA", str(tmp_path))
     assert split_revision(path) == parts
 
 
@@ -55,3 +60,55 @@ def test_a_pool_in_a_folder_with_an_at_sign_is_read(tmp_path: Path) -> None:
     path = tmp_path / "me@corp" / "my.jsonl"
     as_jsonl(path, rows)
     assert len(prepare_section(PrepareParams(source=str(path))).pool) == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("x" * 300 + ".jsonl", "File name too long"),
+        ("shared:" + "x" * 300, "File name too long"),
+        ("~nobody-of-this-name/x.jsonl", "Could not determine home directory."),
+    ],
+    ids=["name", "shared", "home"],
+)
+def test_a_path_that_no_file_can_have_is_named(
+    path: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHARED_DATA", str(tmp_path))
+    with pytest.raises(InputError) as caught:
+        prepare_section(PrepareParams(source=path))
+    remedy = "give a JSON, JSONL or Parquet file or a hub id"
+    assert str(caught.value) == f"{path}: no such file ({why}); {remedy}"
+
+
+@pytest.mark.parametrize("path", ["owner/" + "x" * 300, "owner/a--b"], ids=["long", "dashes"])
+def test_a_name_that_is_neither_a_file_s_nor_the_hub_s(path: str) -> None:
+    with pytest.raises(InputError) as caught:
+        prepare_section(PrepareParams(source=path))
+    rule = "no such file here, and no name that the hub allows; correct the name"
+    assert str(caught.value) == f"{path}: {rule}"
+
+
+def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    for path in (tmp_path / "pipe.jsonl", Path("/dev/zero")):
+        with pytest.raises(InputError) as caught:
+            read(path)
+        remedy = "give a JSON, JSONL or Parquet file or a hub id"
+        assert str(caught.value) == f"{path}: no regular file; {remedy}"
+
+
+def test_a_file_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "my.jsonl"
+    path.write_text("{}\n")
+
+    def refuse(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputError) as caught:
+        read(path)
+    rule = "cannot be read (Input/output error); make it readable, or copy it again"
+    assert str(caught.value) == f"{path}: {rule}"

@@ -52,6 +52,64 @@ def test_edits_go_aside_and_come_back(repo: Path) -> None:
     assert (repo / "params.yaml").read_text() == edited
 
 
+def kept(repo: Path) -> dict[str, str]:
+    """The files in which edits wait, by name."""
+    return {path.name: path.read_text() for path in repo.glob("params.*.edited.yaml")}
+
+
+def test_kept_edits_go_only_when_they_are_taken_up(repo: Path) -> None:
+    edited = LAB.replace("0.1", "0.3")
+    (repo / "params.yaml").write_text(edited)
+    switch_preset(repo, "own")
+    (repo / "params.yaml").write_text(LAB)  # as `git checkout` or `cp conf/lab.yaml` does
+    told = switch_preset(repo, "lab")
+    assert told[1] == (
+        "params.lab.edited.yaml: other edits of lab; cp params.lab.edited.yaml params.yaml"
+    )
+    assert switch_preset(repo, "own") == ["params.yaml: from conf/own.yaml"]
+    assert kept(repo) == {"params.lab.edited.yaml": edited}
+    told = switch_preset(repo, "lab")
+    assert told[0] == (
+        "params.yaml: from params.lab.edited.yaml, which is gone now,"
+        " with your edits; cp conf/lab.yaml params.yaml undoes them"
+    )
+    assert (kept(repo), (repo / "params.yaml").read_text()) == ({}, edited)
+
+
+def test_older_kept_edits_get_a_number_and_come_back_with_it(repo: Path) -> None:
+    (repo / "dvc.lock").write_text("stages: {lab: {}}\n")
+    edits = [LAB.replace("0.1", value) for value in ("0.3", "0.4", "0.5")]
+    for edited in edits:
+        (repo / "params.yaml").write_text(edited)
+        told = switch_preset(repo, "own")
+    assert (
+        told[0] == "params.lab.2.edited.yaml: older edits of lab; they come back with PRESET=lab.2"
+    )
+    names = ["params.lab.1.edited.yaml", "params.lab.2.edited.yaml", "params.lab.edited.yaml"]
+    assert kept(repo) == dict(zip(names, edits, strict=True))
+    told = switch_preset(repo, "lab.1")
+    assert (repo / "params.yaml").read_text() == edits[0]
+    assert told[-1] == "dvc.lock: from .store/locks/lab.lock"
+    assert sorted(kept(repo)) == names[1:]
+    # The same edits a second time are kept once.
+    (repo / "params.yaml").write_text(edits[2])
+    switch_preset(repo, "own")
+    assert sorted(kept(repo)) == names[1:]
+
+
+def test_params_of_no_file_in_conf_come_back_too(repo: Path) -> None:
+    mine = LAB.replace("preset: lab", "preset: mine")
+    (repo / "params.yaml").write_text(mine)
+    assert switch_preset(repo, "mine") == ["params.yaml holds mine already"]
+    told = switch_preset(repo, "own")
+    assert told[0].endswith("your edits of mine; they come back with PRESET=mine")
+    with pytest.raises(InputError, match="did you mean 'mine'"):
+        switch_preset(repo, "mien")
+    told = switch_preset(repo, "mine")
+    assert told == ["params.yaml: from params.mine.edited.yaml, which is gone now"]
+    assert (repo / "params.yaml").read_text() == mine
+
+
 def test_undone_edits_do_not_come_back(repo: Path) -> None:
     (repo / "params.yaml").write_text(LAB.replace("0.1", "0.3"))
     switch_preset(repo, "own")
@@ -128,6 +186,9 @@ def test_a_source_without_a_hash_gets_none(repo: Path) -> None:
         ("other", None, "choices: lab, own"),
         ("own", "nothing.jsonl", "nothing.jsonl: no such file"),
         ("own", "nothing", "nothing: no such file"),
+        ("own", "/dev/null", "/dev/null: no regular file"),
+        ("own", "x" * 300, "no such file (File name too long)"),
+        ("own", "~nobody-of-this-name/x.jsonl", "x.jsonl: no such file (Could not determine"),
         ("own", "folder/nothing.json", "folder/nothing.json: no such file"),
     ],
 )

@@ -234,3 +234,10 @@ def test_rows_of_one_length_share_a_batch(
     padding = 1 - real_tokens / read
     assert padding <= most
     assert group_by_length or padding > 0.3
+
+
+def test_a_loss_that_is_lost_is_told(tiny_model: Path, tmp_path: Path) -> None:
+    params = PARAMS.model_copy(update={"learning_rate": 1e30, "warmup": 0.0})
+    with pytest.raises(InputError, match=r"not finite at step \d+; lower train.learning_rate"):
+        train(tiny_model, ROWS, tmp_path / "model", params, seed=0)
+    assert not (tmp_path / "model").exists()

@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 class LabParams(BaseModel):
     """What the world holds; the same values give the same world, byte by byte."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     instances: int = Field(default=6000, ge=60, description="rows of the pool, all included")
     skills: int = Field(default=100, ge=18, le=100, description="sub-skills of six families")
     zipf: float = Field(default=1.0, ge=0, description="frequency is rank to minus this")

@@ -9,6 +9,7 @@
 | question_answer | `question`, `answer` (GSM8K) |
 """
 
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,8 @@ ROLES = {
     "assistant": "assistant",
     "gpt": "assistant",
 }
+# Drawn as nothing, though letters or signs to Unicode: the Hangul fillers and the braille blank.
+FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
 
 
 def messages(row: dict[str, Any]) -> list[Message]:
@@ -41,7 +44,9 @@ def alpaca(row: dict[str, Any]) -> list[Message]:
     given = row.get("input", row.get("context"))
     if given is not None and not isinstance(given, str):
         raise BadRowError("the input is no text", f"it is {kind(given)}")
-    if given and given.strip():
+    if given:
+        check_text(given, "input")
+    if given and not is_blank(given):
         prompt = f"{prompt}\n\n{given}"
     return _pair(prompt, _text(row, ("output", "response"), "response"))
 
@@ -94,6 +99,13 @@ def check_text(value: str, what: str) -> None:
         raise BadRowError("a lone surrogate", found) from None
 
 
+def is_blank(value: str) -> bool:
+    """Whether a text shows nothing: white space, control and format characters, fillers."""
+    return all(
+        c.isspace() or c in FILLERS or unicodedata.category(c) in ("Cc", "Cf") for c in value
+    )
+
+
 def _text(row: dict[str, Any], keys: tuple[str, ...], what: str) -> str:
     given = [key for key in keys if row.get(key) is not None]
     if len(given) > 1:
@@ -110,7 +122,7 @@ def _text(row: dict[str, Any], keys: tuple[str, ...], what: str) -> str:
 
 def _not_blank(value: str, what: str) -> str:
     check_text(value, what)
-    if not value.strip():
+    if is_blank(value):
         raise BadRowError(f"blank {what}")
     return value
 
@@ -128,7 +140,7 @@ def _conversation(turns: object, field: str, role_key: str, text_key: str) -> li
         if message["role"] == "system":
             if number > 1:
                 raise BadRowError("a system turn that is not the first", f"turn {number}")
-            if not message["content"].strip():
+            if is_blank(message["content"]):
                 continue  # ShareGPT dumps carry empty system turns
         elif message["role"] == "assistant" and not any(m["role"] == "user" for m in found):
             raise BadRowError("an assistant turn before any user turn", f"turn {number}")
@@ -159,6 +171,6 @@ def _turn(turn: object, number: int, role_key: str, text_key: str) -> Message:
     if not isinstance(value, str):
         raise BadRowError(f"the {what} is no text", f"turn {number} is {kind(value)}")
     check_text(value, what)
-    if not value.strip() and ROLES[role] != "system":
+    if is_blank(value) and ROLES[role] != "system":
         raise BadRowError(f"blank {what}", f"turn {number}")
     return {"role": ROLES[role], "content": value}

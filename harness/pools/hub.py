@@ -30,6 +30,7 @@ def resolve(source: Source) -> dict[str, str]:
     from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import (
         GatedRepoError,
+        HFValidationError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
@@ -39,6 +40,9 @@ def resolve(source: Source) -> dict[str, str]:
         return {}
     try:
         info = HfApi().dataset_info(name, revision=source.revision, timeout=20)
+    except HFValidationError:
+        rule = "no such file here, and no name that the hub allows; correct the name"
+        raise InputError(f"{name}: {rule}") from None
     except GatedRepoError:
         rule = "the hub wants a login for it; accept its terms there, then run hf auth login"
         raise InputError(f"{name}: {rule}") from None

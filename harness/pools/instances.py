@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
-from harness.pools.formats import FORMATS, Message, check_text, format_of
+from harness.pools.formats import FORMATS, Message, check_text, format_of, is_blank
 from harness.pools.params import OnBadRow
-from harness.pools.rows import BadRowError, Loaded, Row, kind
+from harness.pools.rows import DROP_HINT, BadRowError, Loaded, Row, kind
 from harness.progress import progress
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _id(values: dict[str, Any], row: Row) -> str:
     except ValueError:  # Python's limit on the digits of an integer
         raise BadRowError("the id is too long", "over 4300 digits") from None
     check_text(name, "id")
-    if not name.strip():
+    if is_blank(name):
         raise BadRowError("blank id", remedy="give every row an id, or none")
     return name
 
@@ -149,15 +149,31 @@ def _why_none(read: int, filtered: int, dropped: Counter[str], where: dict[str, 
 
 
 def raw_items(loaded: Loaded, where: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
-    """A benchmark's rows as published, each with an ``id`` (its own, else name and row)."""
+    """A benchmark's rows as published, each with an ``id`` (its own, else name and row).
+
+    A bad one stops: ``on_bad_row`` is the pool's.
+    """
     for row in loaded.rows:
         try:
             values = _values(row)
+            if not _matches(values, where):
+                continue
+            _check_item(values)
         except BadRowError as bad:
-            bad.stop(loaded.name, row.number)
-        if _matches(values, where):
-            given = values.get("id")
-            yield {**values, "id": f"{name}_{row.number}" if given is None else str(given)}
+            remedy = "mend the row" if bad.remedy == DROP_HINT else bad.remedy
+            BadRowError(bad.rule, bad.detail, remedy).stop(loaded.name, row.number)
+        given = values.get("id")
+        yield {**values, "id": f"{name}_{row.number}" if given is None else str(given)}
+
+
+def _check_item(values: dict[str, Any]) -> None:
+    """Refuse what cannot be written as a line of JSON."""
+    for field, value in values.items():
+        try:
+            text = json.dumps([field, value], ensure_ascii=False)
+        except TypeError as error:
+            raise BadRowError("no value of JSON", f"field {field!r}: {error}") from None
+        check_text(text, f"field {field!r}")
 
 
 def to_frame(instances: list[Instance], source: list[str] | None = None) -> "pd.DataFrame":

@@ -18,7 +18,7 @@ FROM_POOL = "pool"
 class _Section(BaseModel):
     """A part of params.yaml: unknown keys are refused, values are never changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Source(_Section):

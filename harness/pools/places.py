@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from harness.errors import InputError
 from harness.stores import repo_root, shared_data
 
 SHARED = "shared:"
@@ -24,11 +25,21 @@ def kind_of(path: str) -> str:
 
 
 def locate(path: str) -> Path:
-    """Where a file lies: under the shared data, else under the working folder or the repository."""
-    if path.startswith(SHARED):
-        return shared_data() / path.removeprefix(SHARED)
-    place = Path(path).expanduser()
-    return place if place.exists() else repo_root() / place
+    """Where a file lies: under the shared data, else under the working folder or the repository.
+
+    InputError for a path that no file can have: a name that is too long, a home of nobody.
+    """
+    try:
+        if path.startswith(SHARED):
+            places = [shared_data() / path.removeprefix(SHARED)]
+        else:
+            given = Path(path).expanduser()
+            places = [given, repo_root() / given]
+        return next((place for place in places if place.exists()), places[-1])
+    except (OSError, RuntimeError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        remedy = "give a JSON, JSONL or Parquet file or a hub id"
+        raise InputError(f"{path}: no such file ({why}); {remedy}") from None
 
 
 def split_revision(path: str) -> tuple[str, str | None]:

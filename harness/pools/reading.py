@@ -9,6 +9,7 @@ import io
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ OTHERS = {
     b"\x28\xb5\x2f\xfd": "compressed with zstd; unpack it",
     b"\xfd7zXZ": "compressed with xz; unpack it",
     b"BZh": "compressed with bzip2; unpack it",
+    b"\xff\xfe\0\0": "UTF-32; save it as UTF-8",  # before UTF-16, whose mark it begins with
+    b"\0\0\xfe\xff": "UTF-32; save it as UTF-8",
     b"\xff\xfe": "UTF-16; save it as UTF-8",
     b"\xfe\xff": "UTF-16; save it as UTF-8",
 }
@@ -34,6 +37,8 @@ TABLES = (".csv", ".tsv", ".xls", ".xlsx")
 BLANK = b" \t\r\n"
 SPACE = re.compile(r"[ \t\r\n]*")
 UTF8_HINT = "save the file as UTF-8"
+# What Arrow raises for a value that Python has no form for: a far date, an unknown time zone.
+UNREADABLE = (ValueError, OverflowError, LookupError)
 
 
 def read_file(path: Path, name: str) -> tuple[list[Row] | Iterator[Row], int]:
@@ -41,16 +46,14 @@ def read_file(path: Path, name: str) -> tuple[list[Row] | Iterator[Row], int]:
 
     InputError, with ``name``, for what makes the whole file unreadable.
     """
-    if path.is_dir() or not path.exists():
-        what = "is a folder" if path.is_dir() else "no such file"
+    if not path.is_file():  # a pipe or a device would be waited for, or read without end
+        what = "is a folder" if path.is_dir() else "no regular file"
+        what = what if path.exists() else "no such file"
         raise InputError(f"{name}: {what}; give a JSON, JSONL or Parquet file or a hub id")
     if path.suffix.lower() in TABLES:
         raise InputError(f"{name}: reads JSON, JSONL and Parquet only; convert the table to JSONL")
-    with path.open("rb") as raw:
-        zipped = raw.read(2) == GZIP
     stem = path.name[:-3] if path.name.lower().endswith(".gz") else path.name
-    with path.open("rb") as raw:
-        lines = _lines(gzip.GzipFile(fileobj=raw) if zipped else raw, name)
+    lines = _lines_of(path, name)
     if lines and lines[0].startswith(PARQUET):
         return _parquet(b"".join(lines), name)
     if stem.lower().endswith(".parquet") and lines:
@@ -75,6 +78,17 @@ def _first_of_text(lines: list[bytes], name: str) -> int:
         if line.strip(BLANK):
             return i
     raise InputError(f"{name}: empty, no rows; give a file with one instance a row")
+
+
+def _lines_of(path: Path, name: str) -> list[bytes]:
+    try:
+        with path.open("rb") as raw:
+            zipped = raw.read(2) == GZIP
+            raw.seek(0)
+            return _lines(gzip.GzipFile(fileobj=raw) if zipped else raw, name)
+    except OSError as error:
+        rule = f"cannot be read ({error.strerror})"
+        raise InputError(f"{name}: {rule}; make it readable, or copy it again") from None
 
 
 def _lines(stream: Iterable[bytes], name: str) -> list[bytes]:
@@ -160,8 +174,9 @@ def _json_list(data: bytes, name: str) -> tuple[list[Row], int]:
         except BadRowError as bad:
             rows.append(Row(number, bad))
     if _skip(text, at + 1) != len(text):
+        where = f"{name}, row {len(rows)}" if rows else name
         rule = "text after the end of the list"
-        raise InputError(f"{name}, row {len(rows)}: {rule}; a .json file holds one list of objects")
+        raise InputError(f"{where}: {rule}; a .json file holds one list of objects")
     if not rows:
         raise InputError(f"{name}: empty, no rows; give a file with one instance a row")
     return rows, len(rows)
@@ -177,8 +192,13 @@ def _parquet(data: bytes, name: str) -> tuple[Iterator[Row], int]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(io.BytesIO(data))
-    except (pa.ArrowException, OSError):
+        file = pq.ParquetFile(io.BytesIO(data))
+        twice = [column for column, n in Counter(file.schema_arrow.names).items() if n > 1]
+        if twice:
+            rule = f"two columns are called {twice[0]!r}"
+            raise InputError(f"{name}: {rule}; rename one, or leave it out")
+        table = file.read()
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise InputError(f"{name}: damaged or cut-off Parquet; copy or download it again") from None
     if not table.num_rows:
         raise InputError(f"{name}: empty, no rows; give a file with one instance a row")
@@ -190,9 +210,25 @@ def _parquet_rows(table: "pa.Table", name: str) -> Iterator[Row]:
     for batch in table.to_batches(max_chunksize=1000):
         try:
             values = batch.to_pylist()
-        except UnicodeDecodeError:
-            where = f"{name}, row {number + 1} or one of the 999 after it"
-            raise InputError(f"{where}: not UTF-8; {UTF8_HINT}") from None
+        except UNREADABLE:
+            raise _unreadable(batch, number, name) from None
         for value in values:
             number += 1
             yield Row(number, value)
+
+
+def _unreadable(batch: "pa.RecordBatch", before: int, name: str) -> InputError:
+    """The line for a batch with a value that cannot be read: names its row and column."""
+    for column, values in zip(batch.schema.names, batch.columns, strict=True):
+        for number, value in enumerate(values, before + 1):
+            try:
+                value.as_py()
+            except UnicodeDecodeError:
+                rule = f"column {column!r} is not UTF-8; {UTF8_HINT}"
+            except UNREADABLE as error:
+                why = f"unknown time zone {error}" if isinstance(error, LookupError) else error
+                rule = f"column {column!r} cannot be read ({why}); leave it out, or make it text"
+            else:
+                continue
+            return InputError(f"{name}, row {number}: {' '.join(rule.split())}")
+    return InputError(f"{name}: cannot be read after row {before}; save it as JSONL")
