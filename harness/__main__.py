@@ -1,0 +1,69 @@
+"""`python -m harness`: what can be done without the pipeline."""
+
+import logging
+import signal
+import sys
+from types import FrameType
+
+from harness.errors import InputError, nearest
+from harness.progress import on_terminal
+from harness.refusals import refusal
+
+COMMANDS = ("select",)
+HELP = """\
+usage: python -m harness select --pool FILE --sampler NAME --budget ROWS
+           --out FILE [options]
+
+Choose instruction data without the pipeline.
+
+  select          write the rows of a pool that a selection system chooses
+  select --list   the systems: what each needs, its knobs and their defaults
+  select --help   every option, with examples
+
+The pipeline, which trains and compares what was chosen, is `make repro`.
+"""
+
+
+def main(words: list[str]) -> None:
+    """Run the command that the first word names."""
+    if not words or words[0] in ("-h", "--help"):
+        _say(HELP)
+        return
+    if words[0] not in (*COMMANDS, "--list"):
+        hint = nearest(words[0], COMMANDS)
+        raise InputError(f"no command is called {words[0]!r}{hint}; python -m harness --help")
+    from harness.select_command.command import run
+
+    erase = "\r\033[K" if on_terminal() else ""  # a bar that the line is written over
+    logging.basicConfig(level=logging.WARNING, format=f"{erase}%(message)s", stream=sys.stderr)
+    logging.getLogger("harness").setLevel(logging.INFO)
+    run(words[1:] if words[0] == "select" else words, _say)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt  # so that half-written files are taken away
+
+
+if __name__ == "__main__":
+    for told_to_end in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(told_to_end, _stop)
+    try:
+        main(sys.argv[1:])
+    except InputError as bad:
+        sys.exit(f"error: {bad}")
+    except BrokenPipeError:  # the reader of a pipe, as `head`, has seen enough
+        sys.stderr.close()
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped\n")
+        sys.exit(130)
+    except Exception as failed:
+        told = refusal(failed)
+        if told is None:
+            raise
+        sys.exit(f"error: {getattr(failed, 'filename', None) or 'output'}: {told}")

@@ -1,0 +1,94 @@
+"""The order of what `python -m harness select` does, and what it says on the way."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from harness.errors import InputError
+from harness.files import replacing
+from harness.refusals import naming
+from harness.select_command.arguments import parse
+
+log = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from harness.select_command.choices import Choices
+
+
+def run(words: list[str], say: Callable[[str], None]) -> None:
+    """Run the command with these arguments; ``say`` prints what its user asked to see.
+
+    Raises InputError, with one line, for whatever is wrong with the arguments or the files. An
+    ``--out`` that is there stays as it was unless the whole subset could be written.
+    """
+    values = parse(words)
+    if values.list:
+        from harness.select_command.listing import listing
+
+        say(listing())
+        return
+    from harness.select_command.choices import read_choices
+
+    choices = read_choices(values)
+    check_out(choices)
+    _select(choices, say)
+
+
+def check_out(choices: "Choices") -> None:
+    """Raise InputError where the subset cannot be written as asked, before any work is done."""
+    from harness.pools.places import locate
+    from harness.select_command.provenance import provenance_file
+    from harness.select_command.records import ENDINGS, ending
+
+    out = choices.out
+    if ending(out)[0] not in ENDINGS:
+        known = ", ".join(ENDINGS)
+        raise InputError(f"--out {out}: needed: a name that ends in {known}, and .gz if wanted")
+    if not out.parent.is_dir():
+        raise InputError(f"--out {out}: there is no folder {out.parent}; make it first")
+    names = [choices.pool, choices.embeddings]
+    names += [params.get("file") for _, params in choices.scorers.values()]
+    read = [place for place in map(locate, filter(None, names)) if place.exists()]
+    for path in (out, provenance_file(out)):
+        if path.is_dir():
+            raise InputError(f"--out {out}: {path} is a folder; name a file")
+        if path.exists() and any(path.samefile(place) for place in read):
+            raise InputError(f"--out {out}: the command reads {path}; name another file")
+        if path.exists() and not choices.force:
+            raise InputError(f"--out {out}: {path} is there already; --force replaces it")
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        raise InputError(f"--out {out}: {out.parent} is not writable; name another folder")
+
+
+def _select(choices: "Choices", say: Callable[[str], None]) -> None:
+    from harness.select_command.inputs import choose, make_inputs, rows_wanted
+    from harness.select_command.pool_file import read_pool, write_rows
+    from harness.select_command.provenance import provenance, provenance_file
+    from harness.select_command.records import form_wanted
+    from harness.select_command.report import measured
+
+    started = time.monotonic()
+    pool = read_pool(choices)
+    n = len(pool.frame)
+    form = form_wanted(pool.source.path, choices.out)
+    rows = rows_wanted(choices, n)
+    inputs = make_inputs(choices, pool.frame)
+    log.info("choosing %s of %s rows by %s", f"{rows:,}", f"{n:,}", choices.sampler)
+    chosen = choose(choices, inputs, rows)
+    out, beside = choices.out, provenance_file(choices.out)
+    # The subset takes its place last: wherever it is whole, so is the file beside it.
+    with naming(out), replacing(out) as subset, replacing(beside) as told:
+        write_rows(pool, chosen.picks.tolist(), form, out, subset)
+        made = provenance(choices, pool, inputs, chosen, subset)
+        text = json.dumps(made, indent=2, ensure_ascii=False, allow_nan=False)
+        told.write_text(text + "\n", encoding="utf-8")
+    seconds = time.monotonic() - started
+    log.info("done in %.3g s, %.3g s of it to choose", seconds, chosen.seconds)
+    say(f"{out}: {rows:,} of {n:,} rows, in the order chosen by {choices.sampler}")
+    say(f"{beside}: how they were chosen")
+    for note in made["notes"]:
+        say(f"note: {note}")
+    say("\n" + measured(choices, inputs, chosen))

@@ -1,0 +1,114 @@
+"""What a system looks at, made of the user's pool and files; and the system's choice."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.params import Selection
+from harness.samplers import SAMPLERS
+from harness.samplers.pool import UNIT_TOLERANCE
+from harness.select_command.choices import Choices
+from harness.select_command.clusters import Clusters, one_cluster, pool_clusters
+from harness.select_command.needs import wants_unit_rows
+from harness.select_command.scores import Scores, pool_quality, pool_scores
+from harness.select_command.vectors import Vectors, pool_vectors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is known of a pool's instances; None where nothing asked for it.
+
+    Attributes:
+        frame: the instances' rows.
+        scores: their ids and a column a score; empty where none is wanted.
+        quality: (n,) float64.
+        notes: what was changed on the way and should be known.
+    """
+
+    frame: "pd.DataFrame"
+    scores: Scores
+    quality: np.ndarray | None
+    vectors: Vectors | None
+    clusters: Clusters | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Indices in the order of selection, what the system warned of, and the seconds it took."""
+
+    picks: np.ndarray
+    notes: tuple[str, ...]
+    seconds: float
+
+
+def rows_wanted(choices: Choices, rows: int) -> int:
+    """The budget as a number of rows; InputError where the pool has fewer, or fewer than k."""
+    wanted = choices.budget
+    if isinstance(wanted, float):
+        wanted = max(1, round(wanted * rows))
+    if wanted > rows:
+        raise InputError(f"--budget {wanted}: the pool has {rows:,} rows; give at most that")
+    most = max(choices.k) if isinstance(choices.k, tuple) else 1
+    if most > rows:
+        raise InputError(f"--k {most}: the pool has {rows:,} rows; give at most that")
+    return wanted
+
+
+def make_inputs(choices: Choices, frame: "pd.DataFrame") -> Inputs:
+    """Embed, cluster and score as far as it is wanted; InputError says what does not fit."""
+    # A file that does not fit is told before a model is set to work.
+    vectors = pool_vectors(choices, frame) if choices.embeddings else None
+    scores = pool_scores(choices, frame)
+    quality = pool_quality(choices, scores)
+    vectors = vectors or pool_vectors(choices, frame)
+    clusters, notes = None, []
+    if vectors is not None:
+        array, scaled = _unit_where_needed(choices.sampler, vectors.array)
+        if scaled:
+            vectors = replace(vectors, array=array)
+            notes.append(
+                f"rows of {choices.embeddings} scaled to length 1: {choices.sampler} compares them"
+                " by cosine"
+            )
+        if choices.k is not None:
+            clusters = pool_clusters(vectors.array, choices.k, choices.cluster_seed)
+    return Inputs(frame, scores, quality, vectors, clusters, tuple(notes))
+
+
+def _unit_where_needed(sampler: str, embeddings: np.ndarray) -> tuple[np.ndarray, bool]:
+    """The rows as the system takes them, and whether they had to be scaled to length 1."""
+    from harness.clustering import unit_rows
+
+    if not wants_unit_rows(SAMPLERS[sampler]):
+        return embeddings, False
+    lengths = np.linalg.norm(embeddings, axis=1)
+    if np.abs(lengths - 1).max() <= UNIT_TOLERANCE:
+        return embeddings, False
+    return unit_rows(embeddings), True
+
+
+def choose(choices: Choices, inputs: Inputs, rows: int, sampler: str | None = None) -> Chosen:
+    """Choose as the pipeline does, by the sampler of the command or by another without knobs."""
+    from harness import selecting
+
+    n = len(inputs.frame)
+    array = np.ones((n, 1), dtype=np.float32)  # for those that look at no vector
+    if inputs.vectors is not None:
+        array = inputs.vectors.array
+    clustering = one_cluster(*array.shape)
+    if inputs.clusters is not None:
+        clustering = inputs.clusters.clustering
+    given: dict[str, Any] = choices.params if sampler is None else {}
+    name = sampler or choices.sampler
+    selection = Selection.model_validate({"sampler": name, "k": clustering.k, **given})
+    costs = np.ones(n, dtype=np.int64)
+    seen = selecting.Inputs(inputs.frame, array, clustering, costs, inputs.quality)
+    choose_one = selecting.choose_with(selection, seen, rows)
+    picks, cost = selecting._chosen(name, choose_one, choices.seed)
+    return Chosen(picks, tuple(cost["notes"]), cost["seconds"])

@@ -1,0 +1,36 @@
+"""`python -m harness select --list`: the systems and scorers there are, and what each takes."""
+
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from harness.samplers import SAMPLERS
+from harness.select_command.needs import first_sentence, knob_text, knobs_of, needs_of
+
+WIDTH = 79
+NAMES = 14  # columns before the text
+
+
+def listing() -> str:
+    """Every system with a line of what it does, what it needs and its knobs; then the scorers."""
+    from harness.scorers import SCORERS
+
+    lines = ["systems (--sampler), the knobs of each (--param) with their defaults:", ""]
+    for name, sampler in SAMPLERS.items():
+        needs = ", ".join(needs_of(sampler)) or "nothing"
+        lines += _entry(name, sampler, f"needs: {needs}")
+    lines += ["", "scorers (--score name=scorer,knob=value,...):", ""]
+    for name, scorer in SCORERS.items():
+        lines += _entry(name, scorer)
+    lines += ["", "embeddings and clusters are made where they are needed; quality is --quality."]
+    return "\n".join(lines)
+
+
+def _entry(name: str, function: Callable[..., Any], *more: str) -> Iterator[str]:
+    knobs = ", ".join(knob_text(knob) for knob in knobs_of(function).values())
+    texts = [first_sentence(function), *more, f"knobs: {knobs}" if knobs else ""]
+    head = name.ljust(NAMES)
+    for text in filter(None, texts):
+        blank = " " * NAMES
+        yield from textwrap.wrap(text, WIDTH, initial_indent=head, subsequent_indent=f"{blank}  ")
+        head = blank

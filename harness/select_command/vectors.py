@@ -1,0 +1,74 @@
+"""The embedding of a user's pool: their own file, or made once and kept in the cache."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.embedding import MINILM_SHA256, embed, embedded_texts
+from harness.embedding_files import user_embedding
+from harness.errors import InputError
+from harness.files import file_hash, folder_hash
+from harness.models import model_folder
+from harness.select_command.cache import cache_folder, texts_hash
+from harness.select_command.choices import Choices
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """An embedding (n, d) float32, and what the provenance says of it."""
+
+    array: np.ndarray
+    card: dict[str, Any]
+
+
+def pool_vectors(choices: Choices, frame: "pd.DataFrame") -> Vectors | None:
+    """The embedding of a pool's instances; None where none is wanted.
+
+    InputError for a file that does not fit and a model that cannot be had.
+    """
+    if choices.embeddings is not None:
+        path = Path(choices.embeddings).expanduser()
+        array = user_embedding(path, len(frame))
+        return Vectors(array, {"file": choices.embeddings, "sha256": file_hash(path)})
+    if choices.model is None:
+        return None
+    name, revision = _split(choices.model)
+    model_sha256 = MINILM_SHA256 if name == "minilm" else folder_hash(model_folder(name, revision))
+    texts = embedded_texts(frame, choices.embedding_text)
+    with cache_folder(choices.cache, "embeddings", texts_hash(texts), model_sha256) as folder:
+        array = _kept(folder, texts, name, revision)
+    told = {"model": choices.model, "model_sha256": model_sha256, "text": choices.embedding_text}
+    return Vectors(array, told)
+
+
+def _split(model: str) -> tuple[str, str | None]:
+    """A model's folder or hub id, and the revision after `@` of the latter."""
+    if Path(model).is_dir():
+        return model, None
+    name, _, revision = model.partition("@")
+    return name, revision or None
+
+
+def _kept(folder: Path, texts: list[str], model: str, revision: str | None) -> np.ndarray:
+    """The embedding of a folder of the cache, made where it is not there whole."""
+    whole = folder / "embedding.npy"
+    try:
+        array = user_embedding(whole, len(texts))
+    except InputError:  # never made, or damaged since
+        log.info("embedding %s rows by %s (once: it is kept)", f"{len(texts):,}", model)
+        made = embed(texts, model, revision, folder)
+        assert isinstance(made, np.memmap)
+        # The blocks that a killed run goes on from are the embedding once the last is done.
+        Path(str(made.filename)).replace(whole)
+        (folder / "done.json").unlink()
+        return user_embedding(whole, len(texts))
+    log.info("embedding of %s rows found in the cache", f"{len(texts):,}")
+    return array

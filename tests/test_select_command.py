@@ -1,0 +1,163 @@
+"""The samplers as a tool: the subset's bytes, its order, the file beside it, what is printed."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.files import file_hash
+from harness.samplers import SAMPLERS, Pool
+from harness.select_command.clusters import automatic, pool_clusters
+from harness.select_command.needs import needs_of, read_knobs, wants_unit_rows
+from tests.pool_files import messages
+from tests.select_files import chosen, embedding, pool, select, vectors
+
+
+def written(out: Path) -> dict:
+    """The file beside a subset."""
+    return json.loads(out.with_name(f"{out.name}.provenance.json").read_text())
+
+
+@pytest.mark.parametrize("key", SAMPLERS)
+def test_what_a_system_needs_is_what_it_reads(key: str) -> None:
+    x, other = vectors(), vectors()[::-1].copy()
+    labels = np.arange(40) % 3
+    parts = {"quality": np.arange(40.0), "clusters": (labels, x[:3])}
+
+    def picks(embeddings: np.ndarray, **given: object) -> list[int]:
+        rng = np.random.default_rng(0)
+        return SAMPLERS[key](Pool(embeddings, **given), 6, rng).tolist()  # pyright: ignore[reportArgumentType]
+
+    needs = needs_of(SAMPLERS[key])
+    whole = picks(x, **parts)
+    for name in parts:
+        less = {part: value for part, value in parts.items() if part != name}
+        if name in needs:
+            with pytest.raises(ValueError, match=name):
+                picks(x, **less)
+        else:
+            assert picks(x, **less) == whole
+    if "embeddings" not in needs:
+        assert picks(other, **parts) == whole
+    if wants_unit_rows(SAMPLERS[key]):
+        with pytest.raises(ValueError, match="length"):
+            picks(2 * x, **parts)
+    else:
+        picks(2 * x, **parts)
+
+
+@pytest.mark.parametrize("key", SAMPLERS)
+def test_every_system_runs_with_defaults(key: str, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    vector_file = str(embedding(tmp_path))
+    more = ["--quality", "length"] if "quality" in needs_of(SAMPLERS[key]) else []
+    said = select(pool(tmp_path), out, key, "--embeddings", vector_file, *more)
+    assert len(set(chosen(out))) == 5
+    assert f"5 of 40 rows, in the order chosen by {key}" in said
+    told = written(out)
+    defaults = {name: str(value) for name, value in told["params"].items()}
+    assert (told["sampler"], told["seed"]) == (key, 0)
+    assert read_knobs("", key, SAMPLERS[key], defaults) == told["params"]
+
+
+def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
+    path, vector_file = pool(tmp_path), str(embedding(tmp_path))
+    more = ["--embeddings", vector_file, "--quality", "rank(length)", "--k", "2,4"]
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        select(path, tmp_path / folder / "out.jsonl.gz", "kmq", *more, budget=0.3)
+    for name in ("out.jsonl.gz", "out.jsonl.gz.provenance.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    told = written(tmp_path / "a/out.jsonl.gz")
+    assert told["budget"] == 0.3
+    assert told["subset"] == {
+        "name": "out.jsonl.gz",
+        "sha256": file_hash(tmp_path / "a/out.jsonl.gz"),
+        "rows": 12,
+        "order": "of selection",
+    }
+    assert told["pool"]["sha256"] == file_hash(path)
+    assert told["embedding"] == {"file": vector_file, "sha256": file_hash(Path(vector_file))}
+    assert set(told["clusters"]["silhouettes"]) == {"2", "4"}
+
+
+def test_seed_and_knobs_reach_the_system(tmp_path: Path) -> None:
+    path, vector_file = pool(tmp_path), str(embedding(tmp_path))
+    found = {}
+    for start, seed in (("mean", "0"), ("mean", "1"), ("random", "0"), ("random", "1")):
+        out = tmp_path / f"{start}{seed}.jsonl"
+        knob = ("--param", f"start={start}", "--seed", seed)
+        select(path, out, "k_center", "--embeddings", vector_file, *knob)
+        found[start, seed] = chosen(out)
+        rng = np.random.default_rng(int(seed))
+        want = SAMPLERS["k_center"](Pool(vectors()), 5, rng, start=start)
+        assert found[start, seed] == want.tolist()
+    assert found["mean", "0"] == found["mean", "1"]
+    assert found["random", "0"] != found["random", "1"]
+
+
+def test_rows_of_any_length_are_scaled_where_a_cosine_is_read(tmp_path: Path) -> None:
+    path, vector_file = pool(tmp_path), embedding(tmp_path)
+    rest = ("deita", "--quality", "length", "--embeddings")
+    select(path, tmp_path / "unit.jsonl", *rest, str(vector_file))
+    assert written(tmp_path / "unit.jsonl")["notes"] == []
+    np.save(tmp_path / "long.npy", 7 * vectors())
+    said = select(path, tmp_path / "long.jsonl", *rest, str(tmp_path / "long.npy"))
+    assert chosen(tmp_path / "long.jsonl") == chosen(tmp_path / "unit.jsonl")
+    note = f"rows of {tmp_path / 'long.npy'} scaled to length 1: deita compares them by cosine"
+    assert f"note: {note}" in said
+    assert written(tmp_path / "long.jsonl")["notes"] == [note]
+
+
+def test_what_a_system_warns_of_is_printed_and_kept(tmp_path: Path) -> None:
+    rest = ("--quality", "length", "--embeddings", str(embedding(tmp_path)))
+    out = tmp_path / "out.jsonl"
+    said = select(pool(tmp_path), out, "deita", *rest, "--param", "threshold=-1", budget=9)
+    assert [note for note in written(out)["notes"] if "8 of 9" in note]
+    assert "note: 8 of 9 are of those passed over" in said
+
+
+def test_bad_rows_are_left_out_and_counted(tmp_path: Path) -> None:
+    path, out = pool(tmp_path, 3), tmp_path / "out.jsonl"
+    bad = b'{"instruction": "a", "output": " "}\nhello\n'
+    path.write_bytes(bad + path.read_bytes())
+    select(path, out, "top_k", "--quality", "length", "--on-bad-row", "drop", budget=0.9)
+    assert sorted(chosen(out)) == [0, 1, 2]
+    counted = {"blank response": 1, "not JSON": 1}
+    assert written(out)["pool"]["rows_dropped"] == counted
+    assert written(out)["pool"]["rows"] == 3
+
+
+def test_conversations_stay_whole(tmp_path: Path) -> None:
+    turns = [("system", "Be kind."), ("user", "Hi."), ("assistant", "Yo."), ("user", "Bye.")]
+    (tmp_path / "c.jsonl").write_text(json.dumps(messages(*turns)) + "\n")
+    select(tmp_path / "c.jsonl", tmp_path / "out.jsonl", budget=1)
+    assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "c.jsonl").read_bytes()
+
+
+def test_the_table_fits_a_narrow_terminal_and_has_a_random_subset(tmp_path: Path) -> None:
+    rest = ("--quality", "sigmoid(length)", "--embeddings", str(embedding(tmp_path)), "--k", "4")
+    said = select(pool(tmp_path), tmp_path / "out.jsonl", "kmq", *rest)
+    table = said.split("\n\n")[1].splitlines()
+    assert table[0].split() == ["kmq", "random"]
+    assert max(map(len, said.splitlines()[2:])) <= 79
+    labels = [re.split(r"\s{2,}", line)[0] for line in table[2:]]
+    assert {"rows", "mean length", "facility location", "clusters reached"} <= set(labels)
+
+
+def test_without_an_embedding_the_table_says_what_it_lacks(tmp_path: Path) -> None:
+    said = select(pool(tmp_path), tmp_path / "out.jsonl", "random")
+    assert "facility location" not in said
+    assert "--embedding-model minilm" in said
+
+
+def test_clusters_tried_suit_the_pool() -> None:
+    assert automatic(10) == [1]
+    assert automatic(40) == [2, 4]
+    assert automatic(6000) == [16, 32, 64, 128, 256, 512]
+    assert automatic(10**6) == [16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
+    found = pool_clusters(vectors(), "auto", 42)
+    assert found.clustering.k == 4  # as many as there are centres
+    assert pool_clusters(vectors(), (2, 1), 42).clustering.k == 2  # one cluster has no silhouette

@@ -1,0 +1,152 @@
+"""Embeddings and scores of a user's pool are made once, by what they are made of, and resumed."""
+
+import json
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.embedding import BLOCK, make_embedding
+from harness.files import write_json
+from harness.params import EmbeddingParams
+from harness.select_command.arguments import parse
+from harness.select_command.choices import read_choices
+from harness.select_command.pool_file import read_pool
+from harness.select_command.vectors import pool_vectors
+from tests.select_files import chosen, pool, select, words
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random sentence encoder of a few thousand parameters."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    signs = ["<pad>", "<unk>", *"0123456789abcdefghijklmnopqrstuvwxyzé"]
+    inner = Tokenizer(models.WordLevel({sign: i for i, sign in enumerate(signs)}, "<unk>"))
+    inner.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=inner, pad_token="<pad>", unk_token="<unk>", model_max_length=64
+    )
+    config = BertConfig(
+        vocab_size=len(signs),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=64,
+    )
+    folder = tmp_path_factory.mktemp("encoder")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertModel(config).save_pretrained(folder / "bert")
+    tokenizer.save_pretrained(folder / "bert")
+    modules = [Transformer(str(folder / "bert")), Pooling(16)]
+    SentenceTransformer(modules=modules).save_pretrained(str(folder / "whole"))
+    return folder / "whole"
+
+
+def kept(folder: Path) -> dict[str, int]:
+    """The embeddings in the cache, with the times they were written."""
+    found = folder.glob("cache/embeddings/*/embedding.npy")
+    return {str(path): path.stat().st_mtime_ns for path in found}
+
+
+def test_an_embedding_is_made_once(
+    encoder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, out = pool(tmp_path), tmp_path / "out.jsonl"
+    given = ("k_center", "--force", "--embedding-model", str(encoder))
+    select(path, out, *given)
+    first, picks = kept(tmp_path), chosen(out)
+    assert len(first) == 1
+    with caplog.at_level(logging.INFO):
+        select(path, out, *given)
+    assert "embedding of 40 rows found in the cache" in caplog.text
+    assert kept(tmp_path) == first
+    # Other texts, and other texts of the same rows, are other embeddings.
+    select(path, out, *given, "--embedding-text", "prompt")
+    pool(tmp_path, 39)
+    select(path, out, *given)
+    assert len(kept(tmp_path)) == 3
+    # What is damaged is made again.
+    pool(tmp_path)
+    os.truncate(next(iter(first)), 500)
+    select(path, out, *given)
+    assert chosen(out) == picks
+    assert kept(tmp_path)[next(iter(first))] != first[next(iter(first))]
+
+
+def test_a_killed_embedding_goes_on(encoder: Path, tmp_path: Path) -> None:
+    path, out = pool(tmp_path, BLOCK + 9), tmp_path / "out.jsonl"
+    given = ("k_center", "--force", "--embedding-model", str(encoder))
+    select(path, out, *given)
+    whole = Path(next(iter(kept(tmp_path))))
+    vectors = np.load(whole)
+    assert vectors.shape == (BLOCK + 9, 16)
+    # As after a kill in the second block: the first must not be made again.
+    assert not np.array_equal(vectors[0], vectors[1])
+    marked = np.array(vectors)
+    marked[0] = marked[1]
+    marked[BLOCK:] = 0
+    np.save(whole.with_name("blocks.npy"), marked)
+    write_json(whole.with_name("done.json"), [0])
+    whole.unlink()
+    select(path, out, *given)
+    again = np.load(whole)
+    np.testing.assert_array_equal(again[0], vectors[1])
+    np.testing.assert_array_equal(again[1:], vectors[1:])
+    assert sorted(p.name for p in whole.parent.iterdir()) == [".lock", "embedding.npy"]
+
+
+def test_minilm_embeds_as_in_the_pipeline(tmp_path: Path) -> None:
+    path, out = pool(tmp_path, 6), tmp_path / "out.jsonl"
+    select(path, out, "random", "--embedding-model", "minilm")
+    choices = read_choices(parse(words(path, out, "k_center")))
+    frame = read_pool(choices).frame
+    found = pool_vectors(choices, frame)
+    assert found is not None
+    (tmp_path / "scratch").mkdir()
+    want = make_embedding(frame, EmbeddingParams(), tmp_path / "scratch")
+    np.testing.assert_array_equal(found.array, want)
+    assert len(kept(tmp_path)) == 1
+    told = json.loads((tmp_path / "out.jsonl.provenance.json").read_text())["embedding"]
+    assert told["model"] == "minilm"
+
+
+def test_a_models_scores_are_made_once(
+    tiny_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, out = pool(tmp_path, 6), tmp_path / "out.jsonl"
+    ppl = f"ppl=perplexity,model={tiny_model},template=alpaca_short"
+    given = ("top_k", "--force", "--quality", "ppl * rank(length)", "--score", ppl)
+    select(path, out, *given)
+    first = out.read_bytes(), (tmp_path / "out.jsonl.provenance.json").read_bytes()
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        select(path, out, *given)
+    assert "score ppl of 6 rows found in the cache" in caplog.text
+    assert (out.read_bytes(), (tmp_path / "out.jsonl.provenance.json").read_bytes()) == first
+    told = json.loads(first[1])["scores"]
+    assert set(told) == {"ppl", "length"}
+    assert told["ppl"]["model"] == str(tiny_model)
+    # Another knob, and another pool, are other scores.
+    select(path, out, *given[:-1], f"{ppl},max_length=64")
+    pool(tmp_path, 7)
+    select(path, out, *given)
+    assert len(list(tmp_path.glob("cache/scores/*/scores.npy"))) == 3
+
+
+def test_the_cache_lies_where_the_desktop_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ["--pool", "p", "--sampler", "random", "--budget", "1", "--out", "o.jsonl"]
+    monkeypatch.setenv("XDG_CACHE_HOME", "/there")
+    assert read_choices(parse(given)).cache == Path("/there/subset-bench")
+    monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
+    monkeypatch.setenv("HOME", "/me")
+    assert read_choices(parse(given)).cache == Path("/me/.cache/subset-bench")
+    assert read_choices(parse([*given, "--cache", "here"])).cache == Path("here")
