@@ -35,6 +35,11 @@ POOL = pool_of(
 )
 
 
+def decoded(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> str:
+    """The text of token ids."""
+    return str(tokenizer.decode(ids))
+
+
 def log_probability(model: PreTrainedModel, before: list[int], token: int) -> float:
     """ln p of a token after others, by one forward pass."""
     with torch.inference_mode():

@@ -13,7 +13,7 @@ from harness.models import load_model, load_tokenizer
 from harness.scorers.deita_complexity import deita_complexity
 from harness.scorers.deita_quality import deita_quality
 from harness.scorers.rating import DIGITS, exchanges, ids_of, prompt_text, read_question
-from tests.scored_rows import POOL, pair, pool_of
+from tests.scored_rows import POOL, decoded, pair, pool_of
 
 TEXTS = [f"x {d} y {d}{d} z:{d} ## Query: Complexity: Quality: {d}" for d in DIGITS]
 
@@ -99,7 +99,7 @@ def test_the_digits_tokens_are_found(kind: str) -> None:
     tokenizer = KINDS[kind]()
     question = read_question(tokenizer, "deita_complexity")
     assert question.space == (kind != "merged")
-    told = [tokenizer.decode([token]) for token in question.answers]
+    told = [decoded(tokenizer, [token]) for token in question.answers]
     assert [text.strip() for text in told] == list(DIGITS)
     assert all(text.startswith(" ") for text in told) == (kind == "merged")
     for digit, token in zip(DIGITS, question.answers, strict=True):
@@ -161,9 +161,8 @@ def test_a_long_text_is_cut_within_its_prompt(
     tokenizer = load_tokenizer(folder)
     question = read_question(tokenizer, "deita_complexity")
     frame = len(ids_of(tokenizer, question, "", ""))
-    assert tokenizer.decode(ids_of(tokenizer, question, "", "")[-question.end :]).strip() == (
-        "##Complexity:"
-    )
+    end = ids_of(tokenizer, question, "", "")[-question.end :]
+    assert decoded(tokenizer, end).strip() == "##Complexity:"
     pool = pool_of(pair("ab" * 300, "1"), pair("ab" * 10, "1"))
     with caplog.at_level("INFO", "harness"):
         found = deita_complexity(pool, model=str(folder), max_length=frame + 20)

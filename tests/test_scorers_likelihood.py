@@ -16,7 +16,7 @@ from harness.scorers.ifd import alone, begin_token, ifd
 from harness.scorers.likelihood import Text, cut, read_texts
 from harness.scorers.perplexity import perplexity
 from harness.training import encode_rows
-from tests.scored_rows import POOL, naive_losses, pair, pool_of
+from tests.scored_rows import POOL, decoded, naive_losses, pair, pool_of
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def tokenizer(tiny_model: Path) -> PreTrainedTokenizerBase:
 @pytest.fixture(scope="module")
 def naive(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> np.ndarray:
     """Losses given the instruction and alone, and the number of tokens, of each row: (n, 3)."""
-    begin = tokenizer.eos_token_id
+    begin = begin_token(tokenizer)
     rows = [json.loads(messages) for messages in POOL["messages"]]
     return np.array([naive_losses(model, tokenizer, row, begin) for row in rows])
 
@@ -86,7 +86,7 @@ def test_a_prompt_longer_than_the_model_loses_its_beginning(
     texts, was_cut = read_texts(pool, tokenizer, 128)
     assert was_cut.tolist() == [True, False]
     long = texts[0]
-    assert tokenizer.decode(long.ids).endswith("### Response:\nThe capital.<eos>")
+    assert decoded(tokenizer, long.ids).endswith("### Response:\nThe capital.<eos>")
     assert long.scored.index(True) == 64
     with torch.inference_mode():
         logs = torch.log_softmax(model(torch.tensor([long.ids])).logits[0].double(), dim=-1)

@@ -12,6 +12,7 @@ from harness.classifiers import conversation_ids, cut_ids, load_classifier
 from harness.errors import InputError
 from harness.models import load_tokenizer
 from harness.scorers.reward_model import reward_model
+from harness.template import render
 from tests.scored_rows import POOL, pair, pool_of
 
 
@@ -42,9 +43,7 @@ def one_by_one(folder: Path, ids: list[list[int]]) -> list[float]:
 
 
 def rendered(tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
-    texts = [
-        tokenizer.apply_chat_template(json.loads(row), tokenize=False) for row in POOL["messages"]
-    ]
+    texts = [render(tokenizer, json.loads(row)) for row in POOL["messages"]]
     return [tokenizer(text, add_special_tokens=False).input_ids for text in texts]
 
 
@@ -84,7 +83,7 @@ def test_a_classifier_that_reads_its_first_token(tmp_path: Path) -> None:
         num_attention_heads=2,
         intermediate_size=16,
         max_position_embeddings=64,
-        num_labels=1,
+        id2label={0: "reward"},
     )
     torch.manual_seed(0)
     BertForSequenceClassification(config).save_pretrained(tmp_path)
@@ -106,13 +105,13 @@ def test_what_is_too_long_loses_its_beginning(
 ) -> None:
     tokenizer = load_tokenizer(classifier)
     pool = pool_of(pair("la " * 300, "The end."), pair("One?", "1"))
-    ids = conversation_ids(tokenizer, json.loads(pool["messages"][0]), "")
+    ids = conversation_ids(tokenizer, json.loads(pool["messages"].iloc[0]), "")
     with caplog.at_level("INFO", "harness"):
         found = reward_model(pool, model=str(classifier))
     assert "reward_model: 1 of 2 rows are over 128 tokens: cut" in caplog.text
     expected = one_by_one(classifier, [ids[-128:]])[0]
     assert found[0] == pytest.approx(expected, rel=1e-4)
-    begin = tokenizer.eos_token_id  # a special token
+    begin = tokenizer.all_special_ids[0]
     assert cut_ids(tokenizer, [begin, *range(10, 30)], 5) == [begin, 26, 27, 28, 29]
     assert cut_ids(tokenizer, [9, *range(10, 30)], 5) == [25, 26, 27, 28, 29]
     assert cut_ids(tokenizer, [9, 10], 2) == [9, 10]
