@@ -15,6 +15,7 @@ from harness.samplers.km_closest import km_closest
 from harness.samplers.km_random import km_random
 from harness.samplers.kmq import kmq
 from harness.samplers.pool import Pool
+from harness.samplers.qdit import qdit
 from harness.samplers.random import random
 from harness.samplers.top_k import top_k
 
@@ -24,6 +25,7 @@ SAMPLERS: dict[str, Sampler] = {
     "random": random,
     "top_k": top_k,
     "deita": deita,
+    "qdit": qdit,
     "k_center": k_center,
     "km_closest": km_closest,
     "km_random": km_random,
