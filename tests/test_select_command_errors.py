@@ -53,6 +53,10 @@ WRONG_WORDS = {
         ["top_k", *LENGTH, "--score", "a=length", "--score", "a=length"],
         "--score a: given twice",
     ),
+    "score called id": (
+        ["top_k", *LENGTH, "--score", "id=length"],
+        "--score id: the column of ids is called so",
+    ),
     "knob of a scorer": (
         ["top_k", "--quality", "a", "--score", "a=column,file=x,colum=y"],
         "--score a: colum: column takes no such param; did you mean 'column'?",

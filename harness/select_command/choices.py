@@ -148,6 +148,8 @@ def _scorers(texts: list[str], quality: str | None) -> dict[str, tuple[str, dict
 
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     for name, text in _pairs("--score", texts).items():
+        if name == "id":
+            raise InputError("--score id: the column of ids is called so; give it another name")
         # A comma ends a knob only before the next one: a path may hold commas.
         scorer, *knobs = re.split(r",(?=[A-Za-z]\w*=)", text)
         if scorer not in SCORERS:

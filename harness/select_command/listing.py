@@ -8,7 +8,10 @@ from harness.samplers import SAMPLERS
 from harness.select_command.needs import first_sentence, knob_text, knobs_of, needs_of
 
 WIDTH = 79
-NAMES = 14  # columns before the text
+END = """\
+Embeddings and clusters are made where they are needed; quality is --quality. A
+scorer's model is a folder or hub id; base and reward are those of the pipeline."""
+NAMES = 18  # columns before the text
 
 
 def listing() -> str:
@@ -22,7 +25,7 @@ def listing() -> str:
     lines += ["", "scorers (--score name=scorer,knob=value,...):", ""]
     for name, scorer in SCORERS.items():
         lines += _entry(name, scorer)
-    lines += ["", "embeddings and clusters are made where they are needed; quality is --quality."]
+    lines += ["", END]
     return "\n".join(lines)
 
 

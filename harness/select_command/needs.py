@@ -72,16 +72,14 @@ def knobs_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def knob_text(knob: inspect.Parameter) -> str:
-    """A knob as a line of help: `start=mean|random (mean)`."""
-    annotation: Any = knob.annotation
-    choices = [value for value in get_args(annotation) if isinstance(value, str)]
-    kind = "|".join(choices) or getattr(annotation, "__name__", str(annotation))
-    default = "needed" if knob.default is knob.empty else _spelt(knob.default)
-    return f"{knob.name}={kind} ({default})"
-
-
-def _spelt(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    """A knob and its default as help shows it: `threshold=0.9`, `start=mean|random (mean)`."""
+    if knob.default is knob.empty:
+        return f"{knob.name} (needed)"
+    if knob.default is None:
+        return knob.name
+    default = knob.default if isinstance(knob.default, str) else json.dumps(knob.default)
+    choices = [value for value in get_args(knob.annotation) if isinstance(value, str)]
+    return f"{knob.name}={'|'.join(choices)} ({default})" if choices else f"{knob.name}={default}"
 
 
 def read_knobs(
