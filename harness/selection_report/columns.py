@@ -81,7 +81,7 @@ CLUSTERS = {
     "cluster_entropy": Column(
         "cluster entropy",
         3,
-        meaning="entropy in nats of the subset's spread over clusters, the same for all rows",
+        meaning="entropy in nats of the subset's spread over clusters, the same ones for every row",
     ),
     "clusters_reached": Column(
         "clusters reached", 1, True, "share of those clusters that the subset has an instance of"
