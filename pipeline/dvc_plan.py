@@ -2,17 +2,20 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
 from harness.runner import BUSY_PATIENCE_S, Graph
 from harness.tracking.dvc_lock import read_stages
 
+if TYPE_CHECKING:
+    from dvc.repo import Repo
 
-def plan(root: Path, target: str, say: Callable[[str], None]) -> tuple[Graph, int]:
-    """The stages to run for a target, and how many stages it has in all.
+
+def plan(root: Path, targets: Sequence[str], say: Callable[[str], None]) -> tuple[Graph, int]:
+    """The stages to run for some targets, and how many stages they have in all.
 
     In the graph are the stages that are out of date and all that wait for them, upstream first.
     DVC is asked once for all of them: a `dvc repro` a stage would take seconds each. Where
@@ -28,7 +31,7 @@ def plan(root: Path, target: str, say: Callable[[str], None]) -> tuple[Graph, in
     told = False
     while True:
         try:
-            needs, stale = _ask(root, target)
+            needs, stale = _ask(root, targets)
             break
         except LockError:
             if time.monotonic() > deadline:
@@ -46,18 +49,16 @@ def plan(root: Path, target: str, say: Callable[[str], None]) -> tuple[Graph, in
     return Graph(stages, {stage: needs[stage] & touched for stage in stages}, stale), len(needs)
 
 
-def _ask(root: Path, target: str) -> tuple[dict[str, set[str]], set[str]]:
-    """What each stage of a target waits for, upstream first, and which are out of date."""
-    import networkx as nx
+def _ask(root: Path, targets: Sequence[str]) -> tuple[dict[str, set[str]], set[str]]:
+    """What each stage of the targets waits for, upstream first, and which are out of date."""
     from dvc.lock import LockError
     from dvc.repo import Repo
 
     with Repo(str(root)) as repo, repo.lock:
         graph: Any = repo.index.graph  # an edge goes from a stage to what it waits for
-        (last,) = repo.stage.from_target(target)
         stale: set[str] = set()
         needs: dict[str, set[str]] = {}
-        for stage in nx.dfs_postorder_nodes(graph, last):
+        for stage in _upstream_first(repo, graph, targets):
             needs[stage.addressing] = {other.addressing for other in graph.successors(stage)}
             try:
                 out_of_date = bool(stage.status())
@@ -66,6 +67,19 @@ def _ask(root: Path, target: str) -> tuple[dict[str, set[str]], set[str]]:
             if out_of_date:
                 stale.add(stage.addressing)
     return needs, stale
+
+
+def _upstream_first(repo: "Repo", graph: Any, targets: Sequence[str]) -> Iterator[Any]:  # noqa: ANN401
+    """Each stage that the targets need, once."""
+    import networkx as nx
+
+    seen: set[str] = set()
+    for target in targets:
+        (last,) = repo.stage.from_target(target)
+        for stage in nx.dfs_postorder_nodes(graph, last):
+            if stage.addressing not in seen:
+                seen.add(stage.addressing)
+                yield stage
 
 
 def repro_command(stage: str) -> list[str]:

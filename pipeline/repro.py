@@ -64,7 +64,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--gpus", default="", help="cards to spread them over, as in 0,1")
     parser.add_argument("--preset", help="switch to this preset first")
     parser.add_argument("--pool", help="with --preset own: your instruction data")
-    parser.add_argument("--target", default="report@main", help="the stage that is wanted")
+    parser.add_argument(
+        "--target",
+        nargs="+",
+        default=["report_selection@main", "report@main"],
+        help="the stages that are wanted; the last one's table is shown",
+    )
     parser.add_argument(
         "--ship-durations",
         action="store_true",
@@ -107,17 +112,20 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _end(arguments: argparse.Namespace) -> None:
     """Keep the lock beside the results, bring MLflow up to date, and print the table."""
-    if not arguments.target.startswith("report"):
+    stage, _, study = arguments.target[-1].partition("@")
+    if not stage.startswith("report"):
         return
     results = Path("results") / _preset()
     copy_lock(results)
     _track()
-    study = arguments.target.rsplit("@", 1)[-1]
-    table = results / f"{study}.md"
+    table = results / f"{'selection_' if stage == 'report_selection' else ''}{study}.md"
     if not table.is_file():
         raise InputError(f"{table}: the report did not write it; see {LOGS}")
     print(f"\n{aligned(first_table(table.read_text(encoding='utf-8')))}\n")
-    print(f"table: {table} (also .csv, .tex, .png)")
+    print(f"table: {table}")
+    subsets = results / f"selection_{study}.md"
+    if subsets.is_file() and subsets != table:
+        print(f"       {subsets} says what each subset is, before any training")
     print(
         "next:  make ui shows every run; change params.yaml and make repro runs what that touches"
     )
