@@ -15,6 +15,7 @@ BASE_MODEL = DATA / "base_model"
 REWARD_MODEL = DATA / "reward_model"
 EMBEDDINGS = DATA / "embeddings"
 CLUSTERS = DATA / "clusters"
+SILHOUETTES = DATA / "silhouettes"
 RUNS = Path("runs")
 RESULTS = Path("results")
 
@@ -27,6 +28,11 @@ def costs_file(unit: str) -> Path:
 def cluster_folder(k: int | str) -> Path:
     """The clustering with k clusters; k is a number or `auto`."""
     return CLUSTERS / f"k_{k}"
+
+
+def silhouette_file(k: int) -> Path:
+    """What is known of the clustering with k clusters, without its arrays."""
+    return SILHOUETTES / f"k_{k}.json"
 
 
 def subset_folder(study: str, selection: str) -> Path:

@@ -1,0 +1,82 @@
+"""``k: auto``: the clustering of best silhouette among those that params name."""
+
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import layout
+from harness.clustering.files import ARRAYS
+from harness.errors import InputError
+from harness.files import (
+    being_written,
+    file_hash,
+    read_json,
+    remove,
+    replacing_folder,
+    write_json,
+)
+
+log = logging.getLogger(__name__)
+
+
+def choose_k(grid: Sequence[int]) -> int:
+    """Copy the clustering of best silhouette to ``data/clusters/k_auto``; return its k.
+
+    Ties go to the smallest k. One cluster has no silhouette; where none has, the smallest k is
+    copied, and who reads it is told (``read_clustering``).
+
+    Args:
+        grid: the numbers of clusters, as cluster.k of params.
+
+    Raises:
+        InputError: no k; a clustering that is absent or not the one its silhouette is of.
+    """
+    if not grid:
+        raise InputError("cluster.k: names no number of clusters; add one")
+    facts = {k: _checked_facts(k) for k in sorted(set(grid))}
+    heights = {k: found["silhouette"] for k, found in facts.items()}
+    known = [k for k, height in heights.items() if height is not None]
+    best = max(known, key=lambda k: heights[k]) if known else min(heights)  # the first of equals
+    with replacing_folder(layout.cluster_folder("auto")) as temporary:
+        for name in ARRAYS:
+            shutil.copyfile(_array(best, name), temporary / f"{name}.npy")
+        candidates = {str(k): height for k, height in heights.items()}
+        write_json(temporary / "info.json", {**facts[best], "candidates": candidates})
+    told = f"the best silhouette is {heights[best]:.4f}" if known else "no silhouette is defined"
+    log.info("clustering: k = %d of %s: %s", best, ", ".join(candidates), told)
+    return best
+
+
+def prune_clusterings(grid: Sequence[int]) -> list[Path]:
+    """Remove the clusterings that params no longer name; return what was removed.
+
+    DVC leaves the files of a cell that is gone, and a stage that depends on their folder would
+    have other inputs here than in a fresh clone.
+    """
+    named = {layout.cluster_folder(k) for k in (*grid, "auto")}
+    named |= {layout.silhouette_file(k) for k in grid}
+    folders = (layout.CLUSTERS, layout.SILHOUETTES)
+    paths = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
+    removed = [path for path in paths if path not in named and not being_written(path)]
+    for path in removed:
+        remove(path)
+    return removed
+
+
+def _array(k: int, name: str) -> Path:
+    return layout.cluster_folder(k) / f"{name}.npy"
+
+
+def _checked_facts(k: int) -> dict[str, Any]:
+    """What the cell of k wrote beside its clustering, once the two agree."""
+    file = layout.silhouette_file(k)
+    facts = read_json(file)
+    for name in ARRAYS:
+        path = _array(k, name)
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; dvc repro cluster@{k}")
+        if file_hash(path) != facts.get(f"{name}_sha256"):
+            raise InputError(f"{path}: not what {file} is of; dvc repro cluster@{k}")
+    return facts

@@ -1,0 +1,77 @@
+"""A clustering as files, and what is known of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.files import file_hash, read_json, replacing_folder, write_json
+
+ARRAYS = ("labels", "centroids")
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Clusters of a pool.
+
+    Attributes:
+        labels: (n,) int64, the nearest centroid of each instance, ties to the lowest.
+        centroids: (k, d) float32, the means of the clusters' instances.
+        inertia: sum of squared distances to the centroids.
+        silhouette: mean silhouette under cosine distance; None where it is undefined: for one
+            cluster, and for as many as instances.
+        iterations: Lloyd iterations until the labels stood still, 300 at most.
+    """
+
+    labels: np.ndarray
+    centroids: np.ndarray
+    inertia: float
+    silhouette: float | None
+    iterations: int
+
+    @property
+    def k(self) -> int:
+        """The number of clusters."""
+        return len(self.centroids)
+
+
+def write_clustering(folder: Path, clustering: Clustering) -> dict[str, Any]:
+    """Write labels, centroids and what is known of them, all or nothing; return the last."""
+    sizes = np.bincount(clustering.labels, minlength=clustering.k)
+    with replacing_folder(folder) as temporary:
+        files = {name: temporary / f"{name}.npy" for name in ARRAYS}
+        for name, path in files.items():
+            np.save(path, getattr(clustering, name))
+        info = {
+            "k": clustering.k,
+            "silhouette": clustering.silhouette,
+            "inertia": clustering.inertia,
+            "iterations": clustering.iterations,
+            "smallest": int(sizes.min()),
+            "largest": int(sizes.max()),
+            "empty": int((sizes == 0).sum()),
+            **{f"{name}_sha256": file_hash(path) for name, path in files.items()},
+        }
+        write_json(temporary / "info.json", info)
+    return info
+
+
+def read_clustering(folder: Path, rows: int) -> Clustering:
+    """Read what ``write_clustering`` wrote.
+
+    InputError where it is of another pool, and where it was to be the best of several and none of
+    them has a silhouette.
+    """
+    info = read_json(folder / "info.json")
+    if info["silhouette"] is None and (tried := info.get("candidates")):
+        raise InputError(
+            f"{folder}: k: auto has nothing to go by, as no silhouette is defined for "
+            f"k = {', '.join(tried)}; add another k to cluster.k"
+        )
+    labels = np.load(folder / "labels.npy", allow_pickle=False)
+    centroids = np.load(folder / "centroids.npy", allow_pickle=False)
+    if len(labels) != rows:
+        raise InputError(f"{folder}: clusters {len(labels)} rows, the pool has {rows}; dvc repro")
+    return Clustering(labels, centroids, info["inertia"], info["silhouette"], info["iterations"])

@@ -1,0 +1,158 @@
+"""Lloyd's iterations: exact labels, no empty cluster, one result for any number of threads."""
+
+import numpy as np
+
+from harness.clustering.rows import blocks, each_block, group_sums
+
+MOST_ITERATIONS = 300
+PAIRS = 8192  # rows and centroids compared in float64 at a time
+
+
+class Lloyd:
+    """k-means of unit vectors from given centroids, one iteration at a time.
+
+    A row's label is its nearest centroid as float64 has it, ties to the lowest. Scores
+    x.c - |c|^2/2 in float32 settle most rows; those that lie closer than rounding may decide are
+    compared again in float64. As rounding then decides nothing, neither does the order in which a
+    machine adds. Between iterations only the centroids that moved are scored again. A cluster that
+    loses all its rows gets the row that lies farthest from its centroid.
+
+    Attributes:
+        x: (n, d) float32, rows of length 1.
+        centroids: (k, d) float32.
+        labels: (n,) int64.
+        counts: (k,) int64, rows of each cluster.
+        sums: (k, d) float64, their sums.
+        iterations: how often the centroids were moved.
+    """
+
+    def __init__(self, x: np.ndarray, centroids: np.ndarray, threads: int) -> None:
+        n, k = len(x), len(centroids)
+        self.x = x
+        self.centroids = centroids
+        self.labels = np.zeros(n, dtype=np.int64)
+        self.iterations = 0
+        self._threads = threads
+        # Both scores of a pair may be off by d + 4 roundings of numbers of at most 1.
+        self._margin = np.float32(2 * (x.shape[1] + 4) * 2.0**-24)
+        self._own = np.zeros(n, dtype=np.float32)  # the score with the label's centroid
+        self._others = np.zeros(n, dtype=np.float32)  # no other centroid's score is above
+        self._halves = np.zeros(k, dtype=np.float32)  # of the centroids' squared lengths
+        self._score(np.arange(k))
+        self._fill()
+        self.counts = np.bincount(self.labels, minlength=k)
+        self.sums = group_sums(x, self.labels, k)
+
+    def run(self) -> None:
+        """Iterate until the labels stand still, or 300 times."""
+        while self.iterations < MOST_ITERATIONS and self.step():
+            pass
+
+    def step(self) -> int:
+        """Centroids to the means of their rows, rows to the nearest; how many changed label."""
+        before = self.labels.copy()
+        filled = self.counts > 0
+        means = self.centroids.copy()
+        means[filled] = self.sums[filled] / self.counts[filled, None]
+        self._move(means)
+        self._fill()
+        changed = np.flatnonzero(self.labels != before)
+        # In float64 what is added and taken away again leaves nothing that float32 could show.
+        k, rows = len(self.centroids), self.x[changed]
+        self.sums += group_sums(rows, self.labels[changed], k)
+        self.sums -= group_sums(rows, before[changed], k)
+        self.counts = np.bincount(self.labels, minlength=k)
+        self.iterations += 1
+        return len(changed)
+
+    def distances(self) -> np.ndarray:
+        """Squared distances of the rows to their centroids: (n,) float64."""
+        found = np.empty(len(self.x))
+        for rows in blocks(len(self.x)):
+            found[rows] = _squares(self.x[rows], self.centroids[self.labels[rows]])
+        return found
+
+    def _move(self, centroids: np.ndarray) -> None:
+        moved = np.flatnonzero((centroids != self.centroids).any(axis=1))
+        self.centroids = centroids
+        if len(moved):
+            self._score(moved)
+
+    def _score(self, moved: np.ndarray) -> None:
+        """Bring the labels up to date once some centroids are new."""
+        new = self.centroids[moved].astype(np.float64)
+        self._halves[moved] = np.einsum("ij,ij->i", new, new) / 2
+        all_anew = 2 * len(moved) > len(self.centroids)
+        place = np.full(len(self.centroids), -1)
+        place[moved] = np.arange(len(moved))
+
+        def settle(rows: slice) -> None:
+            if all_anew:
+                self._compare(np.arange(rows.start, rows.stop), self.x[rows])
+            else:
+                self._compare_moved(rows, moved, place)
+
+        each_block(settle, len(self.x), self._threads)
+
+    def _compare(self, rows: np.ndarray, x: np.ndarray) -> None:
+        """Compare rows with every centroid."""
+        scores = x @ self.centroids.T
+        scores -= self._halves
+        at = np.arange(len(rows))
+        labels = scores.argmax(axis=1)
+        own = scores[at, labels]
+        scores[at, labels] = -np.inf
+        others = scores.max(axis=1)
+        close = np.flatnonzero(own - others < self._margin)
+        if len(close):
+            scores[close, labels[close]] = own[close]
+            near = scores[close] >= own[close, None] - self._margin
+            labels[close] = self._nearest(x[close], near)
+            others[close] = own[close]
+            own[close] = scores[close, labels[close]]
+        self.labels[rows], self._own[rows], self._others[rows] = labels, own, others
+
+    def _compare_moved(self, rows: slice, moved: np.ndarray, place: np.ndarray) -> None:
+        """Compare rows with the centroids that moved; with all where that does not settle them."""
+        scores = self.x[rows] @ self.centroids[moved].T
+        scores -= self._halves[moved]
+        where = place[self.labels[rows]]
+        at = np.flatnonzero(where >= 0)
+        own, others = self._own[rows], self._others[rows]  # views
+        own[at] = scores[at, where[at]]
+        scores[at, where[at]] = -np.inf
+        np.maximum(others, scores.max(axis=1), out=others)
+        unsettled = rows.start + np.flatnonzero(own - others < self._margin)
+        if len(unsettled):
+            self._compare(unsettled, self.x[unsettled])
+
+    def _nearest(self, x: np.ndarray, near: np.ndarray) -> np.ndarray:
+        """The nearest of the centroids marked for each row, by differences in float64."""
+        rows, candidates = np.nonzero(near)
+        distances = np.empty(len(rows))
+        for a in range(0, len(rows), PAIRS):
+            some = slice(a, a + PAIRS)
+            distances[some] = _squares(x[rows[some]], self.centroids[candidates[some]])
+        order = np.lexsort((candidates, distances, rows))
+        return candidates[order[np.searchsorted(rows, np.arange(len(x)))]]
+
+    def _fill(self) -> None:
+        """Move each empty cluster's centroid to the row farthest from its own."""
+        while len(
+            empty := np.flatnonzero(np.bincount(self.labels, minlength=len(self.centroids)) == 0)
+        ):
+            distances = self.distances()
+            farthest = np.argsort(-distances, kind="stable")[: len(empty)]
+            farthest = farthest[distances[farthest] > 0]
+            if not len(farthest):
+                return  # all rows lie on their centroids: there are no more distinct ones
+            centroids = self.centroids.copy()
+            centroids[empty[: len(farthest)]] = self.x[farthest]
+            self._move(centroids)
+
+
+def _squares(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Squared distances of rows from rows: (n,) float64."""
+    apart = x.astype(np.float64)
+    apart -= y
+    return np.einsum("ij,ij->i", apart, apart)
