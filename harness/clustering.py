@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import InputError
-from harness.files import read_json, replacing_folder, write_json
+from harness.files import read_array, read_json, replacing_folder, write_json
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +94,8 @@ def write_clustering(folder: Path, clustering: Clustering) -> None:
 def read_clustering(folder: Path, rows: int) -> Clustering:
     """Read what ``write_clustering`` wrote; InputError where it is of another pool."""
     info = read_json(folder / "info.json")
-    labels = np.load(folder / "labels.npy", allow_pickle=False)
-    centroids = np.load(folder / "centroids.npy", allow_pickle=False)
+    labels = read_array(folder / "labels.npy", "cluster")
+    centroids = read_array(folder / "centroids.npy", "cluster")
     if len(labels) != rows:
         raise InputError(f"{folder}: clusters {len(labels)} rows, the pool has {rows}; dvc repro")
     return Clustering(labels, centroids, info["inertia"], info["silhouette"], info["iterations"])
