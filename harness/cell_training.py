@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import layout
-from harness.cells import BASE, has_weights
+from harness.cells import BASE
+from harness.errors import InputError
 from harness.files import (
     file_hash,
     read_json,
@@ -83,8 +84,8 @@ def _train_seed(
     store = model_store() / key
     scratch = scratch_folder("train", key)
     with locked(scratch):
-        if (store / "manifest.json").is_file() and has_weights(store):
-            return read_json(store / "manifest.json")
+        if (finished := _finished(store)) is not None:
+            return finished
         # One line an attempt: shows which runs were begun twice, and that none ran side by side.
         with (scratch / "attempts.log").open("a") as log:
             log.write(f"{os.getpid()} {datetime.now(UTC).isoformat()}\n")
@@ -95,3 +96,12 @@ def _train_seed(
             manifest = {**parts, "weights": key, "weights_hash": weights, **made}
             write_json(folder / "manifest.json", manifest)
     return manifest
+
+
+def _finished(store: Path) -> dict[str, Any] | None:
+    """The manifest of a stored model; None where it or the weights are gone or damaged."""
+    try:
+        manifest = read_json(store / "manifest.json")
+        return manifest if manifest["weights_hash"] == weights_hash(store) else None
+    except (InputError, KeyError, TypeError):
+        return None

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness import layout
 from harness.errors import InputError
+from harness.files import weights_hash
 from harness.stores import model_store
 
 BASE = "base"  # the weights of `none`: the base model as it is
@@ -21,12 +22,19 @@ def has_weights(folder: Path) -> bool:
 
 
 def weights_folder(manifest: dict[str, Any], stage: str) -> Path:
-    """Where a manifest's weights are; InputError names the stage to run where they are gone."""
+    """Where a manifest's weights are.
+
+    InputError names the stage to run where they are gone, or not those that it trained.
+    """
     if manifest["weights"] == BASE:
         return layout.BASE_MODEL
     folder = model_store() / manifest["weights"]
     if not has_weights(folder):
         raise InputError(
             f"{folder}: the weights are gone; train them again: dvc repro -f -s {stage}"
+        )
+    if weights_hash(folder) != manifest["weights_hash"]:
+        raise InputError(
+            f"{folder}: the weights are damaged; train them again: dvc repro -f -s {stage}"
         )
     return folder

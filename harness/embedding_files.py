@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.errors import InputError
-from harness.files import file_hash, read_json
+from harness.files import file_hash, read_array, read_json
 
 
 def user_embedding(path: Path, rows: int) -> np.ndarray:
@@ -33,7 +33,7 @@ def read_embedding(folder: Path, name: str, pool_file: Path) -> np.ndarray:
         raise InputError(
             f"{folder / name}.npy: embeds another pool than {pool_file}; dvc repro embed@{name}"
         )
-    array = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    array = read_array(folder / f"{name}.npy", f"embed@{name}", mmap_mode="r")
     if array.shape != (card["rows"], card["dimensions"]) or array.dtype != np.float32:
         raise InputError(
             f"{folder / name}.npy: {array.dtype} {array.shape} is not what its card says"

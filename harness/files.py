@@ -9,9 +9,12 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # A temporary name tells its target and the process that writes it, so that what a killed one left
 # behind can be told from what a living one is at work on.
@@ -113,6 +116,17 @@ def read_json(path: Path) -> Any:  # noqa: ANN401  (JSON is any of its types)
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path}: not JSON ({error}); run its stage again") from None
+
+
+def read_array(path: Path, stage: str, mmap_mode: Literal["r"] | None = None) -> "np.ndarray":
+    """Read a stage's ``.npy``; InputError with its name where it is absent or broken."""
+    import numpy as np
+
+    try:
+        return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a .npy array ({reason}); dvc repro {stage}") from None
 
 
 def file_hash(path: Path) -> str:

@@ -10,11 +10,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from harness.process_groups import Guard, end_groups
 from harness.stage_logs import error_lines, read_log
 
 # What DVC prints when another DVC process is in its way: not a failure, only too early.
@@ -102,6 +102,7 @@ class Runner:
     priority: Callable[[str], float] = lambda stage: 0.0
     running: dict[str, Job] = field(default_factory=dict)
     retry_at: dict[str, tuple[float, float]] = field(default_factory=dict)
+    guard: Guard = field(init=False)
 
     def run(self, graph: Graph) -> list[str]:
         """Run what is stale and what that makes stale; returns the stages that changed something.
@@ -110,6 +111,7 @@ class Runner:
             StageFailed: a command failed; stages already running were left to finish.
         """
         self.logs.mkdir(parents=True, exist_ok=True)
+        self.guard = Guard()
         pending = list(graph.stages)
         done: dict[str, bool] = {}
         failure: StageFailed | None = None
@@ -123,6 +125,7 @@ class Runner:
                     time.sleep(POLL_S)
         finally:
             self._stop_all()
+            self.guard.close()
         if failure is not None:
             raise failure
         return [stage for stage, changed in done.items() if changed]
@@ -141,9 +144,9 @@ class Runner:
         for stage, slot in zip(ready, free, strict=False):
             pending.remove(stage)
             self.screen.started(stage)
-            self.running[stage] = self._launch(stage, slot)
+            self._launch(stage, slot)
 
-    def _launch(self, stage: str, slot: int, again: bool = False) -> Job:
+    def _launch(self, stage: str, slot: int, again: bool = False) -> None:
         log = self.logs / f"{stage}.log"
         with log.open("ab" if again else "wb") as stream:
             start = stream.tell()
@@ -156,7 +159,8 @@ class Runner:
                 # A group of its own: Ctrl-C reaches this process alone, which then ends them all.
                 start_new_session=True,
             )
-        return Job(stage, slot, process, time.monotonic(), log, start)
+        self.running[stage] = Job(stage, slot, process, time.monotonic(), log, start)
+        self.guard.watch(self._groups())
 
     def _environment(self, slot: int) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -174,6 +178,7 @@ class Runner:
             if job.process.poll() is None or self._retried(job):
                 continue
             del self.running[job.stage]
+            self.guard.watch(self._groups())  # the number of one that ended may be given anew
             self.retry_at.pop(job.stage, None)
             if job.process.returncode != 0:
                 failure = StageFailed(job.stage, error_lines(job.log, job.log_start), job.log)
@@ -198,8 +203,7 @@ class Runner:
             self.retry_at[job.stage] = (since, now + BUSY_WAIT_S * (1 + 0.5 * job.slot))
             self.screen.waiting(job.stage)
         elif now >= next_try:
-            again = self._launch(job.stage, job.slot, again=True)
-            self.running[job.stage] = again
+            self._launch(job.stage, job.slot, again=True)
             self.retry_at[job.stage] = (since, 0.0)
         return True
 
@@ -209,31 +213,15 @@ class Runner:
 
     def _stop_all(self) -> None:
         """End what still runs, with all that it started: asked first, then killed."""
-        groups = [job.process for job in self.running.values() if job.process.poll() is None]
+        groups = self._groups()
         if not groups:
             return
         # A second Ctrl-C must not leave half of them running.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        for number, patience in (
-            (signal.SIGINT, 5.0),
-            (signal.SIGTERM, 3.0),
-            (signal.SIGKILL, 3.0),
-        ):
-            for group in groups:
-                with suppress(ProcessLookupError):
-                    os.killpg(group.pid, number)
-            deadline = time.monotonic() + patience
-            while groups and time.monotonic() < deadline:
-                time.sleep(0.05)
-                groups = [group for group in groups if _is_alive(group)]
+        end_groups(groups)
         signal.signal(signal.SIGINT, before)
 
-
-def _is_alive(group: subprocess.Popen[bytes]) -> bool:
-    """Whether a process, or one that it started, is still there."""
-    group.poll()  # so that a dead one is not taken for alive
-    try:
-        os.killpg(group.pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    def _groups(self) -> list[int]:
+        """The process groups that are at work."""
+        jobs = self.running.values()
+        return [job.process.pid for job in jobs if job.process.poll() is None]

@@ -1,6 +1,7 @@
 """A run is trained once: not twice for two studies, nor by two processes, nor after a kill."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -103,9 +104,38 @@ def test_other_params_train_again_and_lost_weights_are_named(repo: Params) -> No
 
     manifest = read_json(layout.cell_folder("main", "random", "s0") / "train/seed_0.json")
     folder = weights_folder(manifest, "train@random-s0")
-    (folder / "model.safetensors").unlink()
+    weights = folder / "model.safetensors"
+    os.truncate(weights, weights.stat().st_size - 1)
+    with pytest.raises(InputError, match=r"weights are damaged.*dvc repro -f -s train@random-s0"):
+        weights_folder(manifest, "train@random-s0")
+    weights.unlink()
     with pytest.raises(InputError, match=r"weights are gone.*dvc repro -f -s train@random-s0"):
         weights_folder(manifest, "train@random-s0")
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("manifest.json", b""),
+        ("manifest.json", b"{}"),
+        ("manifest.json", b"[1]"),
+        ("manifest.json", None),
+        ("model.safetensors", b"cut"),
+        ("model.safetensors", None),
+    ],
+)
+def test_a_damaged_model_is_trained_again(repo: Params, name: str, kept: bytes | None) -> None:
+    subsets = layout.subset_folder("main", "random") / "s0"
+    train_cell(repo, "main", "random", "s0", subsets, "code")
+    path = layout.cell_folder("main", "random", "s0") / "train/seed_0.json"
+    manifest = read_json(path)
+    damaged = weights_folder(manifest, "train@random-s0") / name
+    damaged.unlink() if kept is None else damaged.write_bytes(kept)
+    train_cell(repo, "main", "random", "s0", subsets, "code")
+    assert len(attempts()) == 2
+    again = read_json(path)
+    assert again["weights_hash"] == manifest["weights_hash"]
+    weights_folder(again, "train@random-s0")
 
 
 def test_a_group_without_a_seed_of_the_selection_is_an_empty_cell(repo: Params) -> None:

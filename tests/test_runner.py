@@ -167,6 +167,23 @@ def test_ctrl_c_ends_the_stages_too(repo: Path) -> None:
     assert workers(repo) == []
 
 
+def test_a_killed_runner_takes_the_stages_along(repo: Path) -> None:
+    for name in "xy":
+        (repo / f"slow_train_{name}").write_text("60.25")
+    runner = subprocess.Popen(
+        command(), cwd=repo, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    wait_for(lambda: "train_y begin" in text(repo / "trace") and "train_x" in text(repo / "trace"))
+    os.killpg(runner.pid, signal.SIGKILL)
+    runner.wait()
+    wait_for(lambda: not workers(repo), 30)
+    for name in "xy":
+        (repo / f"slow_train_{name}").unlink()
+    trace(repo)
+    assert repro(repo).returncode == 0
+    assert sorted(ran(repo)) == ["report", "train_x", "train_y"]
+
+
 @pytest.mark.parametrize(
     ("broken", "told"),
     [

@@ -145,4 +145,4 @@ def test_a_file_that_is_missing_names_its_stage(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes((ROOT / "conf/lab.yaml").read_bytes())
     one_line(stage("score", folder=tmp_path), "data/pool.parquet: no such file")
     (tmp_path / "params.yaml").write_text("preset: [")
-    one_line(stage("train", "main", "random", "s0", folder=tmp_path), "params.yaml: not YAML")
+    one_line(stage("train", "main", "random", "s0", folder=tmp_path), "params.yaml, line 1: not YAML")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import InputError
-from harness.files import file_hash, read_json, replacing_folder, write_json
+from harness.files import file_hash, read_array, read_json, replacing_folder, write_json
 
 ARRAYS = ("labels", "centroids")
 
@@ -70,8 +70,8 @@ def read_clustering(folder: Path, rows: int) -> Clustering:
             f"{folder}: k: auto has nothing to go by, as no silhouette is defined for "
             f"k = {', '.join(tried)}; add another k to cluster.k"
         )
-    labels = np.load(folder / "labels.npy", allow_pickle=False)
-    centroids = np.load(folder / "centroids.npy", allow_pickle=False)
+    labels = read_array(folder / "labels.npy", "cluster")
+    centroids = read_array(folder / "centroids.npy", "cluster")
     if len(labels) != rows:
         raise InputError(f"{folder}: clusters {len(labels)} rows, the pool has {rows}; dvc repro")
     return Clustering(labels, centroids, info["inertia"], info["silhouette"], info["iterations"])
