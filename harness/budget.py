@@ -7,6 +7,7 @@ import numpy as np
 
 from harness import layout
 from harness.errors import InputError
+from harness.files import read_array
 
 Sized = Callable[[int, np.random.Generator], np.ndarray]
 
@@ -48,9 +49,7 @@ def within_budget(
 def read_costs(unit: str, rows: int) -> np.ndarray:
     """What each of the pool's instances costs in a unit of the budget: (rows,) int64."""
     path = layout.costs_file(unit)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; run dvc repro cost_{unit}")
-    costs = np.load(path, allow_pickle=False)
+    costs = read_array(path, f"cost_{unit}")
     if len(costs) != rows:
         raise InputError(f"{path}: costs of {len(costs)} rows, the pool has {rows}; dvc repro")
     return costs

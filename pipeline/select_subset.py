@@ -8,8 +8,8 @@ from pipeline.stage import main
 
 def run(selection: str) -> None:
     """Choose a selection's subsets, one a seed; reads no planted truth."""
+    from harness.budget import read_costs
     from harness.clustering import read_clustering
-    from harness.costs import read_costs
     from harness.embedding_files import read_embedding
     from harness.quality import read_quality
     from harness.selecting import Inputs, choose_with, write_subsets

@@ -19,9 +19,8 @@ def k_center(
 
     Greedy 2-approximation of eq. 1 of arXiv 2409.11378 (section 2.1). It goes on from
     ``pool.selected`` where that is not empty; else it begins with the instance nearest the pool's
-    mean (``start="mean"``) or with a random one (``start="random"``). Each pick is the farthest by
-    squared distances in float32, each summed in one fixed order: duplicates tie exactly, and ties go
-    to the lowest index.
+    mean (``start="mean"``) or with a random one (``start="random"``). Distances are squared, in
+    float32, each summed in one fixed order: duplicates tie exactly. Ties go to the lowest index.
 
     Args:
         pool: only ``embeddings`` and ``selected`` are read.
@@ -59,7 +58,7 @@ def _go_on(embeddings: np.ndarray, order: np.ndarray, count: int) -> None:
     each only until its bound is under theirs: most pairs are never computed. Among those still as
     far the round picks while the farthest of them is farther than any other instance may be.
     """
-    from harness.samplers import k_center_kernel as kernel
+    from harness.samplers.kernels import k_center_kernel as kernel
 
     n, d = embeddings.shape
     # The loops take four dimensions at a time; zeros add nothing to a distance.

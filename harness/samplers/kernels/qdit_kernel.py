@@ -1,0 +1,183 @@
+"""The compiled loops of qdit: similarities as whole numbers, and sums over them.
+
+A similarity is summed in float32 in one order, whoever asks for it, and then cut to a whole number
+of 1 / ONE. Sums of whole numbers are exact in any order: however the work is split and whenever it
+is done, gains come out the same to the last bit.
+
+Slices are looped over from 0: with an index that might be negative the loops are not vectorised.
+"""
+
+import numpy as np
+from numba import njit
+
+LANES = 256  # similarities that are summed side by side
+ONE = 1 << 30  # a similarity of 1; int32 holds up to twice as much
+
+
+# A product may be fused with the sum it goes into, there being no other to fuse it with; sums stay
+# in order.
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def _four(a, b, c, d, block, out) -> None:  # noqa: ANN001
+    """Dot products of four points (d,) with the columns of a block (d, LANES), into (4, LANES)."""
+    out[:] = np.float32(0)
+    of_a, of_b, of_c, of_d = out[0], out[1], out[2], out[3]
+    for i in range(0, len(a), 4):
+        a0, a1, a2, a3 = a[i], a[i + 1], a[i + 2], a[i + 3]
+        b0, b1, b2, b3 = b[i], b[i + 1], b[i + 2], b[i + 3]
+        c0, c1, c2, c3 = c[i], c[i + 1], c[i + 2], c[i + 3]
+        d0, d1, d2, d3 = d[i], d[i + 1], d[i + 2], d[i + 3]
+        e0, e1, e2, e3 = block[i], block[i + 1], block[i + 2], block[i + 3]
+        for k in range(LANES):
+            f0, f1, f2, f3 = e0[k], e1[k], e2[k], e3[k]
+            of_a[k] = a3 * f3 + (a2 * f2 + (a1 * f1 + (a0 * f0 + of_a[k])))
+            of_b[k] = b3 * f3 + (b2 * f2 + (b1 * f1 + (b0 * f0 + of_b[k])))
+            of_c[k] = c3 * f3 + (c2 * f2 + (c1 * f1 + (c0 * f0 + of_c[k])))
+            of_d[k] = d3 * f3 + (d2 * f2 + (d1 * f1 + (d0 * f0 + of_d[k])))
+
+
+@njit(cache=True, nogil=True)
+def similarities(
+    x: np.ndarray, rows: np.ndarray, blocks: np.ndarray, first: int, last: int, out: np.ndarray
+) -> None:
+    """Similarities of some instances to those in the blocks ``first`` to ``last``, below 0 as 0.
+
+    Args:
+        x: (n, d) float32, d a multiple of 4.
+        rows: (m,) which instances.
+        blocks: (b, d, LANES) float32, all instances as columns.
+        first: the first block that is computed.
+        last: the one after the last.
+        out: (m, b * LANES) int32, in units of 1 / ONE; only those blocks' columns are written.
+    """
+    found = np.empty((4, LANES), dtype=np.float32)
+    end = len(rows) - 1
+    for b in range(first, last):
+        for r in range(0, len(rows), 4):
+            # The last four may be fewer: the last is then computed more than once.
+            r1, r2, r3 = min(r + 1, end), min(r + 2, end), min(r + 3, end)
+            _four(x[rows[r]], x[rows[r1]], x[rows[r2]], x[rows[r3]], blocks[b], found)
+            for i in range(min(4, len(rows) - r)):
+                similar, to = found[i], out[r + i, b * LANES : (b + 1) * LANES]
+                for k in range(LANES):
+                    to[k] = np.int32(max(similar[k], np.float32(0)) * np.float32(ONE))
+
+
+@njit(cache=True, nogil=True)
+def add(
+    similar: np.ndarray,
+    rows: np.ndarray,
+    first: int,
+    best: np.ndarray,
+    gains: np.ndarray,
+) -> None:
+    """Add what some instances give to others, and what those others give to them.
+
+    Args:
+        similar: (m, columns) int32, the similarities of these instances to all.
+        rows: (m,) which instances: those of one block, the block that ``first`` begins.
+        first: the first column that is looked at.
+        best: (columns,) int32, the best similarity of each instance to the subset.
+        gains: (columns,) int64; updated.
+    """
+    after = first + LANES
+    own, later, floors = gains[first:after], gains[after:], best[after:]
+    for r in range(len(rows)):
+        floor = best[rows[r]]
+        row = similar[r, first:after]
+        for j in range(len(row)):  # the block's own: each pair is met twice
+            own[j] += max(np.int32(row[j] - floor), np.int32(0))
+        row = similar[r, after:]
+        total = 0
+        for j in range(len(row)):
+            later[j] += max(np.int32(row[j] - floor), np.int32(0))
+            total += max(np.int32(row[j] - floors[j]), np.int32(0))
+        gains[rows[r]] += total
+
+
+@njit(cache=True, nogil=True)
+def lower(
+    similar: np.ndarray, old: np.ndarray, new: np.ndarray, gains: np.ndarray, counts: np.ndarray
+) -> None:
+    """Take from gains what some instances no longer give: their best rose from ``old`` to ``new``.
+
+    Args:
+        similar: (m, columns) int32, the similarities of these instances to all.
+        old: (m,) int32, what each one's best was.
+        new: (m,) int32, what it is.
+        gains: (columns,) int64; updated.
+        counts: (m,) int64, how many similarities are above ``new``; filled.
+    """
+    for r in range(len(old)):
+        row, below, above = similar[r], old[r], new[r]
+        count = np.int32(0)
+        for j in range(len(row)):
+            similarity = below if row[j] < below else row[j]
+            similarity = above if similarity > above else similarity
+            gains[j] -= np.int32(similarity - below)
+            count += np.int32(row[j] > above)
+        counts[r] = count
+
+
+@njit(cache=True, nogil=True)
+def keep(
+    similar: np.ndarray,
+    best: np.ndarray,
+    starts: np.ndarray,
+    others: np.ndarray,
+    values: np.ndarray,
+) -> None:
+    """Write down, for some instances, the similarities above their best, and to whom they are.
+
+    Args:
+        similar: (m, columns) int32, the similarities of these instances to all.
+        best: (m,) int32, the best similarity of each of these to the subset.
+        starts: (m,) where each one's room begins, one place longer than what is to be written;
+            -1 for those that have none.
+        others: (room,) int32, to whom; updated.
+        values: (room,) int32, how similar; updated.
+    """
+    for r in range(len(best)):
+        row, floor = similar[r], best[r]
+        if starts[r] < 0:
+            continue
+        whom, how = others[starts[r] :], values[starts[r] :]
+        to = 0
+        for j in range(len(row)):
+            # Always written, and written over unless it counts: faster than a jump.
+            whom[to], how[to] = j, row[j]
+            to += row[j] > floor
+
+
+@njit(cache=True, nogil=True)
+def lower_kept(
+    rows: np.ndarray,
+    old: np.ndarray,
+    new: np.ndarray,
+    starts: np.ndarray,
+    lengths: np.ndarray,
+    others: np.ndarray,
+    values: np.ndarray,
+    gains: np.ndarray,
+) -> None:
+    """``lower`` for instances that were written down; what is no longer above ``new`` goes.
+
+    Args:
+        rows: (m,) which instances.
+        old: (m,) int32, what each one's best was.
+        new: (m,) int32, what it is.
+        starts: (n,) where each instance's room begins.
+        lengths: (n,) how many similarities are in it; updated.
+        others: as ``keep`` left it; updated.
+        values: as ``keep`` left it; updated.
+        gains: (columns,) int64; updated.
+    """
+    for r in range(len(rows)):
+        start = starts[rows[r]]
+        whom, how = others[start:], values[start:]
+        to = 0
+        for k in range(lengths[rows[r]]):
+            other, value = whom[k], how[k]
+            gains[other] -= min(value, new[r]) - old[r]
+            whom[to], how[to] = other, value
+            to += value > new[r]
+        lengths[rows[r]] = to

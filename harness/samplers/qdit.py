@@ -1,0 +1,101 @@
+"""QDIT: greedy on a mixture of how well the subset covers the pool, and quality."""
+
+import warnings
+from typing import Literal
+
+import numpy as np
+
+from harness.samplers.pool import Pool, check_choice, check_pool, check_quality, check_unit
+
+Diversity = Literal["sum", "mean"]
+
+BLOCK = 4096  # rows scaled at once
+
+
+def qdit(
+    pool: Pool,
+    budget: int,
+    rng: np.random.Generator,
+    *,
+    quality_weight: float = 0.5,
+    diversity: Diversity = "sum",
+) -> np.ndarray:
+    """Take, one by one, the instance of the largest (1 - a) * gain + a * quality.
+
+    Quality-Diversity Instruction Tuning (Bukharin & Zhao 2023, arXiv 2311.14736). The gain is the
+    increase of the sum over the pool of max(0, best cosine similarity to the subset), what is in
+    ``pool.selected`` included; ``diversity="mean"`` divides it by n. Quality is min-max scaled to
+    0 to 1 over the pool, and 0 where all is equal. a is ``quality_weight``: 0 is facility location
+    and needs no quality, 1 is the highest quality.
+
+    Exact: all gains are known at every pick. A similarity is summed in float32 (off by about 1e-7)
+    and cut to a multiple of 2 ** -30; sums of these are exact. So duplicates of one quality tie,
+    picks do not depend on the number of threads (NUMBA_NUM_THREADS), and only objectives closer
+    than that rounding can fall otherwise than in float64. Ties go to the lowest index.
+    Deterministic: ``rng`` is not used.
+
+    Args:
+        pool: with quality unless a is 0, and embeddings of unit length.
+        budget: how many to take.
+        rng: not used.
+        quality_weight: a, 0 to 1.
+        diversity: whether the gain is in the sum over the pool, or in the mean.
+
+    Returns:
+        (budget,) int64 indices in the order taken.
+    """
+    check_pool(pool, budget)
+    check_unit(pool)
+    check_choice("diversity", diversity, Diversity)
+    if not 0 <= quality_weight <= 1:
+        raise ValueError(f"quality_weight is {quality_weight}; it must be 0 to 1")
+    quality = np.zeros(pool.size)
+    if quality_weight:
+        quality = _scaled(check_quality(pool))
+    free = pool.free()
+    if quality_weight == 1:  # the gain counts for nothing
+        return free[np.argsort(-quality[free], kind="stable")[:budget]].astype(np.int64)
+    scale = (1 - quality_weight) / (pool.size if diversity == "mean" else 1)
+    return _greedy(_units(pool.embeddings), pool.selected, budget, scale, quality_weight * quality)
+
+
+def _scaled(quality: np.ndarray) -> np.ndarray:
+    low, high = quality.min(), quality.max()
+    if not high:
+        warnings.warn("every quality is zero; it decides nothing", stacklevel=3)
+    return (quality - low) / (high - low) if high > low else np.zeros(len(quality))
+
+
+def _units(x: np.ndarray) -> np.ndarray:
+    """Rows of length 1: (n, d) float32, with zeros up to a d that is a multiple of 4."""
+    n, d = x.shape
+    units = np.zeros((n, -(-d // 4) * 4), dtype=np.float32)
+    for i in range(0, n, BLOCK):
+        rows = x[i : i + BLOCK].astype(np.float64)
+        units[i : i + BLOCK, :d] = rows / np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+    return units
+
+
+def _greedy(
+    units: np.ndarray, selected: np.ndarray, budget: int, scale: float, bonus: np.ndarray
+) -> np.ndarray:
+    """Picks of the largest ``scale`` * gain + ``bonus``, the lowest index where several are."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from numba import config
+
+    from harness.samplers.kernels.qdit_gains import Gains
+    from harness.samplers.kernels.qdit_kernel import ONE
+
+    bonus = bonus.copy()
+    bonus[selected] = -np.inf
+    picks = np.empty(budget, dtype=np.int64)
+    with ThreadPoolExecutor(config.NUMBA_NUM_THREADS) as executor:
+        gains = Gains(units, selected, executor)
+        for i in range(budget):
+            objective = (scale / ONE) * gains.gains + bonus
+            picks[i] = objective.argmax()
+            bonus[picks[i]] = -np.inf
+            if i + 1 < budget:
+                gains.take(int(picks[i]), objective)
+    return picks
