@@ -156,8 +156,14 @@ def test_without_an_embedding_the_table_says_what_it_lacks(tmp_path: Path) -> No
 def test_clusters_tried_suit_the_pool() -> None:
     assert automatic(10) == [1]
     assert automatic(40) == [2, 4]
+    assert automatic(1000) == [2, 4, 8, 16, 32, 64]
+    assert automatic(1024) == [16, 32, 64, 128]
     assert automatic(6000) == [16, 32, 64, 128, 256, 512]
     assert automatic(10**6) == [16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
     found = pool_clusters(vectors(), "auto", 42)
     assert found.clustering.k == 4  # as many as there are centres
     assert pool_clusters(vectors(), (2, 1), 42).clustering.k == 2  # one cluster has no silhouette
+    assert found.notes == ()
+    alone = pool_clusters(vectors(9), "auto", 42)
+    assert alone.clustering.k == 1
+    assert alone.notes == ("k is 1: no number of clusters tried on 9 rows has a silhouette",)

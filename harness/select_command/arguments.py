@@ -16,15 +16,15 @@ EXAMPLES = f"""\
 examples:
   {COMMAND} --list
   {COMMAND} --pool my.jsonl --sampler k_center \\
-      --budget 1000 --out subset.jsonl
+      --budget 100 --out subset.jsonl
   {COMMAND} --pool my.jsonl --sampler kmq \\
       --quality length --budget 0.1 --out subset.jsonl.gz
   {COMMAND} --pool my.jsonl --embeddings my.npy \\
-      --sampler deita --param threshold=0.8 --budget 1000 --out subset.jsonl \\
+      --sampler deita --param threshold=0.8 --budget 100 --out deita.jsonl \\
       --score mine=column,file=scores.csv,column=quality --quality mine
-  {COMMAND} --pool my.parquet --sampler kmq --k 256 \\
+  {COMMAND} --pool my.parquet --sampler kmq --k 16 \\
       --score reward=reward_model,model=models/reward \\
-      --quality 'sigmoid(reward)' --budget 1000 --out subset.parquet
+      --quality 'sigmoid(reward)' --budget 100 --out subset.parquet
 
 Embeddings are made once a pool and kept in the cache folder; give --cache to
 say where. The same command writes the same bytes. docs/select.md has more.

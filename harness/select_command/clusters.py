@@ -18,16 +18,17 @@ ROWS_EACH = 8  # on average, in the clusters of the largest k that is tried
 
 @dataclass(frozen=True)
 class Clusters:
-    """The clustering that was chosen, and what the provenance says of how."""
+    """The clustering that was chosen, what the provenance says of how, and what should be known."""
 
     clustering: "Clustering"
     card: dict[str, Any]
+    notes: tuple[str, ...]
 
 
 def automatic(rows: int) -> list[int]:
     """The numbers of clusters tried for a pool: powers of two; from 2 where the pool is small."""
     most = min(LARGEST, rows // ROWS_EACH)
-    least = SMALLEST if most >= SMALLEST else 2
+    least = SMALLEST if most >= 8 * SMALLEST else 2  # four numbers at least, where there can be
     return [k for k in (2**i for i in range(1, 13)) if least <= k <= most] or [1]
 
 
@@ -53,7 +54,10 @@ def pool_clusters(
             best = found
     assert best is not None  # one number at least is tried
     card = {"k": best.k, "seed": seed, "silhouettes": silhouettes, "inertia": best.inertia}
-    return Clusters(best, card)
+    notes = []
+    if best.silhouette is None and (k == "auto" or len(tried) > 1):
+        notes.append(f"k is {best.k}: no number of clusters tried on {rows} rows has a silhouette")
+    return Clusters(best, card, tuple(notes))
 
 
 def _height(clustering: "Clustering") -> float:

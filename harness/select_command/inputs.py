@@ -78,6 +78,7 @@ def make_inputs(choices: Choices, frame: "pd.DataFrame") -> Inputs:
             )
         if choices.k is not None:
             clusters = pool_clusters(vectors.array, choices.k, choices.cluster_seed)
+            notes += clusters.notes
     return Inputs(frame, scores, quality, vectors, clusters, tuple(notes))
 
 
