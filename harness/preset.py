@@ -97,7 +97,7 @@ def name_source(root: Path, pool: str | None = None) -> list[str]:
     if all(current.get(key) == value for key, value in values.items()):
         return []
     _set_values(path, "prepare", values)
-    same = source == current.get("source")
+    same = source == current.get("source") and current.get("source_sha256") is not None
     return [f"params.yaml: prepare.source = {source}" + (", which has been edited" if same else "")]
 
 
@@ -161,7 +161,7 @@ def _bring_in(root: Path, preset: str) -> list[str]:
         told.append(f"dvc.lock: from {lock.relative_to(root)}")
     elif (root / "dvc.lock").is_file():
         (root / "dvc.lock").unlink()
-        told.append(f"dvc.lock: taken away, {preset} has not run here yet")
+        told.append(f"dvc.lock: put away with its preset, {preset} has not run here yet")
     return told
 
 

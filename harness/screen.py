@@ -1,5 +1,6 @@
 """What `make repro` says while stages run: stage n of m, time gone, time left."""
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from harness.runner import Graph, StageFailed
 from harness.stage_logs import last_line
 
 HEARTBEAT_S = 30.0
+OWN_LEFT = re.compile(r"(\d+) s left")  # as harness.progress says it
 WIDTH = 110
 
 
@@ -34,6 +36,7 @@ class Screen:
         self.numbers: dict[str, int] = {}
         self.done: set[str] = set()
         self.since: dict[str, float] = {}
+        self.ends: dict[str, float] = {}  # not before then, by what the stage itself says
 
     def priority(self, stage: str) -> float:
         """The stage with the longest chain behind it is started first."""
@@ -87,6 +90,8 @@ class Screen:
         told = []
         for stage, seconds in running.items():
             line = last_line(logs / f"{stage}.log")
+            if own := OWN_LEFT.search(line):
+                self.ends[stage] = time.monotonic() + float(own[1])
             told.append(f"{stage} {spoken(seconds)}" + (f" ({line})" if line else ""))
         return "; ".join(told)
 
@@ -117,5 +122,5 @@ class Screen:
             if guess is None:
                 return None
             gone = now - self.since[stage] if stage in self.since else 0.0
-            seconds[stage] = max(guess - gone, 0.05 * guess)
+            seconds[stage] = max(guess - gone, 0.05 * guess, self.ends.get(stage, 0.0) - now)
         return time_left(seconds, self.graph.needs, seconds, self.jobs)

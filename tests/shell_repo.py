@@ -71,7 +71,8 @@ def command(jobs: int = 2, gpus: str = "") -> list[str]:
     """`make repro` without the check of params.yaml, which here is of one line, and MLflow."""
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import pipeline.repro as repro; "
     code += "repro.check_params = list; repro._track = lambda: None; repro.main()"
-    return [sys.executable, "-c", code, "--jobs", str(jobs), "--gpus", gpus]
+    flags = ["--jobs", str(jobs), "--gpus", gpus, "--target", "report@main"]
+    return [sys.executable, "-c", code, *flags]
 
 
 def repro(repo: Path, jobs: int = 2, gpus: str = "") -> subprocess.CompletedProcess[str]:

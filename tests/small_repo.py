@@ -18,7 +18,7 @@ SMALL: dict[str, Any] = {
         "skills": 18,
         "items_per_skill": 2,
         "documents": 300,
-        "preferences": 20,
+        "preferences": 40,
     },
     "base_model": {
         "vocab_size": 400,
@@ -28,22 +28,26 @@ SMALL: dict[str, Any] = {
         "tokens": 20_000,
         "threads": 1,
     },
-    "cluster": {"k": [1, 6]},
+    "reward_model": {"epochs": 1},
+    "cluster": {"k": [1, 4, 6]},
     "train": {"epochs": 12},
     "evaluate": {"limit": 6},
     "selections": {
         "random": {"sampler": "random", "k": 1},
         "k_center": {"sampler": "k_center", "k": 1, "start": "mean"},
     },
+    "selections_scored": {
+        "kmq": {"sampler": "kmq", "k": "auto", "quality": "ifd * sigmoid(reward)"},
+    },
     "references": {"none": {"study": "main", "rows": "none", "seeds": [0]}},
     "groups": {"main": ["s0_1"], "more": []},
     "studies": {
-        "main": {"selections": ["none", "random", "k_center"]},
+        "main": {"selections": ["none", "random", "k_center", "kmq"]},
         "sensitivity": {"selections": [], "more_seeds": []},
     },
     "reports": {"main": ["main"], "sensitivity": []},
 }
-WHOLE = ("selections", "references", "groups", "studies", "reports")
+WHOLE = ("selections", "selections_scored", "references", "groups", "studies", "reports")
 
 
 DVC = (sys.executable, "-m", "dvc")

@@ -10,6 +10,7 @@ import pytest
 from tests.small_repo import commit, edit_params, repro, run, small_repo
 
 SEED_GROUP = "s0_1"
+REPORTS = {"report_selection@main", "report@main", "track"}
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +33,12 @@ def cells(repo: Path) -> set[str]:
     return {str(p.parent.relative_to(repo / "runs/main")) for p in repo.glob("runs/main/*/*/train")}
 
 
+def cell_stages(selection: str) -> list[str]:
+    return [f"{stage}@{selection}-{SEED_GROUP}" for stage in ("train", "evaluate")]
+
+
 def test_table_and_cells_are_those_of_the_params(repo: Path) -> None:
-    assert table(repo) == ["none", "random", "k_center"]
+    assert table(repo) == ["none", "random", "k_center", "kmq"]
     assert cells(repo) == {f"{name}/{SEED_GROUP}" for name in table(repo)}
     metrics = json.loads((repo / f"runs/main/random/{SEED_GROUP}/metrics.json").read_text())
     assert set(metrics["seeds"]) == {"0", "1"}
@@ -51,14 +56,7 @@ def test_changed_param_reruns_its_selection_only(repo: Path) -> None:
         "k_center": {"sampler": "k_center", "k": 1, "start": "random"},
     }
     edit_params(repo, selections=selections)
-    ran = repro(repo)
-    assert ran == [
-        "select@k_center",
-        f"train@k_center-{SEED_GROUP}",
-        f"evaluate@k_center-{SEED_GROUP}",
-        "report@main",
-        "track",
-    ]
+    assert set(repro(repo)) == {"select@k_center", *cell_stages("k_center"), *REPORTS}
     diff = run(repo, "dvc", "params", "diff").stdout
     assert "selections.k_center.start" in diff
     # All: models this small may well score the same.
@@ -70,7 +68,14 @@ def test_changed_sampler_file_reruns_its_selection_only(repo: Path) -> None:
     path = repo / "harness/samplers/k_center.py"
     path.write_text(path.read_text() + "\n# A comment changes no pick.\n")
     # The subsets come out the same, so nothing is trained; what choosing cost is reported anew.
-    assert repro(repo) == ["select@k_center", "report@main", "track"]
+    assert set(repro(repo)) == {"select@k_center", *REPORTS}
+
+
+def test_changed_quality_reruns_its_selection_only(repo: Path) -> None:
+    kmq = {"sampler": "kmq", "k": "auto", "quality": "length"}
+    edit_params(repo, selections_scored={"kmq": kmq})
+    assert set(repro(repo)) == {"select_scored@kmq", *cell_stages("kmq"), *REPORTS}
+    commit(repo, "another quality")
 
 
 def test_added_selection_runs_only_its_own(repo: Path) -> None:
@@ -80,18 +85,12 @@ def test_added_selection_runs_only_its_own(repo: Path) -> None:
         "km_random": {"sampler": "km_random", "k": 6},
     }
     studies = {
-        "main": {"selections": ["none", "random", "k_center", "km_random"]},
+        "main": {"selections": ["none", "random", "k_center", "kmq", "km_random"]},
         "sensitivity": {"selections": [], "more_seeds": []},
     }
     edit_params(repo, selections=selections, studies=studies)
-    assert repro(repo) == [
-        "select@km_random",
-        f"train@km_random-{SEED_GROUP}",
-        f"evaluate@km_random-{SEED_GROUP}",
-        "report@main",
-        "track",
-    ]
-    assert table(repo) == ["none", "random", "k_center", "km_random"]
+    assert set(repro(repo)) == {"select@km_random", *cell_stages("km_random"), *REPORTS}
+    assert table(repo) == ["none", "random", "k_center", "kmq", "km_random"]
 
 
 def test_removed_selection_leaves_table_and_fresh_clone_agrees(repo: Path, tmp_path: Path) -> None:
@@ -100,12 +99,12 @@ def test_removed_selection_leaves_table_and_fresh_clone_agrees(repo: Path, tmp_p
         "km_random": {"sampler": "km_random", "k": 6},
     }
     studies = {
-        "main": {"selections": ["none", "random", "km_random"]},
+        "main": {"selections": ["none", "random", "kmq", "km_random"]},
         "sensitivity": {"selections": [], "more_seeds": []},
     }
     edit_params(repo, selections=selections, studies=studies)
-    assert repro(repo) == ["report@main", "track"]
-    assert table(repo) == ["none", "random", "km_random"]
+    assert set(repro(repo)) == REPORTS
+    assert table(repo) == ["none", "random", "kmq", "km_random"]
     assert cells(repo) == {f"{name}/{SEED_GROUP}" for name in table(repo)}
     commit(repo, "without k_center")
 
