@@ -21,7 +21,7 @@ class RewardParams(BaseModel):
         default=0, ge=0, lt=2**32, description="of the split, the head and the batches"
     )
     epochs: int = Field(default=3, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=5e-4, gt=0)
     batch_size: int = Field(default=16, ge=1, description="pairs a step")
     max_length: int = Field(
         default=256, ge=2, description="tokens a response with its prompt; longer pairs go"
