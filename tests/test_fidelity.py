@@ -1,13 +1,16 @@
-"""docs/fidelity.md names knobs, defaults and tests that are there."""
+"""docs/fidelity.md names knobs, defaults and tests that are there; some signs are pinned here."""
 
 import inspect
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.params import load_params
-from harness.samplers import SAMPLERS
+from harness.samplers import SAMPLERS, Pool
+from tests.sampler_pools import take
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "docs" / "fidelity.md").read_text(encoding="utf-8")
@@ -41,6 +44,28 @@ def test_every_knob_has_its_row_and_its_default_comes_first() -> None:
         assert len(defaults) == 1, name
         default = str(next(iter(defaults)))
         assert shown[name] in (default, default.lower()), name
+
+
+# Three copies of one direction, of no quality, and one instance of another, of all quality.
+QDIT = Pool(
+    np.array([[1, 0], [1, 0], [1, 0], [0, 1]], dtype=np.float32), np.array([0.0, 0.0, 0.0, 1.0])
+)
+
+
+def test_qdit_gains_are_sums_unless_told() -> None:
+    # The sum: half of 3 beats half of 1 and half of quality 1. The mean: 3/8 against 1/8 + 1/2.
+    assert take("qdit", QDIT, 1).tolist() == [0]
+    assert take("qdit", QDIT, 1, diversity="mean").tolist() == [3]
+
+
+def test_qdit_weighs_both_alike_unless_told() -> None:
+    # In the mean a copy has (1 - a) * 3/4, the other (1 - a) * 1/4 + a: alike at a = 1/3.
+    for weight, first in ((0.0, 0), (0.3, 0), (0.4, 3), (1.0, 3)):
+        picks = take("qdit", QDIT, 1, diversity="mean", quality_weight=weight)
+        assert picks.tolist() == [first]
+    # Quality counts from 0 to 1: 10 to 20 is no more than that.
+    scaled = replace(QDIT, quality=np.array([10.0, 10.0, 10.0, 20.0]))
+    assert take("qdit", scaled, 1).tolist() == [0]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("*.yaml")), ids=lambda path: path.stem)
