@@ -37,6 +37,7 @@ def main(words: list[str]) -> None:
     erase = "\r\033[K" if on_terminal() else ""  # a bar that the line is written over
     logging.basicConfig(level=logging.WARNING, format=f"{erase}%(message)s", stream=sys.stderr)
     logging.getLogger("harness").setLevel(logging.INFO)
+    logging.getLogger("harness.selecting").setLevel(logging.ERROR)  # its warnings are printed notes
     run(words[1:] if words[0] == "select" else words, _say)
 
 

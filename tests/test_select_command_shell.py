@@ -46,6 +46,13 @@ def test_a_subset_from_the_shell(tmp_path: Path) -> None:
     assert "facility location" in done.stdout
 
 
+def test_a_note_is_said_once(tmp_path: Path) -> None:
+    given = words(pool(tmp_path), tmp_path / "out.jsonl", "deita", "--quality", "length")
+    more = ("--embeddings", str(embedding(tmp_path)), "--param", "threshold=-1")
+    done = shell(tmp_path, "select", *given, *more)
+    assert (done.stdout + done.stderr).count("4 of 5 are of those passed over") == 1
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
