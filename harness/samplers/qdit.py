@@ -90,7 +90,8 @@ def _greedy(
     bonus = bonus.copy()
     bonus[selected] = -np.inf
     picks = np.empty(budget, dtype=np.int64)
-    with ThreadPoolExecutor(config.NUMBA_NUM_THREADS) as executor:
+    threads = config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
+    with ThreadPoolExecutor(threads) as executor:
         gains = Gains(units, selected, executor)
         for i in range(budget):
             objective = (scale / ONE) * gains.gains + bonus
