@@ -1,5 +1,6 @@
 """Embedding a pool's texts, block by block, so that a killed run goes on where it was."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +91,10 @@ def _open(scratch: Path, shape: tuple[int, int]) -> tuple[np.memmap, list[int]]:
         if array.shape == shape:
             return array, read_json(scratch / "done.json")
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        # A hole is filled later, and a full disk would then kill the process without a word.
+        with path.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
     return array, []
 
 

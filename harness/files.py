@@ -122,6 +122,8 @@ def read_array(path: Path, stage: str, mmap_mode: Literal["r"] | None = None) ->
     """Read a stage's ``.npy``; InputError with its name where it is absent or broken."""
     import numpy as np
 
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; dvc repro {stage}")
     try:
         return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:

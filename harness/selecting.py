@@ -41,9 +41,14 @@ class Inputs:
 
 def choose_with(selection: Selection, inputs: Inputs, budget: int) -> Choose:
     """The selection's sampler with everything but its generator given."""
+    from harness.clustering import unit_rows
+
     sampler = SAMPLERS[selection.sampler]
     clusters = (inputs.clustering.labels, inputs.clustering.centroids)
-    pool = Pool(np.asarray(inputs.embeddings), quality=inputs.quality, clusters=clusters)
+    embeddings = np.asarray(inputs.embeddings)
+    if inputs.clustering.k > 1:  # clusters and their centroids are of the directions
+        embeddings = unit_rows(embeddings)
+    pool = Pool(embeddings, quality=inputs.quality, clusters=clusters)
 
     def sized(rows: int, rng: np.random.Generator) -> np.ndarray:
         try:
@@ -78,7 +83,7 @@ def write_subsets(
         for group in params.all_groups():
             (folder / group).mkdir()
             for seed in params.seeds_of(name, group):
-                picks, cost = _chosen(name, choose, seed)
+                picks, cost = chosen(name, choose, seed)
                 if clustering is not None:
                     cost["clusters_reached"] = len(np.unique(clustering.labels[picks]))
                     cost["clusters_total"] = clustering.k
@@ -95,7 +100,7 @@ def write_subsets(
     write_json(selection_file(study, name), info)
 
 
-def _chosen(name: str, choose: Choose, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
+def chosen(name: str, choose: Choose, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
     """A seed's choice, and what it cost; what the sampler warns of is kept as notes."""
     from threadpoolctl import threadpool_limits
 
@@ -105,7 +110,8 @@ def _chosen(name: str, choose: Choose, seed: int) -> tuple[np.ndarray, dict[str,
         warnings.simplefilter("always", UserWarning)
         picks = choose(np.random.default_rng(seed))
     seconds = time.perf_counter() - start
-    notes = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    told = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    notes = list(dict.fromkeys(told))  # a budget in tokens asks several times
     for note in notes:
         log.warning("%s, seed %d: %s", name, seed, note)
     cost = {"size": len(picks), "seconds": round(seconds, 4), "peak_memory_mb": peak_memory_mb()}

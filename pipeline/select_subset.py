@@ -18,9 +18,9 @@ def run(selection: str) -> None:
     item = params.every_selection[selection]
     pool = read_frame(layout.POOL_FILE, POOL)
     ids = pool["id"].tolist()
+    embeddings = read_embedding(layout.EMBEDDINGS, params.embedding, layout.POOL_FILE)
     costs = read_costs(params.budget_unit, len(pool))
     quality = read_quality(item, ids)
-    embeddings = read_embedding(layout.EMBEDDINGS, params.embedding, layout.POOL_FILE)
     clustering = read_clustering(layout.cluster_folder(item.k), len(pool))
     inputs = Inputs(pool, embeddings, clustering, costs, quality)
     choose = choose_with(item, inputs, params.absolute_budget(int(costs.sum())))

@@ -1,10 +1,8 @@
 """What every stage begins with: its arguments, its log, and one line for what goes wrong."""
 
 import argparse
-import errno
 import logging
 import os
-import re
 import signal
 import sys
 import threading
@@ -13,21 +11,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from harness.errors import InputError
+from harness.refusals import refusal
 
 if TYPE_CHECKING:
     import psutil
-
-# What the disk refuses, told in one line; anything else is a defect and keeps its traceback.
-REFUSALS = {
-    errno.ENOSPC: "the disk is full; free some space and run it again",
-    errno.EDQUOT: "the disk quota is used up; free some space and run it again",
-    errno.EROFS: "the file system is read-only; results cannot be written there",
-    errno.EACCES: "permission denied; make the folder writable",
-    errno.EPERM: "not permitted; make the folder writable",
-    errno.ENOTDIR: "a file stands where a folder is needed; move it away",
-}
-
-FULL = re.compile(r"No space left on device|requested and \d+ written")
 
 # The arguments of a stage that works on one cell of a study.
 CELL = (
@@ -62,15 +49,6 @@ def main(run: Callable[..., None], *arguments: tuple[str, str]) -> None:
         if told is None:
             raise
         sys.exit(f"error: {getattr(error, 'filename', None) or 'output'}: {told}")
-
-
-def refusal(error: Exception) -> str | None:
-    """What a disk that refuses means to a user; None for any other error."""
-    number = getattr(error, "errno", None)
-    # NumPy and safetensors raise errors of their own, without the number.
-    if number is None and FULL.search(str(error)):
-        number = errno.ENOSPC
-    return REFUSALS.get(number) if number is not None else None
 
 
 def end_with_dvc() -> None:

@@ -17,6 +17,7 @@ CARRIERS = {
     "harness.layout",
     "harness.params",  # the values themselves are params of the stages
     "harness.progress",
+    "harness.refusals",
     "harness.schemas",
     "harness.stores",
     "pipeline.code",

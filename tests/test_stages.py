@@ -13,7 +13,7 @@ from harness import layout
 from harness.clustering import kmeans, write_clustering
 from harness.files import file_hash, write_json
 from harness.schemas import POOL, SCORES, SUBSET, TRUTH, read_frame, write_frame
-from tests.small_repo import ROOT, SMALL, edit_params, environment
+from tests.small_repo import ROOT, SMALL, edit_params, environment, yaml
 
 STAGES = sorted(
     path.stem
@@ -73,6 +73,8 @@ def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_json(layout.EMBEDDINGS / "minilm.json", card)
     for k in (1, 6):
         write_clustering(layout.cluster_folder(k), kmeans(vectors, k, seed=42))
+    layout.costs_file("rows").parent.mkdir()
+    np.save(layout.costs_file("rows"), np.ones(30, dtype=np.int64))
     return tmp_path
 
 
@@ -95,7 +97,7 @@ def test_select_writes_a_subset_a_seed(ready: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"budget": 31}, "budget is 31; it must be 1 to 30"),
+        ({"budget": 31}, "budget is 31; the whole pool is 30"),
         ({"selections": {"random": {"sampler": "random", "k": 5}}}, "k_5/info.json: no such file"),
         (
             {"selections": {"random": {"sampler": "k_center", "k": 1, "start": "edge"}}},
@@ -124,6 +126,10 @@ def test_an_embedding_of_another_pool(ready: Path) -> None:
 
 
 def test_scores_and_references(ready: Path) -> None:
+    one_line(stage("score", folder=ready), "data/reward_model: no such model folder")
+    values = yaml().load(ready / "params.yaml")
+    values["scorers"] = {"length": {"scorer": "length"}}
+    yaml().dump(values, ready / "params.yaml")
     assert stage("score", folder=ready).returncode == 0
     scores = read_frame(layout.SCORES_FILE, SCORES)
     assert scores["length"].tolist() == [2.0] * 10 + [3.0] * 20
@@ -145,4 +151,6 @@ def test_a_file_that_is_missing_names_its_stage(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes((ROOT / "conf/lab.yaml").read_bytes())
     one_line(stage("score", folder=tmp_path), "data/pool.parquet: no such file")
     (tmp_path / "params.yaml").write_text("preset: [")
-    one_line(stage("train", "main", "random", "s0", folder=tmp_path), "params.yaml, line 1: not YAML")
+    one_line(
+        stage("train", "main", "random", "s0", folder=tmp_path), "params.yaml, line 1: not YAML"
+    )

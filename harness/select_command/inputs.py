@@ -111,5 +111,5 @@ def choose(choices: Choices, inputs: Inputs, rows: int, sampler: str | None = No
     costs = np.ones(n, dtype=np.int64)
     seen = selecting.Inputs(inputs.frame, array, clustering, costs, inputs.quality)
     choose_one = selecting.choose_with(selection, seen, rows)
-    picks, cost = selecting._chosen(name, choose_one, choices.seed)
+    picks, cost = selecting.chosen(name, choose_one, choices.seed)
     return Chosen(picks, tuple(cost["notes"]), cost["seconds"])
