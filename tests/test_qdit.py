@@ -112,7 +112,7 @@ def clusters(n: int, d: int = 24, spread: float = 0.3, seed: int = 0) -> np.ndar
     return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
 
 
-@pytest.mark.parametrize("n", [255, 256, 257, 600])
+@pytest.mark.parametrize("n", [383, 384, 385, 600])
 def test_each_is_the_best_in_larger_pools(n: int) -> None:
     quality = np.random.default_rng(1).integers(0, 4, n).astype(float)
     pool = Pool(clusters(n), quality, selected=np.array([3, n - 1]))
@@ -165,25 +165,24 @@ def test_gains_are_exact(room: int, taken: int, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(qdit_gains, "ROOM", room)
     n = 700
     units = clusters(n, spread=1.0)
-    similar = np.empty((n, 768), dtype=np.int32)
-    blocks = np.zeros((3, 24, 256), dtype=np.float32)
-    for b in range(3):
-        part = units[b * 256 : (b + 1) * 256]
-        blocks[b, :, : len(part)] = part.T
-    qdit_kernel.similarities(units, np.arange(n), blocks, 0, 3, similar)
+    blocks = qdit_gains.columns(units)
+    similar = np.empty((n, len(blocks) * qdit_kernel.LANES), dtype=np.int32)
+    qdit_kernel.similarities(units, np.arange(n), blocks, 0, len(blocks), similar)
+    assert not similar[:, n:].any()
+    similar = similar[:, :n]
     exact = np.maximum(units.astype(np.float64) @ units.astype(np.float64).T, 0)
-    assert np.abs(similar[:, :n] / qdit_kernel.ONE - exact).max() < 3e-7
-    assert (similar[:, :n] == similar[:, :n].T).all()
+    assert np.abs(similar / qdit_kernel.ONE - exact).max() < 3e-7
+    assert (similar == similar.T).all()
     rng = np.random.default_rng(2)
     order = rng.choice(n, 60, replace=False)
-    best = similar[order[:taken], :n].max(axis=0, initial=0).astype(np.int64)
+    best = similar[order[:taken]].max(axis=0, initial=0).astype(np.int64)
     with ThreadPoolExecutor(2) as executor:
         gains = qdit_gains.Gains(units, order[:taken], executor)
         for pick in order[taken:]:
-            expected = np.maximum(similar[:, :n].astype(np.int64) - best, 0).sum(axis=1)
+            expected = np.maximum(similar.astype(np.int64) - best, 0).sum(axis=1)
             np.testing.assert_array_equal(gains.gains, expected)
             gains.take(int(pick), rng.random(n))
-            best = np.maximum(best, similar[pick, :n])
+            best = np.maximum(best, similar[pick])
 
 
 def test_a_similarity_is_the_same_wherever_it_is_computed() -> None:
@@ -193,8 +192,8 @@ def test_a_similarity_is_the_same_wherever_it_is_computed() -> None:
     pair = rng.normal(size=(2, 384)).astype(np.float32)
     x = np.concatenate([np.repeat(pair[:1], 9, axis=0), rng.normal(size=(4, 384))]) / 20
     x = x.astype(np.float32)
-    block = np.repeat(pair[1:] / np.float32(20), 256, axis=0).T[None].copy()
-    found = np.empty((9, 256), dtype=np.int32)
+    block = np.repeat(pair[1:] / np.float32(20), qdit_kernel.LANES, axis=0).T[None].copy()
+    found = np.empty((9, qdit_kernel.LANES), dtype=np.int32)
     for m in range(1, 10):
         qdit_kernel.similarities(x, np.arange(m), block, 0, 1, found[:m])
         assert len(np.unique(found[:m])) == 1

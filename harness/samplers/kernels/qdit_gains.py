@@ -11,7 +11,7 @@ import numpy as np
 from harness.samplers.kernels import qdit_kernel as kernel
 
 ROOM = 100_000_000  # similarities written down at most, 8 bytes each
-AHEAD = 16  # instances whose similarities are computed where one's are needed
+AHEAD = 8  # instances whose similarities are computed where one's are needed
 
 
 class Gains:
@@ -34,7 +34,7 @@ class Gains:
         """
         n = len(units)
         self._units, self._executor = units, executor
-        self._blocks = _columns(units)
+        self._blocks = columns(units)
         width = len(self._blocks) * kernel.LANES  # columns from n on are nobody's
         self._gains = np.zeros(width, dtype=np.int64)
         self._best = np.zeros(width, dtype=np.int32)
@@ -155,7 +155,7 @@ class Gains:
         self._spaces.put(space)
 
 
-def _columns(units: np.ndarray) -> np.ndarray:
+def columns(units: np.ndarray) -> np.ndarray:
     """Rows (n, d) as columns in blocks, (blocks, d, LANES); zeros fill the last."""
     n, d = units.shape
     lanes = kernel.LANES

@@ -10,7 +10,7 @@ Slices are looped over from 0: with an index that might be negative the loops ar
 import numpy as np
 from numba import njit
 
-LANES = 256  # similarities that are summed side by side
+LANES = 384  # similarities that are summed side by side
 ONE = 1 << 30  # a similarity of 1; int32 holds up to twice as much
 
 
