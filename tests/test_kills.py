@@ -104,4 +104,4 @@ def test_the_end_equals_an_undisturbed_run(killed: Path, tmp_path: Path) -> None
     undisturbed = small_repo(tmp_path / "undisturbed")
     repro(undisturbed)
     assert results(undisturbed) == results(killed)
-    assert len(results(killed)) == 1 + 3 + 5  # subsets; three rows' scores; five manifests
+    assert len(results(killed)) == 1 + 4 + 7  # subsets; four rows' scores; seven manifests

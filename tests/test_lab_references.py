@@ -6,11 +6,11 @@ import pytest
 from harness.errors import InputError
 from harness.lab import LabParams, World, build_world
 from harness.lab.references import (
+    Sized,
     coverage_dose,
     full_clean,
     noise_dose,
     oracle,
-    Sized,
     reference_chooser,
 )
 

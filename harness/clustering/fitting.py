@@ -7,7 +7,7 @@ import numpy as np
 from harness.clustering.files import Clustering
 from harness.clustering.lloyd import Lloyd
 from harness.clustering.rows import unit_rows
-from harness.clustering.seeding import merged, seed_rows
+from harness.clustering.seeding import starting_centroids
 from harness.clustering.silhouette import silhouette_cosine
 from harness.errors import InputError
 
@@ -17,11 +17,10 @@ log = logging.getLogger(__name__)
 def kmeans(embeddings: np.ndarray, k: int, seed: int) -> Clustering:
     """Cluster the rows, scaled to unit length, by k-means from one seeded start.
 
-    The start is 2k rows by greedy k-means++ on a sample, given all rows once and merged to k
-    where that costs least. The same seed gives the same bytes for any number of threads; as many
-    are used as the numerical libraries may. No cluster is empty, unless there are fewer distinct
-    rows than clusters: the last clusters are then empty, with the first one's centroid, and a
-    warning says so.
+    The start is 2k seeds, given all rows and merged to k where that costs least. The same seed
+    gives the same bytes for any number of threads; as many are used as the numerical libraries
+    may. No cluster is empty, unless there are fewer distinct rows than clusters: then the last
+    are, their centroids are the first one's, and a warning says so.
 
     Args:
         embeddings: (n, d) floats, n >= k.
@@ -43,7 +42,9 @@ def kmeans(embeddings: np.ndarray, k: int, seed: int) -> Clustering:
     threads = _threads()
     # Products of several threads add in another order than those of one: the threads are ours.
     with threadpool_limits(1):
-        found = _fit(x, k, np.random.default_rng(seed), threads)
+        start = starting_centroids(x, k, np.random.default_rng(seed), threads)
+        found = Lloyd(x, start, threads)
+        found.run()
         silhouette = silhouette_cosine(x, found.labels, threads)
     distinct = len(found.centroids)
     if distinct < k:
@@ -70,14 +71,3 @@ def _threads() -> int:
     return max(
         (it["num_threads"] for it in threadpool_info() if it["user_api"] == "blas"), default=1
     )
-
-
-def _fit(x: np.ndarray, k: int, rng: np.random.Generator, threads: int) -> Lloyd:
-    rows = seed_rows(x, k, rng, threads)
-    found = Lloyd(x, x[rows], threads)
-    if len(rows) > k:
-        # Every row counts where seeds are merged: a sample alone misjudges how large clusters are.
-        means = found.sums / found.counts[:, None]
-        found = Lloyd(x, merged(means, found.counts, k), threads)
-    found.run()
-    return found

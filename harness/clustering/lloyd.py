@@ -2,20 +2,19 @@
 
 import numpy as np
 
-from harness.clustering.rows import blocks, each_block, group_sums
+from harness.clustering.rows import BLOCK, blocks, each_block, group_sums
 
 MOST_ITERATIONS = 300
-PAIRS = 8192  # rows and centroids compared in float64 at a time
 
 
 class Lloyd:
     """k-means of unit vectors from given centroids, one iteration at a time.
 
-    A row's label is its nearest centroid as float64 has it, ties to the lowest. Scores
-    x.c - |c|^2/2 in float32 settle most rows; those that lie closer than rounding may decide are
-    compared again in float64. As rounding then decides nothing, neither does the order in which a
-    machine adds. Between iterations only the centroids that moved are scored again. A cluster that
-    loses all its rows gets the row that lies farthest from its centroid.
+    A row's label is its nearest centroid, ties to the lowest. Scores x.c - |c|^2/2 in float32
+    settle most rows; where rounding could decide, they are computed in float64, and where it still
+    could, distances are computed from differences: the order in which a machine adds has no say.
+    Between iterations only the centroids that moved are scored again. A cluster that loses all its
+    rows gets the row that lies farthest from its centroid.
 
     Attributes:
         x: (n, d) float32, rows of length 1.
@@ -27,21 +26,26 @@ class Lloyd:
     """
 
     def __init__(self, x: np.ndarray, centroids: np.ndarray, threads: int) -> None:
-        n, k = len(x), len(centroids)
+        n, d = x.shape
         self.x = x
-        self.centroids = centroids
+        self.centroids = np.empty((0, d), dtype=np.float32)
         self.labels = np.zeros(n, dtype=np.int64)
         self.iterations = 0
         self._threads = threads
-        # Both scores of a pair may be off by d + 4 roundings of numbers of at most 1.
-        self._margin = np.float32(2 * (x.shape[1] + 4) * 2.0**-24)
-        self._own = np.zeros(n, dtype=np.float32)  # the score with the label's centroid
-        self._others = np.zeros(n, dtype=np.float32)  # no other centroid's score is above
-        self._halves = np.zeros(k, dtype=np.float32)  # of the centroids' squared lengths
-        self._score(np.arange(k))
+        # Each of two scores may be off by d + 4 roundings of numbers of at most 1.
+        self._margin, self._exact_margin = (2 * (d + 4) * u for u in (2.0**-24, 2.0**-53))
+        self._own = np.full(n, -np.inf, dtype=np.float32)  # the score with the label's centroid
+        self._others = self._own.copy()  # no other centroid's score is above
+        self.add(centroids)
+
+    def add(self, centroids: np.ndarray) -> None:
+        """Add centroids, (m, d) float32, after the others."""
+        before = len(self.centroids)
+        self.centroids = np.concatenate([self.centroids, centroids])
+        self._score(np.arange(before, len(self.centroids)))
         self._fill()
-        self.counts = np.bincount(self.labels, minlength=k)
-        self.sums = group_sums(x, self.labels, k)
+        self.counts = np.bincount(self.labels, minlength=len(self.centroids))
+        self.sums = group_sums(self.x, self.labels, len(self.centroids))
 
     def run(self) -> None:
         """Iterate until the labels stand still, or 300 times."""
@@ -80,8 +84,9 @@ class Lloyd:
 
     def _score(self, moved: np.ndarray) -> None:
         """Bring the labels up to date once some centroids are new."""
-        new = self.centroids[moved].astype(np.float64)
-        self._halves[moved] = np.einsum("ij,ij->i", new, new) / 2
+        self._exact = self.centroids.astype(np.float64)
+        self._exact_halves = np.einsum("ij,ij->i", self._exact, self._exact) / 2
+        self._halves = self._exact_halves.astype(np.float32)
         all_anew = 2 * len(moved) > len(self.centroids)
         place = np.full(len(self.centroids), -1)
         place[moved] = np.arange(len(moved))
@@ -106,10 +111,8 @@ class Lloyd:
         close = np.flatnonzero(own - others < self._margin)
         if len(close):
             scores[close, labels[close]] = own[close]
-            near = scores[close] >= own[close, None] - self._margin
-            labels[close] = self._nearest(x[close], near)
-            others[close] = own[close]
-            own[close] = scores[close, labels[close]]
+            labels[close] = self._nearest(x[close])
+            others[close], own[close] = own[close], scores[close, labels[close]]
         self.labels[rows], self._own[rows], self._others[rows] = labels, own, others
 
     def _compare_moved(self, rows: slice, moved: np.ndarray, place: np.ndarray) -> None:
@@ -126,13 +129,18 @@ class Lloyd:
         if len(unsettled):
             self._compare(unsettled, self.x[unsettled])
 
-    def _nearest(self, x: np.ndarray, near: np.ndarray) -> np.ndarray:
-        """The nearest of the centroids marked for each row, by differences in float64."""
-        rows, candidates = np.nonzero(near)
+    def _nearest(self, x: np.ndarray) -> np.ndarray:
+        """The nearest centroid of rows that float32 leaves open."""
+        scores = x.astype(np.float64) @ self._exact.T
+        scores -= self._exact_halves
+        rows, candidates = np.nonzero(scores >= scores.max(axis=1)[:, None] - self._exact_margin)
+        if len(rows) == len(x):
+            return candidates
+        # Ties: differences have no rounding that products would add.
         distances = np.empty(len(rows))
-        for a in range(0, len(rows), PAIRS):
-            some = slice(a, a + PAIRS)
-            distances[some] = _squares(x[rows[some]], self.centroids[candidates[some]])
+        for a in range(0, len(rows), BLOCK):
+            some = slice(a, a + BLOCK)
+            distances[some] = _squares(x[rows[some]], self._exact[candidates[some]])
         order = np.lexsort((candidates, distances, rows))
         return candidates[order[np.searchsorted(rows, np.arange(len(x)))]]
 

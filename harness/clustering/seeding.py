@@ -1,75 +1,67 @@
 """Where k-means starts: twice as many seeds as clusters, merged two by two."""
 
-import hashlib
-
 import numpy as np
 
+from harness.clustering.lloyd import Lloyd
 from harness.clustering.rows import each_block
 
-ROWS_EACH = 16  # rows per cluster that seeds are drawn from ...
+ROWS_EACH = 16  # rows per cluster that the first seeds are drawn from ...
 FEWEST_ROWS, MOST_ROWS = 2048, 8192  # ... within these: their products with each other are kept
-SPARE = 2  # seeds per cluster, before they are merged
+FIRST, SPARE = 1.5, 2.0  # seeds per cluster: from those rows, and in all
 MOST_SEEDS = 8192  # merging needs the costs of all pairs: 268 MB
 CANDIDATES = 8  # drawn for each seed, of which the best is taken
 NOISE = np.float32(1e-6)  # of squared distances between float32 rows of length 1
 
 
-def seed_rows(x: np.ndarray, k: int, rng: np.random.Generator, threads: int) -> np.ndarray:
-    """Rows to start from: k to 2k of them, or every distinct row where there are fewer.
+def starting_centroids(x: np.ndarray, k: int, rng: np.random.Generator, threads: int) -> np.ndarray:
+    """Centroids to start from: (k, d) float32, or every distinct row where there are fewer.
+
+    Most seeds come from a sample of the rows by greedy k-means++. The others are drawn from all
+    rows with probability by squared distance to the nearest of the first, so that small groups of
+    which the sample holds none are found (k-means||, Bahmani et al. 2012). All rows are then given
+    to their nearest seed, and the groups are merged to k.
 
     Args:
         x: (n, d) float32, rows of length 1.
-        k: the number of clusters.
+        k: the number of clusters, at most n.
         rng: the source of chance.
         threads: how many; the result does not depend on it.
     """
-    wanted = max(k, min(SPARE * k, MOST_SEEDS))
-    size = max(wanted, min(max(ROWS_EACH * k, FEWEST_ROWS), MOST_ROWS))
-    chosen = _spread(x, _some(np.arange(len(x)), size, rng), wanted, rng, threads)
-    if len(chosen) >= k:
-        return chosen
-    # So many copies that the rows drawn hold too few others: these are looked for in the whole.
-    distinct = first_of_each(x)
-    chosen = _spread(x, _some(distinct, size, rng), wanted, rng, threads)
-    if len(chosen) >= k:
-        return chosen
-    others = np.setdiff1d(distinct, chosen)
-    return np.concatenate([chosen, _some(others, k - len(chosen), rng)])
+    wanted = max(k, min(int(SPARE * k), MOST_SEEDS))
+    first = max(1, int(FIRST / SPARE * wanted))
+    size = max(first, min(max(ROWS_EACH * k, FEWEST_ROWS), MOST_ROWS))
+    sample = np.sort(rng.choice(len(x), min(size, len(x)), replace=False))
+    groups = Lloyd(x, x[sample[_spread(x[sample], first, rng, threads)]], threads)
+    while len(groups.centroids) < wanted:
+        far = groups.distances()
+        missing = min(wanted - len(groups.centroids), np.count_nonzero(far))
+        if not missing:
+            break  # each row is a seed, or a copy of one
+        more = rng.choice(len(x), missing, replace=False, p=far / far.sum())
+        groups.add(x[more])
+    # Of copies that were drawn together, one has all the rows.
+    some = groups.counts > 0
+    means = groups.sums[some] / groups.counts[some, None]
+    return merged(means, groups.counts[some], k)
 
 
-def _some(rows: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    return rows if len(rows) <= size else np.sort(rng.choice(rows, size, replace=False))
-
-
-def first_of_each(x: np.ndarray) -> np.ndarray:
-    """The first of each set of equal rows, ascending."""
-    seen: dict[bytes, int] = {}
-    for row in range(len(x)):
-        values = x[row] + np.float32(0)  # -0.0 equals 0.0
-        seen.setdefault(hashlib.blake2b(values.data, digest_size=16).digest(), row)
-    return np.fromiter(seen.values(), dtype=np.int64)
-
-
-def _spread(
-    x: np.ndarray, rows: np.ndarray, wanted: int, rng: np.random.Generator, threads: int
-) -> np.ndarray:
-    """Those of the rows that greedy k-means++ takes; fewer once the rest are copies.
+def _spread(x: np.ndarray, wanted: int, rng: np.random.Generator, threads: int) -> np.ndarray:
+    """The rows that greedy k-means++ takes: (wanted,) int64, or fewer once the rest are copies.
 
     Each is the best of a few that are drawn with probability by squared distance to the nearest
     taken. Source: Arthur and Vassilvitskii 2007, where the greedy choice is in section 7.
     """
-    sample = x[rows]
-    products = _products(sample, threads) if len(rows) <= MOST_ROWS else None
+    products = _products(x, threads) if len(x) <= MOST_ROWS else None
 
-    def distances(of: np.ndarray) -> np.ndarray:
-        found = sample[of] @ sample.T if products is None else products[of]
+    def distances(rows: np.ndarray) -> np.ndarray:
+        found = x[rows] @ x.T if products is None else products[rows]
         found *= -2
         found += 2 - NOISE  # copies are at distance 0, whatever the rounding
         return np.maximum(found, 0, out=found)
 
-    taken = [int(rng.integers(len(rows)))]
+    taken = [int(rng.integers(len(x)))]
     nearest = distances(np.array(taken))[0]
-    while len(taken) < min(wanted, len(rows)):
+    while len(taken) < min(wanted, len(x)):
         sums = np.cumsum(nearest, dtype=np.float64)
         if sums[-1] == 0:
             break
@@ -79,7 +71,7 @@ def _spread(
         best = int(left.sum(axis=1).argmin())
         taken.append(int(drawn[best]))
         nearest = left[best]
-    return rows[taken]
+    return np.array(taken)
 
 
 def _products(x: np.ndarray, threads: int) -> np.ndarray:
@@ -101,19 +93,19 @@ def merged(centroids: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
     and Williams 1967). Ties go to the lowest.
 
     Args:
-        centroids: (m, d) float64, m >= k.
+        centroids: (m, d) float64.
         counts: (m,) rows of each, none 0.
         k: how many to leave.
 
     Returns:
-        (k, d) float32.
+        (k, d) float32; all m where they are fewer.
     """
     weights = counts.astype(np.float64)
     costs = _merging_costs(centroids, weights)
     partners = costs.argmin(axis=1)
     cheapest = np.take_along_axis(costs, partners[:, None], axis=1)[:, 0]
     groups = np.arange(len(centroids))
-    for _ in range(len(centroids) - k):
+    for _ in range(max(0, len(centroids) - k)):
         a = int(cheapest.argmin())
         a, b = sorted((a, int(partners[a])))
         union = (weights[a] + weights) * costs[a] + (weights[b] + weights) * costs[b]
