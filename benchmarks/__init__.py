@@ -1,0 +1,1 @@
+"""What subset-bench's own algorithms cost, beside others that do the same."""
