@@ -4,6 +4,8 @@ Each peer imports its library when it is called; one that is not installed raise
 its row of the table says so.
 """
 
+from importlib import import_module
+
 import numpy as np
 
 
@@ -49,10 +51,10 @@ def naive_kmq(
 
 def apricot_facility_location(x: np.ndarray, budget: int) -> np.ndarray:
     """apricot-select's lazy greedy on all pairs' similarities, negative ones as 0."""
-    from apricot import FacilityLocationSelection  # pyright: ignore[reportMissingImports]
-
     similar = np.maximum(x @ x.T, 0).astype(np.float64)
-    asked = FacilityLocationSelection(budget, metric="precomputed", optimizer="lazy")
+    asked = import_module("apricot").FacilityLocationSelection(
+        budget, metric="precomputed", optimizer="lazy"
+    )
     return np.asarray(asked.fit(similar).ranking)
 
 
@@ -65,9 +67,7 @@ def sklearn_kmeans(x: np.ndarray, k: int, seed: int) -> np.ndarray:
 
 def faiss_kmeans(x: np.ndarray, k: int, seed: int) -> np.ndarray:
     """The k-means of faiss, all rows, 25 rounds (its default). Returns labels."""
-    import faiss  # pyright: ignore[reportMissingImports]
-
-    found = faiss.Kmeans(x.shape[1], k, seed=seed, max_points_per_centroid=len(x))
+    found = import_module("faiss").Kmeans(x.shape[1], k, seed=seed, max_points_per_centroid=len(x))
     found.train(x)
     return found.assign(x)[1]
 
@@ -81,13 +81,9 @@ def sklearn_silhouette(x: np.ndarray, labels: np.ndarray) -> float:
 
 def vendi_package(x: np.ndarray) -> float:
     """The vendi-score package on the n x n similarities."""
-    from vendi_score import vendi  # pyright: ignore[reportMissingImports]
-
-    return float(vendi.score_X(x.astype(np.float64)))
+    return float(import_module("vendi_score.vendi").score_X(x.astype(np.float64)))
 
 
 def vendi_package_dual(x: np.ndarray) -> float:
     """The vendi-score package's own d x d form."""
-    from vendi_score import vendi  # pyright: ignore[reportMissingImports]
-
-    return float(vendi.score_dual(x.astype(np.float64)))
+    return float(import_module("vendi_score.vendi").score_dual(x.astype(np.float64)))

@@ -97,12 +97,10 @@ def _bar(axes: "Axes", at: tuple[int, float], values: list[float], text: str, co
     """A bar from where all start to the mean over seeds, a tick for each seed, and the number."""
     place, start = at
     mean = float(np.mean(values))
-    low, high = axes.get_xlim()
     axes.barh(place, mean - start, left=start, height=0.66, color=colour, zorder=2)
-    if not low <= mean <= high:
-        edge, arrow = (high, f"{text} ▸") if mean > high else (low, f"◂ {text}")
-        side, off = ("right", -3) if mean > high else ("left", 3)
-        axes.annotate(arrow, (edge, place), (off, 0), color="white", ha=side, **NUMBER)
+    if beyond := _beyond(axes, mean, text):
+        edge, text, side, off = beyond
+        axes.annotate(text, (edge, place), (off, 0), color="white", ha=side, **NUMBER)
         return
     if len(values) > 1:
         axes.plot(values, [place] * len(values), "|", color=BLACK, ms=5, mew=1)
@@ -110,3 +108,14 @@ def _bar(axes: "Axes", at: tuple[int, float], values: list[float], text: str, co
     end = max(mean, *values) if right else min(mean, *values)
     side, off = ("left", 4) if right else ("right", -4)
     axes.annotate(text, (end, place), (off, 0), ha=side, **NUMBER)
+
+
+def _beyond(axes: "Axes", mean: float, text: str) -> tuple[float, str, str, int] | None:
+    """Where within its bar the number of a far bar stands, and what it reads; None if beside it."""
+    low, high = axes.get_xlim()
+    room = (high - low) / 8  # what a number takes
+    if mean > high - room:
+        return min(mean, high), f"{text} ▸" if mean > high else text, "right", -3
+    if mean < low + room:
+        return max(mean, low), f"◂ {text}" if mean < low else text, "left", 3
+    return None
