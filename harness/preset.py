@@ -71,10 +71,21 @@ def _current_preset(root: Path) -> str | None:
 def _check_pool(pool: str) -> None:
     from harness.pools.places import kind_of, locate
 
-    if kind_of(pool) == "file" and not locate(pool).is_file():
+    if kind_of(pool) != "file":
+        return
+    rule = ""
+    if not locate(pool).is_file():
         rule = "no regular file" if locate(pool).exists() else "no such file"
+    else:
+        try:
+            with locate(pool).open("rb") as file:
+                file.read(1)
+        except OSError as error:
+            rule = f"cannot be read ({error.strerror})"
+    if rule:
+        shown = " ".join(pool.split())  # a line break in a name would make two lines of it
         raise InputError(
-            f"{pool}: {rule}; POOL is a JSON, JSONL or Parquet file, or a hub id (owner/name)"
+            f"{shown}: {rule}; POOL is a JSON, JSONL or Parquet file, or a hub id (owner/name)"
         )
 
 

@@ -193,6 +193,9 @@ def test_a_source_without_a_hash_gets_none(repo: Path) -> None:
         ("own", "/dev/null", "/dev/null: no regular file"),
         ("own", "x" * 300, "no such file (File name too long)"),
         ("own", "~nobody-of-this-name/x.jsonl", "x.jsonl: no such file (Could not determine"),
+        # A regular file, by its kind, that nobody can read the first byte of.
+        ("own", "/proc/self/mem", "/proc/self/mem: cannot be read (Input/output error)"),
+        ("own", "two\nlines.jsonl", "two lines.jsonl: no such file"),
         ("own", "folder/nothing.json", "folder/nothing.json: no such file"),
     ],
 )
