@@ -3,13 +3,18 @@
 from collections.abc import Iterator, Mapping
 
 from harness.errors import nearest
+from harness.layout import CUTS
 from harness.params import Params
+
+BY_ROUND = ("scorers", "rounds")  # studies of the beginnings of selections
 
 
 def study_problems(params: Params) -> Iterator[str]:
-    """A row is chosen by one study's stages only: what others list has no subset to train on."""
+    """A row is listed where its subsets are trained on: what others list has none there."""
     home = dict.fromkeys(params.every_selection, "main")
     home |= {name: item.study for name, item in params.references.items()}
+    home |= dict.fromkeys(params.cuts, CUTS)
+    yield from _cuts(params)
     for name, item in params.references.items():
         if item.study not in params.studies:
             near = nearest(item.study, params.studies)
@@ -28,11 +33,27 @@ def study_problems(params: Params) -> Iterator[str]:
             yield f"reports.{key}: write [{key}], or [] to leave that table out, not {listed}"
 
 
+def _cuts(params: Params) -> Iterator[str]:
+    """A cut is of a selection that there is, by rounds only where there are any."""
+    for name, item in params.cuts.items():
+        if name in params.every_selection or name in params.references:
+            yield f"cuts.{name}: another row has this name; rename one"
+        if item.of not in params.every_selection:
+            near = nearest(item.of, params.every_selection)
+            yield f"cuts.{name}.of: no selection is called {item.of!r}{near}"
+        elif item.rounds is not None and item.of not in params.selections_rounds:
+            yield f"cuts.{name}.rounds: {item.of} takes all at once; say `rows` instead"
+
+
 def _listed(where: str, names: list[str], home: Mapping[str, str], study: str) -> Iterator[str]:
     for name in dict.fromkeys(names):
         if name not in home:
             yield f"{where}: no selection is called {name!r}{nearest(name, home)}"
-        elif home[name] != study:
+        elif home[name] == CUTS and study not in BY_ROUND:
+            yield f"{where}: {name!r} is a cut; list it in {' or '.join(BY_ROUND)}"
+        elif home[name] != CUTS and study in BY_ROUND:
+            yield f"{where}: {name!r} is no cut; list one of `cuts`, say of {name!r} with its size"
+        elif home[name] not in (study, CUTS):
             told = f"{name!r} is a row of the study {home[name]!r}"
             yield f"{where}: {told}; list it there (more_seeds is for rows of main)"
         if names.count(name) > 1:

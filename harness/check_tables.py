@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from harness.errors import InputError, nearest
-from harness.params import Params, ScoredSelection, Selection
+from harness.params import Params, Selection
 from harness.quality import terms
 
-SELECTIONS = ("selections", "selections_scored")
+SELECTIONS = ("selections", "selections_scored", "selections_rounds")
 
 
 def table_problems(params: Params) -> Iterator[str]:
@@ -20,6 +20,7 @@ def table_problems(params: Params) -> Iterator[str]:
     yield from _knobs_of_samplers(params)
     yield from _knobs_of_scorers(params)
     yield from _qualities(params)
+    yield from _rounds(params)
 
 
 def selections_of(params: Params) -> Iterator[tuple[str, str, Selection]]:
@@ -29,8 +30,15 @@ def selections_of(params: Params) -> Iterator[tuple[str, str, Selection]]:
             yield table, key, item
 
 
-def _names(params: Params) -> Iterator[str]:
+def _systems(table: str) -> Mapping[str, Callable[..., Any]]:
+    """What a table's ``sampler`` may be."""
+    from harness.round_systems import ROUND_SYSTEMS
     from harness.samplers import SAMPLERS
+
+    return ROUND_SYSTEMS if table == "selections_rounds" else SAMPLERS
+
+
+def _names(params: Params) -> Iterator[str]:
     from harness.scorers import SCORERS
     from harness.suites import SUITES
     from harness.template import TEMPLATES
@@ -41,7 +49,7 @@ def _names(params: Params) -> Iterator[str]:
         for key, item in params.scorers.items()
     ]
     used += [
-        (f"{table}.{key}.sampler", item.sampler, SAMPLERS, "sampler")
+        (f"{table}.{key}.sampler", item.sampler, _systems(table), "sampler")
         for table, key, item in selections_of(params)
     ]
     used.append(("evaluate.suite", params.evaluate.suite, SUITES, "suite"))
@@ -71,11 +79,9 @@ def _heldout(params: Params) -> Iterator[str]:
 
 
 def _knobs_of_samplers(params: Params) -> Iterator[str]:
-    from harness.samplers import SAMPLERS
-
     for table, key, item in selections_of(params):
         fields = list(type(item).model_fields)
-        made = (item.sampler, SAMPLERS.get(item.sampler))
+        made = (item.sampler, _systems(table).get(item.sampler))
         yield from _knobs(f"{table}.{key}", made, item.sampler_params, fields)
 
 
@@ -113,14 +119,28 @@ def _knobs(
 
 
 def _qualities(params: Params) -> Iterator[str]:
-    for key, item in params.selections_scored.items():
-        assert isinstance(item, ScoredSelection)
+    for table, key, item in selections_of(params):
+        quality = getattr(item, "quality", None)
+        if quality is None:
+            if item.sampler == "kmq_iterative":
+                yield f"{table}.{key}.quality: kmq_iterative draws by one; add it, as in kmq"
+            continue
         try:
-            columns = [column for _, column in terms(item.quality)]
+            columns = [column for _, column in terms(quality)]
         except InputError as error:
-            yield f"selections_scored.{key}.quality: {error}"
+            yield f"{table}.{key}.quality: {error}"
             continue
         for column in columns:
             if column not in params.scorers:
                 near = nearest(column, params.scorers)
-                yield f"selections_scored.{key}.quality: no scorer is called {column!r}{near}"
+                yield f"{table}.{key}.quality: no scorer is called {column!r}{near}"
+
+
+def _rounds(params: Params) -> Iterator[str]:
+    """Rounds take instances: how many a budget in tokens is, only a finished selection knows."""
+    if params.budget_unit == "tokens" and params.selections_rounds:
+        name = next(iter(params.selections_rounds))
+        yield (
+            f"budget_unit: tokens, but selections_rounds.{name} takes its budget in rows, round by "
+            "round; say budget_unit: rows, or empty selections_rounds"
+        )

@@ -18,6 +18,7 @@ CLUSTERS = DATA / "clusters"
 SILHOUETTES = DATA / "silhouettes"
 RUNS = Path("runs")
 RESULTS = Path("results")
+CUTS = "cuts"  # beside the studies' names: subsets that are the beginning of another
 
 
 def costs_file(unit: str) -> Path:
@@ -43,6 +44,11 @@ def subset_folder(study: str, selection: str) -> Path:
 def selection_file(study: str, selection: str) -> Path:
     """What choosing cost, by seed."""
     return DATA / "selections" / study / f"{selection}.json"
+
+
+def rounds_folder(study: str, selection: str) -> Path:
+    """What each round of a feedback-driven selection saw: ``<group>/seed_<s>/``."""
+    return DATA / "rounds" / study / selection
 
 
 def cell_folder(study: str, selection: str, group: str) -> Path:

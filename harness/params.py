@@ -14,17 +14,20 @@ from pydantic import (
 
 from harness.errors import InputError, nearest
 from harness.evaluation_params import EvaluateParams
+from harness.judge_params import JudgeParams
 from harness.lab.params import LabParams
 from harness.lab.references import Rows
+from harness.layout import CUTS
 from harness.pools.params import PrepareParams
 from harness.pretraining_params import PretrainParams
 from harness.reward_params import RewardParams
+from harness.rounds_params import RoundsParams
 from harness.training_params import TrainParams
 
 Positive = Annotated[int, Field(ge=1, strict=True)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]  # what NumPy and torch take
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]  # becomes part of a path
-STUDIES = ("main", "sensitivity")  # those that dvc.yaml has stages for
+STUDIES = ("main", "sensitivity", "scorers", "rounds")  # those that dvc.yaml has stages for
 SHARED_OUT = ("noise", "coverage")  # the rows of a reference that come in doses
 
 
@@ -79,6 +82,26 @@ class ScoredSelection(Selection):
     """A selection that reads scores: ``quality`` says which, in the words of harness.quality."""
 
     quality: str
+
+
+class RoundSelection(Selection):
+    """A selection that trains models to choose by; ``sampler`` is one of ROUND_SYSTEMS."""
+
+    quality: str | None = None  # for the systems that draw by one
+
+
+class Cut(Section):
+    """The beginning of a selection's subset: its first rounds, or so many rows."""
+
+    of: str
+    rounds: Positive | None = None
+    rows: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.rounds is None) == (self.rows is None):
+            raise ValueError("needs one of `rounds` and `rows`, not both")
+        return self
 
 
 class ScorerParams(Section):
@@ -142,6 +165,10 @@ class Params(Section):
     budget_unit: Literal["rows", "tokens"]
     selections: dict[str, Selection]
     selections_scored: dict[str, ScoredSelection]
+    selections_rounds: dict[str, RoundSelection]
+    cuts: dict[str, Cut]
+    rounds: RoundsParams
+    judge: JudgeParams
     references: dict[str, Reference]
     train: TrainParams
     evaluate: EvaluateParams
@@ -181,7 +208,13 @@ class Params(Section):
     @property
     def every_selection(self) -> dict[str, Selection]:
         """The selections of every table: a name stands in one of them only."""
-        return {**self.selections, **self.selections_scored}
+        return {**self.selections, **self.selections_scored, **self.selections_rounds}
+
+    def home(self, name: str) -> str:
+        """The folder under ``data/subsets`` where a row's subsets lie."""
+        if name in self.cuts:
+            return CUTS
+        return self.references[name].study if name in self.references else "main"
 
     def absolute_budget(self, whole: int) -> int:
         """The budget in its unit: a share of the pool's ``whole`` where it is under 1."""
@@ -191,7 +224,9 @@ class Params(Section):
 
     def seeds_of(self, selection: str, group: str) -> list[int]:
         """The seeds a cell runs: those of its group, less those the selection does not take."""
-        item = self.every_selection.get(selection) or self.references.get(selection)
+        cut = self.cuts.get(selection)
+        of = cut.of if cut else selection
+        item = self.every_selection.get(of) or self.references.get(of)
         if item is None:
             raise InputError(f"params.yaml: no selection or reference is named {selection!r}")
         return [s for s in group_seeds(group) if item.seeds is None or s in item.seeds]

@@ -7,7 +7,7 @@ import numpy as np
 
 from harness import layout
 from harness.errors import InputError, nearest
-from harness.params import ScoredSelection, Selection
+from harness.params import Selection
 from harness.schemas import SCORES, read_frame
 
 if TYPE_CHECKING:
@@ -92,9 +92,10 @@ def _refuse(
 
 def read_quality(selection: Selection, ids: list[str]) -> np.ndarray | None:
     """The quality a selection names, for the pool's ``ids`` in order; None where it names none."""
-    if not isinstance(selection, ScoredSelection):
+    quality = getattr(selection, "quality", None)
+    if quality is None:
         return None
     scores = read_frame(layout.SCORES_FILE, SCORES)
     if scores["id"].tolist() != ids:
         raise InputError(f"{layout.SCORES_FILE}: scores of other instances; run dvc repro score")
-    return quality_vector(selection.quality, scores)
+    return quality_vector(quality, scores)

@@ -77,6 +77,34 @@ SUBSET = Table(
     unique=("id",),
     nullable=("score",),
 )
+ROUND_CLUSTERS = Table(
+    "clusters of rounds",
+    (
+        ("round", "int64"),
+        ("cluster", "int64"),
+        ("taken", "int64"),
+        ("weight_before", "float64"),
+        ("score", "float64"),
+        ("weight", "float64"),
+    ),
+    unique=("round", "cluster"),
+    nullable=("score",),
+)
+ROUND_INSTANCES = Table(
+    "instances of rounds",
+    (
+        ("round", "int64"),
+        ("id", "str"),
+        ("answer", "str"),
+        ("tokens", "int64"),
+        ("cut", "bool"),
+        ("capped", "bool"),
+        ("gold", "float64"),
+        ("generated", "float64"),
+    ),
+    unique=("round", "id"),
+    nullable=("gold", "generated"),
+)
 SAMPLES = Table(
     "samples",
     (

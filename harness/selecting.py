@@ -35,20 +35,14 @@ class Inputs:
     pool: "pd.DataFrame"
     embeddings: np.ndarray
     clustering: "Clustering"
-    costs: np.ndarray  # (n,) int64 in the budget's unit
+    costs: np.ndarray | None  # (n,) int64 in the budget's unit; None where it counts rows
     quality: np.ndarray | None = None
 
 
 def choose_with(selection: Selection, inputs: Inputs, budget: int) -> Choose:
     """The selection's sampler with everything but its generator given."""
-    from harness.clustering import unit_rows
-
     sampler = SAMPLERS[selection.sampler]
-    clusters = (inputs.clustering.labels, inputs.clustering.centroids)
-    embeddings = np.asarray(inputs.embeddings)
-    if inputs.clustering.k > 1:  # clusters and their centroids are of the directions
-        embeddings = unit_rows(embeddings)
-    pool = Pool(embeddings, quality=inputs.quality, clusters=clusters)
+    pool = pool_of(inputs)
 
     def sized(rows: int, rng: np.random.Generator) -> np.ndarray:
         try:
@@ -57,6 +51,17 @@ def choose_with(selection: Selection, inputs: Inputs, budget: int) -> Choose:
             raise InputError(f"sampler {selection.sampler}: {error}") from None
 
     return lambda rng: within_budget(sized, inputs.costs, budget, rng)
+
+
+def pool_of(inputs: Inputs) -> Pool:
+    """The instances as a sampler sees them."""
+    from harness.clustering import unit_rows
+
+    clusters = (inputs.clustering.labels, inputs.clustering.centroids)
+    embeddings = np.asarray(inputs.embeddings)
+    if inputs.clustering.k > 1:  # clusters and their centroids are of the directions
+        embeddings = unit_rows(embeddings)
+    return Pool(embeddings, quality=inputs.quality, clusters=clusters)
 
 
 def write_subsets(
@@ -77,7 +82,7 @@ def write_subsets(
         clustering: to say which clusters were reached; None where none was read.
         quality: (n,) to say what each instance's was; None where none was read.
     """
-    study = params.references[name].study if name in params.references else "main"
+    study = params.home(name)
     found: dict[str, Any] = {}
     with replacing_folder(subset_folder(study, name)) as folder:
         for group in params.all_groups():

@@ -11,8 +11,7 @@ def run(study: str, selection: str, group: str) -> None:
     from harness.cell_training import train_cell
 
     params = load_params()
-    own = params.references.get(selection)
-    subsets = layout.subset_folder(own.study if own else "main", selection) / group
+    subsets = layout.subset_folder(params.home(selection), selection) / group
     train_cell(params, study, selection, group, subsets, code_hash("train"))
 
 

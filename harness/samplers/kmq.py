@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from harness.samplers.pool import Pool, check_choice, check_pool, check_quality
-from harness.samplers.shares import Share, in_turn, share_out
+from harness.samplers.shares import Counts, Share, in_turn, share_out
 
 Weighting = Literal["linear", "softmax"]
 
@@ -20,6 +20,7 @@ def kmq(
     min_per_cluster: int = 0,
     replacement: bool = False,
     weighting: Weighting = "linear",
+    counts: Counts = "remainder",
 ) -> np.ndarray:
     """Draw within k-means clusters, an instance's weight being its quality.
 
@@ -38,6 +39,8 @@ def kmq(
             instance once: a set S of the share's size has a probability proportional to the product
             of its weights. (Repeating eq. 3's draws until enough differ is the same as False.)
         weighting: the weight is the quality (``linear``) or exp(quality) (``softmax``).
+        counts: how many each cluster gives: its share by largest remainder, or drawn
+            (``multinomial``, as the released code does; then without ``min_per_cluster``).
 
     Returns:
         (budget,) int64 indices, the clusters in turn (``in_turn``), each in the order drawn.
@@ -45,7 +48,11 @@ def kmq(
     check_pool(pool, budget)
     quality = check_quality(pool)
     check_choice("weighting", weighting, Weighting)
-    groups, shares = share_out(pool, budget, share, min_per_cluster)
+    check_choice("counts", counts, Counts)
+    if counts == "multinomial" and min_per_cluster:
+        raise ValueError(f"min_per_cluster is {min_per_cluster}; with drawn counts it must be 0")
+    draw = rng if counts == "multinomial" else None
+    groups, shares = share_out(pool, budget, share, min_per_cluster, draw)
     with np.errstate(divide="ignore"):  # log 0 is -inf: the sign of what is drawn last
         log_quality = np.log(quality)
     draw = _draw_distinct if replacement else _draw_in_sequence

@@ -7,10 +7,15 @@ import numpy as np
 from harness.samplers.pool import Pool, check_choice, check_clusters
 
 Share = Literal["proportional", "equal"]
+Counts = Literal["remainder", "multinomial"]
 
 
 def share_out(
-    pool: Pool, budget: int, share: Share, min_per_cluster: int
+    pool: Pool,
+    budget: int,
+    share: Share,
+    min_per_cluster: int,
+    draw: np.random.Generator | None = None,
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Group the free instances by cluster and say how many each cluster gives.
 
@@ -23,6 +28,7 @@ def share_out(
         budget: how many to take in all, at most the instances not yet taken.
         share: what a cluster weighs.
         min_per_cluster: what each cluster gives at least, or all it has left.
+        draw: None: largest remainder. A generator: counts are drawn, multinomially by weight.
 
     Returns:
         k arrays of free indices, ascending, and the (k,) int64 shares, which sum to ``budget``.
@@ -39,7 +45,10 @@ def share_out(
         weights = np.ones(k, dtype=np.int64)
     else:
         weights = np.bincount(labels, minlength=k)
-    shares = shares_of(weights, capacity, budget, min_per_cluster)
+    if draw is None:
+        shares = shares_of(weights, capacity, budget, min_per_cluster)
+    else:
+        shares = drawn_shares(weights, capacity, budget, draw)
     return np.split(free, np.cumsum(capacity)[:-1]), shares
 
 
@@ -93,6 +102,33 @@ def shares_of(
         if (shares >= least).all():
             return shares
         under |= shares < least
+
+
+def drawn_shares(
+    weights: np.ndarray, capacity: np.ndarray, budget: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Share ``budget`` by multinomial draws, as the paper's released code does.
+
+    What a cluster cannot give is drawn again among the others; clusters of weight 0 give only when
+    those have nothing left, and then alike.
+
+    Args:
+        weights: (k,) >= 0.
+        capacity: (k,) int, how many instances each can still give.
+        budget: at most ``capacity.sum()``.
+        rng: draws.
+
+    Returns:
+        (k,) int64 shares that sum to ``budget``.
+    """
+    shares = np.zeros(len(weights), dtype=np.int64)
+    while (left := budget - int(shares.sum())) > 0:
+        room = capacity - shares
+        open_ = np.where(room > 0, weights, 0).astype(np.float64)
+        if not open_.any():
+            open_ = (room > 0).astype(np.float64)
+        shares += np.minimum(rng.multinomial(left, open_ / open_.sum()), room)
+    return shares
 
 
 def _proportional(weights: np.ndarray, capacity: np.ndarray, budget: int) -> np.ndarray:

@@ -1,0 +1,49 @@
+"""The beginnings of subsets, for scores by round and by size."""
+
+from typing import TYPE_CHECKING
+
+from harness.errors import InputError
+from harness.files import replacing_folder
+from harness.layout import CUTS, subset_folder
+from harness.params import Cut, Params
+from harness.schemas import SUBSET, read_frame, write_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def write_cuts(params: Params, name: str) -> None:
+    """Write the beginning of each seed's subset of the selection that a cut names.
+
+    A selection's order is that in which it took its instances, or, by cluster, one of which each
+    beginning is shared out as the whole is: a beginning is what a smaller budget would have taken,
+    but for rounding and chance.
+
+    Raises:
+        InputError: more rounds or rows than the subset has.
+    """
+    item = params.cuts[name]
+    whole = subset_folder("main", item.of)
+    with replacing_folder(subset_folder(CUTS, name)) as folder:
+        for group in params.all_groups():
+            (folder / group).mkdir()
+            for seed in params.seeds_of(name, group):
+                subset = read_frame(whole / group / f"seed_{seed}.parquet", SUBSET)
+                cut = beginning(subset, item, name)
+                write_frame(folder / group / f"seed_{seed}.parquet", cut, SUBSET)
+
+
+def beginning(subset: "pd.DataFrame", item: Cut, name: str) -> "pd.DataFrame":
+    """The rows of the first rounds, or the first rows."""
+    subset = subset.sort_values("order", kind="stable")
+    if item.rows is not None:
+        if item.rows > len(subset):
+            told = f"{item.rows} rows of {item.of}, which has {len(subset)}"
+            raise InputError(f"cuts.{name}.rows: {told}")
+        return subset.head(item.rows).reset_index(drop=True)
+    assert item.rounds is not None
+    most = int(subset["round"].max())
+    if item.rounds > most:
+        rule = f"which has {most}" if most else "which takes all at once"
+        raise InputError(f"cuts.{name}.rounds: {item.rounds} rounds of {item.of}, {rule}")
+    return subset[subset["round"] <= item.rounds].reset_index(drop=True)

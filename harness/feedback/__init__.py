@@ -1,0 +1,1 @@
+"""What a feedback-driven selection observes of a model it has trained, and what it makes of that."""

@@ -1,0 +1,100 @@
+"""From scores of instances to the weights of clusters: eqs. 4 to 7 of arXiv 2409.11378."""
+
+import warnings
+from typing import Literal
+
+import numpy as np
+
+Direction = Literal["challenging", "learnt"]
+ScoreTransform = Literal["exp", "shift"]
+Weights = Literal["cumulative", "fresh"]
+
+# What a scored cluster keeps of what the scored ones hold together: no score takes all of it, and
+# one that fell has a way back.
+FLOOR = 1e-9
+
+
+def instance_scores(
+    gold: np.ndarray, generated: np.ndarray, direction: Direction = "challenging"
+) -> np.ndarray:
+    """How much better the given response is than the generated one: eq. 4, (n,) float64.
+
+    Args:
+        gold: (n,) scores of prompt and given response; NaN where there is none.
+        generated: (n,) scores of prompt and generated response; NaN where there is none.
+        direction: ``challenging``: high where the model has not learnt the instance, as the
+            equation stands. ``learnt``: the other sign, as section 2.2 has it in words.
+
+    Eq. 7, -log(PPL(generated) / PPL(gold)), is this of log perplexities, not of their negatives.
+    """
+    scores = np.asarray(gold, dtype=np.float64) - np.asarray(generated, dtype=np.float64)
+    return scores if direction == "challenging" else -scores
+
+
+def cluster_scores(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """The mean score of each cluster's instances: eq. 5, (k,), NaN where none was scored.
+
+    Args:
+        scores: (n,) float64; NaN for an instance that was left out.
+        labels: (n,) the cluster of each.
+        k: the number of clusters.
+    """
+    known = np.isfinite(scores)
+    counts = np.bincount(labels[known], minlength=k)
+    sums = np.bincount(labels[known], weights=scores[known], minlength=k)
+    with np.errstate(invalid="ignore"):
+        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def new_weights(
+    weights: np.ndarray,
+    scores: np.ndarray,
+    *,
+    transform: ScoreTransform = "exp",
+    temperature: float = 1.0,
+    mode: Weights = "cumulative",
+) -> np.ndarray:
+    """The clusters' weights after a round: eq. 6, (k,) float64 that sum to 1.
+
+    Eq. 6 needs positive scores and eq. 4 can be negative, so scores are made positive first. The
+    scored clusters share out only the weight they held together; one with nothing scored keeps its
+    own. Every scored one keeps at least 1e-9 of that share: weights stay finite and none is 1.
+
+    Args:
+        weights: (k,) of the round before, at least 0, summing to 1.
+        scores: (k,) of eq. 5; NaN where nothing was scored.
+        transform: ``exp``: exp((s - max s) / temperature). ``shift``: s - min s.
+        temperature: of the exp, above 0.
+        mode: ``cumulative``: times the weight before, as eq. 6 stands. ``fresh``: without it.
+
+    Warns where all scores are one value, or none is there: the weights then stay.
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature is {temperature}; it must be above 0")
+    scored = np.isfinite(scores) & (weights > 0)
+    known = scores[scored]
+    if not len(known):
+        warnings.warn("no cluster was scored; the weights stay as they were", stacklevel=2)
+        return weights.copy()
+    if known.max() == known.min():
+        if len(known) > 1:
+            text = f"every cluster scored {known[0]:.4g}; scores tell them apart in nothing"
+            warnings.warn(text, stacklevel=2)
+        factors = np.ones(len(known))
+    elif transform == "exp":
+        factors = np.exp((known - known.max()) / temperature)
+    else:
+        factors = known - known.min()
+    before = weights[scored] if mode == "cumulative" else np.ones(len(known))
+    held = weights[scored].sum()
+    shares = before / before.max() * factors
+    shares = np.maximum(shares / shares.sum(), FLOOR)
+    new = weights.astype(np.float64).copy()
+    new[scored] = held * shares / shares.sum()
+    return new / new.sum()
+
+
+def effective_clusters(weights: np.ndarray) -> float:
+    """How many clusters of equal weight would be as spread: exp of the entropy, 1 to k."""
+    some = weights[weights > 0]
+    return float(np.exp(-(some * np.log(some)).sum()))

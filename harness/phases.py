@@ -1,0 +1,173 @@
+"""The phases of a round: what trains a model, and what is asked of it, with files between them.
+
+A phase reads ``task.json`` and ``rows.parquet`` (id, messages) of its folder and writes its results
+beside them. ``python -m harness.phases <phase> <folder>`` runs one in a process of its own.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.errors import InputError
+from harness.files import read_json, write_json
+from harness.progress import counting
+from harness.scorers.loading import Reader, read_with
+from harness.template import Messages
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TASK, ROWS, DONE = "task.json", "rows.parquet", "done.json"
+Cost = dict[str, float]
+
+
+def run_phase(phase: str, folder: Path) -> None:
+    """Run a phase in its folder; ``done.json``, written last, says what it took."""
+    import pandas as pd
+
+    begun = time.perf_counter()
+    task = read_json(folder / TASK)
+    cost = PHASES[phase](task, pd.read_parquet(folder / ROWS), folder)
+    write_json(folder / DONE, {**cost, "seconds": round(time.perf_counter() - begun, 3)})
+
+
+def _train(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
+    from harness.training import train
+    from harness.training_params import TrainParams
+
+    params = TrainParams.model_validate(task["params"])
+    made = train(Path(task["base"]), _messages(rows), folder / "model", params, task["seed"])
+    write_json(folder / "manifest.json", made)
+    return {"tokens_trained": made["tokens"]}
+
+
+def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
+    """The trained model's own last answer of each conversation: ``answers.parquet``."""
+    import pandas as pd
+
+    from harness.feedback.generating import complete
+
+    reader = _reader(task)
+    asked = [_before_answer(one) for one in _messages(rows)]
+    with counting("generate", len(asked)) as step:
+        found = complete(
+            reader.model,
+            reader.tokenizer,
+            asked,
+            max_new_tokens=task["max_new_tokens"],
+            temperature=task["temperature"],
+            batch_size=task["batch_size"],
+            seed=task["seed"],
+            step=step,
+        )
+    table = {"id": rows["id"], "answer": found.texts, "tokens": found.tokens}
+    frame = pd.DataFrame({**table, "cut": found.cut, "capped": found.capped})
+    frame.to_parquet(folder / "answers.parquet")
+    return {"generated": len(asked), "tokens_generated": int(found.tokens.sum())}
+
+
+def _score(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
+    """Scores of eq. 4 for the given and the generated answers: ``scores.npy``, (2, n)."""
+    import pandas as pd
+
+    from harness.feedback.scoring import FEEDBACK_SCORERS
+
+    answers = pd.read_parquet(task["answers"])["answer"].tolist()
+    asked = [_before_answer(one) for one in _messages(rows)]
+    given = [one[: len(before) + 1] for one, before in zip(_messages(rows), asked, strict=True)]
+    made = [
+        [*before, {"role": "assistant", "content": text}]
+        for before, text in zip(asked, answers, strict=True)
+    ]
+    scores, cost = FEEDBACK_SCORERS[task["scorer"]](task, [*given, *made])
+    np.save(folder / "scores.npy", scores.reshape(2, len(rows)))
+    return cost
+
+
+def _embed(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
+    """Each conversation's mean-pooled last hidden state: ``embeddings.npy``, (n, d)."""
+    from harness.feedback.hidden_states import mean_pooled
+
+    reader, texts = _reader(task), _messages(rows)
+    with counting("embed", len(texts)) as step:
+        found = mean_pooled(
+            reader.model,
+            reader.tokenizer,
+            texts,
+            max_length=reader.most,
+            batch_size=task["batch_size"],
+            step=step,
+        )
+    np.save(folder / "embeddings.npy", found)
+    return {"embedded": len(texts)}
+
+
+def _uncertainty(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
+    """How unsure the model is of each given answer: ``uncertainty.npy``, (n,)."""
+    from harness.feedback.uncertainty import uncertainty
+
+    reader, texts = _reader(task), _messages(rows)
+    with counting(task["criterion"], len(texts)) as step:
+        found = uncertainty(
+            reader.model,
+            reader.tokenizer,
+            texts,
+            task["criterion"],
+            max_length=reader.most,
+            batch_size=task["batch_size"],
+            step=step,
+        )
+    np.save(folder / "uncertainty.npy", found)
+    return {"scored": len(texts)}
+
+
+PHASES: dict[str, Callable[[dict[str, Any], "pd.DataFrame", Path], Cost]] = {
+    "train": _train,
+    "generate": _generate,
+    "score": _score,
+    "embed": _embed,
+    "uncertainty": _uncertainty,
+}
+
+
+def _reader(task: dict[str, Any]) -> Reader:
+    from harness.models import load_model
+
+    how = task["max_length"], task["device"], task["threads"]
+    return read_with(load_model, str(Path(task["model"]).resolve()), None, *how)
+
+
+def _messages(rows: "pd.DataFrame") -> list[Messages]:
+    return [json.loads(text) for text in rows["messages"]]
+
+
+def _before_answer(messages: Messages) -> Messages:
+    """The conversation up to its last answer."""
+    last = max(i for i, message in enumerate(messages) if message["role"] == "assistant")
+    return messages[:last]
+
+
+def main() -> None:
+    """Run one phase in this process; bad input ends it with one line and status 1."""
+    import logging
+
+    parser = argparse.ArgumentParser(description="Run one phase of a round in its folder.")
+    parser.add_argument("phase", choices=PHASES)
+    parser.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("harness").setLevel(logging.INFO)
+    try:
+        run_phase(given.phase, given.folder)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

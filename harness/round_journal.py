@@ -1,0 +1,162 @@
+"""Where a run's rounds lie while it goes on: every phase once, each round as it ends."""
+
+import logging
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness import layout
+from harness.executors import EXECUTORS
+from harness.files import read_json, remove, replacing_folder, value_hash, write_json
+from harness.judge_params import JudgeParams
+from harness.phases import DONE, ROWS, TASK
+from harness.rounds import Observed, Round
+from harness.rounds_params import RoundsParams
+from harness.training_params import TrainParams
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the phases of a run are told besides which instances.
+
+    Attributes:
+        name: the selection's, for the log.
+        seed: the run's; training and answering take it too.
+        train: the recipe every subset is trained by.
+        rounds: how phases are run.
+        judge: the LLM judge's.
+        template: the text around prompt and response for models that bring none.
+        judge_cache: where its answers are kept.
+    """
+
+    name: str
+    seed: int
+    train: TrainParams
+    rounds: RoundsParams
+    judge: JudgeParams
+    template: str
+    judge_cache: Path
+
+
+@dataclass
+class ScratchJournal:
+    """Keeps phases and rounds under a scratch folder that outlives a kill.
+
+    Attributes:
+        folder: this run's, named by the hash of all it depends on.
+        pool: the instances (id, messages).
+        recipe: of the phases.
+        seconds: what each ended round took, by number; a phase that a killed process finished
+            counts with what it took there.
+        model: the one trained last.
+    """
+
+    folder: Path
+    pool: "pd.DataFrame"
+    recipe: Recipe
+    seconds: dict[int, float] = field(default_factory=dict)
+    model: Path = layout.BASE_MODEL
+    _in_phases: float = 0.0  # seconds of this round that went into phases here
+
+    def ask(self, number: int) -> "RoundAsk":
+        """What a round asks with."""
+        return RoundAsk(self, number)
+
+    def ended(self, found: Round) -> None:
+        """Take note of a round, and drop the weights that no later one can need."""
+        own = found.seconds - self._in_phases
+        self.seconds[found.number] = round(own + self.cost(found.number).get("seconds", 0.0), 3)
+        self._in_phases = 0.0
+        log.info(
+            "%s, seed %d: round %d took %d instances",
+            *(self.recipe.name, self.recipe.seed, found.number, len(found.picks)),
+        )
+        for model in self.folder.glob("*_train_*/model"):
+            if int(model.parent.name.split("_")[0]) < found.number:
+                shutil.rmtree(model)
+
+    def cost(self, number: int) -> dict[str, float]:
+        """What a round's phases took: seconds, tokens, calls, summed."""
+        total: dict[str, float] = {}
+        for done in sorted(self.folder.glob(f"{number}_*/{DONE}")):
+            for name, value in read_json(done).items():
+                total[name] = round(total.get(name, 0) + value, 6)
+        return total
+
+    def answers(self, number: int) -> "pd.DataFrame | None":
+        """What the model answered in a round; None where nothing was asked."""
+        import pandas as pd
+
+        found = list(self.folder.glob(f"{number}_generate_*/answers.parquet"))
+        return pd.read_parquet(found[0]) if found else None
+
+    def phase(self, number: int, phase: str, rows: np.ndarray, task: dict[str, Any]) -> Path:
+        """Run a phase, or find what it left; its folder.
+
+        A folder has the hash of its task: one that was begun with other instances is not taken up.
+        """
+        begun_at = time.perf_counter()
+        ids = self.pool["id"].iloc[rows]
+        folder = self.folder / f"{number}_{phase}_{value_hash([task, ids.tolist()])[:12]}"
+        if (folder / DONE).is_file():
+            return folder
+        for other in self.folder.glob(f"{number}_{phase}_*"):
+            remove(other)
+        how = self.recipe.rounds
+        with replacing_folder(folder) as begun:
+            write_json(begun / TASK, task)
+            self.pool.iloc[rows][["id", "messages"]].to_parquet(begun / ROWS)
+            EXECUTORS[how.executor](phase, begun, how.launcher)
+        self._in_phases += time.perf_counter() - begun_at
+        return folder
+
+
+@dataclass(frozen=True)
+class RoundAsk:
+    """The phases of one round."""
+
+    journal: ScratchJournal
+    number: int
+
+    def train(self, rows: np.ndarray, epochs: int | None, warm: bool) -> None:
+        """Train on instances, from the base model or (``warm``) the last round's."""
+        recipe = self.journal.recipe
+        changed = {"epochs": epochs} if epochs is not None else {}
+        params = recipe.train.model_copy(update=changed).model_dump()
+        base = self.journal.model if warm else layout.BASE_MODEL
+        task = {"base": str(base), "params": params, "seed": recipe.seed}
+        folder = self.journal.phase(self.number, "train", rows, task)
+        self.journal.model = folder / "model"
+
+    def observe(self, phase: str, rows: np.ndarray, **settings: Any) -> Observed:  # noqa: ANN401
+        """``answer`` (generate, then score), ``embed`` or ``uncertainty``: arrays by name."""
+        how = self.journal.recipe.rounds.model_dump(exclude={"executor", "launcher"})
+        shared = {**how, "model": str(self.journal.model), "seed": self.journal.recipe.seed}
+        if phase != "answer":
+            folder = self.journal.phase(self.number, phase, rows, {**shared, **settings})
+            return {path.stem: np.load(path) for path in folder.glob("*.npy")}
+        return self._answer(rows, shared, settings)
+
+    def _answer(
+        self, rows: np.ndarray, shared: dict[str, Any], settings: dict[str, Any]
+    ) -> Observed:
+        """Generation and scoring apart: the model and its scorer need not share a process."""
+        recipe = self.journal.recipe
+        asking = {name: settings.pop(name) for name in ("max_new_tokens", "temperature")}
+        answered = self.journal.phase(self.number, "generate", rows, {**shared, **asking})
+        task = {**shared, "answers": str(answered / "answers.parquet"), **settings}
+        task["template"] = recipe.template
+        if settings["scorer"] == "judge":
+            task |= {"judge": recipe.judge.model_dump(), "judge_cache": str(recipe.judge_cache)}
+        scored = self.journal.phase(self.number, "score", rows, task)
+        gold, generated = np.load(scored / "scores.npy")
+        return {"gold": gold, "generated": generated}

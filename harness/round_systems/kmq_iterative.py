@@ -1,0 +1,161 @@
+"""Iterative kMQ: clusters that the model has not learnt yet give more of the next round."""
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from harness.feedback.weights import (
+    Direction,
+    ScoreTransform,
+    Weights,
+    cluster_scores,
+    effective_clusters,
+    instance_scores,
+    new_weights,
+)
+from harness.rounds import Ask, Observed, equal_sizes
+from harness.samplers import SAMPLERS, Pool
+from harness.samplers.pool import check_clusters
+from harness.samplers.shares import Counts, Share
+
+Scorer = Literal["perplexity", "reward_model", "judge"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KmqIterative:
+    """Algorithm 1 of arXiv 2409.11378 (section 2.2, eqs. 4 to 7).
+
+    Each round takes a part of the budget by kMQ with the clusters' weights, trains, has the model
+    answer the prompts it was trained on, scores given and generated responses, and gives the
+    clusters new weights.
+
+    Attributes:
+        rounds: N; the budget is cut into as many parts.
+        scorer: of eq. 4: the log perplexity under the trained model (eq. 7), a reward model's
+            logit through the sigmoid, or an LLM judge (``judge:`` of params.yaml).
+        model: with ``reward_model``: ``reward`` (the pipeline's), a folder or a hub id.
+        revision: of a hub id.
+        first_round: ``kmq``: shares by size, as section 2.2 has it; ``uniform``: every cluster
+            alike, as Algorithm 1 has it.
+        feedback_epochs: how long a round trains (section 2.2: once over the data).
+        warm_start: go on from the last round's model rather than from the base.
+        feedback_on: ask about ``all`` taken so far, as in Algorithm 1, or about the ``newest``.
+        direction: see ``harness.feedback.weights.instance_scores``.
+        score_transform: see ``harness.feedback.weights.new_weights``.
+        temperature: of its exp.
+        weights: ``cumulative`` or ``fresh``, see there.
+        counts: see ``harness.samplers.kmq``, as are the following.
+        share: what a cluster weighs in the first round.
+        min_per_cluster: what each gives at least.
+        replacement: how it is drawn within a cluster.
+        weighting: by what.
+        max_new_tokens: the longest answer.
+        sampling_temperature: 0 answers with the likeliest token; above, answers are drawn.
+    """
+
+    rounds: int = 3
+    scorer: Scorer = "perplexity"
+    model: str = "reward"
+    revision: str | None = None
+    first_round: Literal["kmq", "uniform"] = "kmq"
+    feedback_epochs: int = 1
+    warm_start: bool = False
+    feedback_on: Literal["all", "newest"] = "all"
+    direction: Direction = "challenging"
+    score_transform: ScoreTransform = "exp"
+    temperature: float = 1.0
+    weights: Weights = "cumulative"
+    counts: Counts = "remainder"
+    share: Share = "proportional"
+    min_per_cluster: int = 0
+    replacement: bool = False
+    weighting: Literal["linear", "softmax"] = "linear"
+    max_new_tokens: int = 64
+    sampling_temperature: float = 0.0
+
+    def sizes(self, budget: int) -> list[int]:
+        """The budget in ``rounds`` parts."""
+        return equal_sizes(budget, self.rounds)
+
+    def choose(self, pool: Pool, size: int, rng: np.random.Generator) -> np.ndarray:
+        """KMQ's choice by the clusters' weights, among what is left of each."""
+        if pool.cluster_weights is None and self.first_round == "uniform":
+            pool = replace(pool, cluster_weights=_even(pool))
+        knobs = {
+            "share": self.share,
+            "min_per_cluster": self.min_per_cluster,
+            "replacement": self.replacement,
+            "weighting": self.weighting,
+            "counts": self.counts,
+        }
+        return SAMPLERS["kmq"](pool, size, rng, **knobs)
+
+    def observe(self, pool: Pool, newest: np.ndarray, ask: Ask) -> Observed:
+        """Scores of the given and the generated responses of the instances asked about."""
+        ask.train(newest if self.warm_start else pool.selected, self.feedback_epochs, self.warm_start)
+        asked = newest if self.feedback_on == "newest" else pool.selected
+        answers = {
+            "max_new_tokens": self.max_new_tokens,
+            "temperature": self.sampling_temperature,
+        }
+        how: dict[str, Any] = {"scorer": self.scorer}
+        if self.scorer == "reward_model":
+            how |= {"reward_model": self.model, "revision": self.revision}
+        return {"rows": asked, **ask.observe("answer", asked, **answers, **how)}
+
+    def update(
+        self, pool: Pool, newest: np.ndarray, observed: Observed
+    ) -> tuple[Pool, dict[str, Any]]:
+        """New weights of the clusters; what is told: scores, weights and how spread they are."""
+        labels, centroids = check_clusters(pool)
+        before = pool.cluster_weights
+        if before is None:
+            before = _even(pool) if self.first_round == "uniform" else _by_size(pool, self.share)
+        scores = instance_scores(observed["gold"], observed["generated"], self.direction)
+        scores[~np.isfinite(scores)] = np.nan
+        if lost := int(np.isnan(scores).sum()):
+            text = f"{lost} of {len(scores)} instances have no score; they are left out"
+            warnings.warn(text, stacklevel=2)
+        clusters = cluster_scores(scores, labels[observed["rows"]], len(centroids))
+        weights = new_weights(
+            before,
+            clusters,
+            transform=self.score_transform,
+            temperature=self.temperature,
+            mode=self.weights,
+        )
+        told = {
+            "asked": len(scores),
+            "left_out": int(np.isnan(scores).sum()),
+            "gold_mean": _mean(observed["gold"]),
+            "generated_mean": _mean(observed["generated"]),
+            "score_mean": _mean(scores),
+            "clusters_scored": int(np.isfinite(clusters).sum()),
+            "effective_clusters_before": effective_clusters(before),
+            "effective_clusters": effective_clusters(weights),
+            "cluster_scores": clusters,
+            "weights_before": before,
+            "weights": weights,
+        }
+        return replace(pool, cluster_weights=weights), told
+
+
+def _by_size(pool: Pool, share: Share) -> np.ndarray:
+    if share == "equal":
+        return _even(pool)
+    labels, centroids = check_clusters(pool)
+    return np.bincount(labels, minlength=len(centroids)) / pool.size
+
+
+def _even(pool: Pool) -> np.ndarray:
+    """The same for every cluster that has instances."""
+    labels, centroids = check_clusters(pool)
+    there = np.bincount(labels, minlength=len(centroids)) > 0
+    return there / there.sum()
+
+
+def _mean(values: np.ndarray) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else None

@@ -1,0 +1,30 @@
+"""Select in rounds: train on what is taken so far, ask that model, take more; one subset a seed."""
+
+from harness import layout
+from harness.params import load_params
+from harness.schemas import POOL, read_frame
+from pipeline.code import code_hash
+from pipeline.stage import main
+
+
+def run(selection: str) -> None:
+    """Select in rounds: train on what is taken so far, ask that model, take more."""
+    from harness.clustering import read_clustering
+    from harness.embedding_files import read_embedding
+    from harness.quality import read_quality
+    from harness.selecting import Inputs
+    from harness.selecting_rounds import write_round_subsets
+
+    params = load_params()
+    item = params.selections_rounds[selection]
+    pool = read_frame(layout.POOL_FILE, POOL)
+    embeddings = read_embedding(layout.EMBEDDINGS, params.embedding, layout.POOL_FILE)
+    quality = read_quality(item, pool["id"].tolist())
+    clustering = read_clustering(layout.cluster_folder(item.k), len(pool))
+    inputs = Inputs(pool, embeddings, clustering, costs=None, quality=quality)
+    budget = params.absolute_budget(len(pool))
+    write_round_subsets(params, selection, inputs, budget, code_hash("select_rounds"))
+
+
+if __name__ == "__main__":
+    main(run, ("selection", "a name in params.yaml: selections_rounds"))
