@@ -60,7 +60,9 @@ def _system(item: RoundSelection) -> RoundSystem:
     known = inspect.signature(ROUND_SYSTEMS[item.sampler]).parameters
     for key in item.sampler_params:
         if key not in known:
-            raise InputError(f"{item.sampler} takes no param {key!r}; make check says which it does")
+            raise InputError(
+                f"{item.sampler} takes no param {key!r}; make check says which it does"
+            )
     return ROUND_SYSTEMS[item.sampler](**item.sampler_params)
 
 

@@ -44,6 +44,11 @@ class DiverseEvol:
     def sizes(self, budget: int) -> list[int]:
         """The initial instances, and what is left in ``rounds`` parts."""
         if self.initial is None:
+            if not 1 <= self.rounds < budget:
+                raise InputError(
+                    f"rounds is {self.rounds}; a budget of {budget} instances takes a start and 1 "
+                    f"to {budget - 1} rounds"
+                )
             return equal_sizes(budget, self.rounds + 1)
         if not 1 <= self.initial < budget:
             raise InputError(
@@ -63,7 +68,9 @@ class DiverseEvol:
         """The space of the trained model, or how unsure it is of each instance not yet taken."""
         if self.criterion == "k_center" and self.space == "static":
             return {}
-        ask.train(newest if self.warm_start else pool.selected, self.feedback_epochs, self.warm_start)
+        ask.train(
+            newest if self.warm_start else pool.selected, self.feedback_epochs, self.warm_start
+        )
         if self.criterion == "k_center":
             return ask.observe("embed", np.arange(pool.size))
         return ask.observe("uncertainty", pool.free(), criterion=self.criterion)

@@ -94,7 +94,9 @@ class KmqIterative:
 
     def observe(self, pool: Pool, newest: np.ndarray, ask: Ask) -> Observed:
         """Scores of the given and the generated responses of the instances asked about."""
-        ask.train(newest if self.warm_start else pool.selected, self.feedback_epochs, self.warm_start)
+        ask.train(
+            newest if self.warm_start else pool.selected, self.feedback_epochs, self.warm_start
+        )
         asked = newest if self.feedback_on == "newest" else pool.selected
         answers = {
             "max_new_tokens": self.max_new_tokens,
