@@ -42,8 +42,9 @@ def beginning(subset: "pd.DataFrame", item: Cut, name: str) -> "pd.DataFrame":
             raise InputError(f"cuts.{name}.rows: {told}")
         return subset.head(item.rows).reset_index(drop=True)
     assert item.rounds is not None
-    most = int(subset["round"].max())
+    rounds = subset["round"].to_numpy()
+    most = int(rounds.max())
     if item.rounds > most:
         rule = f"which has {most}" if most else "which takes all at once"
         raise InputError(f"cuts.{name}.rounds: {item.rounds} rounds of {item.of}, {rule}")
-    return subset[subset["round"] <= item.rounds].reset_index(drop=True)
+    return subset.loc[rounds <= item.rounds].reset_index(drop=True)

@@ -16,7 +16,6 @@ from harness.params import Params, RoundSelection
 from harness.round_journal import Recipe, ScratchJournal
 from harness.round_systems import ROUND_SYSTEMS
 from harness.rounds import Round, RoundSystem, run_rounds
-from harness.samplers import Pool
 from harness.schemas import ROUND_CLUSTERS, ROUND_INSTANCES, SUBSET, write_frame
 from harness.scorers.loading import find_model, model_hash
 from harness.selecting import Inputs, pool_of
@@ -141,14 +140,13 @@ def _key(params: Params, name: str, inputs: Inputs, budget: int, code: str, seed
 def _digest(array: np.ndarray) -> str:
     import hashlib
 
-    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
 
 
 def _write_result(
     folder: Path, rounds: list[Round], journal: ScratchJournal, inputs: Inputs
 ) -> None:
-    ids = inputs.pool["id"]
-    write_frame(folder / "subset.parquet", _subset(rounds, ids, inputs), SUBSET)
+    write_frame(folder / "subset.parquet", _subset(rounds, inputs), SUBSET)
     told = []
     for one in rounds:
         scalars = {k: v for k, v in one.told.items() if not isinstance(v, np.ndarray)}
@@ -184,14 +182,14 @@ def _cost(rounds: list[Round], told: list[dict[str, Any]], inputs: Inputs) -> di
     }
 
 
-def _subset(rounds: list[Round], ids: "pd.Series", inputs: Inputs) -> "pd.DataFrame":
+def _subset(rounds: list[Round], inputs: Inputs) -> "pd.DataFrame":
     import pandas as pd
 
     picks = np.concatenate([one.picks for one in rounds])
     quality = inputs.quality
     return pd.DataFrame(
         {
-            "id": ids.iloc[picks].reset_index(drop=True),
+            "id": inputs.pool["id"].to_numpy()[picks],
             "order": np.arange(len(picks)),
             "cluster": inputs.clustering.labels[picks].astype(np.int64),
             "score": np.full(len(picks), np.nan) if quality is None else quality[picks],
@@ -233,5 +231,5 @@ def _instances(rounds: list[Round], journal: ScratchJournal) -> "pd.DataFrame":
                 generated=one.observed["generated"],
             )
             tables.append(answers)
-    names = [name for name, _ in ROUND_INSTANCES.columns]
-    return pd.concat(tables, ignore_index=True)[names]
+    whole = pd.concat(tables, ignore_index=True)
+    return whole.reindex(columns=[name for name, _ in ROUND_INSTANCES.columns])

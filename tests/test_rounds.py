@@ -91,6 +91,8 @@ def test_iterative_kmq_follows_its_equations() -> None:
     scores = cluster_scores(instance_scores(gold, generated)[first], labels[first], 3)
     weights = new_weights(np.full(3, 1 / 3), scores, temperature=0.2)
     np.testing.assert_allclose(rounds[0].told["weights"], weights)
+    assert rounds[1].weights is not None
+    assert rounds[2].weights is not None
     np.testing.assert_allclose(rounds[1].weights, weights)
     # e^(0.4 / 0.2) to 1 to 1: 7.87, 1.07 and 1.07 of ten.
     np.testing.assert_array_equal(np.bincount(labels[rounds[1].picks]), [8, 1, 1])

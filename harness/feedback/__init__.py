@@ -1,1 +1,1 @@
-"""What a feedback-driven selection observes of a model it has trained, and what it makes of that."""
+"""What a feedback-driven selection observes of its model, and what it makes of that."""
