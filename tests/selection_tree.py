@@ -38,6 +38,8 @@ SMALL: dict[str, Any] = {
         "km_random": {"sampler": "km_random", "k": 3},
     },
     "selections_scored": {"top_k": {"sampler": "top_k", "k": 1, "quality": "sigmoid(judge)"}},
+    "selections_rounds": {},
+    "cuts": {},
     "references": {
         "none": {"study": "main", "rows": "none", "seeds": [0]},
         "full": {"study": "main", "rows": "full", "seeds": [0]},
@@ -46,6 +48,8 @@ SMALL: dict[str, Any] = {
     "studies": {
         "main": {"selections": ["none", "random", "top_k", "km_random", "full"]},
         "sensitivity": {"selections": [], "more_seeds": []},
+        "scorers": {"selections": []},
+        "rounds": {"selections": []},
     },
 }
 

@@ -39,15 +39,35 @@ SMALL: dict[str, Any] = {
     "selections_scored": {
         "kmq": {"sampler": "kmq", "k": "auto", "quality": "ifd * sigmoid(reward)"},
     },
+    "selections_rounds": {},
+    "cuts": {},
     "references": {"none": {"study": "main", "rows": "none", "seeds": [0]}},
     "groups": {"main": ["s0_1"], "more": []},
     "studies": {
         "main": {"selections": ["none", "random", "k_center", "kmq"]},
         "sensitivity": {"selections": [], "more_seeds": []},
+        "scorers": {"selections": []},
+        "rounds": {"selections": []},
     },
-    "reports": {"main": ["main"], "sensitivity": []},
+    "reports": {"main": ["main"], "sensitivity": [], "scorers": [], "rounds": []},
 }
-WHOLE = ("selections", "selections_scored", "references", "groups", "studies", "reports")
+ROUNDS: dict[str, Any] = {  # for the tests that select in rounds
+    "selections_rounds": {
+        "kmq_iterative_rm": {
+            "sampler": "kmq_iterative",
+            "k": 4,
+            "quality": "sigmoid(reward)",
+            "scorer": "reward_model",
+            "max_new_tokens": 12,
+        },
+        "diverse_evol": {"sampler": "diverse_evol", "k": 1, "rounds": 2, "feedback_epochs": 1},
+    },
+    "cuts": {"kmq_iterative_rm_2": {"of": "kmq_iterative_rm", "rounds": 2}},
+}
+WHOLE = (
+    *("selections", "selections_scored", "selections_rounds", "cuts", "references"),
+    *("groups", "studies", "reports"),
+)
 
 
 DVC = (sys.executable, "-m", "dvc")

@@ -40,9 +40,18 @@ def keys_that_dvc_reads() -> set[str]:
     found = {key for word in words(stages) for key in re.findall(r"\$\{([^}]+)\}", word)}
     for stage in stages.values():
         found |= {key for key in stage.get("do", stage).get("params", []) if "$" not in key}
-    cells = {"item.sampler", "item.k", "item.study", "item.group", "item.selection", "key"}
+    cells = {
+        "item.sampler",
+        "item.k",
+        "item.study",
+        "item.group",
+        "item.selection",
+        "item.of",
+        "key",
+    }
     cell_keys = {"selections.random.sampler", "selections.random.k", "references.none.study"}
     cell_keys |= {"selections_scored.kmq.sampler", "selections_scored.kmq.k"}
+    cell_keys |= {"selections_rounds.diverse_evol.sampler", "cuts.random_200.of"}
     return (found - cells) | cell_keys
 
 

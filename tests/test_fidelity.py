@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from harness.params import load_params
+from harness.round_systems import ROUND_SYSTEMS
 from harness.samplers import SAMPLERS, Pool
 from tests.sampler_pools import take
 
@@ -44,6 +45,23 @@ def test_every_knob_has_its_row_and_its_default_comes_first() -> None:
         assert len(defaults) == 1, name
         default = str(next(iter(defaults)))
         assert shown[name] in (default, default.lower()), name
+
+
+def section(title: str) -> str:
+    """The switches of a part of the page."""
+    part = next(part for part in PAGE.split("\n## ") if title in part.splitlines()[0])
+    return " | ".join(line.split(" | ")[4] for line in part.splitlines() if line.count(" | ") == 5)
+
+
+@pytest.mark.parametrize("name", ROUND_SYSTEMS)
+def test_every_knob_of_a_system_of_rounds_has_its_row(name: str) -> None:
+    shown = dict(re.findall(r"`(\w+): ([^`,]+)[^`]*`", section(f"`{name}`")))
+    for key, knob in inspect.signature(ROUND_SYSTEMS[name]).parameters.items():
+        if key in knobs():  # kmq's own: the page says so
+            assert f"`{key}`" in PAGE
+            assert knob.default in knobs()[key]
+        else:
+            assert shown[key] == str(knob.default), key
 
 
 # Three copies of one direction, of no quality, and one instance of another, of all quality.

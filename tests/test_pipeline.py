@@ -87,6 +87,8 @@ def test_added_selection_runs_only_its_own(repo: Path) -> None:
     studies = {
         "main": {"selections": ["none", "random", "k_center", "kmq", "km_random"]},
         "sensitivity": {"selections": [], "more_seeds": []},
+        "scorers": {"selections": []},
+        "rounds": {"selections": []},
     }
     edit_params(repo, selections=selections, studies=studies)
     assert set(repro(repo)) == {"select@km_random", *cell_stages("km_random"), *REPORTS}
@@ -101,6 +103,8 @@ def test_removed_selection_leaves_table_and_fresh_clone_agrees(repo: Path, tmp_p
     studies = {
         "main": {"selections": ["none", "random", "kmq", "km_random"]},
         "sensitivity": {"selections": [], "more_seeds": []},
+        "scorers": {"selections": []},
+        "rounds": {"selections": []},
     }
     edit_params(repo, selections=selections, studies=studies)
     assert set(repro(repo)) == REPORTS

@@ -21,6 +21,8 @@ MAIN_ONLY: dict[str, Any] = {
     "studies": {
         "main": {"selections": ["none", "random", "k_center", "full"]},
         "sensitivity": {"selections": [], "more_seeds": []},
+        "scorers": {"selections": []},
+        "rounds": {"selections": []},
     },
     "groups": {"main": ["s0_1_2"], "more": []},
     "evaluate": {"suite": "toy"},

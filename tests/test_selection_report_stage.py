@@ -32,11 +32,15 @@ PLAIN: dict[str, Any] = {
     "preset": "alpaca_cpu",
     "scorers": {"length": {"scorer": "length"}},
     "selections_scored": {},
+    "selections_rounds": {},
+    "cuts": {},
     "cluster": {"k": [1], "seed": 42},
     "selections": {"k_center": {"sampler": "k_center", "k": 1}},
     "studies": {
         "main": {"selections": ["k_center"]},
         "sensitivity": {"selections": [], "more_seeds": []},
+        "scorers": {"selections": []},
+        "rounds": {"selections": []},
     },
 }
 

@@ -28,6 +28,8 @@ GRID: dict[str, Any] = {
     "studies": {
         "main": {"selections": ["none", "random", "k_center"]},
         "sensitivity": {"selections": [], "more_seeds": []},
+        "scorers": {"selections": []},
+        "rounds": {"selections": []},
     },
     "groups": {"main": ["s0_1"], "more": []},
     "evaluate": {"suite": "alpaca_cpu"},

@@ -33,6 +33,8 @@ def grid(selections: list[str]) -> dict[str, object]:
         "studies": {
             "main": {"selections": selections},
             "sensitivity": {"selections": [], "more_seeds": []},
+            "scorers": {"selections": []},
+            "rounds": {"selections": []},
         },
         "groups": {"main": ["s0_1"], "more": []},
         "evaluate": {"suite": "alpaca_cpu"},
