@@ -1,0 +1,141 @@
+"""An iterative selection killed at random moments: each resume ends with the same bytes."""
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.files import folder_hash, read_json
+from tests.small_repo import ROUNDS, edit_params, environment, repro, run, small_repo
+
+NAME = "kmq_iterative_rm"
+COMMAND = (sys.executable, "-m", "pipeline.select_rounds", NAME)
+
+
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository in which all is made that the selection reads."""
+    folder = small_repo(tmp_path_factory.mktemp("rounds"))
+    edit_params(folder, **ROUNDS)
+    repro(folder, "prepare", "reward_model", "score", "cluster")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(repo: Path) -> tuple[dict[str, Any], float]:
+    """What a run that nothing disturbs leaves, and its seconds."""
+    forget(repo)
+    begun = time.monotonic()
+    run(repo, *COMMAND)
+    return left(repo), time.monotonic() - begun
+
+
+def forget(repo: Path) -> None:
+    """As if the selection had never run."""
+    for folder in ("data/subsets", "data/selections", "data/rounds", ".store/scratch/rounds"):
+        shutil.rmtree(repo / folder, ignore_errors=True)
+
+
+def left(repo: Path) -> dict[str, Any]:
+    """What a selection leaves, less what depends on the clock or on memory."""
+    found: dict[str, Any] = {"subsets": folder_hash(repo / "data/subsets/main" / NAME)}
+    for path in sorted((repo / "data/rounds/main" / NAME).rglob("*")):
+        if path.suffix == ".parquet":
+            found[f"{path.parent.name}/{path.name}"] = path.read_bytes()
+        elif path.suffix == ".json":
+            rounds = read_json(path)
+            for one in rounds:
+                del one["seconds"], one["cost"]
+            found[path.parent.name] = rounds
+    assert len(found) == 1 + 2 * 3  # two seeds: rounds, clusters, instances
+    return found
+
+
+def killed_at(repo: Path, seconds: float) -> bool:
+    """Run the selection and SIGKILL it so much later; whether it was still running."""
+    process = subprocess.Popen(
+        COMMAND,
+        cwd=repo,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return True
+    return False
+
+
+def kill_and_resume(repo: Path, undisturbed: tuple[dict[str, Any], float], times: int) -> None:
+    expected, seconds = undisturbed
+    moments = np.random.default_rng(20).uniform(0.1, 0.95, times) * seconds
+    hit = 0
+    for moment in moments:
+        forget(repo)
+        hit += killed_at(repo, float(moment))
+        run(repo, *COMMAND)
+        assert left(repo) == expected, f"killed after {moment:.1f} of {seconds:.1f} s"
+    assert hit >= times - 1, "it ended before it could be killed"
+
+
+def test_two_random_kills(repo: Path, undisturbed: tuple[dict[str, Any], float]) -> None:
+    kill_and_resume(repo, undisturbed, 2)
+
+
+@pytest.mark.slow
+def test_ten_random_kills(repo: Path, undisturbed: tuple[dict[str, Any], float]) -> None:
+    kill_and_resume(repo, undisturbed, 10)
+
+
+def test_what_is_finished_is_not_done_again(
+    repo: Path, undisturbed: tuple[dict[str, Any], float]
+) -> None:
+    forget(repo)
+    process = subprocess.Popen(
+        COMMAND, cwd=repo, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    scored = ".store/scratch/rounds/*/1_score_*/done.json"
+    while not (found := list(repo.glob(scored))):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    phases = found[0].parent.parent.glob("1_*/done.json")
+    took = sum(read_json(path)["seconds"] for path in phases)
+    run(repo, *COMMAND)
+    assert left(repo) == undisturbed[0]
+    # To the microsecond what the killed process took: another run would differ.
+    told = read_json(repo / f"data/rounds/main/{NAME}/s0_1/seed_0/rounds.json")
+    assert told[0]["cost"]["seconds"] == pytest.approx(took, abs=1e-9)
+    # What led to a result goes once it is there.
+    results = list(repo.glob(".store/scratch/rounds/*/result"))
+    assert len(results) == 2
+    assert not [path for result in results for path in result.parent.glob("[0-9]*")]
+
+
+def test_the_stage_and_its_cut_run_by_dvc(
+    repo: Path, undisturbed: tuple[dict[str, Any], float]
+) -> None:
+    forget(repo)
+    stages = repro(repo, f"select_rounds@{NAME}", f"cut@{NAME}_2")
+    assert stages[-2:] == [f"select_rounds@{NAME}", f"cut@{NAME}_2"]
+    assert left(repo) == undisturbed[0]
+    import pandas as pd
+
+    whole = pd.read_parquet(repo / f"data/subsets/main/{NAME}/s0_1/seed_0.parquet")
+    cut = pd.read_parquet(repo / f"data/subsets/cuts/{NAME}_2/s0_1/seed_0.parquet")
+    assert whole["round"].tolist() == sorted(whole["round"])
+    assert set(whole["round"]) == {1, 2, 3}
+    assert cut["id"].tolist() == whole.loc[whole["round"] <= 2, "id"].tolist()
+    info = read_json(repo / f"data/selections/main/{NAME}.json")["seeds"]["0"]
+    assert info["size"] == len(whole)
+    assert info["feedback"]["generated"] == len(cut) + (whole["round"] == 1).sum()
+    assert repro(repo, f"select_rounds@{NAME}") == []
