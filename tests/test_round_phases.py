@@ -128,7 +128,9 @@ def test_executors_end_with_the_same_bytes(base: Path, tmp_path: Path) -> None:
 
 def test_a_phase_that_fails_in_its_own_process_says_why(base: Path, tmp_path: Path) -> None:
     kept = journal(tmp_path, executor="subprocess")
-    with pytest.raises(InputError, match=r"phase embed ended with status 1: .*no such model folder"):
+    with pytest.raises(
+        InputError, match=r"phase embed ended with status 1: .*no such model folder"
+    ):
         kept.phase(1, "embed", np.array([0]), {**READ, "model": str(tmp_path / "gone")})
     assert not list(tmp_path.glob("1_embed_*"))
     lost = journal(tmp_path, executor="subprocess", launcher=["no-such-launcher"])

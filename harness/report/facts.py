@@ -1,7 +1,8 @@
 """What each subset is and what it cost: rows, scores, planted noise, seconds, tokens."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,6 +44,8 @@ def subset_facts(params: Params, study: str, row: Row, pool: PoolFacts) -> dict[
             for name, value in _one_subset(params, ids, pool).items():
                 rows[name].append(value)
             rows["select_seconds"].append(float(info[str(seed)]["seconds"]))
+            if params.selections_rounds:
+                rows["select_tokens"].append(_tokens(info[str(seed)]))
             rows["train_seconds"].append(float(row.manifests[seed]["seconds"]))
             rows["train_tokens"].append(float(row.manifests[seed]["tokens"]))
     return {name: float(np.mean(values)) for name, values in rows.items()}
@@ -50,7 +53,15 @@ def subset_facts(params: Params, study: str, row: Row, pool: PoolFacts) -> dict[
 
 def _columns(params: Params, pool: PoolFacts) -> list[str]:
     planted = ["noise_share", "skills_reached"] if len(pool.truth) else []
-    return ["rows", *params.scorers, *planted, "select_seconds", "train_seconds", "train_tokens"]
+    loops = ["select_tokens"] if params.selections_rounds else []
+    took = ["select_seconds", *loops, "train_seconds", "train_tokens"]
+    return ["rows", *params.scorers, *planted, *took]
+
+
+def _tokens(cost: Mapping[str, Any]) -> float:
+    """Those that models trained on, generated and scored while a subset was chosen."""
+    spent = cost.get("feedback", {})
+    return float(sum(value for name, value in spent.items() if name.startswith("tokens")))
 
 
 def _one_subset(params: Params, ids: list[str], pool: PoolFacts) -> dict[str, float]:

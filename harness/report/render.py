@@ -12,6 +12,7 @@ FACT_LABELS = {
     "noise_share": "planted noise",
     "skills_reached": "skills reached",
     "select_seconds": "selection (s)",
+    "select_tokens": "tokens for selection",
     "train_seconds": "training (s)",
     "train_tokens": "tokens trained",
 }
@@ -103,7 +104,7 @@ def fact_table(table: StudyTable) -> TextTable:
                 value = number(100 * line[name], 1)
                 cells.append(value if value == BLANK else f"{value}%")
             else:
-                whole = name == "train_tokens" or _is_large(table, name)
+                whole = name.endswith("_tokens") or _is_large(table, name)
                 cells.append(number(line[name], 0 if whole else 2))
         rows.append(cells)
     return TextTable(heads, rows)

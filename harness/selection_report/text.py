@@ -172,14 +172,15 @@ def _choices(params: Params, inputs: Inputs) -> str:
     """What the measures were made on: embedding, quality, clusters."""
     k, auto = inputs.clusters
     which = "chosen by silhouette (k: auto)" if auto else "the largest k that is made"
-    own = {n: item.quality for n, item in params.selections_scored.items()}
-    read = [f"{n} `{own[n]}`" for n in dict.fromkeys(s.name for s in inputs.subsets) if n in own]
+    read = {**params.selections_scored, **params.selections_rounds}
+    own = {n: item.quality for n, item in read.items() if item.quality}
+    named = [f"{n} `{own[n]}`" for n in dict.fromkeys(s.name for s in inputs.subsets) if n in own]
     parts = [
         f"Similarities and distances: of the embedding `{params.embedding}`.",
         f"Clusters that all subsets are measured on: k = {k}, {which}.",
     ]
-    if read:
-        parts.append(f"Own quality: {', '.join(read)}.")
+    if named:
+        parts.append(f"Own quality: {', '.join(named)}.")
     if inputs.quality:
         parts.append(
             f"The best instances, and clusters of mean quality under {POOR} (figure 4 of arXiv "
