@@ -1,0 +1,1 @@
+"""What a model's own answers tell about what to select next."""
