@@ -1,0 +1,92 @@
+"""A judge's answers on disk, a line of JSON each: what was paid for once is not asked again."""
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harness.errors import InputError
+from harness.refusals import naming
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back for one prompt.
+
+    Where the endpoint told no usage (`metered` is False) the tokens are upper bounds: the bytes of
+    the prompt, and the answer's limit.
+    """
+
+    text: str
+    tokens_in: int
+    tokens_out: int
+    metered: bool = True
+
+
+class AnswerCache:
+    """Answers by key, read at once, and appended to as they come.
+
+    Each is one write of one line: a kill loses none that was kept, and a line torn by a crash of
+    the machine is passed over. Several processes may append to one file.
+    """
+
+    def __init__(self, path: Path, source: str) -> None:
+        """Read what is there; `source` names endpoint and model, for whom tokens are added up.
+
+        Raises InputError where the path is no file or not such a cache.
+        """
+        self.path, self.source = path, source
+        self.tokens_in = self.tokens_out = 0  # of all answers of the source
+        self.found: dict[str, Answer] = {}
+        self._torn = False
+        if path.exists():
+            self._read()
+
+    def get(self, key: str) -> Answer | None:
+        """The answer kept under a key."""
+        return self.found.get(key)
+
+    def keep(self, key: str, answer: Answer) -> None:
+        """Append an answer. Raises OSError, with the file's name, where the disk refuses."""
+        row = {"key": key, "source": self.source, **asdict(answer)}
+        # The line after a torn one would be lost with it.
+        left = b"\n" * self._torn + json.dumps(row).encode() + b"\n"
+        self._torn = True
+        with naming(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab", buffering=0) as stream:
+                while left:  # a disk nearly full takes a part, then says why
+                    left = left[stream.write(left) :]
+        self._torn = False
+        self._take(key, self.source, answer)
+
+    def _take(self, key: str, source: str, answer: Answer) -> None:
+        self.found[key] = answer
+        if source == self.source:
+            self.tokens_in += answer.tokens_in
+            self.tokens_out += answer.tokens_out
+
+    def _read(self) -> None:
+        if not self.path.is_file():
+            raise InputError(f"{self.path}: a cache of answers is a file; move what is there away")
+        with naming(self.path), self.path.open("rb") as stream:
+            data = stream.read()
+        self._torn = bool(data) and not data.endswith(b"\n")
+        lines = [line for line in data.split(b"\n") if line.strip()]
+        broken = 0
+        for line in lines:
+            try:
+                row = json.loads(line)
+                answer = Answer(row["text"], row["tokens_in"], row["tokens_out"], row["metered"])
+                self._take(row["key"], row["source"], answer)
+            except (ValueError, KeyError, TypeError):
+                broken += 1
+        # A crash tears a line or two; a file without any whole one is something else.
+        if broken == len(lines) > 1:
+            raise InputError(
+                f"{self.path}: no cache of answers; name another file, or move it away"
+            )
+        if broken:
+            log.warning("%s: %d lines are torn and passed over", self.path, broken)

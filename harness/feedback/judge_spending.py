@@ -1,0 +1,53 @@
+"""The spend cap: a question is only asked where the dearest answer to it still fits."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from harness.feedback.judge_cache import AnswerCache
+from harness.judge_params import JudgeParams
+
+
+class CapReached(Exception):
+    """What the next answer may cost no longer fits: USD spent, and what it may cost."""
+
+    def __init__(self, spent: float, next_cost: float) -> None:
+        """Take the two amounts."""
+        super().__init__(spent, next_cost)
+        self.spent, self.next_cost = spent, next_cost
+
+
+class Purse:
+    """What the cache's answers cost, and what is set aside for questions under way.
+
+    Where the rest is short, questions wait for those under way, which mostly cost less than was
+    set aside: so what is left of the cap at the end is less than one dearest answer.
+    """
+
+    def __init__(self, params: JudgeParams, cache: AnswerCache) -> None:
+        """Start from what the cache holds."""
+        self.params, self.cache = params, cache
+        self.held: list[float] = []
+        self._freed = asyncio.Event()
+
+    @asynccontextmanager
+    async def hold(self, tokens_in: int, tokens_out: int) -> AsyncIterator[None]:
+        """Set aside, within the block, what so many tokens cost. Raises CapReached."""
+        cap, cost = self.params.spend_cap, self.params.cost(tokens_in, tokens_out)
+        if cap is None or cost is None:
+            yield
+            return
+        while self._spent() + sum(self.held) + cost > cap:
+            if not self.held:
+                raise CapReached(self._spent(), cost)
+            self._freed.clear()
+            await self._freed.wait()
+        self.held.append(cost)
+        try:
+            yield
+        finally:
+            self.held.remove(cost)
+            self._freed.set()
+
+    def _spent(self) -> float:
+        return self.params.cost(self.cache.tokens_in, self.cache.tokens_out) or 0.0
