@@ -35,7 +35,7 @@ class Recipe:
         rounds: how phases are run.
         judge: the LLM judge's.
         template: the text around prompt and response for models that bring none.
-        judge_cache: where its answers are kept.
+        judge_cache: the file its answers are kept in.
     """
 
     name: str

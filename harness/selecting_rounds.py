@@ -103,7 +103,7 @@ def _select(
             rounds=params.rounds,
             judge=params.judge,
             template=params.template,
-            judge_cache=repo_root() / ".store" / "judge",
+            judge_cache=repo_root() / ".store" / "judge.jsonl",
         )
         journal = ScratchJournal(scratch, inputs.pool, recipe)
         pool = pool_of(inputs)
@@ -131,7 +131,7 @@ def _key(params: Params, name: str, inputs: Inputs, budget: int, code: str, seed
         item.model_dump(),
         params.train.model_dump(exclude={"keep_models"}),
         params.rounds.model_dump(exclude={"executor", "launcher"}),
-        params.judge.model_dump() if item.sampler_params.get("scorer") == "judge" else None,
+        params.judge.identity() if item.sampler_params.get("scorer") == "judge" else None,
         params.template,
     ]
     return value_hash([made_from, recipe, budget, code, seed])

@@ -40,7 +40,7 @@ def journal(folder: Path, **how: object) -> ScratchJournal:
         rounds=RoundsParams(batch_size=4, max_length=128, device="cpu", **how),  # pyright: ignore
         judge=JudgeParams(model="judge"),
         template="alpaca_short",
-        judge_cache=folder / "judge",
+        judge_cache=folder / "judge.jsonl",
     )
     return ScratchJournal(folder, POOL, recipe)
 

@@ -73,8 +73,9 @@ def by_judge(task: dict[str, Any], conversations: Sequence[Messages]) -> Scored:
         )
     cost = {
         "scored": len(exchanges),
-        "judge_calls": found.asked,
-        "judge_unparsable": found.unparsable,
+        # Answers: those found on disk were paid for by an attempt that was killed, or another run.
+        "judge_calls": found.asked + found.cached,
+        "judge_left_out": found.unparsable + found.refused,
         "tokens_scored": found.tokens_in + found.tokens_out,
         "usd": found.spend or 0.0,
     }
