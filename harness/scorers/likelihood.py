@@ -10,10 +10,11 @@ import numpy as np
 from harness.batches import MOST_TOKENS, length_batches
 from harness.errors import InputError
 from harness.scorers.chunks import Step
-from harness.template import tokenise
+from harness.template import Messages, tokenise
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _MOST_LOGITS = 2**28  # of one batch: 1 GB in float32
@@ -33,12 +34,17 @@ def read_texts(
     """Each conversation, its assistant turns scored, and which were cut to `most` tokens: (n,)."""
     whole = []
     for name, messages in zip(pool["id"], pool["messages"], strict=True):
-        ids, learnt = tokenise(tokenizer, json.loads(messages))
-        text = Text(ids, [False, *learnt[1:]])
-        if not any(text.scored):
-            raise InputError(f"instance {name!r}: no token of a response; it cannot be scored")
-        whole.append(text)
+        whole.append(read_text(tokenizer, json.loads(messages), f"instance {name!r}"))
     return [cut(text, most) for text in whole], np.array([len(text.ids) > most for text in whole])
+
+
+def read_text(tokenizer: "PreTrainedTokenizerBase", messages: Messages, name: str) -> Text:
+    """A conversation, its assistant turns scored; InputError, under `name`, where there is none."""
+    ids, learnt = tokenise(tokenizer, messages)
+    text = Text(ids, [False, *learnt[1:]])
+    if not any(text.scored):
+        raise InputError(f"{name}: no token of a response; it cannot be scored")
+    return text
 
 
 def cut(text: Text, most: int) -> Text:
@@ -63,15 +69,29 @@ def losses(
     Texts of like length share a batch; batches change a sum by rounding only.
     """
     found = np.zeros(len(texts))
-    vocabulary = model.config.get_text_config().vocab_size
-    most = min(MOST_TOKENS, _MOST_LOGITS // vocabulary)
-    for batch in length_batches([len(text.ids) for text in texts], batch_size, most):
+    for batch in text_batches(model, texts, batch_size):
         found[batch] = _batch_losses(model, [texts[i] for i in batch])
         step(len(batch))
     return found
 
 
-def _batch_losses(model: "PreTrainedModel", batch: list[Text]) -> np.ndarray:
+def text_batches(
+    model: "PreTrainedModel", texts: Sequence[Text], batch_size: int
+) -> list[list[int]]:
+    """Positions of the texts in batches of like length, whose logits stay under a bound."""
+    vocabulary = model.config.get_text_config().vocab_size
+    most = min(MOST_TOKENS, _MOST_LOGITS // vocabulary)
+    return length_batches([len(text.ids) for text in texts], batch_size, most)
+
+
+def scored_logits(
+    model: "PreTrainedModel", batch: list[Text]
+) -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
+    """What a model predicts at each scored token of a batch, given all before it.
+
+    Returns logits (m, vocabulary) of the m scored tokens, text after text, those tokens (m,), and
+    a table (len(batch), places) that is true at each: what to fill, to have a row a text.
+    """
     import torch
 
     length = max(len(text.ids) for text in batch)
@@ -87,8 +107,15 @@ def _batch_losses(model: "PreTrainedModel", batch: list[Text]) -> np.ndarray:
         places = torch.arange(first, length - 1, device=ids.device)
         logits = model(ids, logits_to_keep=places, use_cache=False).logits
         wanted = scored[:, first:]
-        targets = ids[:, first + 1 :][wanted]
-        logs = torch.log_softmax(logits[wanted].float(), dim=-1)
-        table = torch.zeros(wanted.shape, dtype=torch.float64, device=ids.device)
+        return logits[wanted], ids[:, first + 1 :][wanted], wanted
+
+
+def _batch_losses(model: "PreTrainedModel", batch: list[Text]) -> np.ndarray:
+    import torch
+
+    with torch.inference_mode():
+        logits, targets, wanted = scored_logits(model, batch)
+        logs = torch.log_softmax(logits.float(), dim=-1)
+        table = torch.zeros(wanted.shape, dtype=torch.float64, device=logits.device)
         table[wanted] = logs.gather(1, targets[:, None])[:, 0].double()
     return -table.sum(dim=1).cpu().numpy()

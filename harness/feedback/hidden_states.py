@@ -1,0 +1,76 @@
+"""Where a model places an instance: its last hidden states, averaged over the tokens."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.batches import length_batches
+from harness.errors import InputError
+from harness.feedback.reading import check_counts, looking_at, most_tokens, name_of, not_finite
+from harness.scorers.chunks import Step
+from harness.template import Messages, tokenise
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def mean_pooled(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    conversations: Sequence[Messages],
+    *,
+    max_length: int,
+    batch_size: int,
+    names: Sequence[str] | None = None,
+    step: Step = lambda _: None,
+) -> np.ndarray:
+    """Mean over all tokens of each conversation of the model's last hidden state: (n, d) float32.
+
+    The space of DiverseEvol (arXiv 2311.08182, section 3: "the output hidden states of M_t after
+    average pooling over all token positions"). The state is the one after the final norm, its mean
+    raw, not of unit length. Tokens are those training reads, template and end tokens included, cut
+    at the end to `max_length` and the model's context as training cuts. Rows of like length share a
+    batch; batches change a mean by rounding only. Logits are not computed.
+
+    Args:
+        model: a causal language model, in the precision it is to run in.
+        tokenizer: its tokenizer, with a chat template.
+        conversations: n message lists, prompt and response.
+        max_length: tokens read of each, from 1.
+        batch_size: rows side by side, at most.
+        names: ids for messages.
+        step: hears how many more rows are done.
+
+    Raises InputError for a conversation without tokens and for states that are NaN or infinite.
+    """
+    check_counts(max_length=max_length, batch_size=batch_size)
+    most = most_tokens(model, tokenizer, max_length)
+    rows = [tokenise(tokenizer, list(messages))[0][:most] for messages in conversations]
+    if [] in rows:
+        raise InputError(f"{name_of(names, rows.index([]))}: its conversation has no token")
+    found = np.zeros((len(rows), model.config.get_text_config().hidden_size), dtype=np.float32)
+    with looking_at(model):
+        for batch in length_batches([len(ids) for ids in rows], batch_size):
+            pooled = _pool(model, [rows[i] for i in batch])
+            lost = ~np.isfinite(pooled).all(axis=1)
+            if lost.any():
+                raise not_finite(name_of(names, batch[int(np.argmax(lost))]), "hidden states")
+            found[batch] = pooled
+            step(len(batch))
+    return found
+
+
+def _pool(model: "PreTrainedModel", rows: list[list[int]]) -> np.ndarray:
+    import torch
+
+    length = max(len(ids) for ids in rows)
+    ids = torch.zeros((len(rows), length), dtype=torch.long)
+    for i, row in enumerate(rows):
+        ids[i, : len(row)] = torch.tensor(row)
+    counts = torch.tensor([len(row) for row in rows], device=model.device)
+    # Padding stands to the right, where a causal model's earlier positions do not see it.
+    states = model.base_model(input_ids=ids.to(model.device), use_cache=False).last_hidden_state
+    outside = torch.arange(length, device=model.device) >= counts[:, None]
+    total = states.float().masked_fill(outside[:, :, None], 0).sum(dim=1)
+    return (total / counts[:, None]).cpu().numpy()

@@ -1,0 +1,115 @@
+"""How uncertain a model is of an instance's response: rivals of diversity as a criterion."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import InputError, nearest
+from harness.feedback.reading import check_counts, looking_at, most_tokens, name_of, not_finite
+from harness.scorers.chunks import Step
+from harness.scorers.likelihood import Text, cut, read_text, scored_logits, text_batches
+from harness.template import Messages
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_MOST_AT_ONCE = 2**24  # probabilities made of logits at once: 128 MB in float64
+
+
+def uncertainty(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    conversations: Sequence[Messages],
+    criterion: str,
+    *,
+    max_length: int,
+    batch_size: int,
+    names: Sequence[str] | None = None,
+    step: Step = lambda _: None,
+) -> np.ndarray:
+    """How uncertain a model is of each conversation's responses, higher being less certain: (n,).
+
+    The mean over the tokens that training would learn (every assistant turn with its end token,
+    each predicted given all before it, teacher-forced) of `least_confidence` (1 - the highest
+    probability, 0 to 1), `margin` (minus the difference of the two highest, -1 to 0) or `entropy`
+    (nats), as in Settles' survey of active learning (2009, section 3.1). float64. What is longer
+    than `max_length` or the model's context is cut as training cuts; where that leaves no response,
+    the prompt loses its beginning instead. Batches change a value by rounding only.
+
+    Args:
+        model: a causal language model, in the precision it is to run in.
+        tokenizer: its tokenizer, with a chat template.
+        conversations: n message lists, prompt and response.
+        criterion: a key of CRITERIA.
+        max_length: tokens read of each, from 2.
+        batch_size: rows side by side, at most; fewer where the vocabulary is large.
+        names: ids for messages.
+        step: hears how many more rows are done.
+
+    Raises InputError for another criterion, a conversation without a response, and logits that are
+    NaN or infinite.
+    """
+    if criterion not in CRITERIA:
+        raise InputError(f"criterion: no {criterion!r}{nearest(criterion, CRITERIA)}")
+    check_counts(batch_size=batch_size)
+    if max_length < 2:
+        raise InputError(f"max_length: {max_length} leaves nothing to predict; give 2 or more")
+    most = most_tokens(model, tokenizer, max_length)
+    texts = [
+        cut(read_text(tokenizer, list(messages), name_of(names, i)), most)
+        for i, messages in enumerate(conversations)
+    ]
+    found = np.zeros(len(texts))
+    with looking_at(model):
+        for batch in text_batches(model, texts, batch_size):
+            values = _means(model, [texts[i] for i in batch], CRITERIA[criterion])
+            lost = ~np.isfinite(values)
+            if lost.any():
+                raise not_finite(name_of(names, batch[int(np.argmax(lost))]), "logits")
+            found[batch] = values
+            step(len(batch))
+    return found
+
+
+def _means(
+    model: "PreTrainedModel",
+    batch: list[Text],
+    measure: "Callable[[torch.Tensor], torch.Tensor]",
+) -> np.ndarray:
+    """The mean of a measure over each text's scored tokens: (len(batch),)."""
+    import torch
+
+    logits, _, wanted = scored_logits(model, batch)
+    values = [
+        # float64: where a model is almost sure, 1 - p would else be zero for many.
+        measure(torch.softmax(part.double(), dim=-1))
+        for part in logits.split(max(1, _MOST_AT_ONCE // logits.shape[1]))
+    ]
+    table = torch.zeros(wanted.shape, dtype=torch.float64, device=logits.device)
+    table[wanted] = torch.cat(values)
+    return (table.sum(dim=1) / wanted.sum(dim=1)).cpu().numpy()
+
+
+def _least_confidence(p: "torch.Tensor") -> "torch.Tensor":
+    return 1 - p.amax(dim=-1)
+
+
+def _margin(p: "torch.Tensor") -> "torch.Tensor":
+    first, second = p.topk(2, dim=-1).values.unbind(dim=-1)
+    return second - first
+
+
+def _entropy(p: "torch.Tensor") -> "torch.Tensor":
+    import torch
+
+    return torch.special.entr(p).sum(dim=-1)  # 0 where p is 0
+
+
+# Each a function of probabilities (m, vocabulary) to (m,).
+CRITERIA: "dict[str, Callable[[torch.Tensor], torch.Tensor]]" = {
+    "least_confidence": _least_confidence,
+    "margin": _margin,
+    "entropy": _entropy,
+}
