@@ -1,6 +1,7 @@
 """A real HTTP server on loopback that answers a judge's questions as a test tells it to."""
 
 import json
+import logging
 import threading
 import time
 from collections import Counter
@@ -8,7 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
+
+    from harness.errors import InputError
 
 KEY = "sk-loopback-7f3a9c2e51d84b60"
 
@@ -141,3 +148,38 @@ def serving(answering: Answering) -> Iterator[JudgeServer]:
         yield server
     finally:
         server.stop()
+
+
+def pairs(n: int) -> list[tuple[str, str]]:
+    """So many exchanges that differ."""
+    return [("Why?", str(i)) for i in range(n)]
+
+
+def told(error: "pytest.ExceptionInfo[InputError]") -> str:
+    """The message, once it is seen to be one line without the key."""
+    text = str(error.value)
+    assert "\n" not in text
+    assert KEY not in text
+    assert error.value.__cause__ is None
+    return text
+
+
+@contextmanager
+def secret_key(
+    monkeypatch: "pytest.MonkeyPatch",
+    caplog: "pytest.LogCaptureFixture",
+    capfd: "pytest.CaptureFixture[str]",
+    folder: Path,
+) -> Iterator[None]:
+    """Give the judge its key; at the end no log record, output or file may hold it."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    caplog.set_level(logging.DEBUG)
+    yield
+    for record in caplog.records:
+        assert KEY not in record.getMessage()
+        assert KEY not in repr(record.__dict__)
+    assert KEY not in "".join(capfd.readouterr())
+    for path in folder.rglob("*"):
+        assert path.is_dir() or KEY.encode() not in path.read_bytes()

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
@@ -88,6 +87,7 @@ def judge(
     asked = 0
     if waiting:
         key = read_key(params)
+        kept.prepare()  # before anything is paid for
         fruitful = any(question.rating is not None for question in settled)
         asked = asyncio.run(_Panel(params, kept, step, fruitful).ask(waiting, key))
     return _judged(prompts, questions, params, asked, found, time.monotonic() - start)
@@ -105,6 +105,14 @@ def _recall(question: _Question, params: JudgeParams, kept: AnswerCache) -> int:
     return len(question.answers)
 
 
+class _Stop(Exception):
+    """Why nobody asks any more, and what helps."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.what, self.remedy = what, remedy
+
+
 class _Panel:
     """Those who ask, side by side in one event loop; the first to fail halts the others."""
 
@@ -114,7 +122,7 @@ class _Panel:
         self.params, self.kept, self.step = params, kept, step
         self.fruitful = fruitful  # whether any rating came yet
         self.fruitless: list[str] = []  # what came instead
-        self.error: InputError | None = None
+        self.stop: _Stop | None = None
 
     async def ask(self, waiting: list[_Question], key: str) -> int:
         self.endpoint = Endpoint(self.params, key)
@@ -124,10 +132,11 @@ class _Panel:
             count = min(self.params.concurrency, len(waiting))
             # Those under way when one fails are let finish: their answers are paid for.
             await asyncio.gather(*(self._work(queue) for _ in range(count)))
-        if self.error is not None:
-            raise self.error
-        if not self.fruitful and all(question.refused for question in waiting):
-            self._fail(f"refuses all {len(waiting)} prompts ({self.fruitless[-1]})", "mend that")
+        if not self.stop and not self.fruitful and all(q.refused for q in waiting):
+            told = f"refuses all {len(waiting)} prompts ({self.fruitless[-1]})"
+            self.stop = _Stop(told, "mend that and run the same again")
+        if self.stop is not None:
+            raise self._told(self.stop)
         return self.endpoint.asked
 
     async def _work(self, queue: Iterator[_Question]) -> None:
@@ -136,8 +145,8 @@ class _Panel:
                 await self._settle(question)
             except Halted:
                 return
-            except InputError as error:
-                self.error = self.error or error
+            except _Stop as stop:
+                self.stop = self.stop or stop
                 self.endpoint.halt.set()
                 return
             self.step(question.rows)
@@ -157,9 +166,12 @@ class _Panel:
         except Refused as refusal:
             question.refused, told = True, str(refusal)
         except Unanswered as trouble:
-            self._fail(f"does not answer: {trouble}", "run the same again when it does")
+            told = f"does not answer: {trouble}"
+            raise _Stop(told, "run the same again when it does") from None
         except CapReached as cap:
-            self._stop(cap)
+            told = f"has cost {cap.spent:.4f} of spend_cap {self.params.spend_cap:g} USD, and the "
+            told += f"next answer may cost {cap.next_cost:.4f}"
+            raise _Stop(told, "raise spend_cap and run the same again") from None
         self._count(question, told)
 
     def _count(self, question: _Question, told: str) -> None:
@@ -169,21 +181,14 @@ class _Panel:
         else:
             self.fruitful = True
         if not self.fruitful and len(self.fruitless) >= _FRUITLESS:
-            self._fail(f"gave no rating to the first {_FRUITLESS} (the last: {told})", "mend that")
+            told = f"gave no rating to the first {_FRUITLESS} (the last: {told})"
+            raise _Stop(told, "mend that and run the same again")
 
-    def _fail(self, what: str, remedy: str) -> NoReturn:
+    def _told(self, stop: _Stop) -> InputError:
         number = len(self.kept.found)
-        raise InputError(
-            f"judge: {self.params.model} at {self.endpoint.url} {what}; {number} answers are kept "
-            f"in {self.kept.path}; {remedy}: nothing that is kept is asked again"
-        )
-
-    def _stop(self, cap: CapReached) -> NoReturn:
-        raise InputError(
-            f"judge: {self.params.model} has cost {cap.spent:.4f} of spend_cap "
-            f"{self.params.spend_cap:g} USD, and the next answer may cost {cap.next_cost:.4f}; "
-            f"{len(self.kept.found)} answers are kept in {self.kept.path}; raise spend_cap and run "
-            "the same again: it goes on there"
+        return InputError(
+            f"judge: {self.params.model} at {self.endpoint.url} {stop.what}; {number} answers are "
+            f"kept in {self.kept.path}; {stop.remedy}: it goes on there"
         )
 
 

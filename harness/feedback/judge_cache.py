@@ -48,17 +48,21 @@ class AnswerCache:
         """The answer kept under a key."""
         return self.found.get(key)
 
+    def prepare(self) -> None:
+        """Make the file. Raises OSError, with a name, where the disk refuses it."""
+        with naming(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.open("ab").close()
+
     def keep(self, key: str, answer: Answer) -> None:
         """Append an answer. Raises OSError, with the file's name, where the disk refuses."""
         row = {"key": key, "source": self.source, **asdict(answer)}
         # The line after a torn one would be lost with it.
         left = b"\n" * self._torn + json.dumps(row).encode() + b"\n"
         self._torn = True
-        with naming(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab", buffering=0) as stream:
-                while left:  # a disk nearly full takes a part, then says why
-                    left = left[stream.write(left) :]
+        with naming(self.path), self.path.open("ab", buffering=0) as stream:
+            while left:  # a disk nearly full takes a part, then says why
+                left = left[stream.write(left) :]
         self._torn = False
         self._take(key, self.source, answer)
 
