@@ -6,6 +6,7 @@ beside them. ``python -m harness.phases <phase> <folder>`` runs one in a process
 
 import argparse
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from harness.template import Messages
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger(__name__)
 
 TASK, ROWS, DONE = "task.json", "rows.parquet", "done.json"
 Cost = dict[str, float]
@@ -64,12 +67,25 @@ def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
             temperature=task["temperature"],
             batch_size=task["batch_size"],
             seed=task["seed"],
+            names=rows["id"].tolist(),
             step=step,
+        )
+    if found.cut.any():
+        cut = rows["id"].to_numpy()[found.cut]
+        log.warning(
+            "generate: %d of %d prompts are longer than the model's context less %d new tokens and "
+            "lose their beginning, %r first",
+            *(len(cut), len(rows), task["max_new_tokens"], cut[0]),
         )
     table = {"id": rows["id"], "answer": found.texts, "tokens": found.tokens}
     frame = pd.DataFrame({**table, "cut": found.cut, "capped": found.capped})
     frame.to_parquet(folder / "answers.parquet")
-    return {"generated": len(asked), "tokens_generated": int(found.tokens.sum())}
+    return {
+        "generated": len(asked),
+        "tokens_generated": int(found.tokens.sum()),
+        "prompts_cut": int(found.cut.sum()),
+        "empty_answers": sum(not text for text in found.texts),
+    }
 
 
 def _score(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
@@ -155,8 +171,6 @@ def _before_answer(messages: Messages) -> Messages:
 
 def main() -> None:
     """Run one phase in this process; bad input ends it with one line and status 1."""
-    import logging
-
     parser = argparse.ArgumentParser(description="Run one phase of a round in its folder.")
     parser.add_argument("phase", choices=PHASES)
     parser.add_argument("folder", type=Path)

@@ -35,7 +35,7 @@ class Inputs:
     pool: "pd.DataFrame"
     embeddings: np.ndarray
     clustering: "Clustering"
-    costs: np.ndarray | None  # (n,) int64 in the budget's unit; None where it counts rows
+    costs: np.ndarray  # (n,) int64 in the budget's unit
     quality: np.ndarray | None = None
 
 

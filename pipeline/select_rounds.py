@@ -9,6 +9,8 @@ from pipeline.stage import main
 
 def run(selection: str) -> None:
     """Select in rounds: train on what is taken so far, ask that model, take more."""
+    import numpy as np
+
     from harness.clustering import read_clustering
     from harness.embedding_files import read_embedding
     from harness.quality import read_quality
@@ -21,7 +23,8 @@ def run(selection: str) -> None:
     embeddings = read_embedding(layout.EMBEDDINGS, params.embedding, layout.POOL_FILE)
     quality = read_quality(item, pool["id"].tolist())
     clustering = read_clustering(layout.cluster_folder(item.k), len(pool))
-    inputs = Inputs(pool, embeddings, clustering, costs=None, quality=quality)
+    rows = np.ones(len(pool), dtype=np.int64)
+    inputs = Inputs(pool, embeddings, clustering, rows, quality)
     budget = params.absolute_budget(len(pool))
     write_round_subsets(params, selection, inputs, budget, code_hash("select_rounds"))
 
