@@ -12,6 +12,7 @@ from harness.report.statistics import (
     deviation,
     deviation_interval,
     difference,
+    holm,
     mean_interval,
     rising_trend,
 )
@@ -131,3 +132,25 @@ def test_intervals_of_three_seeds_cover_where_resampling_the_seeds_would_not() -
         naive_cover += naive[0] <= 0 <= naive[1]
     assert ours_cover / runs >= 0.92
     assert naive_cover / runs < 0.85
+
+
+def test_p_values_are_corrected_by_holm() -> None:
+    # In order 0.01 x 4, 0.02 x 3, 0.03 x 2, 0.5; NaN is not counted, and none is below the last.
+    found = holm([0.03, 0.01, math.nan, 0.5, 0.02])
+    assert found[:2] + found[3:] == pytest.approx([0.06, 0.04, 0.5, 0.06])
+    assert math.isnan(found[2])
+    assert holm([0.4, 0.6]) == pytest.approx([0.8, 0.8])
+    assert holm([0.7, 0.8]) == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.5, 1.0, 1.5, 2.0, 4.0])
+def test_p_is_below_five_percent_where_the_interval_excludes_zero(gap: float) -> None:
+    rng = np.random.default_rng(0)
+    hard = rng.normal(0, 5, 40)
+    rows = [
+        [Items(hard + rng.normal(mean, 2, (3, 40)), np.ones(40)) for _ in range(2)]
+        for mean in (50 + gap, 50)
+    ]
+    found = difference(rows[0], rows[1], True, np.random.default_rng(1))
+    assert found.excludes_zero == (found.p < 0.05)
+    assert 0 < found.p <= 1

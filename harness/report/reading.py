@@ -114,13 +114,13 @@ def prune_cells(params: Params, study: str) -> list[Path]:
         layout.subset_folder(study, ""),
         layout.selection_file(study, "x").parent,
     ]
-    removed = [path for folder in folders for path in _unnamed(folder, named)]
+    removed = [path for folder in folders for path in unnamed(folder, named)]
     for path in removed:
         remove(path)
     return removed
 
 
-def _unnamed(folder: Path, named: set[Path]) -> list[Path]:
+def unnamed(folder: Path, named: set[Path]) -> list[Path]:
     """What lies in a folder and neither is named, nor holds what is named; and leftovers in it."""
     found: list[Path] = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
@@ -130,7 +130,7 @@ def _unnamed(folder: Path, named: set[Path]) -> list[Path]:
         if being_written(path):
             continue
         holds = any(path in other.parents for other in named)
-        found += _unnamed(path, named) if holds else [path]
+        found += unnamed(path, named) if holds else [path]
     return found
 
 

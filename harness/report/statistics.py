@@ -11,11 +11,15 @@ DRAWS = 4000
 
 @dataclass(frozen=True)
 class Interval:
-    """A value and its 95% interval; low and high are NaN where none can be given."""
+    """A value and its 95% interval; low and high are NaN where none can be given.
+
+    ``p`` is two-sided, of a value that is nil in truth; NaN where it was not asked for.
+    """
 
     value: float
     low: float
     high: float
+    p: float = float("nan")
 
     @property
     def excludes_zero(self) -> bool:
@@ -79,7 +83,8 @@ def difference(
     seeds, and adds a seed error drawn from Student's t (resampling three seeds would give
     intervals a third too narrow and worse). A row of one seed is given the other's deviation,
     unless it is ``fixed``: the same whatever the seed, as the untrained model is. Two rows of one
-    seed leave no seed error to measure: their interval is over items alone.
+    seed leave no seed error to measure: their interval is over items alone. The p is that of the
+    widest interval of such draws that excludes zero.
     """
     a, b = averages(ours), averages(theirs)
     gaps = np.zeros(DRAWS)
@@ -92,7 +97,23 @@ def difference(
     if df > 0:
         gaps = gaps + error * rng.standard_t(df, size=DRAWS)
     low, high = np.quantile(gaps, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-    return Interval(float(a.mean() - b.mean()), float(low), float(high))
+    # Draws are few: one more on either side keeps p from being nil.
+    beyond = 1 + min(int((gaps <= 0).sum()), int((gaps >= 0).sum()))
+    p = min(1.0, 2 * beyond / (1 + DRAWS))
+    return Interval(float(a.mean() - b.mean()), float(low), float(high), p)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """P-values corrected for their number, so that one below 0.05 is by chance in 5% of tables.
+
+    NaN stays NaN and is not counted. Source: Holm 1979.
+    """
+    known = sorted((p, i) for i, p in enumerate(ps) if p == p)
+    found, least = [float("nan")] * len(ps), 0.0
+    for rank, (p, i) in enumerate(known):
+        least = max(least, min(1.0, (len(known) - rank) * p))
+        found[i] = least
+    return found
 
 
 def averages(benchmarks: list[Items]) -> np.ndarray:

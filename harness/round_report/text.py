@@ -1,0 +1,229 @@
+"""The report of a study by round as text: scores, what the loop cost, gains, weights, noise."""
+
+from typing import Any
+
+from harness.report.notes import preset_note
+from harness.report.reading import BASELINE
+from harness.report.render import BLANK, TextTable, digits_of, markdown_table, number
+from harness.round_report.loops import FALLING, MOSTLY
+from harness.round_report.reading import ROUNDS, SCORERS, WEIGHING, Inputs
+from harness.round_report.scores import score_table
+
+Lines = list[dict[str, Any]]
+TITLES = {SCORERS: "Iterative kMQ by round and scorer", ROUNDS: "DiverseEvol by round"}
+COST_HEADS = {
+    "tokens_trained": "tokens trained",
+    "tokens_generated": "tokens generated",
+    "tokens_scored": "tokens scored",
+    "model_calls": "model calls",
+    "judge_calls": "judge calls",
+    "judge_unparsable": "not understood",
+    "usd": "USD",
+    "seconds": "seconds",
+}
+PLACES = {"usd": 2, "seconds": 1}
+SCORE_DIGITS = 3
+
+
+def markdown(found: Inputs, scores: Lines, loops: Lines) -> str:
+    """The report's text: tables, what is to be seen in them, and how to read them."""
+    params, study = found.params, found.study
+    parts = [
+        f"# {TITLES[study]}: {study} study, preset {params.preset}",
+        preset_note(params.preset),
+        markdown_table(score_table(found, scores)),
+        f"![{study}]({study}.png)",
+        reading(found, scores),
+        judge_note(found),
+        "## What the loop cost",
+        markdown_table(cost_table(found, loops)),
+        cost_note(loops),
+    ]
+    if study == SCORERS:
+        parts += _feedback(found, [line for line in loops if "effective_clusters" in line])
+    parts.append(f"Every number: `{study}.csv` (a row a cut), `loop_{study}.csv` (a row a round).")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def reading(found: Inputs, scores: Lines) -> str:
+    """What a row is, and what its difference and its p are."""
+    alone = [
+        line["cut"] for line in scores if line["selection"] != BASELINE and not line["against"]
+    ]
+    tested = sum(line["p"] == line["p"] for line in scores)
+    text = (
+        "Each row is the beginning of a selection's subsets, after so many rounds or rows, trained "
+        "on from the base model by the full recipe and evaluated as in the main study: mean over "
+        "seeds ± standard deviation (n − 1). Difference: from as many random rows, paired by "
+        "benchmark item and, where the seeds are the same, by seed; its interval is made as the "
+        f"main table's. p: two-sided, corrected by Holm's method for {tested} "
+        f"difference{'s' if tested != 1 else ''}. Bold: the best row, only if it differs from "
+        "random by p < 0.05."
+    )
+    if alone:
+        text += f" No random of the same size is in the study for: {', '.join(alone)}."
+    if found.vendi:
+        text += (
+            " Vendi score: the effective number of different rows in the subset, on the embedding "
+            f"`{found.params.embedding}` (Friedman & Dieng 2023, cosine similarity, order 1)."
+        )
+    return text
+
+
+def judge_note(found: Inputs) -> str:
+    """Why an LLM judge has no row, where the study is about scorers and has none."""
+    if found.study != SCORERS or any(loop.scorer == "judge" for loop in found.loops):
+        return ""
+    return (
+        f"The LLM judge has no row: no selection of this study is of sampler `{WEIGHING}` with "
+        "`scorer: judge`. A judge answers over a network, and no LLM judge is reachable without "
+        "one. `judge` in params.yaml says where it is and which model; docs/rounds.md names its "
+        "params, and the selection and cuts that would fill the row."
+    )
+
+
+def cost_note(loops: Lines) -> str:
+    """What the columns of the costs count."""
+    text = (
+        "Of all rounds up to the row's, means over seeds; the last round trains and asks nothing. "
+        "Tokens trained are counted once an epoch."
+    )
+    if any(line["tokens_scored"] == line["tokens_scored"] for line in loops):
+        text += " Tokens scored are of given and generated responses, each with its prompt."
+    return text + (
+        " Model calls: conversations that a model answered, scored or embedded. The models of the "
+        "loop only choose: training on the subset, as for every row above, comes on top."
+    )
+
+
+def cost_table(found: Inputs, loops: Lines) -> TextTable:
+    """What each selection had spent by the end of each round, beside that round's headline."""
+    head = found.suite.column(found.suite.headline)
+    digits = digits_of(found.suite, head)
+    names = [n for n in COST_HEADS if any(line[n] == line[n] for line in loops)]
+    rows = []
+    for line in loops:
+        mean, sd = number(line[head.name], digits), number(line[f"{head.name}_sd"], digits)
+        cells = [line["selection"], str(line["round"]), number(line["rows"], 0)]
+        cells += [number(line[name], PLACES.get(name, 0)) for name in names]
+        rows.append([*cells, mean if sd == BLANK else f"{mean} ± {sd}"])
+    heads = ["selection", "round", "rows", *(COST_HEADS[name] for name in names), head.label]
+    return TextTable(heads, rows)
+
+
+def _feedback(found: Inputs, loops: Lines) -> list[str]:
+    return [
+        "## What the answers gained, and what the benchmarks",
+        markdown_table(gain_table(found, loops)),
+        hacking(found, loops),
+        _gain_note(found, loops),
+        "## Weights of the clusters",
+        markdown_table(weight_table(loops)),
+        f"![weights](weights_{found.study}.png)",
+        "A round draws by the weights that the rounds before have led to; the first by those it "
+        "begins with. Effective number of clusters: exp of the weights' entropy, as many clusters "
+        "of equal weight would be as spread.",
+        noise_note(loops),
+    ]
+
+
+def gain_table(found: Inputs, loops: Lines) -> TextTable:
+    """Scores of given and generated answers by round, their gain and the benchmarks'."""
+    head = found.suite.column(found.suite.headline)
+    digits = digits_of(found.suite, head) + 1
+    heads = ["selection", "scorer", "round", "score of gold", "of generated", "generated gained"]
+    heads += [f"{head.label} gained", f"{head.label} gains next"]
+    rows = []
+    for line in loops:
+        cells = [line["selection"], line["scorer"].replace("_", " "), str(line["round"])]
+        cells += [number(line[name], SCORE_DIGITS) for name in ("gold", "generated")]
+        cells.append(number(line["score_gain"], SCORE_DIGITS, sign=True))
+        cells += [number(line[name], digits, sign=True) for name in ("gain_before", "gain_next")]
+        rows.append(cells)
+    return TextTable(heads, rows)
+
+
+def hacking(found: Inputs, loops: Lines) -> str:
+    """Where the answers' score rose and the headline did not, in one sentence."""
+    head = found.suite.column(found.suite.headline)
+    digits = digits_of(found.suite, head) + 1
+    both = ("score_gain", "gain_before")
+    known = [line for line in loops if all(line[name] == line[name] for name in both)]
+    apart = [
+        f"{line['selection']} in round {line['round']} (score "
+        f"{number(line['score_gain'], SCORE_DIGITS, sign=True)}, {head.label} "
+        f"{number(line['gain_before'], digits, sign=True)})"
+        for line in known
+        if line["score_gain"] > 0 and line["gain_before"] <= 0
+    ]
+    if not known:
+        return (
+            "Whether the score rose without the benchmarks cannot be said: no selection has two "
+            "rounds that were asked about and have their cuts in the study."
+        )
+    if not apart:
+        return (
+            f"In none of the {len(known)} rounds that can be compared did the score of the "
+            f"generated answers rise and {head.label} not."
+        )
+    return (
+        f"The score of the generated answers rose and {head.label} did not: {', '.join(apart)}; of "
+        f"{len(known)} rounds that can be compared."
+    )
+
+
+def _gain_note(found: Inputs, loops: Lines) -> str:
+    head = found.suite.column(found.suite.headline)
+    text = (
+        "Gold: the given responses, generated: those of the model trained in the round's feedback. "
+        "Gained: since the round before, the score on the instances asked about in both (on all, "
+        f"where none was asked about twice), {head.label} from the last round's cut to this one's; "
+        "gains next: from this round's cut to the next. Means over seeds; a plus is for the "
+        f"better. The standard deviation of {head.label} over seeds stands in the first table: a "
+        "gain within it tells nothing. After the last round nothing is asked."
+    )
+    falling = sorted({line["scorer"] for line in loops} & FALLING)
+    if falling:
+        text += (
+            f" The score by {falling[0]} is its logarithm under the model trained then, of prompt "
+            "and response: lower is better, and an answer gains by what it falls."
+        )
+    return text
+
+
+def weight_table(loops: Lines) -> TextTable:
+    """How many clusters the weights of each round are worth, and what lies on planted noise."""
+    heads = ["selection", "round", "clusters", "effective number"]
+    planted = any("weighted_noise" in line for line in loops)
+    if planted:
+        heads += ["on clusters of mostly noise", "noise by weight"]
+    rows = []
+    for line in loops:
+        spread, sd = number(line["effective_clusters"], 1), line["effective_clusters_sd"]
+        spread += f" ± {number(sd, 1)}" if sd == sd else ""
+        cells = [line["selection"], str(line["round"]), number(line["clusters"], 0), spread]
+        if planted:
+            cells += [_percent(line[name]) for name in ("noisy_weight", "weighted_noise")]
+        rows.append(cells)
+    return TextTable(heads, rows)
+
+
+def _percent(share: float) -> str:
+    text = number(100 * share, 1)
+    return text if text == BLANK else f"{text}%"
+
+
+def noise_note(loops: Lines) -> str:
+    """What the two columns of planted noise are, and how many clusters are mostly noise."""
+    counts = {line["selection"]: line for line in loops if "noisy_clusters" in line}
+    if not counts:
+        return ""
+    told = []
+    for name, line in counts.items():
+        count = number(line["noisy_clusters"], 0) if line["noisy_clusters"] else "none"
+        told.append(f"{count} of the {number(line['clusters'], 0)} of {name}")
+    return (
+        f"Clusters of mostly noise hold a planted fault in more than {MOSTLY:.0%} of their "
+        f"instances: {', '.join(told)}. Noise by weight: the share of faulty instances in each "
+        "cluster, averaged by the round's weights; weights by size give the pool's own share."
+    )

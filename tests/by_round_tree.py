@@ -1,0 +1,206 @@
+"""Writes what the studies by round read, small: loops whose models are made up, cuts, cells."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness import layout
+from harness.clustering import read_clustering
+from harness.cutting import write_cuts
+from harness.files import write_json
+from harness.judge_params import JudgeParams
+from harness.params import Params, load_params
+from harness.phases import DONE
+from harness.quality import read_quality
+from harness.report.render import BLANK
+from harness.round_journal import Recipe, ScratchJournal
+from harness.round_systems import ROUND_SYSTEMS
+from harness.rounds import run_rounds
+from harness.rounds_params import RoundsParams
+from harness.schemas import POOL, TRUTH, read_frame, write_frame
+from harness.selecting import Inputs, pool_of
+from harness.selecting_rounds import _publish, _write_result
+from harness.suites import SUITES, load_suite
+from harness.training_params import TrainParams
+from tests.build_runs import write_cell, write_params
+from tests.selection_tree import BUDGET, SMALL, N, build_tree
+from tests.toy_suite import write_toy_suite
+
+K = 6  # clusters that iterative kMQ reads
+SIZES = (4, 8, 12)
+SELECTIONS: dict[str, Any] = {
+    "selections": {"random": {"sampler": "random", "k": 1}},
+    "selections_scored": {"kmq": {"sampler": "kmq", "k": K, "quality": "sigmoid(judge)"}},
+    "selections_rounds": {
+        "by_reward": {
+            "sampler": "kmq_iterative",
+            "k": K,
+            "quality": "sigmoid(judge)",
+            "scorer": "reward_model",
+            "temperature": 0.1,
+        },
+        "by_perplexity": {"sampler": "kmq_iterative", "k": K, "quality": "sigmoid(judge)"},
+        "evolved": {"sampler": "diverse_evol", "k": 1, "rounds": 2, "initial": 4},
+    },
+}
+BY_SIZE = {f"{of}_{rows}": {"of": of, "rows": rows} for of in ("random", "kmq") for rows in SIZES}
+BY_ROUND = {
+    f"{of}_r{r}": {"of": of, "rounds": r}
+    for of in SELECTIONS["selections_rounds"]
+    for r in (1, 2, 3)
+}
+LISTED = {
+    "scorers": [name for name in (*BY_SIZE, *BY_ROUND) if not name.startswith("evolved")],
+    "rounds": [name for name in (*BY_SIZE, *BY_ROUND) if name.startswith(("random", "evolved"))],
+}
+
+
+def answer_scores(name: str, seed: int, number: int, rows: np.ndarray) -> np.ndarray:
+    """Made-up scores of given and generated responses, (2, n), that change with the round."""
+    gold = 0.5 + rows / 1000
+    change = {"by_reward": 0.05, "by_perplexity": 0.2}[name]
+    return np.array([gold, 0.1 + (rows % 7) / 20 + change * number + seed / 100])
+
+
+@dataclass
+class MadeUp(ScratchJournal):
+    """A journal whose phases train and ask nothing, and cost what is made up here."""
+
+    def phase(self, number: int, phase: str, rows: np.ndarray, task: dict[str, Any]) -> Path:
+        folder = self.folder / f"{number}_{phase}_made"
+        folder.mkdir(parents=True)
+        n, seed = len(rows), self.recipe.seed
+        cost = {
+            "train": {"tokens_trained": 100 * n + seed},
+            "generate": {"generated": n, "tokens_generated": 7 * n + seed},
+            "score": {"scored": 2 * n, "tokens_scored": 30 * n},
+            "embed": {"embedded": n},
+        }[phase]
+        if phase == "generate":
+            table = {"id": self.pool["id"].iloc[rows], "answer": "a", "tokens": 7, "cut": False}
+            pd.DataFrame({**table, "capped": False}).to_parquet(folder / "answers.parquet")
+        if phase == "score":
+            np.save(folder / "scores.npy", answer_scores(self.recipe.name, seed, number, rows))
+        if phase == "embed":
+            drawn = np.random.default_rng([seed, number]).normal(size=(n, 5))
+            np.save(folder / "embeddings.npy", drawn.astype(np.float32))
+        write_json(folder / DONE, {**cost, "seconds": 2.0 * number + seed})
+        return folder
+
+
+def copy_of(built: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    """A copy of a tree to work in."""
+    shutil.copytree(built, folder, dirs_exist_ok=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.setitem(SUITES, "toy", folder / "suite")
+    return load_params()
+
+
+def build_in(folder: Path, **changes: Any) -> Path:  # noqa: ANN401
+    """Build a tree in a folder that is not the working directory; give the folder back."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setitem(SUITES, "toy", write_toy_suite(folder / "suite"))
+        build_by_round(folder, **changes)
+    return folder
+
+
+def changed(**changes: Any) -> Params:  # noqa: ANN401
+    """Write and read the tree's params with some sections replaced."""
+    studies = {**SMALL["studies"], **{key: {"selections": names} for key, names in LISTED.items()}}
+    values = {**SMALL, **SELECTIONS, "cuts": {**BY_SIZE, **BY_ROUND}, "studies": studies}
+    return write_params(Path.cwd(), **{**values, "evaluate": {"suite": "toy"}, **changes})
+
+
+def listing(study: str, names: list[str]) -> dict[str, Any]:
+    """Studies of which one has these rows."""
+    return {**SMALL["studies"], study: {"selections": names}}
+
+
+def build_by_round(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
+    """Fill ``folder``, which must be the working directory, with both studies by round."""
+    build_tree(folder, **{key: SELECTIONS[key] for key in ("selections", "selections_scored")})
+    params = changed(**changes)
+    _plant(params)
+    for name in params.selections_rounds:
+        _select(params, name, folder / "scratch")
+    for name in params.cuts:
+        write_cuts(params, name)
+    suite = load_suite(params.evaluate.suite)
+    for study in ("scorers", "rounds"):
+        for name, group in params.cells(study):
+            write_cell(params, suite, study, name, group)
+    return params
+
+
+def _plant(params: Params) -> None:
+    """Faults in all of cluster 0, in two thirds of cluster 1, in every second of cluster 2."""
+    labels = read_clustering(layout.cluster_folder(K), N).labels
+    truth = read_frame(layout.TRUTH_FILE, TRUTH)
+    if params.preset != "lab":
+        return
+    noise = np.full(N, "none", dtype=object)
+    for cluster, (some, of) in enumerate(((1, 1), (2, 3), (1, 2))):
+        rows = np.flatnonzero(labels == cluster)
+        noise[rows[np.arange(len(rows)) % of < some]] = "wrong"
+    write_frame(layout.TRUTH_FILE, truth.assign(noise=noise).astype("str"), TRUTH)
+
+
+def _select(params: Params, name: str, scratch: Path) -> None:
+    item = params.selections_rounds[name]
+    pool = read_frame(layout.POOL_FILE, POOL)
+    clustering = read_clustering(layout.cluster_folder(item.k), N)
+    quality = read_quality(item, pool["id"].tolist()) if item.quality else None
+    x = np.load(layout.EMBEDDINGS / "minilm.npy")
+    inputs = Inputs(pool, x, clustering, np.ones(N, dtype=np.int64), quality)
+    results = []
+    for group in params.all_groups():
+        for seed in params.seeds_of(name, group):
+            mine = scratch / name / str(seed)
+            recipe = Recipe(
+                name=name,
+                seed=seed,
+                train=TrainParams.model_validate(params.train.model_dump()),
+                rounds=RoundsParams(),
+                judge=JudgeParams(),
+                template=params.template,
+                judge_cache=mine,
+            )
+            journal = MadeUp(mine, pool, recipe)
+            system = ROUND_SYSTEMS[item.sampler](**item.sampler_params)
+            rounds = run_rounds(system, pool_of(inputs), BUDGET, seed, journal)
+            result = mine / "result"
+            result.mkdir(parents=True, exist_ok=True)
+            _write_result(result, rounds, journal, inputs)
+            results.append((group, seed, result))
+    _publish(name, results)
+
+
+def table_after(text: str, heading: str) -> list[dict[str, str]]:
+    """The first table after a heading, a dict a row."""
+    lines = text[text.index(heading) :].splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("|"))
+    rows = []
+    for line in lines[start:]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return [dict(zip(rows[0], row, strict=True)) for row in rows[2:]]
+
+
+def plain(cell: str) -> float | None:
+    """The first number of a cell; None for a dash."""
+    first = cell.strip("*").split(" ")[0].removesuffix("%").replace(",", "").replace("−", "-")
+    return None if first == BLANK else float(first)
+
+
+def same(cell: str, value: Any, digits: int, scale: float = 1) -> bool:  # noqa: ANN401
+    shown = plain(cell)
+    if shown is None:
+        return value != value
+    return abs(shown - scale * value) <= 0.5001 * 10**-digits

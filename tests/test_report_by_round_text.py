@@ -1,0 +1,247 @@
+"""What the reports of the studies by round say, draw and refuse."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from harness import layout
+from harness.errors import InputError
+from harness.params import Params
+from harness.report.render import BLANK
+from harness.round_report import prune_rounds, write_round_report
+from harness.round_report.loops import loop_lines
+from harness.round_report.reading import read_inputs
+from harness.round_report.scores import score_lines
+from harness.round_report.text import markdown
+from harness.schemas import TRUTH, read_frame, write_frame
+from harness.suites import load_suite
+from tests.build_runs import QUALITY, write_cell
+from tests.by_round_tree import (
+    BY_ROUND,
+    BY_SIZE,
+    LISTED,
+    SELECTIONS,
+    build_in,
+    changed,
+    copy_of,
+    listing,
+    same,
+    table_after,
+)
+
+ROUND_SELECTIONS: dict[str, Any] = SELECTIONS["selections_rounds"]
+FILES = {
+    "scorers": {
+        *("scorers.csv", "scorers.md", "scorers.png"),
+        *("loop_scorers.csv", "weights_scorers.png"),
+    },
+    "rounds": {"rounds.csv", "rounds.md", "rounds.png", "loop_rounds.csv"},
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_in(tmp_path_factory.mktemp("by_round"))
+
+
+@pytest.fixture
+def tree(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    return copy_of(built, tmp_path, monkeypatch)
+
+
+def text_of(params: Params, study: str) -> str:
+    """The report's text, without drawing its pictures."""
+    found = read_inputs(params, study)
+    return markdown(found, score_lines(found), loop_lines(found))
+
+
+def test_the_tables_say_what_the_csv_says(tree: Params) -> None:
+    folder = write_round_report(tree, "scorers")
+    text = (folder / "scorers.md").read_text(encoding="utf-8")
+    wanted = pd.read_csv(folder / "scorers.csv").to_dict("records")
+    shown = table_after(text, "# Iterative")
+    assert [row["selection"] for row in shown] == [line["selection"] for line in wanted]
+    for row, line in zip(shown, wanted, strict=True):
+        assert (row["rows"], row["seeds"]) == (str(line["rows"]), str(line["seeds"]))
+        heads = {"Average": "avg", "difference from random [95%]": "diff", "One": "one"}
+        assert all(same(row[head], line[name], 1) for head, name in heads.items())
+        assert same(row["p (Holm)"], line["p"], 3)
+    loops = pd.read_csv(folder / "loop_scorers.csv").to_dict("records")
+    tables = {
+        "## What the loop cost": {
+            "rows": ("rows", 0, 1),
+            "tokens trained": ("tokens_trained", 0, 1),
+            "tokens generated": ("tokens_generated", 0, 1),
+            "tokens scored": ("tokens_scored", 0, 1),
+            "model calls": ("model_calls", 0, 1),
+            "seconds": ("seconds", 1, 1),
+            "Average": ("avg", 1, 1),
+        },
+        "## What the answers gained": {
+            "score of gold": ("gold", 3, 1),
+            "of generated": ("generated", 3, 1),
+            "generated gained": ("score_gain", 3, 1),
+            "Average gained": ("gain_before", 2, 1),
+            "Average gains next": ("gain_next", 2, 1),
+        },
+        "## Weights of the clusters": {
+            "clusters": ("clusters", 0, 1),
+            "effective number": ("effective_clusters", 1, 1),
+            "on clusters of mostly noise": ("noisy_weight", 1, 100),
+            "noise by weight": ("weighted_noise", 1, 100),
+        },
+    }
+    for heading, columns in tables.items():
+        rows = table_after(text, heading)
+        assert len(rows) == len(loops) == 6
+        for row, line in zip(rows, loops, strict=True):
+            assert (row["selection"], row["round"]) == (line["selection"], str(line["round"]))
+            for head, (name, digits, scale) in columns.items():
+                assert same(row[head], line[name], digits, scale), (head, row, line)
+
+
+def test_the_text_says_what_it_is_of(tree: Params) -> None:
+    text = text_of(tree, "scorers")
+    assert "A miniature" in text
+    assert "corrected by Holm's method for 9 differences" in text
+    assert "No random of the same size" not in text
+    assert "2 of the 6 of by_reward, 2 of the 6 of by_perplexity" in text
+    assert "an answer gains by what it falls" in text
+    rounds = text_of(tree, "rounds")
+    assert "A miniature" in rounds
+    assert "Vendi score: the effective number" in rounds
+    assert "judge" not in rounds
+    assert "Weights" not in rounds
+
+
+def test_the_judge_has_a_row_or_a_reason(tree: Params) -> None:
+    assert "The LLM judge has no row: " in text_of(tree, "scorers")
+    asked = {**ROUND_SELECTIONS["by_reward"], "scorer": "judge"}
+    params = changed(selections_rounds={**ROUND_SELECTIONS, "by_reward": asked})
+    assert "The LLM judge has no row" not in text_of(params, "scorers")
+
+
+def test_it_says_where_the_reward_rose_and_the_benchmarks_did_not(
+    tree: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {}
+    for better in (30.0, 2.0):
+        monkeypatch.setitem(QUALITY, "by_reward_r2", better)
+        # The score by perplexity got worse: whatever the benchmarks do is no hacking.
+        monkeypatch.setitem(QUALITY, "by_perplexity_r2", 2.0)
+        for name in ("by_reward_r2", "by_perplexity_r2"):
+            for group in ("s0_1", "s2"):
+                write_cell(tree, load_suite("toy"), "scorers", name, group)
+        told[better] = text_of(tree, "scorers")
+    assert "In none of the 2 rounds that can be compared" in told[30.0]
+    assert "rose and Average did not: by_reward in round 2 (score +0.050, Average −" in told[2.0]
+    assert "by_perplexity in round 2" not in told[2.0]
+    without = [name for name in LISTED["scorers"] if not name.endswith("_r2")]
+    text = text_of(changed(studies=listing("scorers", without)), "scorers")
+    assert "cannot be said" in text
+
+
+def test_a_best_row_is_bold_only_where_it_differs_from_random(
+    tree: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "**" not in text_of(tree, "rounds")
+    for name, bold in (("evolved_r2", "| evolved"), ("random_8", "")):
+        monkeypatch.setitem(QUALITY, name, 40.0 if bold else 60.0)
+        for group in ("s0_1", "s2"):
+            write_cell(tree, load_suite("toy"), "rounds", name, group)
+        found = [line for line in text_of(tree, "rounds").splitlines() if "**" in line]
+        assert [line.split("  ")[0] for line in found] == ([bold] if bold else [])
+
+
+def test_a_size_without_random_has_no_difference_and_is_named(tree: Params) -> None:
+    names = [name for name in LISTED["rounds"] if name != "random_8"]
+    params = changed(studies=listing("rounds", names))
+    text = text_of(params, "rounds")
+    assert "No random of the same size is in the study for: evolved_r2." in text
+    assert "for 2 differences" in text
+    row = next(
+        r for r in table_after(text, "# D") if (r["selection"], r["rows"]) == ("evolved", "8")
+    )
+    assert (row["difference from random [95%]"], row["p (Holm)"]) == (BLANK, BLANK)
+
+
+def test_one_seed_has_no_deviation(tree: Params) -> None:
+    text = text_of(changed(groups={"main": ["s2"], "more": []}), "scorers")
+    assert all("±" not in row["Average"] for row in table_after(text, "# Iter"))
+    assert {row["seeds"] for row in table_after(text, "# Iter")} == {"1"}
+
+
+def test_noise_is_told_where_there_is_some(tree: Params) -> None:
+    truth = read_frame(layout.TRUTH_FILE, TRUTH)
+    write_frame(layout.TRUTH_FILE, truth.assign(noise="none").astype("str"), TRUTH)
+    clean = text_of(tree, "scorers")
+    assert "none of the 6 of by_reward" in clean
+    rows = table_after(clean, "## Weights")
+    assert {row["on clusters of mostly noise"] for row in rows} == {BLANK}
+    assert {row["noise by weight"] for row in rows} == {"0.0%"}
+    write_frame(layout.TRUTH_FILE, truth.iloc[:0], TRUTH)
+    assert "noise" not in text_of(tree, "scorers").partition("## Weights")[2]
+
+
+@pytest.mark.parametrize("study", FILES)
+def test_files_are_the_same_again_and_pictures_show_something(tree: Params, study: str) -> None:
+    folder = write_round_report(tree, study)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert set(before) == FILES[study]
+    for name, content in before.items():
+        if name.endswith(".png"):
+            assert len(content) < 250_000
+            with Image.open(folder / name) as image:
+                assert min(image.size) > 300
+                assert len(image.convert("RGB").getcolors(2**24) or ()) > 20
+    write_round_report(tree, study)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+MISSING = {
+    "runs/scorers/kmq_8/s2/metrics.json": "dvc repro evaluate_scorers@kmq_8-s2",
+    "data/subsets/cuts/kmq_8/s2/seed_2.parquet": "dvc repro cut@kmq_8",
+    **{
+        f"data/rounds/main/by_reward/s0_1/seed_1/{name}": "dvc repro select_rounds@by_reward"
+        for name in ("rounds.json", "clusters.parquet", "instances.parquet")
+    },
+    "data/truth.parquet": "dvc repro prepare",
+}
+
+
+@pytest.mark.parametrize("path", MISSING)
+def test_what_is_missing_is_named_with_its_stage_and_nothing_is_written(
+    tree: Params, path: str
+) -> None:
+    Path(path).unlink()
+    with pytest.raises(InputError, match=f"{path}: no such file; (run )?{MISSING[path]}"):
+        write_round_report(tree, "scorers")
+    assert not layout.RESULTS.exists()
+
+
+def test_studies_that_cannot_be_reported_are_refused(tree: Params) -> None:
+    with pytest.raises(InputError, match="study is 'main'; those by round are scorers and rounds"):
+        write_round_report(tree, "main")
+    for study in ("scorers", "rounds"):
+        params = changed(studies=listing(study, ["random_4", "random_8"]))
+        with pytest.raises(InputError, match=f"studies.{study}.selections: no cut .* reports"):
+            write_round_report(params, study)
+    params = changed(studies=listing("rounds", ["random_4", "random_5"]))
+    with pytest.raises(InputError, match="'random_5' is none of `cuts`; did you mean 'random_"):
+        write_round_report(params, "rounds")
+    params = changed(studies=listing("scorers", ["random_4", "evolved_r1"]))
+    with pytest.raises(InputError, match="sampler kmq_iterative in two rounds or more"):
+        write_round_report(params, "scorers")
+
+
+def test_what_params_no_longer_name_is_pruned(tree: Params) -> None:
+    kept = {name: ROUND_SELECTIONS[name] for name in ("by_reward", "evolved")}
+    cuts = {name: cut for name, cut in BY_SIZE.items() if name != "kmq_4"}
+    params = changed(selections_rounds=kept, cuts={**cuts, "evolved_r1": BY_ROUND["evolved_r1"]})
+    removed = {path.name for path in prune_rounds(params)}
+    assert removed == {"kmq_4", "by_perplexity", *BY_ROUND} - {"evolved_r1"}
+    assert {path.name for path in layout.rounds_folder("main", "").iterdir()} == set(kept)
+    assert prune_rounds(params) == []
