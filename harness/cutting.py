@@ -25,7 +25,7 @@ def write_cuts(params: Params, name: str) -> None:
     item = params.cuts[name]
     whole = subset_folder("main", item.of)
     with replacing_folder(subset_folder(CUTS, name)) as folder:
-        for group in params.all_groups():
+        for group in params.groups.main:
             (folder / group).mkdir()
             for seed in params.seeds_of(name, group):
                 subset = read_frame(whole / group / f"seed_{seed}.parquet", SUBSET)

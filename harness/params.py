@@ -235,6 +235,11 @@ class Params(Section):
         """Every seed group, those of more seeds last."""
         return [*self.groups.main, *self.groups.more]
 
+    def groups_of(self, selection: str) -> list[str]:
+        """The seed groups in which a selection is trained on: those of more seeds where listed."""
+        more = selection in self.studies["sensitivity"].more_seeds
+        return [*self.groups.main, *(self.groups.more if more else [])]
+
     def cells(self, study: str) -> list[tuple[str, str]]:
         """The (selection, group) pairs trained under ``runs/<study>``."""
         listed = self.studies[study]

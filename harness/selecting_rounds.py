@@ -41,7 +41,7 @@ def write_round_subsets(params: Params, name: str, inputs: Inputs, budget: int, 
     system = _system(item)
     found: dict[str, Any] = {}
     results: list[tuple[str, int, Path]] = []
-    for group in params.all_groups():
+    for group in params.groups_of(name):
         for seed in params.seeds_of(name, group):
             result = _select(params, name, system, inputs, budget, code, seed)
             found[str(seed)] = read_json(result / "cost.json")
