@@ -39,18 +39,18 @@ def _key_stays_out_of_everything(
 
 def test_a_rate_limit_holds_everybody_back(tmp_path: Path) -> None:
     def answering(place: int, seen: Seen) -> Reply:
-        return failed(429, "slow down", Retry_After="1") if place == 2 else rated("[[5]]")
+        slow = rated("[[5]]", after_s=0.4)
+        return failed(429, "slow down", Retry_After="1") if place == 2 else slow
 
     with serving(answering) as server:
-        params = JudgeParams(base_url=server.url, concurrency=2, **FAST)
+        params = JudgeParams(base_url=server.url, concurrency=4, **FAST)
         judged = judge(pairs(8), params, tmp_path / "a.jsonl")
         assert judged.scores.tolist() == [5.0] * 8
         assert judged.asked == len(server.seen) == 9
         assert sorted(server.prompts().values()) == [1] * 7 + [2]
         times = [seen.at for seen in server.seen]
-        later = [at - times[2] for at in times[3:]]
-        # One may have been under way already; all others wait.
-        assert sum(gap < 0.99 for gap in later) <= 1
+        # The fourth is under way already; all others wait.
+        assert all(at - times[2] > 0.99 for at in times[4:])
         assert {seen.authorization for seen in server.seen} == {f"Bearer {KEY}"}
 
 
@@ -63,7 +63,7 @@ def test_a_wait_that_is_too_long_is_told(tmp_path: Path) -> None:
 
 
 def test_the_pace_is_kept_by_all_together(tmp_path: Path) -> None:
-    with serving(lambda place, seen: rated("[[5]]", after_s=0.2)) as server:
+    with serving(lambda place, seen: rated("[[5]]", after_s=0.4)) as server:
         params = JudgeParams(base_url=server.url, requests_per_minute=600, concurrency=6, **FAST)
         judge(pairs(8), params, tmp_path / "a.jsonl")
         times = [seen.at for seen in server.seen]
@@ -72,7 +72,7 @@ def test_the_pace_is_kept_by_all_together(tmp_path: Path) -> None:
 
 
 def test_at_most_so_many_at_once(tmp_path: Path) -> None:
-    with serving(lambda place, seen: rated("[[5]]", after_s=0.1)) as server:
+    with serving(lambda place, seen: rated("[[5]]", after_s=0.3)) as server:
         judge(pairs(9), JudgeParams(base_url=server.url, concurrency=3, **FAST), tmp_path / "a")
         assert server.most_under_way == 3
 
@@ -114,8 +114,10 @@ def test_a_key_that_is_not_accepted(tmp_path: Path, status: int) -> None:
     with serving(lambda place, seen: failed(status, message)) as server:
         with pytest.raises(InputError) as error:
             judge(pairs(3), JudgeParams(base_url=server.url, **FAST), tmp_path / "a.jsonl")
-        refused = f"HTTP {status}: the key in OPENAI_API_KEY is not accepted, export another"
-        assert f"{refused}; tried" in told(error)
+        assert (
+            f"HTTP {status}: the key in OPENAI_API_KEY is not accepted, export another; tried"
+            in told(error)
+        )
         assert KEY[-4:] not in told(error)
 
 
@@ -127,7 +129,7 @@ def test_an_endpoint_too_slow(tmp_path: Path, reply: Reply) -> None:
         with pytest.raises(InputError) as error:
             judge(pairs(1), params, tmp_path / "a.jsonl")
         assert "no answer within timeout_s 0.3; tried 2 times" in told(error)
-        assert time.monotonic() - start < 2.5
+        assert time.monotonic() - start < 8
 
 
 def test_a_refused_connection(tmp_path: Path) -> None:
@@ -168,6 +170,16 @@ def test_nonsense_is_asked_once_more_then_left_out(tmp_path: Path, reply: Reply)
         server.answering = lambda place, seen: rated("[[4]]")
         judge(pairs(1), params, tmp_path / "a.jsonl")
         assert len(server.seen) == 3
+
+
+def test_a_page_of_some_proxy_is_asked_again_another_day(tmp_path: Path) -> None:
+    with serving(lambda place, seen: NONSENSE[0]) as server:
+        params = JudgeParams(base_url=server.url, **FAST)
+        judged = judge(pairs(1), params, tmp_path / "a.jsonl")
+        assert (judged.asked, judged.unparsable, judged.tokens_in) == (2, 1, 0)
+        server.answering = lambda place, seen: rated("[[4]]")
+        judged = judge(pairs(1), params, tmp_path / "a.jsonl")
+        assert (judged.scores.tolist(), judged.asked) == ([4.0], 1)
 
 
 def test_nonsense_then_fine(tmp_path: Path) -> None:

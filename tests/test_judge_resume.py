@@ -81,7 +81,7 @@ def test_a_cap_waits_for_dear_answers_under_way(tmp_path: Path) -> None:
 
     def answering(place: int, seen: Seen) -> Reply:
         billed.append(BYTES + 64 + 10)
-        return rated("[[5]]", tokens=(BYTES + 64, 10), after_s=0.05)
+        return rated("[[5]]", tokens=(BYTES + 64, 10), after_s=0.5)
 
     with serving(answering) as server:
         cap = 3.5 * DEAREST
@@ -145,7 +145,7 @@ def test_an_interrupt_ends_it_at_once(tmp_path: Path) -> None:
         sent = time.monotonic()
         process.send_signal(signal.SIGINT)
         process.wait(20)
-        assert time.monotonic() - sent < 3
+        assert time.monotonic() - sent < 10
         assert process.returncode != 0
         assert "KeyboardInterrupt" in (tmp_path / "output.txt").read_text()
         rows = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
