@@ -167,7 +167,7 @@ def _select(params: Params, name: str, scratch: Path) -> None:
                 seed=seed,
                 train=TrainParams.model_validate(params.train.model_dump()),
                 rounds=RoundsParams(),
-                judge=JudgeParams(),
+                judge=JudgeParams(model="none"),
                 template=params.template,
                 judge_cache=mine,
             )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 NAN = float("nan")
 COSTS = ("tokens_trained", "tokens_generated", "tokens_scored")
-JUDGE = ("judge_calls", "judge_unparsable", "usd")
+JUDGE = ("judge_calls", "judge_left_out", "usd")
 CALLS = (
     "generated",
     "scored",

@@ -17,7 +17,7 @@ COST_HEADS = {
     "tokens_scored": "tokens scored",
     "model_calls": "model calls",
     "judge_calls": "judge calls",
-    "judge_unparsable": "not understood",
+    "judge_left_out": "left out by the judge",
     "usd": "USD",
     "seconds": "seconds",
 }
@@ -90,6 +90,11 @@ def cost_note(loops: Lines) -> str:
     )
     if any(line["tokens_scored"] == line["tokens_scored"] for line in loops):
         text += " Tokens scored are of given and generated responses, each with its prompt."
+    if any(line["judge_calls"] == line["judge_calls"] for line in loops):
+        text += (
+            " Judge calls: its answers, those kept from earlier included; left out: responses that "
+            "it gave no rating. USD: by the prices in params.yaml, 0 where there are none."
+        )
     return text + (
         " Model calls: conversations that a model answered, scored or embedded. The models of the "
         "loop only choose: training on the subset, as for every row above, comes on top."
