@@ -60,8 +60,8 @@ class Case:
         size: of what, in words.
         call: does it.
         limit: seconds to stay under, or None.
-        peers: those it is measured beside; with none, it is run once.
-        memory: what ``timing.peak`` measures, or None.
+        peers: those it is measured beside; with none, ``memory`` is all that is measured.
+        memory: what ``timing.alone`` runs, or None.
     """
 
     name: str

@@ -45,10 +45,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _measured(case: Case, full: bool) -> list[Row]:
-    memory = timing.peak(*case.memory) / 1e9 if case.memory else math.nan
-    case.call()  # compiles, and fills what is kept
+    seconds, memory = math.nan, math.nan
+    if case.memory:  # its compiled code is kept for the rounds beside others
+        seconds, size = timing.alone(*case.memory)
+        memory = size / 1e9
     if not case.peers:
-        return [Row(case, None, timing.clocked(case.call).median, memory, full=full)]
+        return [Row(case, None, seconds, memory, full=full)]
     return [_beside(case, peer, memory, full) for peer in case.peers]
 
 

@@ -43,24 +43,27 @@ def _together(runs: list[Timed]) -> Timed:
     return Timed(runs[-1].result, tuple(s for run in runs for s in run.seconds))
 
 
-def peak(task: Callable[..., Callable[[], Any]], *args: object) -> float:
-    """Bytes that a call needs at its peak beyond what stood before it; NaN outside Linux.
+def alone(task: Callable[..., Callable[[], Any]], *args: object) -> tuple[float, float]:
+    """Seconds of a call in a new process, and the bytes it needs at its peak beyond the data.
 
-    ``task(*args)`` makes the data, warms the call up and returns it; both run in a new process.
+    ``task(*args)`` makes the data, warms the call up and returns it. Outside Linux the bytes are
+    NaN.
     """
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as workers:
         return workers.apply(_measured, (task, args))
 
 
-def _measured(task: Callable[..., Callable[[], Any]], args: tuple[object, ...]) -> float:
+def _measured(
+    task: Callable[..., Callable[[], Any]], args: tuple[object, ...]
+) -> tuple[float, float]:
     call = task(*args)
     if not _STATUS.exists():
-        return math.nan
+        return clocked(call).median, math.nan
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before = _status("VmRSS")
-    call()
-    return max(0.0, _status("VmHWM") - before)
+    seconds = clocked(call).median
+    return seconds, max(0.0, _status("VmHWM") - before)
 
 
 def _status(name: str) -> float:
