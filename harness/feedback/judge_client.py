@@ -174,8 +174,9 @@ class Endpoint:
         status = error.status_code
         if status in {401, 403}:
             # Such an answer likes to quote the key.
-            variable = self.params.key_env
-            what = f"HTTP {status}: the key in {variable} is not accepted, export another"
+            what = (
+                f"HTTP {status}: the key in {self.params.key_env} is not accepted, export another"
+            )
             return Trouble(what, again=False)
         body = error.body
         told = body.get("message", body) if isinstance(body, dict) else body
