@@ -109,6 +109,26 @@ def test_a_taught_model_behind_transformers_serve(taught: tuple[Path, str], tmp_
     assert (again.tokens_in, again.spend) == (judged.tokens_in, judged.spend)
 
 
+def test_a_round_scores_by_the_judge(taught: tuple[Path, str], tmp_path: Path) -> None:
+    from harness.feedback.scoring import FEEDBACK_SCORERS
+
+    folder, url = taught
+    params = JudgeParams(model=str(folder), base_url=url, max_tokens=24, price_in=10, price_out=30)
+    pairs = [(exchange(thing, word), VERDICTS[word]) for thing in THINGS[:2] for word in VERDICTS]
+    asked = [
+        [{"role": "user", "content": a}, {"role": "assistant", "content": b}] for (a, b), _ in pairs
+    ]
+    task = {"judge": params.model_dump(), "judge_cache": str(tmp_path / "answers.jsonl")}
+    scores, cost = FEEDBACK_SCORERS["judge"](task, asked)
+    np.testing.assert_array_equal(scores, [float(rating) for _, rating in pairs])
+    # Who goes on after a kill finds the answers, and is told the same cost.
+    again, same = FEEDBACK_SCORERS["judge"](task, asked)
+    np.testing.assert_array_equal(again, scores)
+    assert same == cost
+    assert cost["judge_calls"] == 6
+    assert cost["usd"] > 0
+
+
 def test_an_answer_cut_short_is_left_out(taught: tuple[Path, str], tmp_path: Path) -> None:
     folder, url = taught
     params = JudgeParams(model=str(folder), base_url=url, max_tokens=3)
