@@ -4,9 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from harness.errors import nearest
 from harness.layout import CUTS
-from harness.params import Params
-
-BY_ROUND = ("scorers", "rounds")  # studies of the beginnings of selections
+from harness.params import BY_ROUND, Params
 
 
 def study_problems(params: Params) -> Iterator[str]:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     ValidationError,
@@ -22,22 +21,21 @@ from harness.pools.params import PrepareParams
 from harness.pretraining_params import PretrainParams
 from harness.reward_params import RewardParams
 from harness.rounds_params import RoundsParams
+from harness.selection_params import (
+    Cut,
+    Name,
+    Positive,
+    RoundSelection,
+    ScoredSelection,
+    Section,
+    Seed,
+    Selection,
+)
 from harness.training_params import TrainParams
 
-Positive = Annotated[int, Field(ge=1, strict=True)]
-Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]  # what NumPy and torch take
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]  # becomes part of a path
 STUDIES = ("main", "sensitivity", "scorers", "rounds")  # those that dvc.yaml has stages for
+BY_ROUND = ("scorers", "rounds")  # studies of the beginnings of selections
 SHARED_OUT = ("noise", "coverage")  # the rows of a reference that come in doses
-
-
-class Section(BaseModel):
-    """A part of params.yaml: unknown keys are refused, values are never changed.
-
-    A key that dvc.yaml names has no default: DVC reads the file, not this.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class EmbeddingParams(Section):
@@ -61,47 +59,6 @@ class ClusterParams(Section):
             if value.count(k) > 1:
                 raise ValueError(f"{k} is listed twice; remove one")
         return value
-
-
-class Selection(Section):
-    """A named configuration of a selection system; further keys go to its sampler."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
-
-    sampler: str
-    k: Positive | Literal["auto"]  # auto: the one of best silhouette among cluster.k
-    seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
-
-    @property
-    def sampler_params(self) -> dict[str, Any]:
-        """What the sampler gets besides pool, budget and rng."""
-        return dict(self.model_extra or {})
-
-
-class ScoredSelection(Selection):
-    """A selection that reads scores: ``quality`` says which, in the words of harness.quality."""
-
-    quality: str
-
-
-class RoundSelection(Selection):
-    """A selection that trains models to choose by; ``sampler`` is one of ROUND_SYSTEMS."""
-
-    quality: str | None = None  # for the systems that draw by one
-
-
-class Cut(Section):
-    """The beginning of a selection's subset: its first rounds, or so many rows."""
-
-    of: str
-    rounds: Positive | None = None
-    rows: Positive | None = None
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.rounds is None) == (self.rows is None):
-            raise ValueError("needs one of `rounds` and `rows`, not both")
-        return self
 
 
 class ScorerParams(Section):
@@ -145,7 +102,7 @@ class Study(Section):
     """The selections of one table, and those of the main study that it wants more seeds of."""
 
     selections: list[str]
-    more_seeds: list[str] = []  # not the main study's; see Params
+    more_seeds: list[str] = Field(default=[])  # not the main study's; see Params
 
 
 class Params(Section):

@@ -1,6 +1,7 @@
 """Write a study's tables and plots; cells that the params no longer name leave its folder."""
 
-from harness.params import load_params
+from harness.errors import InputError
+from harness.params import BY_ROUND, load_params
 from pipeline.stage import main
 
 
@@ -11,6 +12,8 @@ def run(study: str) -> None:
     params = load_params()
     for name in params.studies:
         prune_cells(params, name)
+    if study in BY_ROUND:
+        raise InputError(f"{study}: python -m pipeline.report_by_round {study} writes its tables")
     if study == "sensitivity":
         write_sensitivity_report(params)
     else:

@@ -1,6 +1,9 @@
 """Select in rounds: train on what is taken so far, ask that model, take more; one subset a seed."""
 
+from pathlib import Path
+
 from harness import layout
+from harness.files import file_hash, value_hash
 from harness.params import load_params
 from harness.schemas import POOL, read_frame
 from pipeline.code import code_hash
@@ -26,7 +29,9 @@ def run(selection: str) -> None:
     rows = np.ones(len(pool), dtype=np.int64)
     inputs = Inputs(pool, embeddings, clustering, rows, quality)
     budget = params.absolute_budget(len(pool))
-    write_round_subsets(params, selection, inputs, budget, code_hash("select_rounds"))
+    system = file_hash(Path("harness/round_systems") / f"{item.sampler}.py")
+    code = value_hash([code_hash("select_rounds"), system])
+    write_round_subsets(params, selection, inputs, budget, code)
 
 
 if __name__ == "__main__":

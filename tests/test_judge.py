@@ -2,10 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -14,7 +12,6 @@ from harness.feedback.judge import judge
 from harness.feedback.judge_cache import Answer, AnswerCache
 from harness.feedback.judge_prompt import judge_prompt, read_rating
 from harness.judge_params import JudgeParams
-from tests.judge_model import THINGS, VERDICTS, exchange, teach, transformers_serve
 from tests.judge_server import KEY, rated, serving
 
 FIGURE_6 = (
@@ -33,15 +30,6 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-
-
-@pytest.fixture(scope="session")
-def taught(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """The folder of a model that has learnt to judge, and the URL it is served at."""
-    folder = tmp_path_factory.mktemp("judge_model")
-    teach(folder)
-    with transformers_serve(folder, folder.with_suffix(".log")) as url:
-        yield folder, url
 
 
 def test_the_prompt_is_figure_6() -> None:
@@ -76,71 +64,6 @@ def test_the_prompt_takes_any_text_as_it_is_and_follows_the_scale() -> None:
 )
 def test_the_last_rating_on_the_scale_counts(text: str, scale: int, rating: float | None) -> None:
     assert read_rating(text, scale) == rating
-
-
-def test_a_taught_model_behind_transformers_serve(taught: tuple[Path, str], tmp_path: Path) -> None:
-    folder, url = taught
-    pairs = [(exchange(thing, word), VERDICTS[word]) for thing in THINGS[:4] for word in VERDICTS]
-    params = JudgeParams(
-        model=str(folder), base_url=url, max_tokens=24, concurrency=3, price_in=10, price_out=30
-    )
-    done: list[int] = []
-    judged = judge([pair for pair, _ in pairs], params, tmp_path / "answers.jsonl", done.append)
-    np.testing.assert_array_equal(judged.scores, [float(rating) for _, rating in pairs])
-    assert judged.scores.dtype == np.float64
-    assert (judged.asked, judged.cached, judged.unparsable) == (12, 0, 0)
-    assert sum(done) == 12
-
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    asked = [[{"role": "user", "content": judge_prompt(*pair, 10)}] for pair, _ in pairs]
-    read = [
-        len(tokenizer.apply_chat_template(one, add_generation_prompt=True)["input_ids"])
-        for one in asked
-    ]
-    assert judged.tokens_in == sum(read)
-    assert 0 < judged.tokens_out <= 12 * 24
-    assert judged.spend == pytest.approx((judged.tokens_in * 10 + judged.tokens_out * 30) / 1e6)
-
-    again = judge([pair for pair, _ in pairs], params, tmp_path / "answers.jsonl")
-    np.testing.assert_array_equal(again.scores, judged.scores)
-    assert (again.asked, again.cached) == (0, 12)
-    assert (again.tokens_in, again.spend) == (judged.tokens_in, judged.spend)
-
-
-def test_a_round_scores_by_the_judge(taught: tuple[Path, str], tmp_path: Path) -> None:
-    from harness.feedback.scoring import FEEDBACK_SCORERS
-
-    folder, url = taught
-    params = JudgeParams(model=str(folder), base_url=url, max_tokens=24, price_in=10, price_out=30)
-    pairs = [(exchange(thing, word), VERDICTS[word]) for thing in THINGS[:2] for word in VERDICTS]
-    asked = [
-        [{"role": "user", "content": a}, {"role": "assistant", "content": b}] for (a, b), _ in pairs
-    ]
-    task = {"judge": params.model_dump(), "judge_cache": str(tmp_path / "answers.jsonl")}
-    scores, cost = FEEDBACK_SCORERS["judge"](task, asked)
-    np.testing.assert_array_equal(scores, [float(rating) for _, rating in pairs])
-    # Who goes on after a kill finds the answers, and is told the same cost.
-    again, same = FEEDBACK_SCORERS["judge"](task, asked)
-    np.testing.assert_array_equal(again, scores)
-    assert same == cost
-    assert cost["judge_calls"] == 6
-    assert cost["usd"] > 0
-
-
-def test_an_answer_cut_short_is_left_out(taught: tuple[Path, str], tmp_path: Path) -> None:
-    folder, url = taught
-    params = JudgeParams(model=str(folder), base_url=url, max_tokens=3)
-    judged = judge([exchange("tea", "superb")], params, tmp_path / "answers.jsonl")
-    assert np.isnan(judged.scores).tolist() == [True]
-    assert (judged.asked, judged.unparsable) == (2, 1)
-
-
-def test_a_model_that_is_not_served_is_told(taught: tuple[Path, str], tmp_path: Path) -> None:
-    params = JudgeParams(model="other", base_url=taught[1])
-    with pytest.raises(InputError, match=r"other at http://127.* refuses all 2 prompts \(HTTP 400"):
-        judge([("a", "b"), ("c", "d")], params, tmp_path / "answers.jsonl")
 
 
 def test_equal_exchanges_are_asked_once(tmp_path: Path) -> None:

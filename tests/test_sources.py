@@ -25,7 +25,8 @@ CARRIERS = {
     "pipeline.stage",
 }
 # The tables: adding an entry must not rerun the other entries' stages.
-TABLES = {"harness.samplers"}
+TABLES = {"harness.samplers", "harness.round_systems"}
+OF_TABLES = ("harness/samplers/", "harness/round_systems/")
 # Code that a stage reaches by other ways than an import: task files name functions, and the
 # sandbox starts its supervisor as a script.
 SANDBOX = [f"harness.sandbox.{path.stem}" for path in (ROOT / "harness/sandbox").glob("[a-z]*.py")]
@@ -134,6 +135,17 @@ def test_every_selection_depends_on_its_sampler_and_no_other() -> None:
         assert not [path for path in others if is_covered(path, deps)]
 
 
+def test_every_selection_in_rounds_depends_on_its_system_and_no_other() -> None:
+    from harness.params import load_params
+    from harness.round_systems import ROUND_SYSTEMS
+
+    for name, item in load_params(ROOT / "params.yaml").selections_rounds.items():
+        deps = stages()[f"select_rounds@{name}"][1]
+        assert missing(f"harness.round_systems.{item.sampler}", deps) == []
+        others = {f"harness/round_systems/{key}.py" for key in ROUND_SYSTEMS if key != item.sampler}
+        assert not [path for path in others if is_covered(path, deps)]
+
+
 def test_every_dependency_on_code_is_there_and_used() -> None:
     for name, (module, deps) in stages().items():
         files = [path_of(used) for used in reached(module) | CARRIERS]
@@ -141,7 +153,7 @@ def test_every_dependency_on_code_is_there_and_used() -> None:
         for dep in deps:
             if dep.startswith(("harness/", "pipeline/")):
                 assert (ROOT / dep).exists(), f"{name}: {dep}"
-            if dep.endswith(".py") and not dep.startswith("harness/samplers/"):
+            if dep.endswith(".py") and not dep.startswith(OF_TABLES):
                 assert dep in used_paths, f"{name} does not import {dep}"
 
 

@@ -70,31 +70,19 @@ def complete(
     check_counts(max_new_tokens=max_new_tokens, batch_size=batch_size)
     if not 0 <= temperature < float("inf"):
         raise InputError(f"temperature: {temperature} is not a number from 0; 0 is greedy")
-    most = most_tokens(model, tokenizer) - max_new_tokens
-    if most < 1:
-        raise InputError(
-            f"max_new_tokens: {max_new_tokens} leaves a prompt no room in the model's context of "
-            f"{most + max_new_tokens}; ask for fewer"
-        )
+    most = _most_of_a_prompt(model, tokenizer, max_new_tokens)
     whole = _prompts(tokenizer, conversations, names)
     prompts = [cut_ids(tokenizer, ids, most) for ids in whole]
     ends = _end_tokens(model, tokenizer)
     found: list[list[int]] = [[] for _ in prompts]
-    numbers = range(len(prompts)) if rows is None else rows
+    numbers = rows or range(len(prompts))
     with looking_at(model):
         for batch in length_batches([len(ids) + max_new_tokens for ids in prompts], batch_size):
-            draws = None
-            if temperature:
-                draws = np.array(
-                    [
-                        np.random.default_rng([seed, numbers[i]]).random(max_new_tokens)
-                        for i in batch
-                    ]
-                )
+            asked = [numbers[i] for i in batch]
+            draws = _draws(seed, asked, max_new_tokens) if temperature else None
+            named = [name_of(names, i) for i in batch]
             decoding = Decoding(model, [prompts[i] for i in batch], max_new_tokens)
-            tokens = decoding.run(
-                ends, temperature, draws, [name_of(names, i) for i in batch], step
-            )
+            tokens = decoding.run(ends, temperature, draws, named, step)
             for i, ids in zip(batch, tokens, strict=True):
                 found[i] = ids
     capped = [not ids or ids[-1] not in ends for ids in found]
@@ -105,6 +93,24 @@ def complete(
         cut=np.array([len(ids) > most for ids in whole], dtype=bool),
         capped=np.array(capped, dtype=bool),
     )
+
+
+def _most_of_a_prompt(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", max_new_tokens: int
+) -> int:
+    """How many tokens a prompt may have where so many are to follow."""
+    context = most_tokens(model, tokenizer)
+    if context <= max_new_tokens:
+        raise InputError(
+            f"max_new_tokens: {max_new_tokens} leaves a prompt no room in the model's context of "
+            f"{context}; ask for fewer"
+        )
+    return context - max_new_tokens
+
+
+def _draws(seed: int, numbers: Sequence[int], count: int) -> np.ndarray:
+    """Uniform numbers, (rows, count): a row's are the same in whatever batch it falls."""
+    return np.array([np.random.default_rng([seed, number]).random(count) for number in numbers])
 
 
 def _prompts(

@@ -33,8 +33,7 @@ def read_pool_facts() -> PoolFacts:
 
 def subset_facts(params: Params, study: str, row: Row, pool: PoolFacts) -> dict[str, float]:
     """Means over seeds of what a row's subsets hold and cost; NaN where it does not apply."""
-    reference = params.references.get(row.name)
-    home = reference.study if reference else "main"
+    home = params.home(row.name)
     info = read_json(layout.selection_file(home, row.name))["seeds"]
     rows: dict[str, list[float]] = {name: [] for name in _columns(params, pool)}
     for group in params.all_groups():

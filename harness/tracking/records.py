@@ -14,7 +14,7 @@ from harness.suites import Suite, load_suite
 from harness.tracking.made_with import logged_params, made_with, recorded_params
 
 NOTE_LIMIT = 7500  # characters; MLflow's is 8,000 for a tag
-STUDY_FILES = ("csv", "md", "tex", "png")
+STUDY_FILES = ("{}.csv", "{}.md", "{}.tex", "{}.png", "loop_{}.csv", "weights_{}.png")
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,7 @@ def _seed_record(
     if not path.is_file():
         return None
     manifest = read_json(path)
-    reference = params.references.get(name)
-    home = reference.study if reference else "main"
+    home = params.home(name)
     subset = _subset(layout.subset_folder(home, name) / group / f"seed_{seed}.parquet")
     outputs = [layout.POOL_FILE, layout.BASE_MODEL, layout.subset_folder(home, name)]
     outputs += [cell / "train", cell / "metrics.json"]
@@ -202,7 +201,7 @@ def _parent_record(
 
 def _study_files(params: Params, study: str) -> list[Path]:
     folder = layout.RESULTS / params.preset
-    return [p for ending in STUDY_FILES if (p := folder / f"{study}.{ending}").is_file()]
+    return [path for name in STUDY_FILES if (path := folder / name.format(study)).is_file()]
 
 
 def _table_record(params: Params, study: str) -> Record | None:
