@@ -49,7 +49,8 @@ def flat(value: object, name: str = "") -> dict[str, str]:
 
 def logged_params(params: Params, study: str, name: str) -> dict[str, str]:
     """What made a selection's runs, as MLflow params: one flat dict of text."""
-    item = params.every_selection.get(name) or params.references[name]
+    of = params.cuts.get(name)
+    item = params.every_selection.get(of.of if of else name) or params.references[name]
     sections = {
         "selection": item.model_dump(mode="json", exclude_none=True),
         "train": params.train.model_dump(mode="json"),
@@ -63,6 +64,8 @@ def logged_params(params: Params, study: str, name: str) -> dict[str, str]:
         "study": study,
         "name": name,
     }
+    if of is not None:
+        sections["cut"] = of.model_dump(mode="json", exclude_none=True)
     if params.preset == "lab":
         sections["lab"] = params.lab.model_dump(mode="json")
     return flat(sections)
