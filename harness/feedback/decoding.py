@@ -68,7 +68,9 @@ class Decoding:
             if len(lost):
                 raise not_finite(names[int(lost.min())], "logits")
             if uniform is not None:
-                tokens = draw((logits - best[:, None]) / temperature, uniform[self.rows, t])
+                tokens = draw(
+                    (logits - best[:, None]).double() / temperature, uniform[self.rows, t]
+                )
             written[self.rows, t] = tokens
             ending = torch.isin(tokens, last) & ~self.ended
             counts[self.rows[ending]] = t + 1
