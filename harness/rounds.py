@@ -8,7 +8,7 @@ of a model trained on them, and what follows from the answer. What is asked are 
 import time
 import warnings
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -31,7 +31,13 @@ class Ask(Protocol):
 
 
 class RoundSystem(Protocol):
-    """A feedback-driven selection system; its knobs are its fields."""
+    """A feedback-driven selection system; its knobs are its fields.
+
+    Attributes:
+        sampler: the one it chooses by, whose needs are its own: see ``harness.samplers.NEEDS``.
+    """
+
+    sampler: ClassVar[str]
 
     def sizes(self, budget: int) -> list[int]:
         """How many instances each round takes, in order; they sum to the budget."""

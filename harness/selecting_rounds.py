@@ -106,7 +106,7 @@ def _select(
             judge_cache=repo_root() / ".store" / "judge.jsonl",
         )
         journal = ScratchJournal(scratch, inputs.pool, recipe)
-        pool = pool_of(inputs)
+        pool = pool_of(inputs, system.sampler)
         rounds = run_rounds(system, pool, budget, seed, journal)
         with replacing_folder(result) as folder:
             _write_result(folder, rounds, journal, inputs)

@@ -1,7 +1,7 @@
 """DiverseEvol: what is farthest from the subset in the space of the model trained on it."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -33,6 +33,8 @@ class DiverseEvol:
         warm_start: go on from the last round's model rather than from the base.
     """
 
+    sampler: ClassVar[str] = "k_center"
+
     rounds: int = 10
     initial: int | None = None
     space: Literal["current", "static"] = "current"
@@ -62,7 +64,7 @@ class DiverseEvol:
             return SAMPLERS["random"](pool, size, rng)
         if self.criterion != "k_center":
             return SAMPLERS["top_k"](pool, size, rng)
-        return SAMPLERS["k_center"](pool, size, rng)
+        return SAMPLERS[self.sampler](pool, size, rng)
 
     def observe(self, pool: Pool, newest: np.ndarray, ask: Ask) -> Observed:
         """The space of the trained model, or how unsure it is of each instance not yet taken."""

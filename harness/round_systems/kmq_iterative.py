@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -55,6 +55,8 @@ class KmqIterative:
         sampling_temperature: 0 answers with the likeliest token; above, answers are drawn.
     """
 
+    sampler: ClassVar[str] = "kmq"
+
     rounds: int = 3
     scorer: Scorer = "perplexity"
     model: str = "reward"
@@ -90,7 +92,7 @@ class KmqIterative:
             "weighting": self.weighting,
             "counts": self.counts,
         }
-        return SAMPLERS["kmq"](pool, size, rng, **knobs)
+        return SAMPLERS[self.sampler](pool, size, rng, **knobs)
 
     def observe(self, pool: Pool, newest: np.ndarray, ask: Ask) -> Observed:
         """Scores of the given and the generated responses of the instances asked about."""

@@ -13,7 +13,6 @@ from harness.report.plots import BLUE, ORANGE, new_figure, tidy
 from harness.report.render import BLANK, TextTable, number
 from harness.selection_report.measures import share_below
 from harness.selection_report.pictures import save_picture
-from harness.selection_report.reading import silhouette_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +37,7 @@ def clustering_facts(params: Params, quality: np.ndarray | None) -> "pd.DataFram
 
     lines = []
     for k in sorted(params.cluster.k):
-        line = {name: read_json(silhouette_file(k))[name] for name in FIELDS}
+        line = {name: read_json(layout.silhouette_file(k))[name] for name in FIELDS}
         line["poor"] = np.nan
         if quality is not None:
             labels = read_clustering(layout.cluster_folder(k), len(quality)).labels
