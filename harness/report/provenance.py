@@ -20,7 +20,10 @@ PACKAGES = (
 )
 # fmt: on
 # What a run writes itself says nothing about the code that made it.
-MADE_HERE = (":(exclude)results", ":(exclude)dvc.lock", ":(exclude)conf/pins.yaml")
+# The params of a run are written down whole, beside.
+MADE_HERE = tuple(
+    f":(exclude){path}" for path in ("results", "dvc.lock", "params.yaml", "conf/pins.yaml")
+)
 
 
 def provenance(params: Params, rows: list[Row]) -> dict[str, Any]:
