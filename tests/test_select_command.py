@@ -158,7 +158,9 @@ def test_clusters_tried_suit_the_pool() -> None:
     found = pool_clusters(vectors(), "auto", 42)
     assert found.clustering.k == 4  # as many as there are centres
     assert pool_clusters(vectors(), (2, 1), 42).clustering.k == 2  # one cluster has no silhouette
-    assert found.notes == ()
+    told = "k is 4, the largest tried: give --k larger ones to see if they suit"
+    assert found.notes == (told,)
+    assert pool_clusters(vectors(), (2, 4, 8), 42).notes == ()
     alone = pool_clusters(vectors(9), "auto", 42)
     assert alone.clustering.k == 1
     assert alone.notes == ("k is 1: no number of clusters tried on 9 rows has a silhouette",)

@@ -151,6 +151,14 @@ def test_clusterings_are_listed_with_the_best_marked(tree: Params) -> None:
     assert found["3"]["mean quality < 0.3"] == f"{100 * np.mean(poor):.1f}%"
 
 
+def test_the_largest_k_being_the_best_is_told(tree: Params) -> None:
+    told = f"The best silhouette is that of the largest k that was made, {BEST_K}:"
+    assert told in report(tree)[1]
+    path = layout.silhouette_file(BEST_K)
+    write_json(path, {**read_json(path), "silhouette": -0.5})
+    assert "The best silhouette is that of the largest" not in report(tree)[1]
+
+
 def test_what_samplers_warned_of_is_told(tree: Params) -> None:
     path = layout.selection_file("main", "top_k")
     info = read_json(path)

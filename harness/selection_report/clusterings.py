@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness import layout
-from harness.clustering import read_clustering
+from harness.clustering import at_the_end, read_clustering
 from harness.files import read_json
 from harness.params import Params
 from harness.report.plots import BLUE, ORANGE, new_figure, tidy
@@ -61,6 +61,19 @@ def clustering_table(frame: "pd.DataFrame") -> TextTable:
     best = np.flatnonzero(frame["best"])
     bold = (int(best[0]), 1) if len(best) else None
     return TextTable([*heads, f"mean quality < {POOR}"], rows, bold)
+
+
+def end_note(frame: "pd.DataFrame") -> str:
+    """What to know where the best k is the largest; else nothing."""
+    heights = dict(zip(frame["k"], frame["silhouette"], strict=True))
+    known = {k: height for k, height in heights.items() if np.isfinite(height)}
+    for k in frame.loc[frame["best"], "k"]:
+        if at_the_end(k, known):
+            return (
+                f"The best silhouette is that of the largest k that was made, {k}: more clusters "
+                "may be better still. Add larger numbers to `cluster.k` before trusting `k: auto`."
+            )
+    return ""
 
 
 def plot_clusterings(frame: "pd.DataFrame", quality: str | None, path: Path) -> None:
