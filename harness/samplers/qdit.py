@@ -85,6 +85,7 @@ def _greedy(
     from numba import config
 
     from harness.samplers.kernels.qdit_gains import Gains
+    from harness.samplers.kernels.qdit_held import HeldGains, fits
     from harness.samplers.kernels.qdit_kernel import ONE
 
     bonus = bonus.copy()
@@ -92,7 +93,7 @@ def _greedy(
     picks = np.empty(budget, dtype=np.int64)
     threads = config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
     with ThreadPoolExecutor(threads) as executor:
-        gains = Gains(units, selected, executor)
+        gains = (HeldGains if fits(len(units)) else Gains)(units, selected, executor)
         for i in range(budget):
             objective = (scale / ONE) * gains.gains + bonus
             picks[i] = objective.argmax()
