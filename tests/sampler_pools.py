@@ -21,6 +21,14 @@ def make_pool(n: int, seed: int = 0, k: int = 5, taken: int = 0) -> Pool:
     return Pool(x, rng.random(n), (labels, centroids), None, selected)
 
 
+def clusters(n: int, d: int = 24, spread: float = 0.3, seed: int = 0) -> np.ndarray:
+    """Unit vectors in clusters, of which every seventh in the second half is the same."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(40, d))[rng.integers(0, 40, n)] + spread * rng.normal(size=(n, d))
+    x[n // 2 :: 7] = x[0]
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+
+
 def take(key: str, pool: Pool, budget: int, seed: int = 0, **params: object) -> np.ndarray:
     """A sampler's picks where what it warns of is beside the point."""
     with warnings.catch_warnings():

@@ -1,6 +1,7 @@
 """qdit: greedy on gain and quality, by gains that are kept exact from pick to pick."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.samplers import SAMPLERS, Pool
-from tests.sampler_pools import small_pools, take
+from tests.sampler_pools import clusters, small_pools, take
+
+# What is held at once of a pool's similarities is a matter of its size: both ways must be right.
+both_ways = pytest.mark.parametrize("held", [True, False])
+
+
+@contextmanager
+def way(held: bool) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.samplers.kernels.qdit_held.fits", lambda _: held)
+        yield
+
 
 WEIGHTS = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
 
@@ -60,16 +72,18 @@ def naive_objective(
     }
 
 
+@both_ways
 @settings(max_examples=300, deadline=None)
 @given(small_pools(), WEIGHTS, st.sampled_from(["sum", "mean"]))
-def test_equals_naive(drawn: tuple[Pool, int], a: float, diversity: str) -> None:
+def test_equals_naive(held: bool, drawn: tuple[Pool, int], a: float, diversity: str) -> None:
     # The similarities are whole halves: every sum is exact, so ties are, and equality must be.
     pool, budget = drawn
     taken = pool.selected.tolist()
     for _ in range(budget):
         objective = naive_objective(pool, taken, a, diversity)
         taken.append(max(objective, key=lambda j: (objective[j], -j)))
-    picks = take("qdit", pool, budget, quality_weight=a, diversity=diversity)
+    with way(held):
+        picks = take("qdit", pool, budget, quality_weight=a, diversity=diversity)
     assert picks.tolist() == taken[len(pool.selected) :]
 
 
@@ -87,9 +101,12 @@ def check_each_is_best(pool: Pool, picks: np.ndarray, a: float) -> None:
         taken.append(pick)
 
 
+@both_ways
 @settings(max_examples=150, deadline=None)
 @given(st.integers(1, 30), st.integers(2, 9), st.integers(0, 10_000), WEIGHTS, st.data())
-def test_each_is_the_best(n: int, d: int, seed: int, a: float, data: st.DataObject) -> None:
+def test_each_is_the_best(
+    held: bool, n: int, d: int, seed: int, a: float, data: st.DataObject
+) -> None:
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, d)) + rng.choice([0, 3])
     x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
@@ -102,22 +119,20 @@ def test_each_is_the_best(n: int, d: int, seed: int, a: float, data: st.DataObje
     taken = data.draw(st.integers(0, n - 1))
     pool = Pool(x, quality, selected=rng.choice(n, taken, replace=False))
     budget = data.draw(st.sampled_from([1, n - taken, (n - taken + 1) // 2]))
-    check_each_is_best(pool, take("qdit", pool, budget, quality_weight=a), a)
+    with way(held):
+        picks = take("qdit", pool, budget, quality_weight=a)
+    check_each_is_best(pool, picks, a)
 
 
-def clusters(n: int, d: int = 24, spread: float = 0.3, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(40, d))[rng.integers(0, 40, n)] + spread * rng.normal(size=(n, d))
-    x[n // 2 :: 7] = x[0]
-    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
-
-
+@both_ways
 @pytest.mark.parametrize("n", [383, 384, 385, 600])
-def test_each_is_the_best_in_larger_pools(n: int) -> None:
+def test_each_is_the_best_in_larger_pools(held: bool, n: int) -> None:
     quality = np.random.default_rng(1).integers(0, 4, n).astype(float)
     pool = Pool(clusters(n), quality, selected=np.array([3, n - 1]))
     for a in (0.0, 0.5, 0.9):
-        check_each_is_best(pool, take("qdit", pool, 40, quality_weight=a), a)
+        with way(held):
+            picks = take("qdit", pool, 40, quality_weight=a)
+        check_each_is_best(pool, picks, a)
 
 
 @settings(max_examples=60, deadline=None)
@@ -145,58 +160,17 @@ def test_lengths_within_the_tolerance_change_nothing() -> None:
     assert scaled.tolist() == picks.tolist()
 
 
-def test_the_whole_pool_and_nothing_twice() -> None:
+@both_ways
+def test_the_whole_pool_and_nothing_twice(held: bool) -> None:
     x = clusters(500)
-    picks = take("qdit", Pool(x), 500, quality_weight=0.0)
+    with way(held):
+        picks = take("qdit", Pool(x), 500, quality_weight=0.0)
     assert sorted(picks.tolist()) == list(range(500))
     # Copies of what is taken add nothing, to the last bit: they come last, by index.
     places = len(np.unique(x, axis=0))
     assert places < 480
     assert len(np.unique(x[picks[:places]], axis=0)) == places
     assert (np.diff(picks[places:]) > 0).all()
-
-
-@pytest.mark.parametrize("room", [0, 3_000, 60_000, 100_000_000])
-@pytest.mark.parametrize("taken", [0, 5])
-def test_gains_are_exact(room: int, taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After every pick they are what summing anew gives, whether similarities are kept or not."""
-    from harness.samplers.kernels import qdit_gains, qdit_kernel
-
-    monkeypatch.setattr(qdit_gains, "ROOM", room)
-    n = 700
-    units = clusters(n, spread=1.0)
-    blocks = qdit_gains.columns(units)
-    similar = np.empty((n, len(blocks) * qdit_kernel.LANES), dtype=np.int32)
-    qdit_kernel.similarities(units, np.arange(n), blocks, 0, len(blocks), similar)
-    assert not similar[:, n:].any()
-    similar = similar[:, :n]
-    exact = np.maximum(units.astype(np.float64) @ units.astype(np.float64).T, 0)
-    assert np.abs(similar / qdit_kernel.ONE - exact).max() < 3e-7
-    assert (similar == similar.T).all()
-    rng = np.random.default_rng(2)
-    order = rng.choice(n, 60, replace=False)
-    best = similar[order[:taken]].max(axis=0, initial=0).astype(np.int64)
-    with ThreadPoolExecutor(2) as executor:
-        gains = qdit_gains.Gains(units, order[:taken], executor)
-        for pick in order[taken:]:
-            expected = np.maximum(similar.astype(np.int64) - best, 0).sum(axis=1)
-            np.testing.assert_array_equal(gains.gains, expected)
-            gains.take(int(pick), rng.random(n))
-            best = np.maximum(best, similar[pick])
-
-
-def test_a_similarity_is_the_same_wherever_it_is_computed() -> None:
-    from harness.samplers.kernels import qdit_kernel
-
-    rng = np.random.default_rng(0)
-    pair = rng.normal(size=(2, 384)).astype(np.float32)
-    x = np.concatenate([np.repeat(pair[:1], 9, axis=0), rng.normal(size=(4, 384))]) / 20
-    x = x.astype(np.float32)
-    block = np.repeat(pair[1:] / np.float32(20), qdit_kernel.LANES, axis=0).T[None].copy()
-    found = np.empty((9, qdit_kernel.LANES), dtype=np.int32)
-    for m in range(1, 10):
-        qdit_kernel.similarities(x, np.arange(m), block, 0, 1, found[:m])
-        assert len(np.unique(found[:m])) == 1
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])

@@ -103,13 +103,14 @@ def _greedy(
     from concurrent.futures import ThreadPoolExecutor
 
     from harness.samplers.kernels.qdit_gains import Gains
+    from harness.samplers.kernels.qdit_held import HeldGains, fits
     from harness.samplers.kernels.qdit_kernel import ONE
 
     bonus = bonus.copy()
     bonus[selected] = -np.inf
     picks = np.empty(budget, dtype=np.int64)
     with ThreadPoolExecutor(threads) as executor:
-        gains = Gains(units, selected, executor)
+        gains = (HeldGains if fits(len(units)) else Gains)(units, selected, executor)
         for i in range(budget):
             objective = (scale / ONE) * gains.gains + bonus
             picks[i] = objective.argmax()

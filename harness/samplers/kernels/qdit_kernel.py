@@ -181,3 +181,54 @@ def lower_kept(
             whom[to], how[to] = other, value
             to += value > new[r]
         lengths[rows[r]] = to
+
+
+@njit(cache=True, nogil=True)
+def mirror(held: np.ndarray, block: int, other: int) -> None:
+    """Copy what the rows of a block are to the columns of another to where it goes the other way.
+
+    Args:
+        held: (n, columns) int32, similarities of all to all; updated.
+        block: whose rows are read, and whose columns are written; its instances are all there.
+        other: whose columns are read, and whose rows are written; itself: nothing to do.
+    """
+    if block == other:
+        return
+    step = 16  # a square of so many fits in the fastest memory, read by columns or by rows
+    begin, end = other * LANES, min((other + 1) * LANES, len(held))
+    for r in range(block * LANES, (block + 1) * LANES, step):
+        for c in range(begin, end, step):
+            for k in range(c, min(c + step, end)):
+                to = held[k, r : r + step]
+                for i in range(step):
+                    to[i] = held[r + i, k]
+
+
+@njit(cache=True, nogil=True)
+def lower_held(
+    held: np.ndarray,
+    rows: np.ndarray,
+    old: np.ndarray,
+    new: np.ndarray,
+    first: int,
+    last: int,
+    gains: np.ndarray,
+) -> None:
+    """``lower`` for some columns, where the similarities of all to all are held.
+
+    Args:
+        held: (n, columns) int32.
+        rows: (m,) which instances.
+        old: (m,) int32, what each one's best was.
+        new: (m,) int32, what it is.
+        first: the first column.
+        last: the one after the last.
+        gains: (columns,) int64; those columns are updated.
+    """
+    part = gains[first:last]
+    for r in range(len(rows)):
+        row, below, above = held[rows[r], first:last], old[r], new[r]
+        for j in range(len(row)):
+            similarity = below if row[j] < below else row[j]
+            similarity = above if similarity > above else similarity
+            part[j] -= np.int32(similarity - below)
