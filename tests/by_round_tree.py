@@ -173,7 +173,7 @@ def _select(params: Params, name: str, scratch: Path) -> None:
             )
             journal = MadeUp(mine, pool, recipe)
             system = ROUND_SYSTEMS[item.sampler](**item.sampler_params)
-            rounds = run_rounds(system, pool_of(inputs), BUDGET, seed, journal)
+            rounds = run_rounds(system, pool_of(inputs, system.sampler), BUDGET, seed, journal)
             result = mine / "result"
             result.mkdir(parents=True, exist_ok=True)
             _write_result(result, rounds, journal, inputs)
