@@ -6,6 +6,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.quality import quality_vector, terms
+from harness.samplers import SAMPLERS, Pool
 
 
 def scores(**columns: list[float]) -> pd.DataFrame:
@@ -67,3 +68,11 @@ def test_bad_scores_are_named(values: list[float], expression: str, told: str) -
     with pytest.raises(InputError) as error:
         quality_vector(expression, scores(a=values))
     assert told in str(error.value)
+
+
+def test_difficulties_above_one_are_kept() -> None:
+    quality = quality_vector("ifd", scores(ifd=[0.4, 1.0, 1.7]))
+    assert quality.tolist() == [0.4, 1.0, 1.7]
+    pool = Pool(np.eye(3, dtype=np.float32), quality)
+    for key in ("top_k", "deita"):
+        assert SAMPLERS[key](pool, 2, np.random.default_rng(0)).tolist() == [2, 1]
