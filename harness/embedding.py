@@ -10,7 +10,7 @@ import numpy as np
 from harness.embedding_files import user_embedding
 from harness.errors import InputError
 from harness.files import file_hash, read_json, write_json
-from harness.models import model_folder, without_bars
+from harness.models import check_vocabulary, model_folder, without_bars
 from harness.params import EmbeddingParams
 from harness.progress import progress
 
@@ -44,16 +44,20 @@ def packaged_minilm() -> Path:
 def load_encoder(model: str, revision: str | None) -> Any:  # noqa: ANN401  (SentenceTransformer, imported lazily)
     """Load a sentence encoder: ``minilm`` (packaged), a local folder, or a hub id at a revision."""
     from sentence_transformers import SentenceTransformer
+    from transformers import PreTrainedTokenizerBase
 
     folder = packaged_minilm() if model == "minilm" else model_folder(model, revision)
     try:
         with without_bars():
-            return SentenceTransformer(
+            encoder = SentenceTransformer(
                 str(folder), trust_remote_code=False, model_kwargs={"use_safetensors": True}
             )
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:120]
         raise InputError(f"embeddings: cannot load {model!r} ({reason})") from None
+    if isinstance(encoder.tokenizer, PreTrainedTokenizerBase):
+        check_vocabulary(encoder.tokenizer, Path(encoder.tokenizer.name_or_path))
+    return encoder
 
 
 def embed(texts: list[str], model: str, revision: str | None, scratch: Path) -> np.ndarray:

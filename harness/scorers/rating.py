@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.batches import length_batches
 from harness.errors import InputError
-from harness.models import Device, load_model
+from harness.models import Device, check_ids, load_model
 from harness.scorers.chunks import Step, in_chunks
 from harness.scorers.loading import Reader, read_with
 
@@ -141,6 +141,7 @@ def _shortened(ids: list[int], end: int, most: int) -> list[int]:
 def _ratings(
     reader: Reader, rows: Sequence[list[int]], question: Question, batch_size: int
 ) -> np.ndarray:
+    check_ids(reader.model, rows)
     found = np.zeros(len(rows))
     for batch in length_batches([len(ids) for ids in rows], batch_size):
         logits = _last_logits(reader.model, [rows[i] for i in batch])[:, question.answers]
