@@ -67,3 +67,11 @@ def test_bad_scores_are_named(values: list[float], expression: str, told: str) -
     with pytest.raises(InputError) as error:
         quality_vector(expression, scores(a=values))
     assert told in str(error.value)
+
+
+def test_two_negative_factors_are_no_quality() -> None:
+    frame = scores(a=[1.0, -2.0, 3.0], b=[1.0, -5.0, 3.0])
+    with pytest.raises(InputError, match=r"'a \* b': a of instance 'r1' \(-2\) is negative"):
+        quality_vector("a * b", frame)
+    with pytest.raises(InputError, match=r": b of instance 'r1' \(-5\) is negative"):
+        quality_vector("rank(a) * b", frame)
