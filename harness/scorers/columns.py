@@ -21,7 +21,7 @@ from harness.errors import InputError, nearest
 from harness.files import file_hash, remove, replacing, value_hash
 from harness.params import ScorerParams
 from harness.scorers import SCORERS
-from harness.scorers.chunks import drop_chunks
+from harness.scorers.chunks import drop_chunks, kept_array
 from harness.scorers.loading import find_model, model_hash
 from harness.stores import locked, repo_root
 
@@ -66,8 +66,8 @@ def make_scores(
 
 def _kept_column(pool: "pd.DataFrame", item: ScorerParams, folder: Path) -> np.ndarray:
     file = folder / "column.npy"
-    if file.is_file():
-        return np.load(file, allow_pickle=False)
+    if (kept := kept_array(file, (len(pool),))) is not None:
+        return kept
     folder.mkdir(exist_ok=True)
     column = SCORERS[item.scorer](pool, folder, **item.scorer_params)
     with replacing(file) as temporary:
@@ -100,6 +100,8 @@ def _knobs(item: ScorerParams) -> dict[str, inspect.Parameter]:
 
 def _check_knobs(name: str, item: ScorerParams) -> None:
     """As `make check` does, for who has not run it."""
+    if name == "id":
+        raise InputError("scorers.id: the column of ids is called so; give this one another name")
     if item.scorer not in SCORERS:
         near = nearest(item.scorer, SCORERS)
         raise InputError(f"scorers.{name}.scorer: no scorer is called {item.scorer!r}{near}")
