@@ -30,10 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _drop_leftovers(path)
-    prefix = f".{path.name}.tmp{os.getpid()}."
-    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _beside(path)
     try:
         yield temporary
         # mkstemp makes files private; results are for everybody the folder is for.
@@ -41,6 +38,18 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def try_replacing(path: Path) -> None:
+    """Raise OSError where `replacing` could not begin: no right to write, too long a name."""
+    _beside(path).unlink()
+
+
+def _beside(path: Path) -> Path:
+    prefix = f".{path.name}.tmp{os.getpid()}."
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    return Path(name)
 
 
 @contextmanager
