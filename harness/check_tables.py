@@ -1,12 +1,9 @@
 """What params.yaml names in tables of ours, and the knobs it turns, against those tables."""
 
-import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
+from collections.abc import Iterable, Iterator
 
 from harness.errors import InputError, nearest
+from harness.knobs import knob_problems
 from harness.params import Params, ScoredSelection, Selection
 from harness.quality import terms
 
@@ -74,42 +71,18 @@ def _knobs_of_samplers(params: Params) -> Iterator[str]:
     from harness.samplers import SAMPLERS
 
     for table, key, item in selections_of(params):
-        fields = list(type(item).model_fields)
-        made = (item.sampler, SAMPLERS.get(item.sampler))
-        yield from _knobs(f"{table}.{key}", made, item.sampler_params, fields)
+        if item.sampler in SAMPLERS:  # else it is told already
+            made = (item.sampler, SAMPLERS[item.sampler], item.sampler_params)
+            yield from knob_problems(f"{table}.{key}.", *made, type(item).model_fields)
 
 
 def _knobs_of_scorers(params: Params) -> Iterator[str]:
     from harness.scorers import SCORERS
 
     for key, item in params.scorers.items():
-        made = (item.scorer, SCORERS.get(item.scorer))
-        yield from _knobs(f"scorers.{key}", made, item.scorer_params, ["scorer"])
-
-
-def _knobs(
-    where: str,
-    made: tuple[str, Callable[..., Any] | None],
-    given: Mapping[str, Any],
-    fields: list[str],
-) -> Iterator[str]:
-    """Given keys against the keyword-only arguments of a function, values by type."""
-    name, function = made
-    if function is None:
-        return  # told already: no such name
-    arguments = inspect.signature(function).parameters.values()
-    knobs = {a.name: a for a in arguments if a.kind is a.KEYWORD_ONLY}
-    for key, value in given.items():
-        if key not in knobs:
-            yield f"{where}.{key}: {name} takes no such param{nearest(key, [*fields, *knobs])}"
-            continue
-        try:
-            TypeAdapter(knobs[key].annotation).validate_python(value, strict=True)
-        except ValidationError as error:
-            yield f"{where}.{key}: {error.errors()[0]['msg'].lower()}, not {value!r}"
-    for key, knob in knobs.items():
-        if knob.default is knob.empty and key not in given:
-            yield f"{where}.{key}: {name} needs it; add this key"
+        if item.scorer in SCORERS:
+            made = (item.scorer, SCORERS[item.scorer], item.scorer_params)
+            yield from knob_problems(f"scorers.{key}.", *made, ["scorer"])
 
 
 def _qualities(params: Params) -> Iterator[str]:

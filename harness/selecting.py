@@ -4,7 +4,8 @@ import logging
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from harness.files import replacing_folder, write_json
 from harness.layout import selection_file, subset_folder
 from harness.memory import peak_memory_mb
 from harness.params import Params, Selection
-from harness.samplers import SAMPLERS, Pool
+from harness.samplers import NEEDS, SAMPLERS, Pool, are_unit
 from harness.schemas import SUBSET, write_frame
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+FEW = 64  # rows that a sampler is warmed up on
 Choose = Callable[[np.random.Generator], np.ndarray]
 
 
@@ -37,18 +39,16 @@ class Inputs:
     clustering: "Clustering"
     costs: np.ndarray  # (n,) int64 in the budget's unit
     quality: np.ndarray | None = None
+    threads: int | None = 1  # what the report's seconds are told on; None: every core
 
 
 def choose_with(selection: Selection, inputs: Inputs, budget: int) -> Choose:
     """The selection's sampler with everything but its generator given."""
-    from harness.clustering import unit_rows
-
     sampler = SAMPLERS[selection.sampler]
     clusters = (inputs.clustering.labels, inputs.clustering.centroids)
-    embeddings = np.asarray(inputs.embeddings)
-    if inputs.clustering.k > 1:  # clusters and their centroids are of the directions
-        embeddings = unit_rows(embeddings)
-    pool = Pool(embeddings, quality=inputs.quality, clusters=clusters)
+    embeddings = rows_for(selection.sampler, np.asarray(inputs.embeddings))
+    pool = Pool(embeddings, inputs.quality, clusters, threads=inputs.threads)
+    _warm_up(selection, pool)
 
     def sized(rows: int, rng: np.random.Generator) -> np.ndarray:
         try:
@@ -57,6 +57,33 @@ def choose_with(selection: Selection, inputs: Inputs, budget: int) -> Choose:
             raise InputError(f"sampler {selection.sampler}: {error}") from None
 
     return lambda rng: within_budget(sized, inputs.costs, budget, rng)
+
+
+def rows_for(sampler: str, embeddings: np.ndarray) -> np.ndarray:
+    """The embeddings (n, d) as a sampler takes them: of length 1 where it compares directions."""
+    from harness.clustering import unit_rows
+
+    needs = NEEDS[sampler]
+    # Clusters and their centroids are of rows that were scaled, to the last bit.
+    if "clusters" in needs or ("unit" in needs and not are_unit(embeddings)):
+        return unit_rows(embeddings)
+    return embeddings
+
+
+def _warm_up(selection: Selection, pool: Pool) -> None:
+    """Let the sampler import and compile what it runs on, which is no part of what choosing takes.
+
+    What it refuses in a few rows it may take in all; and what is wrong is told when it chooses.
+    """
+    assert pool.clusters is not None
+    few = slice(FEW)
+    quality = None if pool.quality is None else pool.quality[few]
+    clusters = (pool.clusters[0][few], pool.clusters[1])
+    some = replace(pool, embeddings=pool.embeddings[few], quality=quality, clusters=clusters)
+    with suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rng, params = np.random.default_rng(0), selection.sampler_params
+        SAMPLERS[selection.sampler](some, -(-some.size // 8), rng, **params)
 
 
 def write_subsets(

@@ -15,7 +15,6 @@ from harness.params import Params
 from harness.quality import read_quality
 from harness.schemas import FAULTS, POOL, SCORES, TRUTH, write_frame
 from harness.selecting import Inputs, choose_with, write_subsets
-from harness.selection_report.reading import silhouette_file
 from tests.build_runs import write_params
 
 N, DIMENSIONS, BUDGET, BEST_K = 120, 6, 12, 6
@@ -104,7 +103,7 @@ def _embeddings_and_clusters(params: Params, rng: np.random.Generator) -> None:
         write_clustering(layout.cluster_folder(k), found)
         sizes = np.bincount(found.labels, minlength=k)
         write_json(
-            silhouette_file(k),
+            layout.silhouette_file(k),
             {
                 "k": k,
                 "silhouette": found.silhouette,

@@ -43,6 +43,7 @@ def test_the_best_is_taken_and_said(folder: Path, caplog: pytest.LogCaptureFixtu
     with caplog.at_level("INFO", logger="harness"):
         assert choose_k([8, 1, 4, 2]) == 4
     assert caplog.messages[0].startswith("clustering: k = 4 of 1, 2, 4, 8: the best silhouette is")
+    assert len(caplog.messages) == 1, "nothing of the end of the grid"
     chosen, best = read_clustering(AUTO, 80), read_clustering(layout.cluster_folder(4), 80)
     np.testing.assert_array_equal(chosen.labels, best.labels)
     np.testing.assert_array_equal(chosen.centroids, best.centroids)
@@ -52,6 +53,13 @@ def test_the_best_is_taken_and_said(folder: Path, caplog: pytest.LogCaptureFixtu
     assert list(info["candidates"]) == ["1", "2", "4", "8"]
     assert info["candidates"]["1"] is None
     assert info["candidates"]["4"] == best.silhouette == max(list(info["candidates"].values())[1:])
+
+
+def test_the_largest_is_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="harness"):
+        assert choose_k([1, 2, 4]) == 4
+    told = "clustering: k = 4 is the largest tried; add larger ones to cluster.k"
+    assert caplog.messages[1:] == [told]
 
 
 def test_only_what_params_name_is_looked_at(folder: Path) -> None:

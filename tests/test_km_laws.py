@@ -144,3 +144,40 @@ def test_all_zero_is_uniform() -> None:
     for seed in range(2000):
         counts[take("kmq", pool, 1, seed)] += 1
     assert chisquare(counts).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("quality", "certain", "never"),
+    [
+        ([0.5, 1e8, 1.0, 2.0, 0.0], [1], [4]),  # the second by its weight among 0.5, 1 and 2
+        ([1.0, 2000.0, 4000.0, 1e12], [2, 3], [0, 1]),
+        ([1.0, 2.0, 2.5, 5000.0, 5001.0, 5002.0], [], [0, 1, 2]),
+        ([1e300, 1.0, 1e299, 3e299], [0], [1]),
+    ],
+)
+def test_weights_of_any_width_are_drawn_by(
+    quality: list[float], certain: list[int], never: list[int]
+) -> None:
+    """The draws end, and those that cannot be told apart from certain are."""
+    pool = clustered([0] * len(quality), quality)
+    counts = np.zeros(len(quality))
+    for seed in range(300):
+        counts[take("kmq", pool, 2, seed, replacement=True, weighting="softmax")] += 1
+    assert (counts[certain] == 300).all()
+    assert (counts[never] == 0).all()
+    assert counts.sum() == 600
+
+
+def test_what_is_far_off_leaves_the_law_of_the_others_as_it_is() -> None:
+    alone = clustered([0] * 4, [1.0, 2.0, 0.5, 1.2])
+    beside = clustered([0] * 6, [1.0, 2.0, 0.5, 1.2, 1e8, 1e9])
+    for weights, pool, count in ((alone, alone, 2), (alone, beside, 4)):
+        law = given_distinct([float(np.exp(q)) for q in (1.0, 2.0, 0.5, 1.2)], 2)
+        sets = {tuple(sorted(order)): 0.0 for order in law}
+        for order, chance in law.items():
+            sets[tuple(sorted(order))] += chance
+        found = []
+        for seed in range(2000):
+            picks = take("kmq", pool, count, seed, replacement=True, weighting="softmax")
+            found.append(sorted(i for i in picks.tolist() if i < weights.size))
+        assert p_value(np.array(found), sets) > 1e-3

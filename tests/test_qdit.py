@@ -199,17 +199,6 @@ def test_a_similarity_is_the_same_wherever_it_is_computed() -> None:
         assert len(np.unique(found[:m])) == 1
 
 
-def test_threads_change_no_pick(monkeypatch: pytest.MonkeyPatch) -> None:
-    from numba import config
-
-    pool = Pool(clusters(1500, spread=1.0), np.random.default_rng(0).random(1500))
-    found = []
-    for threads in (1, 2, 5):
-        monkeypatch.setattr(config, "NUMBA_NUM_THREADS", threads)
-        found.append(take("qdit", pool, 200, quality_weight=0.1).tolist())
-    assert found[0] == found[1] == found[2]
-
-
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
 def test_quality_weight_out_of_bounds(value: float) -> None:
     with pytest.raises(ValueError, match=f"quality_weight is {value}; it must be 0 to 1"):

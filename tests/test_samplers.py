@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from harness.samplers import SAMPLERS, Pool
+from harness.samplers import NEEDS, SAMPLERS, Pool
 from tests.sampler_pools import make_pool, small_pools, take
 
-NEEDS_QUALITY = {"top_k", "deita", "qdit", "kmq"} & set(SAMPLERS)
-NEEDS_CLUSTERS = {"km_closest", "km_random", "kmq"} & set(SAMPLERS)
-NEEDS_UNIT = {"deita", "qdit"} & set(SAMPLERS)
 BY_CHANCE = {"random", "km_random", "kmq"}
+
+
+def needing(need: str) -> list[str]:
+    """The samplers that are said to need that."""
+    return [key for key, needs in NEEDS.items() if need in needs]
 
 
 def refused(key: str, pool: Pool, budget: int = 2) -> str:
@@ -76,26 +78,6 @@ def test_deterministic_ones_leave_the_generator_alone(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", SAMPLERS)
-def test_what_a_sampler_needs(key: str) -> None:
-    """It either asks for quality, clusters and unit length, or does not look at them."""
-    pool = make_pool(30)
-    picks = take(key, pool, 10).tolist()
-    for needs, bare, named in (
-        (NEEDS_QUALITY, replace(pool, quality=None), "needs quality"),
-        (NEEDS_CLUSTERS, replace(pool, clusters=None), "needs clusters"),
-    ):
-        if key in needs:
-            assert named in refused(key, bare)
-        else:
-            assert take(key, bare, 10).tolist() == picks
-    longer = replace(pool, embeddings=pool.embeddings * np.float32(2))
-    if key in NEEDS_UNIT:
-        assert "embeddings row 0 has length 2, not 1" in refused(key, longer)
-    else:
-        check_picks(take(key, longer, 10), longer, 10)
-
-
-@pytest.mark.parametrize("key", SAMPLERS)
 @pytest.mark.parametrize("budget", [0, -1, 16, 1000, 2.5])
 def test_budget_out_of_bounds(key: str, budget: int) -> None:
     told = refused(key, make_pool(20, taken=5), budget)
@@ -136,7 +118,7 @@ def test_bad_selected(key: str, selected: list, named: str) -> None:
     assert named in refused(key, replace(make_pool(10), selected=np.array(selected)), 1)
 
 
-@pytest.mark.parametrize("key", sorted(NEEDS_QUALITY))
+@pytest.mark.parametrize("key", needing("quality"))
 @pytest.mark.parametrize("value", [-0.5, np.nan, np.inf])
 def test_bad_quality(key: str, value: float) -> None:
     pool = make_pool(10)
@@ -147,7 +129,7 @@ def test_bad_quality(key: str, value: float) -> None:
     assert "quality has shape (9,); needed: (10,)" in refused(key, wrong)
 
 
-@pytest.mark.parametrize("key", sorted(NEEDS_QUALITY))
+@pytest.mark.parametrize("key", needing("quality"))
 def test_zero_quality_everywhere_or_nearly(key: str) -> None:
     pool = make_pool(20, taken=4)
     free = pool.free()
@@ -159,7 +141,7 @@ def test_zero_quality_everywhere_or_nearly(key: str) -> None:
             check_picks(take(key, zero, budget), zero, budget)
 
 
-@pytest.mark.parametrize("key", sorted(NEEDS_CLUSTERS))
+@pytest.mark.parametrize("key", needing("clusters"))
 def test_bad_clusters(key: str) -> None:
     pool = make_pool(10)
     assert pool.clusters is not None

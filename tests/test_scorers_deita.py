@@ -1,5 +1,7 @@
 """Expected digits: the published prompts, the digits' tokens, and the mean over six logits."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from harness.errors import InputError
 from harness.models import load_model, load_tokenizer
+from harness.scorers import chunks
 from harness.scorers.deita_complexity import deita_complexity
 from harness.scorers.deita_quality import deita_quality
 from harness.scorers.rating import DIGITS, exchanges, ids_of, prompt_text, read_question
@@ -168,3 +171,21 @@ def test_a_long_text_is_cut_within_its_prompt(
         found = deita_complexity(pool, model=str(folder), max_length=frame + 20)
     assert f"1 of 2 rows are over {frame + 20} tokens: cut" in caplog.text
     assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+def test_progress_is_told_batch_by_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+
+    @contextmanager
+    def counting(desc: str, total: int) -> Iterator[Callable[[int], object]]:
+        yield told.append
+
+    monkeypatch.setattr(chunks, "counting", counting)
+    folder = scorer_model(byte_level(False), tmp_path)
+    turns = [*pair("One?", "1"), *pair("Two " * 9, "2")]
+    pool = pool_of(turns, *[pair(f"Say {i} {'x' * i}.", "1") for i in range(6)])
+    deita_complexity(pool, model=str(folder), batch_size=2)
+    assert len(told) == 4
+    # A conversation counts once, with the last of its turns.
+    assert sum(told) == 7
+    assert max(told) == 2

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from harness.files import file_hash
-from harness.samplers import SAMPLERS, Pool
+from harness.samplers import NEEDS, SAMPLERS, Pool
 from harness.select_command.clusters import automatic, pool_clusters
-from harness.select_command.needs import needs_of, read_knobs, wants_unit_rows
+from harness.select_command.needs import read_knobs
 from tests.pool_files import messages
 from tests.select_files import chosen, embedding, pool, select, vectors
 
@@ -21,38 +21,10 @@ def written(out: Path) -> dict:
 
 
 @pytest.mark.parametrize("key", SAMPLERS)
-def test_what_a_system_needs_is_what_it_reads(key: str) -> None:
-    x, other = vectors(), vectors()[::-1].copy()
-    labels = np.arange(40) % 3
-    parts = {"quality": np.arange(40.0), "clusters": (labels, x[:3])}
-
-    def picks(embeddings: np.ndarray, **given: object) -> list[int]:
-        rng = np.random.default_rng(0)
-        return SAMPLERS[key](Pool(embeddings, **given), 6, rng).tolist()  # pyright: ignore[reportArgumentType]
-
-    needs = needs_of(SAMPLERS[key])
-    whole = picks(x, **parts)
-    for name in parts:
-        less = {part: value for part, value in parts.items() if part != name}
-        if name in needs:
-            with pytest.raises(ValueError, match=name):
-                picks(x, **less)
-        else:
-            assert picks(x, **less) == whole
-    if "embeddings" not in needs:
-        assert picks(other, **parts) == whole
-    if wants_unit_rows(SAMPLERS[key]):
-        with pytest.raises(ValueError, match="length"):
-            picks(2 * x, **parts)
-    else:
-        picks(2 * x, **parts)
-
-
-@pytest.mark.parametrize("key", SAMPLERS)
 def test_every_system_runs_with_defaults(key: str, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     vector_file = str(embedding(tmp_path))
-    more = ["--quality", "length"] if "quality" in needs_of(SAMPLERS[key]) else []
+    more = ["--quality", "length"] if "quality" in NEEDS[key] else []
     said = select(pool(tmp_path), out, key, "--embeddings", vector_file, *more)
     assert len(set(chosen(out))) == 5
     assert f"5 of 40 rows, in the order chosen by {key}" in said
@@ -81,6 +53,8 @@ def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
     assert told["pool"]["sha256"] == file_hash(path)
     assert told["embedding"] == {"file": vector_file, "sha256": file_hash(Path(vector_file))}
     assert set(told["clusters"]["silhouettes"]) == {"2", "4"}
+    assert {"numba", "numpy", "scipy"} <= set(told["versions"])
+    assert "scikit-learn" not in told["versions"], "nothing of it decides a choice"
 
 
 def test_seed_and_knobs_reach_the_system(tmp_path: Path) -> None:
@@ -109,6 +83,27 @@ def test_rows_of_any_length_are_scaled_where_a_cosine_is_read(tmp_path: Path) ->
     note = f"rows of {tmp_path / 'long.npy'} scaled to length 1: deita compares them by cosine"
     assert f"note: {note}" in said
     assert written(tmp_path / "long.jsonl")["notes"] == [note]
+
+
+def test_clusters_for_the_table_change_no_choice(tmp_path: Path) -> None:
+    path, x = pool(tmp_path), vectors() * np.linspace(1, 9, 40, dtype=np.float32)[:, None]
+    np.save(tmp_path / "my.npy", x)
+    found = []
+    for name, more in (("a", ()), ("b", ("--k", "1")), ("c", ("--k", "4"))):
+        given = ("--embeddings", str(tmp_path / "my.npy"), *more)
+        select(path, tmp_path / f"{name}.jsonl", "k_center", *given)
+        found.append(chosen(tmp_path / f"{name}.jsonl"))
+    want = SAMPLERS["k_center"](Pool(x), 5, np.random.default_rng(0)).tolist()
+    assert found == [want, want, want]
+
+
+def test_a_knob_spares_a_system_its_quality(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    more = ("--embeddings", str(embedding(tmp_path)), "--param", "quality_weight=0")
+    select(pool(tmp_path), out, "qdit", *more)
+    rng = np.random.default_rng(0)
+    assert chosen(out) == SAMPLERS["qdit"](Pool(vectors()), 5, rng, quality_weight=0.0).tolist()
+    assert written(out)["quality"] is None
 
 
 def test_what_a_system_warns_of_is_printed_and_kept(tmp_path: Path) -> None:
@@ -163,7 +158,9 @@ def test_clusters_tried_suit_the_pool() -> None:
     found = pool_clusters(vectors(), "auto", 42)
     assert found.clustering.k == 4  # as many as there are centres
     assert pool_clusters(vectors(), (2, 1), 42).clustering.k == 2  # one cluster has no silhouette
-    assert found.notes == ()
+    told = "k is 4, the largest tried: give --k larger ones to see if they suit"
+    assert found.notes == (told,)
+    assert pool_clusters(vectors(), (2, 4, 8), 42).notes == ()
     alone = pool_clusters(vectors(9), "auto", 42)
     assert alone.clustering.k == 1
     assert alone.notes == ("k is 1: no number of clusters tried on 9 rows has a silhouette",)

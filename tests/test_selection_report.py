@@ -15,7 +15,6 @@ from harness.params import Params
 from harness.schemas import FAULTS
 from harness.selection_report import write_selection_report
 from harness.selection_report.measures import PoolView, describe_subset
-from harness.selection_report.reading import silhouette_file
 from tests.selection_tree import BEST_K, BUDGET, FILES, N, build_tree
 
 
@@ -144,12 +143,20 @@ def test_clusterings_are_listed_with_the_best_marked(tree: Params) -> None:
     found = table_after(text, "## Clusterings")
     assert list(found) == ["1", "3", str(BEST_K)]
     assert found["1"]["silhouette"] == "–"
-    best = read_json(silhouette_file(BEST_K))["silhouette"]
+    best = read_json(layout.silhouette_file(BEST_K))["silhouette"]
     assert found[str(BEST_K)]["silhouette"] == f"**{best:.4f}**"
     quality = 1 / (1 + np.exp(-pd.read_parquet(layout.SCORES_FILE)["judge"].to_numpy()))
     labels = read_clustering(layout.cluster_folder(3), N).labels
     poor = [quality[labels == label].mean() < 0.3 for label in range(3)]
     assert found["3"]["mean quality < 0.3"] == f"{100 * np.mean(poor):.1f}%"
+
+
+def test_the_largest_k_being_the_best_is_told(tree: Params) -> None:
+    told = f"The best silhouette is that of the largest k that was made, {BEST_K}:"
+    assert told in report(tree)[1]
+    path = layout.silhouette_file(BEST_K)
+    write_json(path, {**read_json(path), "silhouette": -0.5})
+    assert "The best silhouette is that of the largest" not in report(tree)[1]
 
 
 def test_what_samplers_warned_of_is_told(tree: Params) -> None:

@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 
 from harness import layout
+from harness.clustering import prune_clusterings
 from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.params import Params
-from harness.selection_report import prune_clusterings, write_selection_report
+from harness.selection_report import write_selection_report
 from harness.selection_report.map import plot_map, project
 from harness.selection_report.measures import PoolView
-from harness.selection_report.reading import Inputs, Subset, report_quality, silhouette_file
+from harness.selection_report.reading import Inputs, Subset, report_quality
 from pipeline.report_selection import run
 from tests.build_runs import write_params
 from tests.selection_tree import FILES, build_tree
@@ -93,7 +94,7 @@ BROKEN = [
     (other_scores, r"scores.parquet: rows of another pool than .*; dvc repro score"),
     (no_seed, r"main/random.json: nothing of seed 1"),
     (lambda _: layout.TRUTH_FILE.unlink(), r"truth.parquet: no such file"),
-    (lambda _: silhouette_file(3).unlink(), r"silhouettes/k_3.json: no such file"),
+    (lambda _: layout.silhouette_file(3).unlink(), r"silhouettes/k_3.json: no such file"),
     (lambda _: shutil.rmtree(layout.cluster_folder(3)), r"k_3/info.json: no such file"),
     (lambda _: layout.costs_file("tokens").unlink(), r"dvc repro cost_tokens"),
 ]
@@ -113,13 +114,15 @@ def test_what_is_missing_or_of_another_pool_is_named_and_nothing_is_written(
 
 def test_only_clusterings_that_params_do_not_name_are_pruned(tree: Params) -> None:
     shutil.copytree(layout.cluster_folder(3), layout.cluster_folder("auto"))
-    stale = [layout.cluster_folder(9), silhouette_file(9)]
+    stale = [layout.cluster_folder(9), layout.silhouette_file(9)]
     shutil.copytree(layout.cluster_folder(3), stale[0])
-    shutil.copy(silhouette_file(3), stale[1])
-    before = {*layout.CLUSTERS.iterdir(), *silhouette_file(1).parent.iterdir()}
-    assert prune_clusterings(tree) == stale
-    assert {*layout.CLUSTERS.iterdir(), *silhouette_file(1).parent.iterdir()} == before - {*stale}
-    assert prune_clusterings(tree) == []
+    shutil.copy(layout.silhouette_file(3), stale[1])
+    before = {*layout.CLUSTERS.iterdir(), *layout.silhouette_file(1).parent.iterdir()}
+    assert prune_clusterings(tree.cluster.k) == stale
+    assert {*layout.CLUSTERS.iterdir(), *layout.silhouette_file(1).parent.iterdir()} == before - {
+        *stale
+    }
+    assert prune_clusterings(tree.cluster.k) == []
 
 
 @pytest.mark.usefixtures("tree")

@@ -14,6 +14,7 @@ CARRIERS = {
     "harness",
     "harness.errors",
     "harness.files",
+    "harness.knobs",  # checks values, and changes none
     "harness.layout",
     "harness.params",  # the values themselves are params of the stages
     "harness.progress",
@@ -168,7 +169,16 @@ def test_a_sampler_is_one_word_everywhere() -> None:
         assert path_of(f"harness.samplers.{key}") is not None
 
 
-@pytest.mark.parametrize("said", ['"off_topic", "garbled"', '"oracle", "noise"', "close_matches("])
+SAID_ONCE = (
+    '"off_topic", "garbled"',
+    '"oracle", "noise"',
+    "close_matches(",
+    "takes no such param",
+    ".KEYWORD_ONLY",
+)
+
+
+@pytest.mark.parametrize("said", SAID_ONCE)
 def test_what_two_parts_need_is_said_once(said: str) -> None:
     files = [path for path in (ROOT / "harness").rglob("*.py") if said in path.read_text()]
     assert len(files) == 1

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ def choose_k(grid: Sequence[int]) -> int:
     """Copy the clustering of best silhouette to ``data/clusters/k_auto``; return its k.
 
     Ties go to the smallest k. One cluster has no silhouette; where none has, the smallest k is
-    copied, and who reads it is told (``read_clustering``).
+    copied, and who reads it is told (``read_clustering``). Where the best is the largest, the log
+    says so.
 
     Args:
         grid: the numbers of clusters, as cluster.k of params.
@@ -46,7 +47,15 @@ def choose_k(grid: Sequence[int]) -> int:
         write_json(temporary / "info.json", {**facts[best], "candidates": candidates})
     told = f"the best silhouette is {heights[best]:.4f}" if known else "no silhouette is defined"
     log.info("clustering: k = %d of %s: %s", best, ", ".join(candidates), told)
+    if at_the_end(best, heights):
+        log.info("clustering: k = %d is the largest tried; add larger ones to cluster.k", best)
     return best
+
+
+def at_the_end(k: int, heights: Mapping[int, float | None]) -> bool:
+    """Whether the best k is the largest of several with a silhouette: a larger may be better."""
+    known = [other for other, height in heights.items() if height is not None]
+    return len(known) > 1 and k == max(known)
 
 
 def prune_clusterings(grid: Sequence[int]) -> list[Path]:

@@ -10,6 +10,9 @@ from harness.samplers.shares import Share, in_turn, share_out
 
 Weighting = Literal["linear", "softmax"]
 
+FAR = 700.0  # between logarithms of weights: e ** 700 to 1 is for certain
+FINE = 1e-6  # steps of odds, as logarithms: finer than any share needs
+
 
 def kmq(
     pool: Pool,
@@ -85,23 +88,33 @@ def _draw_distinct(logs: np.ndarray, count: int, rng: np.random.Generator) -> np
     """
     if count == len(logs):
         return rng.permutation(count)
-    chances = _chances(logs, count)
+    # Whoever is far over the best that can be left out is taken, whoever is far under the least
+    # that can be taken is not: exchanging two of them makes a set's weight nothing. What is left
+    # lies close enough for coins.
+    order = np.sort(logs)[::-1]
+    sure = np.flatnonzero(logs > order[count] + FAR)
+    open_ = np.flatnonzero((logs <= order[count] + FAR) & (logs >= order[count - 1] - FAR))
+    wanted = count - len(sure)
+    if not wanted:
+        return rng.permutation(sure)
+    chances = _chances(logs[open_], wanted)
     while True:
-        heads = np.flatnonzero(rng.random(len(logs)) < chances)
-        if len(heads) == count:
-            return rng.permutation(heads)
+        heads = open_[rng.random(len(open_)) < chances]
+        if len(heads) == wanted:
+            return rng.permutation(np.concatenate([sure, heads]))
 
 
 def _chances(logs: np.ndarray, count: int) -> np.ndarray:
     """Chances of odds proportional to the weights whose sum is ``count``: fewest throws."""
+    logs = logs - logs.max()  # near 0 a step of the bisection is not lost in rounding
 
     def at(shift: float) -> np.ndarray:
         return np.exp(-np.logaddexp(0, -(logs + shift)))
 
     size = len(logs)
-    low = np.log(count / size) - logs.max()
+    low = np.log(count / size)
     high = np.log(count / (size - count)) - logs.min()
-    for _ in range(25):  # finer than any share needs
+    while high - low > FINE:
         middle = (low + high) / 2
         low, high = (middle, high) if at(middle).sum() < count else (low, middle)
     return at(high)

@@ -22,6 +22,8 @@ class Pool:
         clusters: labels (n,) int64 and centroids (k, d) float32, or None.
         cluster_weights: (k,) float64 that sum to 1, or None.
         selected: (m,) int64, instances already taken; a sampler never returns them again.
+        threads: how many a sampler may start of its own, which changes no pick; None: as many as
+            numba may (NUMBA_NUM_THREADS, or every core).
     """
 
     embeddings: np.ndarray
@@ -29,6 +31,7 @@ class Pool:
     clusters: tuple[np.ndarray, np.ndarray] | None = None
     cluster_weights: np.ndarray | None = None
     selected: np.ndarray = field(default_factory=_none_selected)
+    threads: int | None = None
 
     @property
     def size(self) -> int:
@@ -115,17 +118,30 @@ def check_quality(pool: Pool) -> np.ndarray:
     return quality
 
 
+def are_unit(embeddings: np.ndarray) -> bool:
+    """Whether every row is of length 1, as ``check_unit`` asks."""
+    return not _not_unit(_lengths(embeddings)).any()
+
+
 def check_unit(pool: Pool) -> None:
     """Raise ValueError where a row is not of unit length: only then is a dot product a cosine."""
-    # einsum sums row by row, without an (n, d) copy.
-    lengths = np.sqrt(np.einsum("ij,ij->i", pool.embeddings, pool.embeddings, dtype=np.float64))
-    wrong = np.abs(lengths - 1) > UNIT_TOLERANCE
+    lengths = _lengths(pool.embeddings)
+    wrong = _not_unit(lengths)
     if wrong.any():
         row = int(np.argmax(wrong))
         raise ValueError(
             f"embeddings row {row} has length {lengths[row]:.4g}, not 1; "
             "divide each row by its length"
         )
+
+
+def _lengths(embeddings: np.ndarray) -> np.ndarray:
+    # einsum sums row by row, without an (n, d) copy.
+    return np.sqrt(np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64))
+
+
+def _not_unit(lengths: np.ndarray) -> np.ndarray:
+    return np.abs(lengths - 1) > UNIT_TOLERANCE
 
 
 def check_choice(name: str, value: object, literal: object) -> None:

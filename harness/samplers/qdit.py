@@ -10,6 +10,7 @@ from harness.samplers.pool import Pool, check_choice, check_pool, check_quality,
 Diversity = Literal["sum", "mean"]
 
 BLOCK = 4096  # rows scaled at once
+BUFFERS = 500_000_000  # bytes that all threads together hold of similarities, one thread at least
 
 
 def qdit(
@@ -30,8 +31,9 @@ def qdit(
 
     Exact: all gains are known at every pick. A similarity is summed in float32 (off by about 1e-7)
     and cut to a multiple of 2 ** -30; sums of these are exact. So duplicates of one quality tie,
-    picks do not depend on the number of threads (NUMBA_NUM_THREADS), and only objectives closer
-    than that rounding can fall otherwise than in float64. Ties go to the lowest index.
+    picks do not depend on the number of threads (``pool.threads``; fewer where the pool is so large
+    that theirs would be more than half a gigabyte), and only objectives closer than that rounding
+    can fall otherwise than in float64. Ties go to the lowest index.
     Deterministic: ``rng`` is not used.
 
     Args:
@@ -56,7 +58,9 @@ def qdit(
     if quality_weight == 1:  # the gain counts for nothing
         return free[np.argsort(-quality[free], kind="stable")[:budget]].astype(np.int64)
     scale = (1 - quality_weight) / (pool.size if diversity == "mean" else 1)
-    return _greedy(_units(pool.embeddings), pool.selected, budget, scale, quality_weight * quality)
+    threads = _threads(pool)
+    bonus = quality_weight * quality
+    return _greedy(_units(pool.embeddings), pool.selected, budget, scale, bonus, threads)
 
 
 def _scaled(quality: np.ndarray) -> np.ndarray:
@@ -76,13 +80,27 @@ def _units(x: np.ndarray) -> np.ndarray:
     return units
 
 
+def _threads(pool: Pool) -> int:
+    """As many as the pool allows, but each holds the similarities of LANES instances to all."""
+    from numba import config
+
+    from harness.samplers.kernels.qdit_kernel import LANES
+
+    cores = config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
+    most = BUFFERS // (4 * LANES * (pool.size + LANES))
+    return max(1, min(pool.threads or cores, most))
+
+
 def _greedy(
-    units: np.ndarray, selected: np.ndarray, budget: int, scale: float, bonus: np.ndarray
+    units: np.ndarray,
+    selected: np.ndarray,
+    budget: int,
+    scale: float,
+    bonus: np.ndarray,
+    threads: int,
 ) -> np.ndarray:
     """Picks of the largest ``scale`` * gain + ``bonus``, the lowest index where several are."""
     from concurrent.futures import ThreadPoolExecutor
-
-    from numba import config
 
     from harness.samplers.kernels.qdit_gains import Gains
     from harness.samplers.kernels.qdit_kernel import ONE
@@ -90,7 +108,6 @@ def _greedy(
     bonus = bonus.copy()
     bonus[selected] = -np.inf
     picks = np.empty(budget, dtype=np.int64)
-    threads = config.NUMBA_NUM_THREADS  # pyright: ignore[reportAttributeAccessIssue]
     with ThreadPoolExecutor(threads) as executor:
         gains = Gains(units, selected, executor)
         for i in range(budget):

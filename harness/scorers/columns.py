@@ -5,13 +5,11 @@ instances, the scorer and its knobs, the model's files, the code. What is finish
 there too, in chunks.
 """
 
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 import harness.batches
 import harness.classifiers
@@ -19,6 +17,7 @@ import harness.models
 import harness.template
 from harness.errors import InputError, nearest
 from harness.files import file_hash, remove, replacing, value_hash
+from harness.knobs import all_knobs, knob_problems, knobs_of
 from harness.params import ScorerParams
 from harness.scorers import SCORERS
 from harness.scorers.chunks import drop_chunks, kept_array
@@ -52,7 +51,7 @@ def make_scores(
         instances = value_hash([pool["id"].tolist(), pool["messages"].tolist()])
         kept = []
         for name, item in scorers.items():
-            if "model" in _knobs(item):
+            if "model" in knobs_of(SCORERS[item.scorer]):
                 folder = store / _key(instances, item)
                 columns[name] = _kept_column(pool, item, folder)
                 kept.append(folder)
@@ -77,7 +76,7 @@ def _kept_column(pool: "pd.DataFrame", item: ScorerParams, folder: Path) -> np.n
 
 
 def _key(instances: str, item: ScorerParams) -> str:
-    knobs = {name: knob.default for name, knob in _knobs(item).items()} | item.scorer_params
+    knobs = all_knobs(SCORERS[item.scorer], item.scorer_params)
     model = model_hash(find_model(knobs["model"], knobs["revision"]))
     return value_hash([instances, item.scorer, knobs, model, scorer_code(item.scorer)])[:32]
 
@@ -93,11 +92,6 @@ def scorer_code(scorer: str) -> str:
     return value_hash([(path.name, file_hash(path)) for path in files])
 
 
-def _knobs(item: ScorerParams) -> dict[str, inspect.Parameter]:
-    arguments = inspect.signature(SCORERS[item.scorer]).parameters.values()
-    return {a.name: a for a in arguments if a.kind is a.KEYWORD_ONLY}
-
-
 def _check_knobs(name: str, item: ScorerParams) -> None:
     """As `make check` does, for who has not run it."""
     if name == "id":
@@ -105,16 +99,6 @@ def _check_knobs(name: str, item: ScorerParams) -> None:
     if item.scorer not in SCORERS:
         near = nearest(item.scorer, SCORERS)
         raise InputError(f"scorers.{name}.scorer: no scorer is called {item.scorer!r}{near}")
-    knobs = _knobs(item)
-    for key, value in item.scorer_params.items():
-        where = f"scorers.{name}.{key}"
-        if key not in knobs:
-            raise InputError(f"{where}: {item.scorer} takes no such param{nearest(key, knobs)}")
-        try:
-            TypeAdapter(knobs[key].annotation).validate_python(value, strict=True)
-        except ValidationError as error:
-            told = error.errors()[0]["msg"].lower()
-            raise InputError(f"{where}: {told}, not {value!r}") from None
-    for key, knob in knobs.items():
-        if knob.default is knob.empty and key not in item.scorer_params:
-            raise InputError(f"scorers.{name}.{key}: {item.scorer} needs it; add this key")
+    made = (item.scorer, SCORERS[item.scorer], item.scorer_params)
+    for problem in knob_problems(f"scorers.{name}.", *made):
+        raise InputError(problem)

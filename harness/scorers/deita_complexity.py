@@ -26,18 +26,17 @@ def deita_complexity(
 ) -> np.ndarray:
     """Expected complexity score of each instruction, 1 to 6: (n,). Liu et al. 2023.
 
-    The published scorer is a 7B Llama; a revision is pinned for it where none is given. Of a
-    conversation it is the mean over turns. (The released filter multiplies complexity and quality
-    turn by turn and sums: for single turns, the product of the two columns.)
+    The default is the published scorer, a 7B Llama. ``harness.scorers.rating`` says how it rates,
+    and what a conversation of several turns gets.
     """
     return rate(
+        "deita_complexity",
         pool,
         scratch,
-        "deita_complexity",
-        model,
-        revision,
-        max_length,
-        batch_size,
-        device,
-        threads,
+        model=model,
+        revision=revision,
+        max_length=max_length,
+        batch_size=batch_size,
+        device=device,
+        threads=threads,
     )

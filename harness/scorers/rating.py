@@ -1,11 +1,14 @@
 """Scores that a causal language model gives in digits: the mean of "1" to "6" by probability.
 
 Liu et al. 2023, "What Makes Good Data for Alignment?", section 2.2 and its released code: the
-softmax is over the logits of the six digits alone, at the place after the prompt.
+softmax is over the logits of the six digits alone, at the place after the prompt. The published
+scorers are 7B Llamas; a revision is pinned for each where none is given. Of a conversation it is
+the mean over turns. (The released filter multiplies complexity and quality turn by turn and sums:
+for single turns, the product of the two columns.)
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,9 +42,10 @@ class Question:
 
 
 def rate(
+    prompt: str,
     pool: "pd.DataFrame",
     scratch: Path | None,
-    prompt: str,
+    *,
     model: str,
     revision: str | None,
     max_length: int,
@@ -64,9 +68,14 @@ def rate(
         owners = np.repeat(np.arange(len(rows)), sizes)
         was_cut = np.bincount(owners, [len(ids) > reader.most for ids in whole], len(rows)) > 0
         ids = [_shortened(one, question.end, reader.most) for one in whole]
-        means = np.bincount(owners, _ratings(reader, ids, question, batch_size), len(rows)) / sizes
-        step(len(rows))
-        return means, was_cut
+        left = sizes.copy()
+
+        def count(batch: np.ndarray) -> None:
+            np.subtract.at(left, owners[batch], 1)
+            step(int((left[np.unique(owners[batch])] == 0).sum()))
+
+        ratings = _ratings(reader, ids, question, batch_size, count)
+        return np.bincount(owners, ratings, len(rows)) / sizes, was_cut
 
     return in_chunks(pool, prompt, scratch, score, reader.most)
 
@@ -139,14 +148,20 @@ def _shortened(ids: list[int], end: int, most: int) -> list[int]:
 
 
 def _ratings(
-    reader: Reader, rows: Sequence[list[int]], question: Question, batch_size: int
+    reader: Reader,
+    rows: Sequence[list[int]],
+    question: Question,
+    batch_size: int,
+    count: Callable[[np.ndarray], None],
 ) -> np.ndarray:
+    """The expected digit of each prompt; ``count`` is told which are done, batch by batch."""
     check_ids(reader.model, rows)
     found = np.zeros(len(rows))
     for batch in length_batches([len(ids) for ids in rows], batch_size):
         logits = _last_logits(reader.model, [rows[i] for i in batch])[:, question.answers]
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         found[batch] = weights @ np.arange(1, 7) / weights.sum(axis=1)
+        count(np.asarray(batch))
     return found
 
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from harness.errors import InputError, nearest, shown
 from harness.pools.params import OnBadRow
-from harness.samplers import SAMPLERS
-from harness.select_command.needs import needs_of, read_knobs
+from harness.samplers import SAMPLERS, needs_of
+from harness.select_command.needs import read_knobs
 
 EmbeddingText = Literal["prompt_completion", "prompt"]
 AUTO = "auto"
@@ -61,8 +61,8 @@ def read_choices(values: argparse.Namespace) -> Choices:
         near = nearest(values.sampler, SAMPLERS)
         raise InputError(f"--sampler: no system is called {values.sampler!r}{near}")
     sampler = SAMPLERS[values.sampler]
-    needs = needs_of(sampler)
-    given = _pairs("--param", values.param)
+    params = read_knobs("--param ", values.sampler, sampler, _pairs("--param", values.param))
+    needs = needs_of(values.sampler, params)
     if "quality" in needs and values.quality is None:
         raise InputError(
             f"--sampler {values.sampler} reads quality: give --quality length, or --quality"
@@ -78,7 +78,7 @@ def read_choices(values: argparse.Namespace) -> Choices:
         on_bad_row=values.on_bad_row,
         sampler=values.sampler,
         budget=_budget(values.budget),
-        params=read_knobs("--param ", values.sampler, sampler, given),
+        params=params,
         seed=_whole("--seed", values.seed),
         embeddings=values.embeddings,
         model=_model(values, "embeddings" in needs or k is not None),

@@ -39,22 +39,25 @@ def pool_clusters(
 
     InputError for more clusters than rows.
     """
-    from harness.clustering import kmeans
+    from harness.clustering import at_the_end, kmeans
 
     rows = len(embeddings)
     tried = automatic(rows) if k == "auto" else list(k)
     if max(tried) > rows:
         raise InputError(f"--k {max(tried)}: the pool has {rows:,} rows; give at most that")
     best: Clustering | None = None
-    silhouettes: dict[str, float | None] = {}
+    silhouettes: dict[int, float | None] = {}
     for count in progress(tried, "cluster"):
         found = kmeans(embeddings, count, seed)
-        silhouettes[str(count)] = found.silhouette
+        silhouettes[count] = found.silhouette
         if best is None or _height(found) > _height(best):
             best = found
     assert best is not None  # one number at least is tried
-    card = {"k": best.k, "seed": seed, "silhouettes": silhouettes, "inertia": best.inertia}
+    told = {str(count): height for count, height in silhouettes.items()}
+    card = {"k": best.k, "seed": seed, "silhouettes": told, "inertia": best.inertia}
     notes = []
+    if at_the_end(best.k, silhouettes):
+        notes.append(f"k is {best.k}, the largest tried: give --k larger ones to see if they suit")
     if best.silhouette is None and (k == "auto" or len(tried) > 1):
         notes.append(f"k is {best.k}: no number of clusters tried on {rows} rows has a silhouette")
     return Clusters(best, card, tuple(notes))

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness import selecting
 from harness.errors import InputError
 from harness.params import Selection
-from harness.samplers import SAMPLERS
-from harness.samplers.pool import UNIT_TOLERANCE
+from harness.samplers import NEEDS, are_unit
 from harness.select_command.choices import Choices
 from harness.select_command.clusters import Clusters, one_cluster, pool_clusters
-from harness.select_command.needs import wants_unit_rows
 from harness.select_command.scores import Scores, pool_quality, pool_scores
 from harness.select_command.vectors import Vectors, pool_vectors
 
@@ -69,9 +68,10 @@ def make_inputs(choices: Choices, frame: "pd.DataFrame") -> Inputs:
     vectors = vectors or pool_vectors(choices, frame)
     clusters, notes = None, []
     if vectors is not None:
-        array, scaled = _unit_where_needed(choices.sampler, vectors.array)
-        if scaled:
-            vectors = replace(vectors, array=array)
+        array = vectors.array
+        if "unit" in NEEDS[choices.sampler] and not are_unit(array):
+            # Here and not only where the sampler gets them: the subset is measured on them too.
+            vectors = replace(vectors, array=selecting.rows_for(choices.sampler, array))
             notes.append(
                 f"rows of {choices.embeddings} scaled to length 1: {choices.sampler} compares them"
                 " by cosine"
@@ -82,22 +82,8 @@ def make_inputs(choices: Choices, frame: "pd.DataFrame") -> Inputs:
     return Inputs(frame, scores, quality, vectors, clusters, tuple(notes))
 
 
-def _unit_where_needed(sampler: str, embeddings: np.ndarray) -> tuple[np.ndarray, bool]:
-    """The rows as the system takes them, and whether they had to be scaled to length 1."""
-    from harness.clustering import unit_rows
-
-    if not wants_unit_rows(SAMPLERS[sampler]):
-        return embeddings, False
-    lengths = np.linalg.norm(embeddings, axis=1)
-    if np.abs(lengths - 1).max() <= UNIT_TOLERANCE:
-        return embeddings, False
-    return unit_rows(embeddings), True
-
-
 def choose(choices: Choices, inputs: Inputs, rows: int, sampler: str | None = None) -> Chosen:
     """Choose as the pipeline does, by the sampler of the command or by another without knobs."""
-    from harness import selecting
-
     n = len(inputs.frame)
     array = np.ones((n, 1), dtype=np.float32)  # for those that look at no vector
     if inputs.vectors is not None:
@@ -109,7 +95,7 @@ def choose(choices: Choices, inputs: Inputs, rows: int, sampler: str | None = No
     name = sampler or choices.sampler
     selection = Selection.model_validate({"sampler": name, "k": clustering.k, **given})
     costs = np.ones(n, dtype=np.int64)
-    seen = selecting.Inputs(inputs.frame, array, clustering, costs, inputs.quality)
+    seen = selecting.Inputs(inputs.frame, array, clustering, costs, inputs.quality, None)
     choose_one = selecting.choose_with(selection, seen, rows)
     picks, cost = selecting.chosen(name, choose_one, choices.seed)
     return Chosen(picks, tuple(cost["notes"]), cost["seconds"])

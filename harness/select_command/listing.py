@@ -4,8 +4,9 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from harness.knobs import knobs_of
 from harness.samplers import SAMPLERS
-from harness.select_command.needs import first_sentence, knob_text, knobs_of, needs_of
+from harness.select_command.needs import first_sentence, knob_text, needs_text
 
 WIDTH = 79
 END = """\
@@ -20,8 +21,7 @@ def listing() -> str:
 
     lines = ["systems (--sampler), the knobs of each (--param) with their defaults:", ""]
     for name, sampler in SAMPLERS.items():
-        needs = ", ".join(needs_of(sampler)) or "nothing"
-        lines += _entry(name, sampler, f"needs: {needs}")
+        lines += _entry(name, sampler, f"needs: {needs_text(name)}")
     lines += ["", "scorers (--score name=scorer,knob=value,...):", ""]
     for name, scorer in SCORERS.items():
         lines += _entry(name, scorer)

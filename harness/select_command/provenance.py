@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.files import file_hash
+from harness.knobs import all_knobs
 from harness.samplers import SAMPLERS
 from harness.select_command.choices import Choices
 from harness.select_command.inputs import Chosen, Inputs
-from harness.select_command.needs import knobs_of
 from harness.select_command.pool_file import UserPool
 
-PACKAGES = ("subset-bench", "numpy", "scikit-learn", "sentence-transformers", "torch")
+PACKAGES = ("subset-bench", "numba", "numpy", "scipy", "sentence-transformers", "torch")
 
 
 def provenance_file(out: Path) -> Path:
@@ -31,10 +31,9 @@ def provenance(
         chosen: its choice.
         subset: the file with the chosen rows, for its hash.
     """
-    defaults = {k: knob.default for k, knob in knobs_of(SAMPLERS[choices.sampler]).items()}
     return {
         "sampler": choices.sampler,
-        "params": {**defaults, **choices.params},
+        "params": all_knobs(SAMPLERS[choices.sampler], choices.params),
         "budget": choices.budget,
         "seed": choices.seed,
         "quality": choices.quality,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.files import file_hash, replacing
+from harness.knobs import all_knobs
 from harness.pools.places import locate
 from harness.quality import quality_vector
 from harness.scorers import SCORERS
@@ -16,7 +17,6 @@ from harness.scorers.columns import scorer_code
 from harness.scorers.loading import find_model, model_hash
 from harness.select_command.cache import cache_folder, texts_hash
 from harness.select_command.choices import Choices
-from harness.select_command.needs import knobs_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ def pool_scores(choices: Choices, frame: "pd.DataFrame") -> Scores:
     columns: dict[str, np.ndarray] = {}
     cards: dict[str, dict[str, Any]] = {}
     for name, (scorer, given) in choices.scorers.items():
-        params = _whole(scorer, given)
+        params = all_knobs(SCORERS[scorer], given)
         card = {"scorer": scorer, **params}
         if "model" in params:
             card["model_sha256"] = model_hash(find_model(params["model"], params.get("revision")))
@@ -50,11 +50,6 @@ def pool_scores(choices: Choices, frame: "pd.DataFrame") -> Scores:
             card["sha256"] = file_hash(locate(params["file"]))
         cards[name] = card
     return Scores(pd.DataFrame({"id": frame["id"], **columns}), cards)
-
-
-def _whole(scorer: str, given: dict[str, Any]) -> dict[str, Any]:
-    """A scorer's knobs, those not given by their defaults."""
-    return {name: given.get(name, k.default) for name, k in knobs_of(SCORERS[scorer]).items()}
 
 
 def _kept(

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness import layout
-from harness.clustering import read_clustering
+from harness.clustering import at_the_end, read_clustering
 from harness.files import read_json
 from harness.params import Params
 from harness.report.plots import BLUE, ORANGE, new_figure, tidy
 from harness.report.render import BLANK, TextTable, number
 from harness.selection_report.measures import share_below
 from harness.selection_report.pictures import save_picture
-from harness.selection_report.reading import silhouette_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +37,7 @@ def clustering_facts(params: Params, quality: np.ndarray | None) -> "pd.DataFram
 
     lines = []
     for k in sorted(params.cluster.k):
-        line = {name: read_json(silhouette_file(k))[name] for name in FIELDS}
+        line = {name: read_json(layout.silhouette_file(k))[name] for name in FIELDS}
         line["poor"] = np.nan
         if quality is not None:
             labels = read_clustering(layout.cluster_folder(k), len(quality)).labels
@@ -62,6 +61,19 @@ def clustering_table(frame: "pd.DataFrame") -> TextTable:
     best = np.flatnonzero(frame["best"])
     bold = (int(best[0]), 1) if len(best) else None
     return TextTable([*heads, f"mean quality < {POOR}"], rows, bold)
+
+
+def end_note(frame: "pd.DataFrame") -> str:
+    """What to know where the best k is the largest; else nothing."""
+    heights = dict(zip(frame["k"], frame["silhouette"], strict=True))
+    known = {k: height for k, height in heights.items() if np.isfinite(height)}
+    for k in frame.loc[frame["best"], "k"]:
+        if at_the_end(k, known):
+            return (
+                f"The best silhouette is that of the largest k that was made, {k}: more clusters "
+                "may be better still. Add larger numbers to `cluster.k` before trusting `k: auto`."
+            )
+    return ""
 
 
 def plot_clusterings(frame: "pd.DataFrame", quality: str | None, path: Path) -> None:

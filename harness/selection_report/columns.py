@@ -103,7 +103,9 @@ PLANTED = {
     ),
 }
 COST = {
-    "seconds": Column("seconds", 2, meaning="to choose, on one thread, after what it reads"),
+    "seconds": Column(
+        "seconds", 2, meaning="to choose, on one thread, once what it reads and runs on is loaded"
+    ),
     "peak_memory_mb": Column(
         "peak memory (MiB)", 0, meaning="of the process that chose, in all of its seeds so far"
     ),

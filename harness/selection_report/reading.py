@@ -1,4 +1,4 @@
-"""Reading what the report of a study's subsets needs, and dropping what params no longer name."""
+"""Reading what the report of a study's subsets needs."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from harness.budget import read_costs
 from harness.clustering import read_clustering
 from harness.embedding_files import read_embedding
 from harness.errors import InputError
-from harness.files import being_written, read_json, remove
+from harness.files import read_json
 from harness.params import Params
 from harness.quality import quality_vector, read_quality
 from harness.schemas import POOL, SCORES, SUBSET, TRUTH, read_frame
@@ -168,25 +168,3 @@ def _own(params: Params, name: str, ids: list[str]) -> tuple[np.ndarray | None, 
     if item.k != 1:  # one cluster tells nothing
         labels = read_clustering(layout.cluster_folder(item.k), len(ids)).labels
     return read_quality(item, ids), labels
-
-
-def silhouette_file(k: int) -> Path:
-    """What is known of the clustering with k clusters, without its labels."""
-    return layout.DATA / "silhouettes" / f"k_{k}.json"
-
-
-def prune_clusterings(params: Params) -> list[Path]:
-    """Remove the clusterings that params do not name, and what a killed writer left; return them.
-
-    DVC leaves the files of a cell that is gone, and the report, which depends on their folders,
-    would have other inputs here than in a fresh clone.
-    """
-    named = {layout.cluster_folder(k) for k in (*params.cluster.k, AUTO)}
-    named |= {silhouette_file(k) for k in params.cluster.k}
-    removed = []
-    for folder in (layout.CLUSTERS, silhouette_file(1).parent):
-        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-            if path not in named and not being_written(path):
-                remove(path)
-                removed.append(path)
-    return removed

@@ -7,7 +7,7 @@ from harness.params import Params
 from harness.report.notes import preset_note
 from harness.report.render import BLANK, TextTable, markdown_table, number
 from harness.schemas import FAULTS
-from harness.selection_report.clusterings import POOR, clustering_table
+from harness.selection_report.clusterings import POOR, clustering_table, end_note
 from harness.selection_report.columns import (
     CLUSTERS,
     COST,
@@ -58,6 +58,7 @@ def markdown(
         *_scorers(scorers),
         "## Clusterings",
         markdown_table(clustering_table(clusterings)),
+        end_note(clusterings),
         f"![clusterings](clusters_{study}.png)",
         "## What is measured",
         "\n".join(
