@@ -92,6 +92,8 @@ def _names(values: Mapping[str, Any]) -> Iterator[str]:
     for table in ("scorers", *SELECTIONS, "references", "embeddings", "studies"):
         entries = values.get(table)
         for name in entries if isinstance(entries, dict) else ():
+            if (table, name) == ("scorers", "id"):
+                yield "scorers.id: the column of ids is called so; give this one another name"
             if not NAME.fullmatch(str(name)):
                 remedy = str(name).replace("-", "_")
                 yield (

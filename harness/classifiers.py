@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.batches import length_batches
 from harness.errors import InputError
-from harness.models import model_folder, without_bars
+from harness.models import check_ids, loading, model_folder, without_bars
 from harness.template import TEMPLATES, Messages, encode, render
 
 if TYPE_CHECKING:
@@ -18,10 +18,8 @@ def check_classifier(folder: Path) -> None:
     """Raise InputError where the model of a folder is no classifier of one output."""
     from transformers import AutoConfig
 
-    try:
+    with loading(folder, "model"):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{folder}: the model cannot be loaded: {_line(error)}") from error
     if config.num_labels != 1:
         raise InputError(
             f"{folder}: a model of {config.num_labels} outputs; a reward model is a sequence "
@@ -41,22 +39,18 @@ def load_classifier(
     give scores that mean nothing.
     """
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification
 
     folder = model_folder(path_or_id, revision)
     check_classifier(folder)
-    try:
-        with without_bars():
-            model, told = AutoModelForSequenceClassification.from_pretrained(
-                folder,
-                dtype=dtype or torch.float32,
-                use_safetensors=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise InputError(f"{folder}: the model cannot be loaded: {_line(error)}") from error
+    with loading(folder, "model"), without_bars():
+        model, told = AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            dtype=dtype or torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
     if told["missing_keys"]:
         missing = sorted(told["missing_keys"])[0]
         raise InputError(f"{folder}: the weights lack {missing}; no sequence classifier was saved")
@@ -109,6 +103,7 @@ def logits(
     """
     import torch
 
+    check_ids(model, rows)
     found = [0.0] * len(rows)
     config = model.config.get_text_config()
     given = config.pad_token_id
@@ -132,8 +127,3 @@ def logits(
             found[i] = value
         step(len(batch))
     return found
-
-
-def _line(error: Exception) -> str:
-    """The first line of what a library raised."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

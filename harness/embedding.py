@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.embedding_files import user_embedding
 from harness.errors import InputError
-from harness.files import file_hash, read_json, write_json
-from harness.models import model_folder, without_bars
+from harness.files import file_hash, read_array, read_json, write_json
+from harness.models import check_vocabulary, model_folder, without_bars
 from harness.params import EmbeddingParams
 from harness.progress import progress
 
@@ -44,16 +44,20 @@ def packaged_minilm() -> Path:
 def load_encoder(model: str, revision: str | None) -> Any:  # noqa: ANN401  (SentenceTransformer, imported lazily)
     """Load a sentence encoder: ``minilm`` (packaged), a local folder, or a hub id at a revision."""
     from sentence_transformers import SentenceTransformer
+    from transformers import PreTrainedTokenizerBase
 
     folder = packaged_minilm() if model == "minilm" else model_folder(model, revision)
     try:
         with without_bars():
-            return SentenceTransformer(
+            encoder = SentenceTransformer(
                 str(folder), trust_remote_code=False, model_kwargs={"use_safetensors": True}
             )
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:120]
         raise InputError(f"embeddings: cannot load {model!r} ({reason})") from None
+    if isinstance(encoder.tokenizer, PreTrainedTokenizerBase):
+        check_vocabulary(encoder.tokenizer, Path(encoder.tokenizer.name_or_path))
+    return encoder
 
 
 def embed(texts: list[str], model: str, revision: str | None, scratch: Path) -> np.ndarray:
@@ -86,16 +90,26 @@ def embed(texts: list[str], model: str, revision: str | None, scratch: Path) -> 
 
 def _open(scratch: Path, shape: tuple[int, int]) -> tuple[np.memmap, list[int]]:
     path = scratch / "blocks.npy"
-    if path.is_file() and (scratch / "done.json").is_file():
-        array = np.lib.format.open_memmap(path, mode="r+")
-        if array.shape == shape:
-            return array, read_json(scratch / "done.json")
+    if (done := _done(scratch, path, shape)) is not None:
+        return np.lib.format.open_memmap(path, mode="r+"), done
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     if hasattr(os, "posix_fallocate"):
         # A hole is filled later, and a full disk would then kill the process without a word.
         with path.open("r+b") as stream:
             os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
     return array, []
+
+
+def _done(scratch: Path, path: Path, shape: tuple[int, int]) -> list[int] | None:
+    """Where the finished blocks start; None where none was begun, or a file is damaged since."""
+    try:
+        # Opened to be written to, a file that was cut is made longer, by zeros.
+        array = read_array(path, "embed", mmap_mode="r")
+        done = read_json(scratch / "done.json")
+    except InputError:
+        return None
+    fits = array.shape == shape and array.dtype == np.float32 and isinstance(done, list)
+    return done if fits and all(start in range(0, shape[0], BLOCK) for start in done) else None
 
 
 def make_embedding(pool: "pd.DataFrame", params: EmbeddingParams, scratch: Path) -> np.ndarray:

@@ -5,17 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from harness.errors import InputError
-from harness.files import file_hash, read_array, read_json
+from harness.files import file_hash, load_array, read_array, read_json
 
 
 def user_embedding(path: Path, rows: int) -> np.ndarray:
     """The user's own ``.npy``: (n, d) floats, one row an instance, no pickles."""
     if not path.is_file():
         raise InputError(f"{path}: no such embedding file")
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path}: not a .npy array ({error})") from None
+    array = load_array(path, "save one with np.save", mmap_mode="r")
     if not np.issubdtype(array.dtype, np.floating):
         raise InputError(f"{path}: holds {array.dtype}; an embedding is of floats")
     if array.ndim != 2 or len(array) != rows:

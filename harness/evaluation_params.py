@@ -13,5 +13,7 @@ class EvaluateParams(BaseModel):
     suite: str
     batch_size: int = Field(default=64, ge=1)
     limit: int | None = Field(default=None, ge=1, description="first so many items of every column")
-    threads: int | None = Field(default=1, ge=1, description="CPU threads; null leaves torch's own")
+    threads: int | None = Field(
+        default=1, ge=1, le=1024, description="CPU threads; null leaves torch's own"
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"

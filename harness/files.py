@@ -30,10 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _drop_leftovers(path)
-    prefix = f".{path.name}.tmp{os.getpid()}."
-    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _beside(path)
     try:
         yield temporary
         # mkstemp makes files private; results are for everybody the folder is for.
@@ -41,6 +38,18 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def try_replacing(path: Path) -> None:
+    """Raise OSError where `replacing` could not begin: no right to write, too long a name."""
+    _beside(path).unlink()
+
+
+def _beside(path: Path) -> Path:
+    prefix = f".{path.name}.tmp{os.getpid()}."
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    return Path(name)
 
 
 @contextmanager
@@ -120,15 +129,25 @@ def read_json(path: Path) -> Any:  # noqa: ANN401  (JSON is any of its types)
 
 def read_array(path: Path, stage: str, mmap_mode: Literal["r"] | None = None) -> "np.ndarray":
     """Read a stage's ``.npy``; InputError with its name where it is absent or broken."""
-    import numpy as np
-
     if not path.is_file():
         raise InputError(f"{path}: no such file; dvc repro {stage}")
+    return load_array(path, f"dvc repro {stage}", mmap_mode)
+
+
+def load_array(path: Path, remedy: str, mmap_mode: Literal["r"] | None = None) -> "np.ndarray":
+    """The one array of a ``.npy``; InputError with its name and the remedy for anything else."""
+    import numpy as np
+
     try:
-        return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        with path.open("rb") as stream:
+            several = stream.read(2) == b"PK"  # a zip, which np.savez writes
+        if not several:
+            return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+    # What is damaged fails in as many ways as it is read: by size, shape, token, zip entry.
+    except Exception as error:
         reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not a .npy array ({reason}); dvc repro {stage}") from None
+        raise InputError(f"{path}: not a .npy array ({reason:.200}); {remedy}") from None
+    raise InputError(f"{path}: holds several arrays (.npz); {remedy}")
 
 
 def file_hash(path: Path) -> str:

@@ -5,7 +5,7 @@ import os
 import socket
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,6 +21,8 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 # All a model's folder needs; code and pickles are not among it.
 MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
+# Where tokenizers keep their vocabularies.
+VOCABULARIES = ("tokenizer.json", "*.model", "vocab*", "merges*", "tekken.json", "*.tiktoken")
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -32,10 +34,21 @@ def load_tokenizer(
     from transformers import AutoTokenizer
 
     folder = model_folder(path_or_id, revision)
-    try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{folder}: the tokenizer cannot be loaded: {_line(error)}") from error
+    with loading(folder, "tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    check_vocabulary(tokenizer, folder)
+    return tokenizer
+
+
+def check_vocabulary(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
+    """Raise InputError for a tokenizer that was made up, as its folder holds no vocabulary.
+
+    It knows no word: every text would be the same to the model.
+    """
+    # A class that names no file (of bytes, of characters) needs none.
+    needed = type(tokenizer).vocab_files_names
+    if needed and not any(any(folder.glob(pattern)) for pattern in VOCABULARIES):
+        raise InputError(f"{folder}: holds no tokenizer ({', '.join(VOCABULARIES)}); add its files")
 
 
 def load_model(
@@ -49,21 +62,17 @@ def load_model(
     a hub id that cannot be reached, and where weights the model needs are not in the file.
     """
     import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     folder = model_folder(path_or_id, revision)
-    try:
-        with without_bars(), _without_reports():
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                folder,
-                dtype=dtype or torch.float32,
-                use_safetensors=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"{folder}: the model cannot be loaded: {_line(error)}") from error
+    with loading(folder, "model"), without_bars(), _without_reports():
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype or torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
     model, found = loaded
     # What is absent would be drawn at random: a table of that model would be of no model at all.
     if missing := sorted(found["missing_keys"]):
@@ -109,6 +118,30 @@ def model_folder(path_or_id: str | Path, revision: str | None = None) -> Path:
             f"{name}{at}: no such local folder, and the hub does not yield it ({_line(error)}); "
             "give a local folder, or check the id"
         ) from error
+
+
+def check_ids(model: "PreTrainedModel", rows: Iterable[Sequence[int]]) -> None:
+    """Raise InputError where a row holds a token that the model does not embed.
+
+    A tokenizer may know more tokens than that, as long as no text needs them.
+    """
+    embedding: Any = model.get_input_embeddings()
+    largest = max((max(ids) for ids in rows if len(ids)), default=0)
+    if largest >= embedding.num_embeddings:
+        told = f"the tokenizer gives token {largest}, the model embeds {embedding.num_embeddings}"
+        raise InputError(f"{model.name_or_path}: {told}; they belong to different models")
+
+
+@contextmanager
+def loading(folder: Path, what: str) -> Iterator[None]:
+    """Tell in one line whatever a library raises over the files of a model's folder."""
+    try:
+        yield
+    except InputError:
+        raise
+    # A configuration of wrong types or sizes fails in as many ways as there are models.
+    except Exception as error:
+        raise InputError(f"{folder}: the {what} cannot be loaded: {_line(error)}") from error
 
 
 @contextmanager
@@ -181,4 +214,5 @@ def _line(error: Exception) -> str:
     """The first line of what a library raised, and the next where that one announces it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     first = lines[0] if lines else type(error).__name__
-    return " ".join(lines[:3]) if first.endswith(":") else first
+    # A library may list a whole folder.
+    return f"{' '.join(lines[:3]) if first.endswith(':') else first:.300}"

@@ -26,7 +26,9 @@ class PretrainParams(BaseModel):
     learning_rate: float = Field(default=3e-3, gt=0)
     warmup: float = Field(default=0.05, ge=0, lt=1, description="share of the steps")
     weight_decay: float = Field(default=0.01, ge=0)
-    threads: int = Field(default=2, ge=1, description="CPU threads; the last digits depend on it")
+    threads: int = Field(
+        default=2, ge=1, le=1024, description="CPU threads; the last digits depend on it"
+    )
 
     @model_validator(mode="after")
     def _can_be_built(self) -> Self:

@@ -54,9 +54,11 @@ def quality_vector(expression: str, scores: "pd.DataFrame") -> np.ndarray:
             raise InputError(f"quality {expression!r}: no scorer is called {name!r}{near}")
         column = scores[name].to_numpy(dtype=np.float64)
         _refuse(expression, name, scores, ~np.isfinite(column), column, "is not a finite number")
-        product *= _transformed(column, transform)
-    remedy = "is negative; use sigmoid(...), minmax(...) or rank(...) of the column"
-    _refuse(expression, "it", scores, product < 0, product, remedy)
+        factor = _transformed(column, transform)
+        # Of each factor: the product of two negative ones would be the best of all.
+        remedy = "is negative; use sigmoid(...), minmax(...) or rank(...) of the column"
+        _refuse(expression, name, scores, factor < 0, factor, remedy)
+        product *= factor
     _refuse(expression, "it", scores, ~np.isfinite(product), product, "is not a finite number")
     return product
 

@@ -13,6 +13,8 @@ REFUSALS = {
     errno.EROFS: "the file system is read-only; results cannot be written there",
     errno.EACCES: "permission denied; make the folder writable",
     errno.EPERM: "not permitted; make the folder writable",
+    errno.ENAMETOOLONG: "the name is too long for the file system; give a shorter one",
+    errno.ELOOP: "the link leads to itself; give the file",
     errno.ENOTDIR: "a file stands where a folder is needed; move it away",
 }
 FULL = re.compile(r"No space left on device|requested and \d+ written")

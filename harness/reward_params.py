@@ -26,5 +26,7 @@ class RewardParams(BaseModel):
     max_length: int = Field(
         default=256, ge=2, description="tokens a response with its prompt; longer pairs go"
     )
-    threads: int | None = Field(default=1, ge=1, description="CPU threads; null leaves torch's own")
+    threads: int | None = Field(
+        default=1, ge=1, le=1024, description="CPU threads; null leaves torch's own"
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"

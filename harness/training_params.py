@@ -24,5 +24,7 @@ class TrainParams(BaseModel):
         default=True, description="rows of about one length share a batch, which saves padding"
     )
     keep_models: Literal["full", "none"] = "full"
-    threads: int | None = Field(default=1, ge=1, description="CPU threads; null leaves torch's own")
+    threads: int | None = Field(
+        default=1, ge=1, le=1024, description="CPU threads; null leaves torch's own"
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"

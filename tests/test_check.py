@@ -45,6 +45,7 @@ def test_every_preset_is_fine(path: Path) -> None:
         ("scorer: length", "scorer: lenght", ["scorers.length.scorer: no scorer", "'length'"]),
         ("scorer: ifd, model", "scorer: ifd, modle", ["scorers.ifd.modle: ifd takes", "'model'"]),
         ("scorer: length", "scorer: length, x: 1", ["scorers.length.x: length takes no such"]),
+        ("  length: {scorer", "  id: {scorer", ["scorers.id: the column of ids is called so"]),
         ("  length: {scorer", "  len-gth: {scorer", ["scorers.len-gth: names hold", "'len_gth'"]),
         (
             "quality: ifd * ",

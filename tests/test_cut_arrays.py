@@ -1,15 +1,22 @@
 """Arrays of earlier stages that were cut: one line that names the file and the stage to run."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from harness.clustering import Clustering, read_clustering, write_clustering
-from harness.embedding_files import read_embedding
+from harness.embedding_files import read_embedding, user_embedding
 from harness.errors import InputError
-from harness.files import file_hash, write_json
+from harness.files import file_hash, read_array, write_json
+from harness.params import ScorerParams
+from harness.scorers import chunks
+from harness.scorers.chunks import kept_array
+from harness.scorers.columns import make_scores
+from tests.scored_rows import POOL
 
 ROWS = 20
 
@@ -59,3 +66,80 @@ def test_a_cut_array_is_named(
     assert told.startswith((f"{path}: not a .npy array (", f"{path}: no such file; dvc repro"))
     assert told.endswith(f"; dvc repro {stage}")
     assert "\n" not in str(error.value)
+
+
+def damaged(whole: bytes) -> dict[str, bytes]:
+    """Files that are no array, by how they came about."""
+    archive = io.BytesIO()
+    np.savez(archive, a=np.ones(3))
+    return {
+        "empty": b"",
+        "header": whole[:60],
+        "cut": whole[:-1],
+        "tokens": whole[:20] + b"((((" + whole[24:],
+        "zip": b"PK\x03\x04",
+        "several": archive.getvalue(),
+    }
+
+
+@pytest.mark.parametrize("how", damaged(b""))
+def test_what_is_no_array_is_one_line(tmp_path: Path, how: str) -> None:
+    file = tmp_path / "x.npy"
+    np.save(file, np.ones((ROWS, 2), dtype=np.float32))
+    file.write_bytes(damaged(file.read_bytes())[how])
+    told = "holds several arrays (.npz)" if how in ("zip", "several") else "not a .npy array ("
+    for work, remedy in (
+        (lambda: user_embedding(file, ROWS), "save one with np.save"),
+        (lambda: read_array(file, "embed@x"), "dvc repro embed@x"),
+    ):
+        with pytest.raises(InputError) as error:
+            work()
+        assert str(error.value).startswith(f"{file}: {told}")
+        assert str(error.value).endswith(f"; {remedy}")
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("how", damaged(b""))
+def test_a_kept_column_that_is_damaged_is_made_again(tmp_path: Path, how: str) -> None:
+    file = tmp_path / "column.npy"
+    assert kept_array(file, (3,)) is None
+    np.save(file, np.arange(3.0))
+    assert kept_array(file, (3,)) is not None
+    assert kept_array(file, (4,)) is None
+    file.write_bytes(damaged(file.read_bytes())[how])
+    assert kept_array(file, (3,)) is None
+    np.save(file, np.array([1.0, np.nan, 2.0]))
+    assert kept_array(file, (3,)) is None
+
+
+def test_a_damaged_chunk_is_scored_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "CHUNK", 2)
+    scored: list[str] = []
+
+    def score(rows: pd.DataFrame, step: chunks.Step) -> tuple[np.ndarray, np.ndarray]:
+        scored.extend(rows["id"])
+        return np.arange(len(rows)) + 1.0, np.zeros(len(rows), dtype=bool)
+
+    whole = chunks.in_chunks(POOL, "any", tmp_path, score, 9)
+    scored.clear()
+    first, second, _ = sorted(tmp_path.glob("chunk_*.npy"))
+    first.write_bytes(b"")
+    second.write_bytes(second.read_bytes()[:-1])
+    assert chunks.in_chunks(POOL, "any", tmp_path, score, 9).tolist() == whole.tolist()
+    assert scored == ["a", "b", "c", "d"]
+
+
+def test_a_damaged_column_is_made_again(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    given = {"scorer": "perplexity", "model": str(tiny_model), "template": "alpaca_short"}
+    table = {"p": ScorerParams.model_validate(given)}
+    whole = make_scores(POOL, table)
+    [kept] = tmp_path.glob(".store/scores/*/column.npy")
+    data = kept.read_bytes()
+    for size in (0, len(data) - 1):
+        kept.write_bytes(data[:size])
+        assert make_scores(POOL, table).equals(whole)
+        assert kept.read_bytes() == data

@@ -76,3 +76,11 @@ def test_difficulties_above_one_are_kept() -> None:
     pool = Pool(np.eye(3, dtype=np.float32), quality)
     for key in ("top_k", "deita"):
         assert SAMPLERS[key](pool, 2, np.random.default_rng(0)).tolist() == [2, 1]
+
+
+def test_two_negative_factors_are_no_quality() -> None:
+    frame = scores(a=[1.0, -2.0, 3.0], b=[1.0, -5.0, 3.0])
+    with pytest.raises(InputError, match=r"'a \* b': a of instance 'r1' \(-2\) is negative"):
+        quality_vector("a * b", frame)
+    with pytest.raises(InputError, match=r": b of instance 'r1' \(-5\) is negative"):
+        quality_vector("rank(a) * b", frame)

@@ -233,6 +233,11 @@ def test_bad_knobs_are_refused_before_any_scorer_runs(
     assert not (repo / ".store").exists()
 
 
+def test_a_scorer_called_id_would_replace_the_ids(repo: Path) -> None:
+    with pytest.raises(InputError, match=r"scorers\.id: the column of ids is called so; give"):
+        make_scores(POOL, {"id": scorer("length")})
+
+
 def test_a_reward_model_that_was_not_made_is_told(repo: Path) -> None:
     table = {"reward": scorer("reward_model")}
     with pytest.raises(InputError, match="data/reward_model: no such model folder"):

@@ -104,6 +104,27 @@ def test_a_killed_embedding_goes_on(encoder: Path, tmp_path: Path) -> None:
     assert sorted(p.name for p in whole.parent.iterdir()) == [".lock", "embedding.npy"]
 
 
+@pytest.mark.parametrize("damage", ["cut", "empty", "other record", "no record"])
+def test_a_killed_embedding_that_is_damaged_begins_again(
+    encoder: Path, tmp_path: Path, damage: str
+) -> None:
+    path, out = pool(tmp_path), tmp_path / "out.jsonl"
+    given = ("k_center", "--force", "--embedding-model", str(encoder))
+    select(path, out, *given)
+    whole = Path(next(iter(kept(tmp_path))))
+    vectors = np.load(whole)
+    blocks, record = whole.with_name("blocks.npy"), whole.with_name("done.json")
+    whole.rename(blocks)
+    write_json(record, [0])
+    if damage in ("cut", "empty"):
+        os.truncate(blocks, 200 if damage == "cut" else 0)
+    else:
+        np.save(blocks, np.ones_like(vectors))
+        record.write_text('{"0": 1}' if damage == "other record" else "[0")
+    select(path, out, *given)
+    np.testing.assert_array_equal(np.load(whole), vectors)
+
+
 def test_minilm_embeds_as_in_the_pipeline(tmp_path: Path) -> None:
     path, out = pool(tmp_path, 6), tmp_path / "out.jsonl"
     select(path, out, "random", "--embedding-model", "minilm")
@@ -135,6 +156,11 @@ def test_a_models_scores_are_made_once(
     told = json.loads(first[1])["scores"]
     assert set(told) == {"ppl", "length"}
     assert told["ppl"]["model"] == str(tiny_model)
+    # What is damaged is made again.
+    for size in (0, 60, 150):
+        os.truncate(next(tmp_path.glob("cache/scores/*/scores.npy")), size)
+        select(path, out, *given)
+        assert out.read_bytes() == first[0]
     # Another knob, and another pool, are other scores.
     select(path, out, *given[:-1], f"{ppl},max_length=64")
     pool(tmp_path, 7)

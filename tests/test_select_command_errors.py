@@ -207,7 +207,7 @@ def test_scores_that_are_no_quality(tmp_path: Path) -> None:
     file.write_text("q\n" + "1\n" * 39 + "-2\n")
     line = refused(path, out, "top_k", "--quality", "mine", *mine)
     assert line == (
-        "quality 'mine': it of instance '40' (-2) is negative; use sigmoid(...), minmax(...) or "
+        "quality 'mine': mine of instance '40' (-2) is negative; use sigmoid(...), minmax(...) or "
         "rank(...) of the column"
     )
     select(path, out, "top_k", "--quality", "rank(mine) * length", *mine)

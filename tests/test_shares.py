@@ -40,6 +40,13 @@ def test_a_minimum_by_hand() -> None:
     assert shares([3, 0, 3, 0], [3, 0, 3, 4], 5, 1) == [2, 0, 2, 1]
 
 
+def test_a_minimum_of_any_size() -> None:
+    # More than an array's type holds: each gives all it has, or that is more than the budget.
+    assert shares([16, 3, 1], [16, 3, 1], 20, 10**23) == [16, 3, 1]
+    with pytest.raises(ValueError, match=r"^min_per_cluster is 10{23}: 3 clusters need 20 instan"):
+        shares([16, 3, 1], [16, 3, 1], 10, 10**23)
+
+
 def test_equal_remainders_are_equal_in_floats_too() -> None:
     # 1.5, 3.5 and 5: in binary 0.15 * 10 is below its half and 0.35 * 10 at it.
     assert shares([0.15, 0.35, 0.5], [9, 9, 9], 10) == [2, 3, 5]

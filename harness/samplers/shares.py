@@ -86,7 +86,8 @@ def shares_of(
     """
     if not isinstance(min_per_cluster, int | np.integer) or min_per_cluster < 0:
         raise ValueError(f"min_per_cluster is {min_per_cluster}; needed: a whole number, 0 or more")
-    least = np.minimum(capacity, min_per_cluster)
+    # Nothing gives more than it has: so any number fits the array's type.
+    least = np.minimum(capacity, min(min_per_cluster, int(capacity.max())))
     if least.sum() > budget:
         raise ValueError(
             f"min_per_cluster is {min_per_cluster}: {np.count_nonzero(capacity)} clusters "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import InputError
-from harness.files import replacing
+from harness.files import read_array, replacing
 from harness.progress import counting
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def in_chunks(
     Raises InputError, naming scorer and instance, for a score that is NaN or infinite.
     """
     starts = range(0, len(pool), CHUNK)
-    missing = [start for start in starts if _kept(scratch, start) is None]
+    kept = {start: _kept(scratch, start, len(pool)) for start in starts}
+    found = {start: chunk for start, chunk in kept.items() if chunk is not None}
+    missing = [start for start in starts if start not in found]
     left = sum(min(CHUNK, len(pool) - start) for start in missing)
-    found: dict[int, np.ndarray] = {}
     with counting(f"score {scorer}", left) as step:
         for start in missing:
             rows = pool.iloc[start : start + CHUNK]
@@ -49,8 +50,7 @@ def in_chunks(
             if scratch is not None:
                 with replacing(_file(scratch, start)) as temporary:
                     np.save(temporary, found[start])
-    whole = [found[start] if start in found else _kept(scratch, start) for start in starts]
-    table = np.concatenate([part for part in whole if part is not None] or [np.empty((2, 0))], 1)
+    table = np.concatenate([found[start] for start in starts] or [np.empty((2, 0))], 1)
     if cuts := int(table[1].sum()):
         log.info("%s: %d of %d rows are over %d tokens: cut", scorer, cuts, len(pool), most)
     return table[0]
@@ -66,10 +66,20 @@ def _file(scratch: Path, start: int) -> Path:
     return scratch / f"chunk_{start:08d}.npy"
 
 
-def _kept(scratch: Path | None, start: int) -> np.ndarray | None:
-    if scratch is None or not _file(scratch, start).is_file():
+def _kept(scratch: Path | None, start: int, rows: int) -> np.ndarray | None:
+    if scratch is None:
         return None
-    return np.load(_file(scratch, start), allow_pickle=False)
+    return kept_array(_file(scratch, start), (2, min(CHUNK, rows - start)))
+
+
+def kept_array(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The float64 array of a file; None where it is to be made: not there, or damaged since."""
+    try:
+        found = read_array(path, "score")
+    except InputError:
+        return None
+    fits = found.shape == shape and found.dtype == np.float64 and np.isfinite(found).all()
+    return found if fits else None
 
 
 def _check(scorer: str, rows: "pd.DataFrame", values: np.ndarray) -> None:

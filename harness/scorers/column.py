@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,10 @@ def _csv_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)
+            heads = Counter(filter(None, reader.fieldnames or ()))
+            if twice := [head for head, count in heads.items() if count > 1]:
+                rule = f"two columns are called {twice[0]!r:.60}"
+                raise InputError(f"{name}, row 1: {rule}; rename one, or leave it out")
             for values in reader:
                 number = reader.line_num
                 if None in values or None in values.values():

@@ -21,7 +21,7 @@ from harness.files import file_hash, read_json, remove, replacing, value_hash, w
 from harness.knobs import all_knobs, knob_problems, knobs_of
 from harness.params import ScorerParams
 from harness.scorers import SCORERS
-from harness.scorers.chunks import drop_chunks
+from harness.scorers.chunks import drop_chunks, kept_array
 from harness.scorers.loading import find_model, model_hash
 from harness.stores import locked, repo_root
 
@@ -77,8 +77,9 @@ def _kept_column(
 ) -> tuple[np.ndarray, float | None]:
     """A column and the seconds it took, from the store or made."""
     file, cost_file = folder / "column.npy", folder / "cost.json"
-    if file.is_file():
-        return np.load(file, allow_pickle=False), read_json(cost_file)["seconds"]
+    kept = kept_array(file, (len(pool),))  # None where it is damaged: then it is made again
+    if kept is not None and cost_file.is_file():
+        return kept, read_json(cost_file)["seconds"]
     # The time of a run that was killed is gone, and that of the rest alone would be no cost.
     fresh = not folder.is_dir() or not any(folder.iterdir())
     folder.mkdir(exist_ok=True)
@@ -111,6 +112,8 @@ def scorer_code(scorer: str) -> str:
 
 def _check_knobs(name: str, item: ScorerParams) -> None:
     """As `make check` does, for who has not run it."""
+    if name == "id":
+        raise InputError("scorers.id: the column of ids is called so; give this one another name")
     if item.scorer not in SCORERS:
         near = nearest(item.scorer, SCORERS)
         raise InputError(f"scorers.{name}.scorer: no scorer is called {item.scorer!r}{near}")

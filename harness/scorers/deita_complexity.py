@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.models import Device
-from harness.scorers.loading import Count, Tokens
+from harness.scorers.loading import Count, Threads, Tokens
 from harness.scorers.rating import rate
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def deita_complexity(
     max_length: Tokens = 2048,
     batch_size: Count = 8,
     device: Device = "auto",
-    threads: Count = 1,
+    threads: Threads = 1,
 ) -> np.ndarray:
     """Expected complexity score of each instruction, 1 to 6: (n,). Liu et al. 2023.
 

@@ -10,7 +10,7 @@ from harness.errors import InputError
 from harness.models import Device, load_model
 from harness.scorers.chunks import Step, in_chunks
 from harness.scorers.likelihood import Text, losses, read_texts
-from harness.scorers.loading import Count, Tokens, read_with
+from harness.scorers.loading import Count, Threads, Tokens, read_with
 from harness.template import ensure_template
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def ifd(
     max_length: Tokens = 2048,
     batch_size: Count = 32,
     device: Device = "auto",
-    threads: Count = 1,
+    threads: Threads = 1,
 ) -> np.ndarray:
     """Loss of each response given its instruction over its loss alone: (n,), all positive.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.batches import MOST_TOKENS, length_batches
 from harness.errors import InputError
+from harness.models import check_ids
 from harness.scorers.chunks import Step
 from harness.template import Messages, tokenise
 
@@ -68,6 +69,7 @@ def losses(
 
     Texts of like length share a batch; batches change a sum by rounding only.
     """
+    check_ids(model, [text.ids for text in texts])
     found = np.zeros(len(texts))
     for batch in text_batches(model, texts, batch_size):
         found[batch] = _batch_losses(model, [texts[i] for i in batch])

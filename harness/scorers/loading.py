@@ -30,6 +30,7 @@ PINNED = {
 _DECISIVE = ("*.safetensors", "config.json", "*token*", "*.jinja", "*.model", "vocab*", "merges*")
 
 Count = Annotated[int, Field(ge=1)]
+Threads = Annotated[int, Field(ge=1, le=1024)]  # OpenMP dies of many more, without a word
 Tokens = Annotated[int, Field(ge=2)]  # one has no token before it to be predicted from
 
 
@@ -84,4 +85,8 @@ def read_with(
     made = made.to(where).eval()  # pyright: ignore
     context = getattr(made.config.get_text_config(), "max_position_embeddings", None)
     most = min(max_length, context or max_length, tokenizer.model_max_length)
+    if most < 2:  # what `max_length` is bound to
+        raise InputError(
+            f"{folder}: reads {most} token at a time; a scorer's model reads 2 or more"
+        )
     return Reader(made, tokenizer, most)

@@ -8,7 +8,7 @@ import numpy as np
 from harness.models import Device, load_model
 from harness.scorers.chunks import Step, in_chunks
 from harness.scorers.likelihood import losses, read_texts
-from harness.scorers.loading import Count, Tokens, read_with
+from harness.scorers.loading import Count, Threads, Tokens, read_with
 from harness.template import ensure_template
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def perplexity(
     max_length: Tokens = 2048,
     batch_size: Count = 32,
     device: Device = "auto",
-    threads: Count = 1,
+    threads: Threads = 1,
 ) -> np.ndarray:
     """Perplexity of each conversation's assistant turns under a causal language model: (n,).
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from harness.batches import length_batches
 from harness.errors import InputError
-from harness.models import Device, load_model
+from harness.models import Device, check_ids, load_model
 from harness.scorers.chunks import Step, in_chunks
 from harness.scorers.loading import Reader, read_with
 
@@ -155,6 +155,7 @@ def _ratings(
     count: Callable[[np.ndarray], None],
 ) -> np.ndarray:
     """The expected digit of each prompt; ``count`` is told which are done, batch by batch."""
+    check_ids(reader.model, rows)
     found = np.zeros(len(rows))
     for batch in length_batches([len(ids) for ids in rows], batch_size):
         logits = _last_logits(reader.model, [rows[i] for i in batch])[:, question.answers]

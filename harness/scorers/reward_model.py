@@ -9,7 +9,7 @@ import numpy as np
 from harness.classifiers import conversation_ids, cut_ids, load_classifier, logits
 from harness.models import Device
 from harness.scorers.chunks import Step, in_chunks
-from harness.scorers.loading import Count, Tokens, read_with
+from harness.scorers.loading import Count, Threads, Tokens, read_with
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ def reward_model(
     max_length: Tokens = 2048,
     batch_size: Count = 32,
     device: Device = "auto",
-    threads: Count = 1,
+    threads: Threads = 1,
 ) -> np.ndarray:
     """The one logit of a sequence classifier for each conversation: (n,), any sign.
 

@@ -1,6 +1,7 @@
 """The command line of `python -m harness select`: its options, its help, its one-line errors."""
 
 import argparse
+import os
 from typing import NoReturn
 
 from harness.errors import InputError, nearest
@@ -37,6 +38,16 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found."""
         raise InputError(f"{message}; {COMMAND} --help has the options")
+
+
+def check_words(words: list[str]) -> None:
+    """Raise InputError for a word that is no text: what is written says what was typed."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            told = ascii(os.fsencode(word))[1:]
+            raise InputError(f"{told}: not UTF-8; rename the file, or link to it") from None
 
 
 def parse(words: list[str]) -> argparse.Namespace:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.errors import InputError, nearest
+from harness.errors import InputError, nearest, shown
 from harness.pools.params import OnBadRow
 from harness.samplers import SAMPLERS, needs_of
 from harness.select_command.needs import read_knobs
@@ -69,6 +69,8 @@ def read_choices(values: argparse.Namespace) -> Choices:
             " 'sigmoid(reward)' with --score reward=reward_model,model=<folder or hub id>"
         )
     k = _cluster_counts(values.k, "clusters" in needs)
+    if values.embeddings is not None:
+        _path("--embeddings", values.embeddings)
     return Choices(
         pool=values.pool,
         split=values.split,
@@ -85,7 +87,7 @@ def read_choices(values: argparse.Namespace) -> Choices:
         cluster_seed=_whole("--cluster-seed", values.cluster_seed),
         quality=values.quality,
         scorers=_scorers(values.score, values.quality),
-        out=Path(values.out).expanduser(),
+        out=_path("--out", values.out),
         force=values.force,
         cache=_cache(values.cache),
     )
@@ -97,7 +99,7 @@ def _pairs(option: str, texts: list[str]) -> dict[str, str]:
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not NAME.fullmatch(name):
-            raise InputError(f"{option} {text}: needed: name=value")
+            raise InputError(f"{option} {shown(text)}: needed: name=value")
         if name in found:
             raise InputError(f"{option} {name}: given twice; give it once")
         found[name] = value
@@ -111,14 +113,13 @@ def _budget(text: str) -> int | float:
         value = 0
     if (isinstance(value, float) and 0 < value < 1) or (isinstance(value, int) and value >= 1):
         return value
-    raise InputError(
-        f"--budget {text}: needed: a whole number of rows from 1 (600), or a share under 1 (0.1)"
-    )
+    rule = "needed: a whole number of rows from 1 (600), or a share under 1 (0.1)"
+    raise InputError(f"--budget {shown(text)}: {rule}")
 
 
 def _whole(option: str, text: str, least: int = 0) -> int:
     if not re.fullmatch(r"\d{1,18}", text) or int(text) < least:
-        raise InputError(f"{option} {text}: needed: a whole number from {least}")
+        raise InputError(f"{option} {shown(text)}: needed: a whole number from {least}")
     return int(text)
 
 
@@ -150,6 +151,9 @@ def _scorers(texts: list[str], quality: str | None) -> dict[str, tuple[str, dict
     for name, text in _pairs("--score", texts).items():
         if name == "id":
             raise InputError("--score id: the column of ids is called so; give it another name")
+        if name == "length" and text != "length":
+            told = "the table's mean length is of characters"
+            raise InputError(f"--score length: {told}; give this score another name")
         # A comma ends a knob only before the next one: a path may hold commas.
         scorer, *knobs = re.split(r",(?=[A-Za-z]\w*=)", text)
         if scorer not in SCORERS:
@@ -182,10 +186,17 @@ def _undeclared(
     return found
 
 
+def _path(option: str, text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~somebody who is not known here
+        raise InputError(f"{option} {shown(text)}: no such home; write the path out") from None
+
+
 def _cache(given: str | None) -> Path:
     if given is not None:
-        return Path(given).expanduser()
+        return _path("--cache", given)
     home = os.environ.get("XDG_CACHE_HOME")
     # The standard says that a path there which is not absolute is not to be used.
-    base = Path(home) if home and Path(home).is_absolute() else Path.home() / ".cache"
+    base = Path(home) if home and Path(home).is_absolute() else _path("--cache", "~/.cache")
     return base / "subset-bench"

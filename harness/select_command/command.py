@@ -2,15 +2,13 @@
 
 import json
 import logging
-import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from harness.errors import InputError
 from harness.files import replacing
 from harness.refusals import naming
-from harness.select_command.arguments import parse
+from harness.select_command.arguments import check_words, parse
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +22,7 @@ def run(words: list[str], say: Callable[[str], None]) -> None:
     Raises InputError, with one line, for whatever is wrong with the arguments or the files. An
     ``--out`` that is there stays as it was unless the whole subset could be written.
     """
+    check_words(words)
     values = parse(words)
     if values.list:
         from harness.select_command.listing import listing
@@ -31,36 +30,11 @@ def run(words: list[str], say: Callable[[str], None]) -> None:
         say(listing())
         return
     from harness.select_command.choices import read_choices
+    from harness.select_command.output import check_places
 
     choices = read_choices(values)
-    check_out(choices)
+    check_places(choices)
     _select(choices, say)
-
-
-def check_out(choices: "Choices") -> None:
-    """Raise InputError where the subset cannot be written as asked, before any work is done."""
-    from harness.pools.places import locate
-    from harness.select_command.provenance import provenance_file
-    from harness.select_command.records import ENDINGS, ending
-
-    out = choices.out
-    if ending(out)[0] not in ENDINGS:
-        known = ", ".join(ENDINGS)
-        raise InputError(f"--out {out}: needed: a name that ends in {known}, and .gz if wanted")
-    if not out.parent.is_dir():
-        raise InputError(f"--out {out}: there is no folder {out.parent}; make it first")
-    names = [choices.pool, choices.embeddings]
-    names += [params.get("file") for _, params in choices.scorers.values()]
-    read = [place for place in map(locate, filter(None, names)) if place.exists()]
-    for path in (out, provenance_file(out)):
-        if path.is_dir():
-            raise InputError(f"--out {out}: {path} is a folder; name a file")
-        if path.exists() and any(path.samefile(place) for place in read):
-            raise InputError(f"--out {out}: the command reads {path}; name another file")
-        if path.exists() and not choices.force:
-            raise InputError(f"--out {out}: {path} is there already; --force replaces it")
-    if not os.access(out.parent, os.W_OK | os.X_OK):
-        raise InputError(f"--out {out}: {out.parent} is not writable; name another folder")
 
 
 def _select(choices: "Choices", say: Callable[[str], None]) -> None:

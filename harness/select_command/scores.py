@@ -12,7 +12,7 @@ from harness.knobs import all_knobs
 from harness.pools.places import locate
 from harness.quality import quality_vector
 from harness.scorers import SCORERS
-from harness.scorers.chunks import drop_chunks
+from harness.scorers.chunks import drop_chunks, kept_array
 from harness.scorers.columns import scorer_code
 from harness.scorers.loading import find_model, model_hash
 from harness.select_command.cache import cache_folder, texts_hash
@@ -59,9 +59,9 @@ def _kept(
     made_of = texts_hash(frame["messages"]), card, scorer_code(card["scorer"])
     with cache_folder(cache, "scores", *made_of) as folder:
         whole = folder / "scores.npy"
-        if whole.is_file():
+        if (kept := kept_array(whole, (len(frame),))) is not None:
             log.info("score %s of %s rows found in the cache", name, f"{len(frame):,}")
-            return np.load(whole, allow_pickle=False)
+            return kept
         log.info("scoring %s rows: %s (once: it is kept)", f"{len(frame):,}", name)
         values = SCORERS[card["scorer"]](frame, folder, **params)
         with replacing(whole) as temporary:
