@@ -214,30 +214,6 @@ def test_a_model_that_gives_nan_is_told_with_the_instance(repo: Path) -> None:
     assert not list(repo.glob(".store/scores/*/*.npy"))
 
 
-BAD = {
-    "scorer": (scorer("perplexty"), r"scorers\.x\.scorer: .* did you mean 'perplexity'"),
-    "knob": (scorer("ifd", batchsize=3), r"scorers\.x\.batchsize: .* did you mean 'batch_size'"),
-    "value": (scorer("ifd", batch_size=0), r"scorers\.x\.batch_size: .* greater than or equal"),
-    "choice": (scorer("ifd", ratio="ppl"), r"scorers\.x\.ratio: .* not 'ppl'"),
-    "needed": (scorer("column", file="s.csv"), r"scorers\.x\.column: column needs it; add"),
-    "length": (scorer("length", model="base"), r"scorers\.x\.model: length takes no such param"),
-}
-
-
-@pytest.mark.parametrize("case", BAD.values(), ids=BAD.keys())
-def test_bad_knobs_are_refused_before_any_scorer_runs(
-    repo: Path, case: tuple[ScorerParams, str]
-) -> None:
-    with pytest.raises(InputError, match=case[1]):
-        make_scores(POOL, {"p": scorer("perplexity"), "x": case[0]})
-    assert not (repo / ".store").exists()
-
-
-def test_a_scorer_called_id_would_replace_the_ids(repo: Path) -> None:
-    with pytest.raises(InputError, match=r"scorers\.id: the column of ids is called so; give"):
-        make_scores(POOL, {"id": scorer("length")})
-
-
 def test_a_reward_model_that_was_not_made_is_told(repo: Path) -> None:
     table = {"reward": scorer("reward_model")}
     with pytest.raises(InputError, match="data/reward_model: no such model folder"):
