@@ -123,7 +123,7 @@ def _scores_made(inputs: Inputs) -> list[str]:
     if not inputs.costs:
         return []
     return [
-        "What the scores took to make, of the whole pool:",
+        "What the scores took to make, of the whole pool, loading their models included:",
         markdown_table(score_table(inputs.costs)),
     ]
 
