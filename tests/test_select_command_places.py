@@ -16,7 +16,7 @@ from tests.select_files import pool, refused, select, shell, words
 NOWHERE = {
     "long": ("a" * 242 + ".jsonl", "the name is too long for the file system; give a shorter one"),
     # The subset's own name would do; that of the file beside it, while it is written, would not.
-    "long beside": ("a" * 210 + ".jsonl", "the name is too long for the file system"),
+    "long beside": ("a" * 220 + ".jsonl", "the name is too long for the file system"),
     "longer than any": ("a" * 300 + "/b.jsonl", "the name is too long for the file system"),
     "nobody's": ("~nobody_at_all/b.jsonl", "no such home; write the path out"),
     "no files there": ("/proc/b.jsonl", "No such file or directory; name another place"),
@@ -51,7 +51,7 @@ def test_the_longest_name_that_is_taken_is_written(tmp_path: Path) -> None:
 
 CACHES = {
     "long": ("a" * 300, "the name is too long for the file system"),
-    "deep": ("/".join(["tmp", *["a" * 200] * 20]), "the name is too long for the file system"),
+    "deep": ("/".join(["tmp", *["a" * 200] * 30]), "the name is too long for the file system"),
     "nobody's": ("~nobody_at_all/c", "no such home; write the path out"),
     "no files there": ("/proc/c", "No such file or directory; name another place"),
     "a file's": ("my.jsonl/c", "a file stands where a folder is needed; move it away"),
