@@ -43,7 +43,7 @@ def test_a_minimum_by_hand() -> None:
 def test_a_minimum_of_any_size() -> None:
     # More than an array's type holds: each gives all it has, or that is more than the budget.
     assert shares([16, 3, 1], [16, 3, 1], 20, 10**23) == [16, 3, 1]
-    with pytest.raises(ValueError, match="^min_per_cluster is 10{23}: 3 clusters need 20 instan"):
+    with pytest.raises(ValueError, match=r"^min_per_cluster is 10{23}: 3 clusters need 20 instan"):
         shares([16, 3, 1], [16, 3, 1], 10, 10**23)
 
 
