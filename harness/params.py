@@ -20,6 +20,7 @@ from harness.pools.params import PrepareParams
 from harness.pretraining_params import PretrainParams
 from harness.reward_params import RewardParams
 from harness.training_params import TrainParams
+from harness.yaml_files import read_yaml
 
 Positive = Annotated[int, Field(ge=1, strict=True)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]  # what NumPy and torch take
@@ -66,8 +67,17 @@ class Selection(Section):
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
     sampler: str
-    k: Positive | Literal["auto"]  # auto: the one of best silhouette among cluster.k
+    k: int | Literal["auto"]  # auto: the one of best silhouette among cluster.k
     seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
+
+    @field_validator("k", mode="before")
+    @classmethod
+    def _number_or_auto(cls, value: object) -> object:
+        number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        if not number and value != "auto":
+            told = "neither a number of clusters from 1 (1: the pool as one) nor auto"
+            raise ValueError(f"{value!r:.40} is {told}")
+        return value
 
     @property
     def sampler_params(self) -> dict[str, Any]:
@@ -213,21 +223,6 @@ def group_seeds(group: str) -> list[int]:
     if not all(part.isdigit() for part in parts):
         raise InputError(f"params.yaml: seed group {group!r} is not of the form s0_1_2")
     return [int(part) for part in parts]
-
-
-def read_yaml(path: Path) -> Any:  # noqa: ANN401  (YAML is any of its types)
-    """Read YAML as DVC does (YAML 1.2); InputError where it is absent or broken."""
-    from ruamel.yaml import YAML, YAMLError
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; make preset PRESET=lab writes one")
-    try:
-        return YAML(typ="safe", pure=True).load(path)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
-        reason = " ".join(str(getattr(error, "problem", None) or error).split())[:160]
-        raise InputError(f"{where}: not YAML: {reason}") from None
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

@@ -16,11 +16,12 @@ import torch
 from harness.errors import InputError
 from harness.files import folder_hash
 from harness.models import load_tokenizer
-from harness.params import ScorerParams, read_yaml
+from harness.params import ScorerParams
 from harness.schemas import SCORES, check_frame
 from harness.scorers import SCORERS
 from harness.scorers import chunks as chunks_module
 from harness.scorers.columns import make_scores, scorer_code
+from harness.yaml_files import read_yaml
 from tests.scored_rows import POOL, pair, pool_of
 
 ROOT = Path(__file__).resolve().parents[1]
