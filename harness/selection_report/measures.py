@@ -130,9 +130,15 @@ def share_reached(labels: np.ndarray, picks: np.ndarray) -> float:
 
 
 def top_overlap(quality: np.ndarray, picks: np.ndarray) -> float:
-    """Share of the subset among as many instances of highest quality; ties to the lowest index."""
-    top = np.argsort(-quality, kind="stable")[: len(picks)]
-    return len(np.intersect1d(top, picks)) / len(picks)
+    """Share of the subset among as many instances of highest quality; ties fall to the subset.
+
+    So it is the most that a choice by quality alone can have in common with it: where all are of
+    one quality, every subset is among the best.
+    """
+    outside = np.ones(len(quality), dtype=bool)
+    outside[picks] = False
+    top = np.lexsort((outside, -quality))[: len(picks)]
+    return np.count_nonzero(~outside[top]) / len(picks)
 
 
 def share_below(labels: np.ndarray, quality: np.ndarray, threshold: float = 0.3) -> float:
