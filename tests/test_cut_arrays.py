@@ -143,3 +143,18 @@ def test_a_damaged_column_is_made_again(
         kept.write_bytes(data[:size])
         assert make_scores(POOL, table).equals(whole)
         assert kept.read_bytes() == data
+
+
+@pytest.mark.parametrize(("entry", "why"), [(1e300, True), (1e-300, True), (np.inf, False)])
+def test_what_float32_does_not_hold_is_no_embedding(
+    tmp_path: Path, entry: float, why: bool
+) -> None:
+    x = np.ones((ROWS, 2))
+    x[6] = entry
+    np.save(tmp_path / "x.npy", x)
+    with pytest.raises(InputError) as error:
+        user_embedding(tmp_path / "x.npy", ROWS)
+    told = "row 7 is NaN, infinite or all zeros" + (" as float32; scale all rows" if why else "")
+    assert str(error.value) == f"{tmp_path / 'x.npy'}: {told}"
+    np.save(tmp_path / "x.npy", x[:6] * 1e25)
+    assert np.isfinite(user_embedding(tmp_path / "x.npy", 6)).all()
