@@ -1,6 +1,7 @@
 """Score the pool's instances, one column a scorer."""
 
 from harness import layout
+from harness.files import write_json
 from harness.params import load_params
 from harness.schemas import POOL, SCORES, read_frame, write_frame
 from pipeline.stage import main
@@ -11,8 +12,9 @@ def run() -> None:
     from harness.scorers.columns import make_scores
 
     pool = read_frame(layout.POOL_FILE, POOL)
-    scores = make_scores(pool, load_params().scorers, prune=True)
+    scores, costs = make_scores(pool, load_params().scorers, prune=True)
     write_frame(layout.SCORES_FILE, scores, SCORES)
+    write_json(layout.SCORE_COSTS_FILE, costs)
 
 
 if __name__ == "__main__":

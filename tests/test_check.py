@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.check import check_params
+from harness.errors import InputError
+from harness.params import read_yaml
 from harness.preset import presets
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -213,3 +215,13 @@ def test_command_is_fast_and_imports_no_torch() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert ended.stdout.strip() == "False"
+
+
+def test_two_scorers_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("scorers:\n  a: {scorer: length}\n  b: {scorer: ifd}\n  a: {scorer: ifd}\n")
+    with pytest.raises(InputError) as told:
+        read_yaml(path)
+    assert "\n" not in str(told.value)
+    assert str(told.value).startswith(str(path))
+    assert 'duplicate key "a"' in str(told.value)

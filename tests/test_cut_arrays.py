@@ -136,13 +136,19 @@ def test_a_damaged_column_is_made_again(
     monkeypatch.chdir(tmp_path)
     given = {"scorer": "perplexity", "model": str(tiny_model), "template": "alpaca_short"}
     table = {"p": ScorerParams.model_validate(given)}
-    whole = make_scores(POOL, table)
+    whole, costs = make_scores(POOL, table)
     [kept] = tmp_path.glob(".store/scores/*/column.npy")
     data = kept.read_bytes()
     for size in (0, len(data) - 1):
         kept.write_bytes(data[:size])
-        assert make_scores(POOL, table).equals(whole)
+        assert make_scores(POOL, table)[0].equals(whole)
         assert kept.read_bytes() == data
+    # A cost that is damaged is none; the column stands.
+    assert costs["p"]["seconds"] is not None
+    kept.with_name("cost.json").write_text("{")
+    again, costs = make_scores(POOL, table)
+    assert again.equals(whole)
+    assert costs["p"]["seconds"] is None
 
 
 @pytest.mark.parametrize(("entry", "why"), [(1e300, True), (1e-300, True), (np.inf, False)])

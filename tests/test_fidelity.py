@@ -71,3 +71,12 @@ def test_qdit_weighs_both_alike_unless_told() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_preset_seeds_k_means_with_42(path: Path) -> None:
     assert load_params(path).cluster.seed == 42
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_deita_row_of_every_preset_is_ifd_times_reward(path: Path) -> None:
+    params = load_params(path)
+    if "deita" in params.selections_scored:
+        assert params.selections_scored["deita"].quality == "ifd * sigmoid(reward)"
+        made_by = {name: item.scorer for name, item in params.scorers.items()}
+        assert (made_by["ifd"], made_by["reward"]) == ("ifd", "reward_model")

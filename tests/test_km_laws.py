@@ -122,6 +122,15 @@ def test_repeating_draws_until_enough_differ_is_drawing_without_replacement() ->
     assert p_value(np.array(found), given_distinct(WEIGHTS, SHARE)) < 1e-9
 
 
+def test_zeros_come_last_under_softmax_too() -> None:
+    # exp(0) = 1 would have them drawn before one of 0.01 every second time.
+    pool = clustered([0] * 4, [0.0, 0.01, 0.0, 0.02])
+    for replacement in (False, True):
+        for seed in range(50):
+            picks = take("kmq", pool, 3, seed, weighting="softmax", replacement=replacement)
+            assert set(picks[:2].tolist()) == {1, 3}
+
+
 @pytest.mark.parametrize("replacement", [False, True])
 def test_zeros_are_drawn_uniformly_among_themselves(replacement: bool) -> None:
     pool = clustered([0] * 5, [0.0, 3.0, 0.0, 1.0, 0.0])

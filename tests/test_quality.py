@@ -6,6 +6,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.quality import quality_vector, terms
+from harness.samplers import SAMPLERS, Pool
 
 
 def scores(**columns: list[float]) -> pd.DataFrame:
@@ -75,3 +76,11 @@ def test_two_negative_factors_are_no_quality() -> None:
         quality_vector("a * b", frame)
     with pytest.raises(InputError, match=r": b of instance 'r1' \(-5\) is negative"):
         quality_vector("rank(a) * b", frame)
+
+
+def test_difficulties_above_one_are_kept() -> None:
+    quality = quality_vector("ifd", scores(ifd=[0.4, 1.0, 1.7]))
+    assert quality.tolist() == [0.4, 1.0, 1.7]
+    pool = Pool(np.eye(3, dtype=np.float32), quality)
+    for key in ("top_k", "deita"):
+        assert SAMPLERS[key](pool, 2, np.random.default_rng(0)).tolist() == [2, 1]

@@ -18,24 +18,30 @@ from harness.files import folder_hash
 from harness.models import load_tokenizer
 from harness.params import ScorerParams
 from harness.schemas import SCORES, check_frame
-from harness.scorers import SCORERS
+from harness.scorers import SCORERS, columns
 from harness.scorers import chunks as chunks_module
-from harness.scorers.columns import make_scores, scorer_code
-from harness.yaml_files import read_yaml
 from tests.scored_rows import POOL, pair, pool_of
 
 ROOT = Path(__file__).resolve().parents[1]
 WORDS = ["two", "three", "five", "Zanu", "Lubi", "capital", "return", "naïve", "Grüße", "one"]
 SCRIPT = """
+import json
+from pathlib import Path
 import pandas as pd
 import harness.scorers.chunks
 from harness.params import ScorerParams
 from harness.scorers.columns import make_scores
 harness.scorers.chunks.CHUNK = 64
 pool = pd.read_parquet("pool.parquet")
-scores = make_scores(pool, {"perplexity": ScorerParams(scorer="perplexity")})
+scores, costs = make_scores(pool, {"perplexity": ScorerParams(scorer="perplexity")})
+Path("costs.json").write_text(json.dumps(costs))
 scores.to_parquet("scores.parquet", index=False)
 """
+
+
+def make_scores(pool: pd.DataFrame, scorers: dict, prune: bool = False) -> pd.DataFrame:
+    """The scores without what they cost."""
+    return columns.make_scores(pool, scorers, prune)[0]
 
 
 def scorer(name: str, **knobs: object) -> ScorerParams:
@@ -87,6 +93,8 @@ def test_a_killed_run_goes_on_where_it_was(repo: Path, monkeypatch: pytest.Monke
     np.save(first, marked)
     assert run(repo).wait() == 0
     assert not chunks(repo)
+    # What it took in all is not known: the killed run's part of it is gone.
+    assert json.loads((repo / "costs.json").read_text())["perplexity"]["seconds"] is None
     scores = pd.read_parquet(repo / "scores.parquet")
     found = scores["perplexity"].to_numpy()
     assert found[0] == 12345.0
@@ -130,6 +138,15 @@ def test_a_column_is_made_once(repo: Path, caplog: pytest.LogCaptureFixture) -> 
     assert len(list(repo.glob(".store/scores/*/column.npy"))) == 2
 
 
+def test_what_a_column_cost_is_kept_with_it(repo: Path) -> None:
+    table = {"p": scorer("perplexity"), "n": scorer("length")}
+    first = columns.make_scores(POOL, table)[1]
+    assert first["n"] == {"scorer": "length", "rows": 0, "seconds": 0.0}
+    assert (first["p"]["scorer"], first["p"]["rows"]) == ("perplexity", len(POOL))
+    assert first["p"]["seconds"] > 0
+    assert columns.make_scores(POOL, table)[1] == first, "of its making, not of its reading"
+
+
 def changed(repo: Path, what: str) -> tuple[pd.DataFrame, ScorerParams]:
     """The pool and scorer with one thing changed."""
     pool, item = POOL, scorer("perplexity")
@@ -171,8 +188,7 @@ def test_columns_no_longer_named_are_dropped(repo: Path) -> None:
 
 
 def test_other_scorers_code_is_not_in_a_columns_key() -> None:
-    codes = {name: scorer_code(name) for name in SCORERS}
-    assert len(set(codes.values())) == len(SCORERS)
+    assert len({columns.scorer_code(name) for name in SCORERS}) == len(SCORERS)
 
 
 def test_a_model_that_gives_nan_is_told_with_the_instance(repo: Path) -> None:
@@ -217,11 +233,6 @@ def test_bad_knobs_are_refused_before_any_scorer_runs(
     assert not (repo / ".store").exists()
 
 
-def test_a_scorer_called_id_would_replace_the_ids(repo: Path) -> None:
-    with pytest.raises(InputError, match=r"scorers\.id: the column of ids is called so; give"):
-        make_scores(POOL, {"id": scorer("length")})
-
-
 def test_a_reward_model_that_was_not_made_is_told(repo: Path) -> None:
     table = {"reward": scorer("reward_model")}
     with pytest.raises(InputError, match="data/reward_model: no such model folder"):
@@ -237,13 +248,3 @@ def test_an_empty_table_of_scorers_is_legal(repo: Path) -> None:
     scores = make_scores(POOL, {})
     assert scores.columns.tolist() == ["id"]
     check_frame(scores, SCORES, "made")
-
-
-def test_two_scorers_of_one_name_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text("scorers:\n  a: {scorer: length}\n  b: {scorer: ifd}\n  a: {scorer: ifd}\n")
-    with pytest.raises(InputError) as told:
-        read_yaml(path)
-    assert "\n" not in str(told.value)
-    assert str(told.value).startswith(str(path))
-    assert 'duplicate key "a"' in str(told.value)

@@ -159,6 +159,33 @@ def test_the_largest_k_being_the_best_is_told(tree: Params) -> None:
     assert "The best silhouette is that of the largest" not in report(tree)[1]
 
 
+def test_what_choosing_cost_is_told_with_what_it_read(tree: Params) -> None:
+    lines, text = report(tree)
+    assert column(lines, "top_k", "scoring_seconds").tolist() == [2.5] * 3
+    assert column(lines, "random", "scoring_seconds").tolist() == [0.0] * 3
+    found = table_after(text, "## What choosing cost")
+    told = {name: (row["reads"], row["scoring (s)"]) for name, row in found.items()}
+    assert told == {
+        "random": ("–", "0.0"),
+        "top_k": ("judge", "2.5"),
+        "km_random": ("embedding minilm, clusters (k: 3)", "0.0"),
+        "full": ("–", "0.0"),
+    }
+    scores = table_after(text, "What the scores took")
+    expected = {"score": "judge", "scorer": "reward_model", "rows a model read": f"{N}"}
+    assert scores["judge"] == {**expected, "seconds": "2.5"}
+
+
+def test_a_cost_that_is_not_known_is_left_out(tree: Params) -> None:
+    costs = read_json(layout.SCORE_COSTS_FILE)
+    costs["judge"]["seconds"] = None
+    write_json(layout.SCORE_COSTS_FILE, costs)
+    lines, text = report(tree)
+    assert np.isnan(column(lines, "top_k", "scoring_seconds")).all()
+    assert table_after(text, "## What choosing cost")["top_k"]["scoring (s)"] == "–"
+    assert table_after(text, "What the scores took")["judge"]["seconds"] == "–"
+
+
 def test_what_samplers_warned_of_is_told(tree: Params) -> None:
     path = layout.selection_file("main", "top_k")
     info = read_json(path)

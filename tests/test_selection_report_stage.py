@@ -90,6 +90,8 @@ def no_seed(_: Params) -> None:
 
 
 BROKEN = [
+    (lambda _: layout.SCORE_COSTS_FILE.unlink(), r"scores.json: no such file"),
+    (lambda _: write_json(layout.SCORE_COSTS_FILE, {}), r"nothing of length; dvc repro score"),
     (broken_id, r"random/s2/seed_2.parquet: the pool has no row 'nobody'"),
     (other_scores, r"scores.parquet: rows of another pool than .*; dvc repro score"),
     (no_seed, r"main/random.json: nothing of seed 1"),

@@ -5,6 +5,7 @@ instances, the scorer and its knobs, the model's files, the code. What is finish
 there too, in chunks.
 """
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ import harness.classifiers
 import harness.models
 import harness.template
 from harness.errors import InputError, nearest
-from harness.files import file_hash, remove, replacing, value_hash
+from harness.files import file_hash, read_json, remove, replacing, value_hash, write_json
 from harness.knobs import all_knobs, knob_problems, knobs_of
 from harness.params import ScorerParams
 from harness.scorers import SCORERS
@@ -33,11 +34,15 @@ _SHARED = (harness.batches, harness.classifiers, harness.models, harness.templat
 
 def make_scores(
     pool: "pd.DataFrame", scorers: Mapping[str, ScorerParams], prune: bool = False
-) -> "pd.DataFrame":
+) -> tuple["pd.DataFrame", dict[str, dict[str, Any]]]:
     """The scores of a pool: its ids and one float64 column a scorer, in the order given.
 
     A column made before is taken from the store. With `prune`, the store then loses all others.
     Raises InputError for knobs that a scorer does not take, before any is run.
+
+    Returns:
+        The scores, and by column what it cost when it was made: `scorer`, `rows` that a model
+        read, and `seconds`, None where they were not all counted.
     """
     import pandas as pd
 
@@ -46,6 +51,7 @@ def make_scores(
     store = repo_root() / ".store" / "scores"
     store.mkdir(parents=True, exist_ok=True)
     columns: dict[str, Any] = {"id": pool["id"]}
+    costs: dict[str, dict[str, Any]] = {}
     # One at a time: a second process waits, and then finds the columns it has in common.
     with locked(store):
         instances = value_hash([pool["id"].tolist(), pool["messages"].tolist()])
@@ -53,26 +59,44 @@ def make_scores(
         for name, item in scorers.items():
             if "model" in knobs_of(SCORERS[item.scorer]):
                 folder = store / _key(instances, item)
-                columns[name] = _kept_column(pool, item, folder)
+                columns[name], seconds = _kept_column(pool, item, folder)
                 kept.append(folder)
+                cost = {"rows": len(pool), "seconds": seconds}
             else:
                 columns[name] = SCORERS[item.scorer](pool, None, **item.scorer_params)
+                cost = {"rows": 0, "seconds": 0.0}
+            costs[name] = {"scorer": item.scorer, **cost}
         if prune:
             for folder in set(store.iterdir()) - {*kept, store / ".lock"}:
                 remove(folder)
-    return pd.DataFrame(columns)
+    return pd.DataFrame(columns), costs
 
 
-def _kept_column(pool: "pd.DataFrame", item: ScorerParams, folder: Path) -> np.ndarray:
-    file = folder / "column.npy"
+def _kept_column(
+    pool: "pd.DataFrame", item: ScorerParams, folder: Path
+) -> tuple[np.ndarray, float | None]:
+    """A column and the seconds it took, from the store or made."""
+    file, cost_file = folder / "column.npy", folder / "cost.json"
     if (kept := kept_array(file, (len(pool),))) is not None:
-        return kept
+        return kept, _seconds(cost_file)
+    # The time of a run that was killed is gone, and that of the rest alone would be no cost.
+    fresh = not folder.is_dir() or not any(folder.iterdir())
     folder.mkdir(exist_ok=True)
+    start = time.perf_counter()
     column = SCORERS[item.scorer](pool, folder, **item.scorer_params)
+    seconds = round(time.perf_counter() - start, 2) if fresh else None
+    write_json(cost_file, {"seconds": seconds})  # first: where the column is, its cost is
     with replacing(file) as temporary:
         np.save(temporary, column)
     drop_chunks(folder)
-    return column
+    return column, seconds
+
+
+def _seconds(cost_file: Path) -> float | None:
+    try:
+        return read_json(cost_file)["seconds"]
+    except (InputError, KeyError, TypeError):  # damaged: the column is good without
+        return None
 
 
 def _key(instances: str, item: ScorerParams) -> str:

@@ -112,6 +112,14 @@ COST = {
     "peak_memory_mb": Column(
         "peak memory (MiB)", 0, meaning="of the process that chose, in all of its seeds so far"
     ),
+    "scoring_seconds": Column(
+        "scoring (s)",
+        1,
+        meaning=(
+            "what the scores that it reads took when they were made, once for all selections; "
+            f"{BLANK} where a run was killed in between and the whole is not known"
+        ),
+    ),
 }
 COLUMNS = {**SIZE, **QUALITY, **COVERAGE, **CLUSTERS, **PLANTED, **COST}
 

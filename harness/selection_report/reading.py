@@ -1,6 +1,6 @@
 """Reading what the report of a study's subsets needs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,13 @@ from harness.files import read_json
 from harness.params import Params
 from harness.quality import quality_vector, read_quality
 from harness.schemas import POOL, SCORES, SUBSET, TRUTH, read_frame
+from harness.selection_report.costs import (
+    ScoreCosts,
+    read_score_costs,
+    reads,
+    scores_read,
+    scoring_seconds,
+)
 from harness.selection_report.measures import PoolView
 
 if TYPE_CHECKING:
@@ -37,6 +44,8 @@ class Subset:
     notes: tuple[str, ...]
     own_quality: np.ndarray | None  # (n,) what the selection reads, if it does
     own_labels: np.ndarray | None
+    reads: str = ""  # in words
+    scoring_seconds: float = 0.0  # of the scores that it reads
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,7 @@ class Inputs:
         quality: the expression behind ``pool.quality``, 0-1; None where there is no scorer.
         scorer: the column it is made of.
         clusters: how many the shared clusters are, and whether `k: auto` chose them.
+        costs: what each column of the scores cost.
     """
 
     pool: PoolView
@@ -56,6 +66,7 @@ class Inputs:
     quality: str | None
     scorer: str | None
     clusters: tuple[int, bool]
+    costs: ScoreCosts = field(default_factory=dict)
 
 
 def read_inputs(params: Params, study: str) -> Inputs:
@@ -80,12 +91,15 @@ def read_inputs(params: Params, study: str) -> Inputs:
             pool, noise=truth["noise"].to_numpy(str), skills=truth["skill"].to_numpy(str)
         )
     places = {name: i for i, name in enumerate(ids)}
+    costs = read_score_costs(params)
     subsets: list[Subset] = []
     for name in study_names(params, study):
-        subsets += _subsets(params, study, name, places)
+        told = reads(params, name), scoring_seconds(costs, scores_read(params, name))
+        found = _subsets(params, study, name, places)
+        subsets += [replace(one, reads=told[0], scoring_seconds=told[1]) for one in found]
     if not subsets:
         raise InputError(f"params.yaml: studies.{study}: no selection of it takes any row")
-    return Inputs(pool, subsets, quality, scorer, (clustering.k, common == AUTO))
+    return Inputs(pool, subsets, quality, scorer, (clustering.k, common == AUTO), costs)
 
 
 def _of_pool(frame: "pd.DataFrame", ids: list[str], path: Path, stage: str) -> "pd.DataFrame":

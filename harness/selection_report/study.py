@@ -11,7 +11,7 @@ from harness.params import Params
 from harness.progress import progress
 from harness.selection_report.bars import plot_bars
 from harness.selection_report.clusterings import clustering_facts, plot_clusterings
-from harness.selection_report.columns import COLUMNS, MEAN, SIZE
+from harness.selection_report.columns import COLUMNS, COST, MEAN, SIZE
 from harness.selection_report.map import plot_map
 from harness.selection_report.measures import describe_subset
 from harness.selection_report.planted import agreements
@@ -63,11 +63,11 @@ def measure(inputs: Inputs) -> "pd.DataFrame":
     for subset in progress(inputs.subsets, "measure"):
         found = describe_subset(inputs.pool, subset.picks, subset.own_quality, subset.own_labels)
         named = {"selection": subset.name, "kind": subset.kind, "sampler": subset.sampler}
-        cost = {"seconds": subset.seconds, "peak_memory_mb": subset.peak_memory_mb}
-        notes = "; ".join(subset.notes)
-        lines.append({**named, "seed": subset.seed, **found, **cost, "notes": notes})
+        cost = {name: getattr(subset, name) for name in COST}
+        said = {"reads": subset.reads, "notes": "; ".join(subset.notes)}
+        lines.append({**named, "seed": subset.seed, **found, **cost, **said})
     frame = pd.DataFrame(lines)
     first = ["selection", "kind", "sampler", "seed", *SIZE]
     first += [f"{MEAN}{name}" for name in inputs.pool.scores]
-    order = [name for name in dict.fromkeys([*first, *COLUMNS, "notes"]) if name in frame]
+    order = [name for name in dict.fromkeys([*first, *COLUMNS, "reads", "notes"]) if name in frame]
     return frame.reindex(columns=order).astype(dict.fromkeys(SIZE, "int64"))

@@ -21,6 +21,7 @@ from harness.selection_report.columns import (
     meanings,
     value_text,
 )
+from harness.selection_report.costs import cost_table, score_table
 from harness.selection_report.planted import ALL
 from harness.selection_report.reading import Inputs
 
@@ -53,7 +54,8 @@ def markdown(
         *_planted(frame, planted),
         f"![map](map_{study}.png)",
         "## What choosing cost",
-        markdown_table(subset_table(frame, COST)),
+        markdown_table(cost_table(frame)),
+        *_scores_made(inputs),
         _said(frame),
         *_scorers(scorers),
         "## Clusterings",
@@ -115,6 +117,15 @@ def _planted(frame: "pd.DataFrame", planted: list[str]) -> list[str]:
     if not planted:
         return []
     return ["## What was planted", markdown_table(subset_table(frame, planted))]
+
+
+def _scores_made(inputs: Inputs) -> list[str]:
+    if not inputs.costs:
+        return []
+    return [
+        "What the scores took to make, of the whole pool, loading their models included:",
+        markdown_table(score_table(inputs.costs)),
+    ]
 
 
 def _said(frame: "pd.DataFrame") -> str:

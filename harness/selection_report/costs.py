@@ -1,0 +1,73 @@
+"""What choosing cost: what a selection reads, and what the scores among it took to make."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness import layout
+from harness.errors import InputError
+from harness.files import read_json
+from harness.params import Params
+from harness.quality import terms
+from harness.report.render import BLANK, TextTable, number
+from harness.samplers import NEEDS, needs_of
+from harness.selection_report.columns import COST, column, value_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ScoreCosts = dict[str, dict[str, Any]]  # by column, as harness.scorers.columns has them
+
+
+def read_score_costs(params: Params) -> ScoreCosts:
+    """What each column of the scores cost; InputError where one of params is not there."""
+    costs = read_json(layout.SCORE_COSTS_FILE)
+    for name in params.scorers:
+        if name not in costs:
+            raise InputError(f"{layout.SCORE_COSTS_FILE}: nothing of {name}; dvc repro score")
+    return costs
+
+
+def scores_read(params: Params, name: str) -> list[str]:
+    """The columns of the scores that a selection's quality is made of, each once."""
+    quality = getattr(params.every_selection.get(name), "quality", None)
+    return list(dict.fromkeys(column for _, column in terms(quality))) if quality else []
+
+
+def reads(params: Params, name: str) -> str:
+    """All that a selection reads of the pool, in words; nothing for a reference."""
+    item = params.every_selection.get(name)
+    if item is None:
+        return ""
+    found = scores_read(params, name)
+    needs = needs_of(item.sampler, item.sampler_params) if item.sampler in NEEDS else frozenset()
+    if needs & {"embeddings", "clusters"}:
+        found.append(f"embedding {params.embedding}")
+    if "clusters" in needs:
+        found.append(f"clusters (k: {item.k})")
+    return ", ".join(found)
+
+
+def scoring_seconds(costs: ScoreCosts, names: list[str]) -> float:
+    """What these columns took in all; NaN where that of one is not known."""
+    seconds = [costs[name]["seconds"] for name in names]
+    return float("nan") if None in seconds else float(np.sum(seconds))
+
+
+def cost_table(frame: "pd.DataFrame") -> TextTable:
+    """One row a selection: means over its seeds of what choosing cost, and what it read."""
+    rows = []
+    for selection, mine in frame.groupby("selection", sort=False):
+        cells = [str(selection), str(len(mine)), mine["reads"].iloc[0] or BLANK]
+        rows.append(cells + [value_text(name, mine[name].tolist()) for name in COST])
+    return TextTable(["selection", "seeds", "reads", *(column(name).label for name in COST)], rows)
+
+
+def score_table(costs: ScoreCosts) -> TextTable:
+    """One row a column of the scores: its scorer, the rows that a model read, and the seconds."""
+    rows = []
+    for name, cost in costs.items():
+        seconds = cost["seconds"]
+        cells = [name, str(cost["scorer"]), f"{cost['rows']:,}"]
+        rows.append([*cells, BLANK if seconds is None else number(seconds, 1)])
+    return TextTable(["score", "scorer", "rows a model read", "seconds"], rows)
