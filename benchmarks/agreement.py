@@ -48,10 +48,12 @@ def same_shares(labels: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> tup
     return "the same from each cluster" if same.all() else "other shares", bool(same.all())
 
 
-def same_inertia(x: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> tuple[str, bool]:
-    """Inertia of both labellings about their own means, in float64: ours at most 1% more."""
+def same_inertia(
+    x: np.ndarray, most: float, ours: np.ndarray, theirs: np.ndarray
+) -> tuple[str, bool]:
+    """Inertia of both labellings about their own means, in float64: ours at most so much more."""
     above = _inertia(x, ours) / _inertia(x, theirs) - 1
-    return f"inertia {above:+.2%}", above < 0.01
+    return f"inertia {above:+.2%}", above < most
 
 
 def _inertia(x: np.ndarray, labels: np.ndarray) -> float:

@@ -161,7 +161,8 @@ def _top_k(sizes: Sizes) -> Iterator[Case]:
 def _kmeans(sizes: Sizes) -> Iterator[Case]:
     for kind in POOLS:
         x, k = POOLS[kind](sizes.rows, sizes.width, SEED), sizes.clusters
-        inertia = partial(agreement.same_inertia, x)
+        # Of few rows and clusters, one start ends a few percent above or below another.
+        inertia = partial(agreement.same_inertia, x, 0.01 if sizes == Sizes() else 0.05)
         yield Case(
             "k-means (with its silhouette)",
             f"{sizes.rows:,} x {sizes.width}, k = {k}, {kind}",

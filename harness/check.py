@@ -4,8 +4,9 @@ Reads the params as DVC does, against the typed models of `harness.params` and t
 samplers, scorers, suites and pools. Imports nothing heavy: it answers in about a second.
 """
 
+import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,16 @@ from pydantic import ValidationError
 
 from harness.check_studies import study_problems
 from harness.check_tables import SELECTIONS, selections_of, table_problems
-from harness.errors import InputError, nearest
-from harness.params import Params, group_seeds, read_yaml
+from harness.errors import InputError, nearest, shown
+from harness.params import Params, group_seeds
+from harness.yaml_files import read_yaml
+from harness.yaml_traps import yaml_traps
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+MISSING = {
+    "k": "add k: 1 (the pool as one cluster), a number of cluster.k, or auto",
+    "quality": "add one, as quality: sigmoid(reward); a sampler of none stands in selections",
+}
 GROUP = re.compile(r"s\d+(_\d+)*")
 
 
@@ -29,7 +36,7 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
     if not isinstance(values, dict):
         return [f"{path.name}: holds no table of keys; make preset PRESET=lab writes one that does"]
     try:
-        problems = [*_names(values), *_groups(values), *_yaml_traps(path, values)]
+        problems = [*_names(values), *_groups(values), *yaml_traps(path, values)]
     except RecursionError:
         return [f"{path.name}: an anchor (&) holds itself (*); write its values out"]
     try:
@@ -51,12 +58,13 @@ def _schema_problems(error: ValidationError) -> Iterator[str]:
             known = _keys_at(schema, problem["loc"][:-1])
             yield f"{where}: unknown key{nearest(problem['loc'][-1], known)}"
         elif problem["type"] == "missing":
-            yield f"{where}: this key is missing; conf/lab.yaml has every key"
+            remedy = MISSING.get(str(problem["loc"][-1]), "conf/lab.yaml has every key")
+            yield f"{where}: this key is missing; {remedy}"
         elif problem["type"] == "value_error":  # our own rules; they say what they found
             message = problem["msg"].removeprefix("Value error, ")
             yield f"{where}: {message}".removeprefix(": ")
         else:
-            message = problem["msg"]
+            message = problem["msg"].partition(" after validation")[0]
             yield f"{where}: {message[0].lower()}{message[1:]}, not {problem['input']!r:.80}"
 
 
@@ -91,16 +99,24 @@ def _names(values: Mapping[str, Any]) -> Iterator[str]:
     """Names become parts of stage names and paths, which DVC joins with ``-``."""
     for table in ("scorers", *SELECTIONS, "references", "embeddings", "studies"):
         entries = values.get(table)
-        for name in entries if isinstance(entries, dict) else ():
+        entries = entries if isinstance(entries, dict) else {}
+        for name in entries:
             if (table, name) == ("scorers", "id"):
                 yield "scorers.id: the column of ids is called so; give this one another name"
             if not NAME.fullmatch(str(name)):
-                remedy = str(name).replace("-", "_")
                 yield (
-                    f"{table}.{name}: names hold letters, digits and _ only, start with a letter "
-                    f"and have 100 signs at most (DVC joins them with -); rename it, say to "
-                    f"{remedy[:100]!r}"
+                    f"{table}.{shown(name, 110)}: names hold letters, digits and _ only, start "
+                    f"with a letter and have 100 signs at most (DVC joins them with -); rename it, "
+                    f"say to {_renamed(str(name), entries)!r}"
                 )
+
+
+def _renamed(name: str, taken: Container[object]) -> str:
+    """A name that may stand, as near to the given one as it goes, and that is nobody's yet."""
+    made = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
+    made = (made if made[:1].isalpha() else f"s_{made}")[:90].strip("_")
+    numbers = (f"{made}_{i}" for i in itertools.count(2))
+    return next(new for new in itertools.chain([made], numbers) if new not in taken)
 
 
 def _groups(values: Mapping[str, Any]) -> Iterator[str]:
@@ -128,31 +144,6 @@ def _group_lists(values: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
     for key, entry in groups.items() if isinstance(groups, dict) else ():
         if isinstance(entry, list):
             yield f"groups.{key}", entry
-
-
-def _yaml_traps(path: Path, values: object) -> Iterator[str]:
-    """Scalars that YAML 1.1 readers (PyYAML) take for something else than DVC's YAML 1.2."""
-    import yaml
-
-    other = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for where, ours, theirs in _differing(values, other, ""):
-        # 1e-3 is a number to DVC and to us, text to PyYAML: harmless, as nothing reads it so.
-        if isinstance(ours, float) and isinstance(theirs, str):
-            continue
-        yield f"{where}: read as {ours!r} by DVC and as {theirs!r} by other readers; quote it"
-
-
-def _differing(ours: object, theirs: object, where: str) -> Iterator[tuple[str, object, object]]:
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        for mine, yours in zip(ours.items(), theirs.items(), strict=True):
-            if mine[0] != yours[0]:
-                yield f"{where}{mine[0]}", mine[0], yours[0]
-            yield from _differing(mine[1], yours[1], f"{where}{mine[0]}.")
-    elif isinstance(ours, list) and isinstance(theirs, list):
-        for i, (mine, yours) in enumerate(zip(ours, theirs, strict=True)):
-            yield from _differing(mine, yours, f"{where}{i}.")
-    elif type(ours) is not type(theirs) or ours != theirs:
-        yield where.rstrip("."), ours, theirs
 
 
 def _references(params: Params) -> Iterator[str]:

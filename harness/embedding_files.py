@@ -17,10 +17,16 @@ def user_embedding(path: Path, rows: int) -> np.ndarray:
         raise InputError(f"{path}: holds {array.dtype}; an embedding is of floats")
     if array.ndim != 2 or len(array) != rows:
         raise InputError(f"{path}: shape {array.shape}; the pool has {rows} rows: another pool's?")
-    usable = np.isfinite(array).all(axis=1) & array.any(axis=1)
+    with np.errstate(over="ignore", under="ignore"):  # told below
+        found = np.asarray(array, dtype=np.float32)
+    # As float32, which all is computed from: 1e300 is infinite there, and 1e-300 zero.
+    usable = np.isfinite(found).all(axis=1) & found.any(axis=1)
     if not usable.all():
-        raise InputError(f"{path}: row {int(np.argmin(usable)) + 1} is NaN, infinite or all zeros")
-    return np.asarray(array, dtype=np.float32)
+        row = int(np.argmin(usable))
+        why = "; scale all rows" if np.isfinite(array[row]).all() and array[row].any() else ""
+        told = f"row {row + 1} is NaN, infinite or all zeros"
+        raise InputError(f"{path}: {told}{' as float32' if why else ''}{why}")
+    return found
 
 
 def read_embedding(folder: Path, name: str, pool_file: Path) -> np.ndarray:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class EvaluateParams(BaseModel):
     """How a model is evaluated; the batch size is fixed because scores move with it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
     suite: str
     batch_size: int = Field(default=64, ge=1)

@@ -32,6 +32,7 @@ from harness.selection_params import (
     Selection,
 )
 from harness.training_params import TrainParams
+from harness.yaml_files import read_yaml
 
 STUDIES = ("main", "sensitivity", "scorers", "rounds")  # those that dvc.yaml has stages for
 BY_ROUND = ("scorers", "rounds")  # studies of the beginnings of selections
@@ -210,21 +211,6 @@ def group_seeds(group: str) -> list[int]:
     if not all(part.isdigit() for part in parts):
         raise InputError(f"params.yaml: seed group {group!r} is not of the form s0_1_2")
     return [int(part) for part in parts]
-
-
-def read_yaml(path: Path) -> Any:  # noqa: ANN401  (YAML is any of its types)
-    """Read YAML as DVC does (YAML 1.2); InputError where it is absent or broken."""
-    from ruamel.yaml import YAML, YAMLError
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; make preset PRESET=lab writes one")
-    try:
-        return YAML(typ="safe", pure=True).load(path)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
-        reason = " ".join(str(getattr(error, "problem", None) or error).split())[:160]
-        raise InputError(f"{where}: not YAML: {reason}") from None
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

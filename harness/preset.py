@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.errors import InputError, nearest
 from harness.files import replacing
-from harness.params import read_yaml
+from harness.yaml_files import read_yaml
 
 
 def switch_preset(root: Path, preset: str, pool: str | None = None) -> list[str]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class PretrainParams(BaseModel):
     """Where the base model comes from: `scratch` is pretrained here, else a folder or a hub id."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
     source: str = Field(
         default="scratch", min_length=1, description="scratch, a local model folder, or a hub id"

@@ -11,7 +11,7 @@ class RewardParams(BaseModel):
     The defaults suit a model of about 1M parameters.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
     source: str = Field(
         default="base", min_length=1, description="base, a local model folder, or a hub id"

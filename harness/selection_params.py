@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Positive = Annotated[int, Field(ge=1, strict=True)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]  # what NumPy and torch take
@@ -24,8 +24,17 @@ class Selection(Section):
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 
     sampler: str
-    k: Positive | Literal["auto"]  # auto: the one of best silhouette among cluster.k
+    k: int | Literal["auto"]  # auto: the one of best silhouette among cluster.k
     seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
+
+    @field_validator("k", mode="before")
+    @classmethod
+    def _number_or_auto(cls, value: object) -> object:
+        number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        if not number and value != "auto":
+            told = "neither a number of clusters from 1 (1: the pool as one) nor auto"
+            raise ValueError(f"{value!r:.40} is {told}")
+        return value
 
     @property
     def sampler_params(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class TrainParams(BaseModel):
     """How a model is fine-tuned on a subset; the defaults suit a model of about 1M parameters."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
     epochs: int = Field(default=5, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.files import file_hash, folder_hash, value_hash
-from harness.params import read_yaml
+from harness.yaml_files import read_yaml
 
 
 @cache

@@ -15,12 +15,12 @@ from harness.durations import Durations, spoken
 from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.markdown import aligned, first_table
-from harness.params import read_yaml
 from harness.preset import name_source, switch_preset
 from harness.runner import Runner, StageFailed
 from harness.screen import Screen
 from harness.stage_logs import error_lines, read_log
 from harness.tracking.dvc_lock import copy_lock
+from harness.yaml_files import read_yaml
 from pipeline.dvc_plan import Outputs, plan, repro_command
 
 SHIPPED = Path("conf/durations.json")

@@ -1,11 +1,13 @@
 """The benchmarks at a small size: every case runs, and agrees with the peers that are installed."""
 
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks import peers, selection
-from benchmarks.cases import CASES
+from benchmarks import agreement, cases, peers, selection
+from benchmarks.cases import CASES, Sizes
 
 SMALL = ["--rows", "600", "--picks", "40", "--clusters", "8", "--pairs", "200", "--pair-picks", "9"]
 
@@ -53,3 +55,24 @@ def test_arguments_that_cannot_be(
     with pytest.raises(SystemExit, match="2"):
         selection.main(arguments)
     assert told in capsys.readouterr().err
+
+
+def test_inertia_may_be_so_much_above() -> None:
+    x = np.array([[0.0], [1.0], [10.0], [11.0], [5.2]])
+    best, other = np.array([0, 0, 1, 1, 0]), np.array([0, 0, 1, 1, 1])
+    told, agrees = agreement.same_inertia(x, 0.05, other, best)
+    assert (told, agrees) == ("inertia +25.43%", False)
+    assert agreement.same_inertia(x, 0.3, other, best)[1]
+    assert agreement.same_inertia(x, 0.01, best, other)[1]
+
+
+@pytest.mark.parametrize(("sizes", "most"), [(Sizes(), 0.01), (Sizes(rows=90, clusters=4), 0.05)])
+def test_few_rows_may_differ_by_more(
+    monkeypatch: pytest.MonkeyPatch, sizes: Sizes, most: float
+) -> None:
+    empty = {"any": lambda rows, width, seed: np.zeros((1, 1), dtype=np.float32)}
+    monkeypatch.setattr(cases, "POOLS", empty)
+    [case] = CASES["kmeans"](sizes)
+    for peer in case.peers:
+        assert isinstance(peer.agree, partial)
+        assert peer.agree.args[1] == most

@@ -83,7 +83,19 @@ def test_every_preset_is_fine(path: Path) -> None:
             "study: sens, rows: oracle",
             ["oracle.study", "'sens'"],
         ),
+        (
+            "km_random, k: auto",
+            "km_random, k: atuo",
+            ["random.k: 'atuo' is neither a number of"],
+        ),
+        ("km_random, k: auto", "km_random, k: 0", ["km_random.k: 0 is neither a number of clust"]),
+        ("km_random, k: auto", "km_random, k: true", ["km_random.k: True is neither a number of"]),
+        ("{sampler: random, k: 1}", "{sampler: random}", ["k: this key is missing; add k: 1 (the"]),
         # names and groups
+        ("  k_center: {", "  2nd: {", ["selections.2nd: names hold", "say to 's_2nd'"]),
+        ("  k_center: {", "  a b: {", ["selections.a b: names hold", "say to 'a_b'"]),
+        ("  k_center: {", "  é: {", ["selections.é: names hold", "say to 's'"]),
+        ("  k_center: {", "  random-: {", ["selections.random-: names", "say to 'random_2'"]),
         ("  km_random: {", "  km-random: {", ["selections.km-random: names hold", "'km_random'"]),
         ("main: [s0_1_2]", "main: [0_1_2]", ["groups.main: 12 is no seed group", "s0_1_2"]),
         ("main: [s0_1_2]", "main: [0-1-2]", ["groups.main: '0-1-2' is no seed group"]),
@@ -109,7 +121,10 @@ def test_every_preset_is_fine(path: Path) -> None:
         ("k: [1, 16, ", "k: [1, 16, 1, ", ["cluster.k: 1 is listed twice; remove one"]),
         ("k: [1, 16, ", "k: [1, true, 16, ", ["cluster.k.1: input should be a valid integer"]),
         ("k: [1, 16,", 'k: [1, "16",', ["cluster.k.1: input should be a valid integer"]),
-        ("k: [1, 16, 32, 64, 128, 256]", "k: []", ["cluster.k: list should have at least 1 item"]),
+        ("k: [1, 16, 32, 64, 128, 256]", "k: []", ["k: list should have at least 1 item, not []"]),
+        ("  epochs: 3", "  epochs: true", ["reward_model.epochs: input should be a valid integer"]),
+        ("  epochs: 3", '  epochs: "3"', ["reward_model.epochs: input should be a valid integer"]),
+        ("  epochs: 10", '  epochs: "3"', ["train.epochs: input should be a valid integer"]),
         ("learning_rate: 1.0e-3", "learning_rate: .inf", ["learning_rate: input should be a fin"]),
         ("preset: lab", "preset: ../zz", ["preset: string should match pattern"]),
         ("preset: lab", 'preset: ""', ["preset: string should match pattern"]),
@@ -123,6 +138,15 @@ def test_every_preset_is_fine(path: Path) -> None:
         ("seed: 42", "seed: 0042", ["cluster.seed: read as 42 by DVC and as 34 by other readers"]),
         ("budget: 0.1", "budget: 0.1\nbudget: 0.2", ["not YAML", "budget", ", line "]),
         ("budget: 0.1", "budget: [0.1", ["not YAML"]),
+        ("seed: 42", "seed: 2024-13-45", [", line 60: '2024-13-45' is no value (month must be"]),
+        ("seed: 42", f"seed: {'9' * 5000}", [", line 60: '9999", "is no value (Exceeds the limit"]),
+        (
+            "seed: 42",
+            "seed: 42\n  on: 1\n  yes: 2",
+            ["cluster.on: read as", "cluster.yes: re"],
+        ),
+        ("seed: 42", "seed: 42\n  [a]: 1", ["other readers cannot (found unhashable key)"]),
+        ("seed: 42", f"seed: {'[' * 5000}{']' * 5000}", ["params.yaml: nested too deeply"]),
     ],
 )
 def test_a_problem_is_named(tmp_path: Path, old: str, new: str, told: list[str]) -> None:
@@ -137,6 +161,22 @@ def test_a_problem_is_named(tmp_path: Path, old: str, new: str, told: list[str])
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     problems = problems_after(tmp_path, "{scorer: length}", "{scorer: x}\n  a-b: {scorer: y}")
     assert len(problems) == 3
+
+
+def test_a_file_that_is_no_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    for coding in ("utf-16", "utf-32", "latin-1"):
+        path.write_bytes(
+            CONF.read_text(encoding="utf-8").replace("lab", "é").encode(coding, "replace")
+        )
+        [line] = check_params(path)
+        assert line.startswith(f"{path}: not UTF-8 (byte 0x")
+
+
+def test_what_is_no_number_anywhere_is_told_once(tmp_path: Path) -> None:
+    problems = problems_after(tmp_path, "budget: 0.1", "budget: .nan")
+    assert len(problems) == 1
+    assert problems[0].startswith("params.yaml: budget: nan is neither: a share")
 
 
 @pytest.mark.parametrize("content", ["", "- a\n- b\n", "just text\n"])

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from harness.check import check_params
-from harness.params import load_params, read_yaml
+from harness.params import load_params
+from harness.yaml_files import read_yaml
 from tests.small_repo import yaml
 
 ROOT = Path(__file__).resolve().parents[1]

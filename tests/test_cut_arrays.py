@@ -136,10 +136,31 @@ def test_a_damaged_column_is_made_again(
     monkeypatch.chdir(tmp_path)
     given = {"scorer": "perplexity", "model": str(tiny_model), "template": "alpaca_short"}
     table = {"p": ScorerParams.model_validate(given)}
-    whole = make_scores(POOL, table)[0]
+    whole, costs = make_scores(POOL, table)
     [kept] = tmp_path.glob(".store/scores/*/column.npy")
     data = kept.read_bytes()
     for size in (0, len(data) - 1):
         kept.write_bytes(data[:size])
         assert make_scores(POOL, table)[0].equals(whole)
         assert kept.read_bytes() == data
+    # A cost that is damaged is none; the column stands.
+    assert costs["p"]["seconds"] is not None
+    kept.with_name("cost.json").write_text("{")
+    again, costs = make_scores(POOL, table)
+    assert again.equals(whole)
+    assert costs["p"]["seconds"] is None
+
+
+@pytest.mark.parametrize(("entry", "why"), [(1e300, True), (1e-300, True), (np.inf, False)])
+def test_what_float32_does_not_hold_is_no_embedding(
+    tmp_path: Path, entry: float, why: bool
+) -> None:
+    x = np.ones((ROWS, 2))
+    x[6] = entry
+    np.save(tmp_path / "x.npy", x)
+    with pytest.raises(InputError) as error:
+        user_embedding(tmp_path / "x.npy", ROWS)
+    told = "row 7 is NaN, infinite or all zeros" + (" as float32; scale all rows" if why else "")
+    assert str(error.value) == f"{tmp_path / 'x.npy'}: {told}"
+    np.save(tmp_path / "x.npy", x[:6] * 1e25)
+    assert np.isfinite(user_embedding(tmp_path / "x.npy", 6)).all()

@@ -141,3 +141,12 @@ def test_budget_is_the_pool_and_nothing_twice() -> None:
     places = len(np.unique(x, axis=0))
     assert len(np.unique(x[picks[:places]], axis=0)) == places
     assert (np.diff(picks[places:]) > 0).all()
+
+
+@pytest.mark.parametrize("exponent", [-140, -83, -20, 0, 20, 83, 125])
+def test_scale_changes_no_pick(exponent: int) -> None:
+    x = np.random.default_rng(0).integers(-7, 8, (60, 6)).astype(np.float32)
+    want = take("k_center", Pool(x), 20)
+    scaled = np.ldexp(x, exponent)
+    assert np.isfinite(scaled).all()
+    np.testing.assert_array_equal(take("k_center", Pool(scaled), 20), want)

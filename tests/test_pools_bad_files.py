@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,45 @@ def test_a_cut_last_line_is_named_or_dropped(tmp_path: Path) -> None:
     found = "(no closing brace and no line end)"
     assert str(caught.value) == f"{path}, row 2: the last line is cut off {found}; {DROP}"
     assert read(path, "drop").dropped == {"the last line is cut off": 1}
+
+
+WHOLE = '{"a": "x\\u00e9\\n", "b": [1.5e+3, true, null, NaN], "instruction": {"d": -2}}'
+
+
+@pytest.mark.parametrize("at", range(1, len(WHOLE)))
+def test_wherever_a_last_line_or_a_list_is_cut(tmp_path: Path, at: int) -> None:
+    path = tmp_path / "pool.jsonl"
+    path.write_bytes(GOOD + WHOLE[:at].encode())
+    with pytest.raises(InputError, match="row 2: the last line is cut off"):
+        read(path)
+    path = tmp_path / "pool.json"
+    path.write_bytes(b"[" + GOOD + b"," + WHOLE[:at].encode())
+    with pytest.raises(InputError, match="row 2: the list is cut off"):
+        read(path)
+
+
+WRONG = {
+    "no colon": ('{"a" 1, "b": 2}', "Expecting ':' delimiter"),
+    "no comma": ('{"a": 1 "b": 2}', "Expecting ',' delimiter"),
+    "bare word": ('{"a": b}', "Expecting value"),
+    "single quotes": ("{'a': 1}", "Expecting property name enclosed in double quotes"),
+    "escape": (r'{"a": "\uzzzz and so on"}', r"Invalid \uXXXX escape"),
+    "number": ('{"a": 1.e}', "Expecting ',' delimiter"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG.values(), ids=WRONG.keys())
+def test_a_last_line_that_is_wrong_is_not_called_cut_off(
+    tmp_path: Path, case: tuple[str, str]
+) -> None:
+    path = tmp_path / "pool.jsonl"
+    path.write_bytes(GOOD + case[0].encode())
+    with pytest.raises(InputError, match=re.escape(f"row 2: not JSON ({case[1]}")):
+        read(path)
+    path = tmp_path / "pool.json"
+    path.write_bytes(b"[" + GOOD + b"," + case[0].encode())
+    with pytest.raises(InputError, match=re.escape(f"row 2: not JSON ({case[1]}")):
+        read(path)
 
 
 def test_one_object_over_many_lines_says_what_a_json_file_holds(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ import pytest
 from pydantic import ValidationError
 
 from harness.errors import InputError
-from harness.params import load_params, read_yaml
+from harness.params import load_params
 from harness.pools import check_budget, prepare
 from harness.pools.params import PrepareParams
 from harness.pools.preparing import Prepared, prepare_section
 from harness.pools.sources import source_hash
 from harness.schemas import HELDOUT, POOL, PRETRAINING, TRUTH, check_frame
+from harness.yaml_files import read_yaml
 from tests.pool_files import as_jsonl
 
 ROOT = Path(__file__).resolve().parents[1]

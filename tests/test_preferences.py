@@ -9,12 +9,12 @@ import pytest
 
 from harness.errors import InputError
 from harness.lab import LabParams, build_preferences
-from harness.params import read_yaml
 from harness.pools.instances import Instance
 from harness.pools.params import PrepareParams
 from harness.pools.preferences import make_preferences
 from harness.pools.preparing import Prepared, prepare_section
 from harness.schemas import FAULTS, PREFERENCE_FAULTS, PREFERENCES, check_frame
+from harness.yaml_files import read_yaml
 from tests.pool_files import as_jsonl
 
 ROOT = Path(__file__).resolve().parents[1]

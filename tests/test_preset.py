@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InputError
-from harness.params import read_yaml
 from harness.preset import name_source, presets, switch_preset
+from harness.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 LAB = "# the lab\npreset: lab\nbudget: 0.1   # a share\nprepare: {source: lab}\n"

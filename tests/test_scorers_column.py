@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from harness.errors import InputError
+from harness.params import ScorerParams
 from harness.scorers import SCORERS
+from harness.scorers.columns import make_scores
 from tests.scored_rows import POOL
 
 VALUES = [0.5, -2.0, 3.0, 1e-9, 7.0]
@@ -120,3 +122,8 @@ def test_a_bad_file_is_one_line(case: tuple[str, bytes | None, str], tmp_path: P
     with pytest.raises(InputError, match=rule) as told:
         score(tmp_path / name)
     assert "\n" not in str(told.value)
+
+
+def test_a_scorer_called_id_would_replace_the_ids() -> None:
+    with pytest.raises(InputError, match=r"scorers\.id: the column of ids is called so; give"):
+        make_scores(POOL, {"id": ScorerParams(scorer="length")})

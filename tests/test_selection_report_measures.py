@@ -70,7 +70,10 @@ def test_entropy_and_shares_by_hand() -> None:
     assert share_below(labels, quality, 0.31) == pytest.approx(2 / 3)
     ties = np.array([0.5, 0.9, 0.5, 0.5])
     assert top_overlap(ties, np.array([1, 0])) == 1
-    assert top_overlap(ties, np.array([1, 2])) == 0.5
+    assert top_overlap(ties, np.array([1, 2])) == 1  # as good as 1 and 0
+    assert top_overlap(ties, np.array([2, 3])) == 0.5  # without the best there is room for one
+    assert top_overlap(ties, np.array([3])) == 0
+    assert top_overlap(np.full(5, 0.2), np.array([4, 2, 3])) == 1
 
 
 def view() -> PoolView:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.selection_report import measures
+from harness.selection_report.map import project
 from harness.selection_report.measures import (
     coverage,
     entropy,
@@ -104,8 +105,12 @@ def test_shares_of_clusters_and_of_the_best_equal_the_naive(
     shares = [count / len(picks) for count in counts.values()]
     assert entropy(labels[picks]) == pytest.approx(-sum(s * math.log(s) for s in shares))
     assert share_reached(labels, picks) == len(counts) / len(set(labels.tolist()))
-    best = sorted(range(len(x)), key=lambda i: (-quality[i], i))[: len(picks)]
-    assert top_overlap(quality, picks) == len(set(best) & set(picks.tolist())) / len(picks)
+    # Of the subset: those above the last that gets in, and of its equals as many as have room.
+    last = sorted(quality, reverse=True)[len(picks) - 1]
+    room = len(picks) - sum(q > last for q in quality)
+    equals = min(room, sum(q == last for q in quality[picks]))
+    common = sum(q > last for q in quality[picks]) + equals
+    assert top_overlap(quality, picks) == common / len(picks)
     poor = [quality[labels == c].mean() < 0.3 for c in set(labels.tolist())]
     assert share_below(labels, quality) == pytest.approx(sum(poor) / len(poor))
 
@@ -116,6 +121,18 @@ def test_the_nearest_are_found_far_from_the_origin() -> None:
     picks = np.arange(0, 60, 7)
     radius = naive_coverage(x.astype(np.float64), picks)[1]
     assert coverage(x, picks).covering_radius == pytest.approx(radius, rel=1e-3)
+
+
+@pytest.mark.parametrize("exponent", [-90, -20, 20, 90])
+def test_scale_changes_the_radius_alone(exponent: int) -> None:
+    x = np.random.default_rng(3).normal(size=(60, 8)).astype(np.float32)
+    picks, scaled = np.arange(0, 60, 7), np.ldexp(x, exponent)
+    want, found = coverage(x, picks), coverage(scaled, picks)
+    assert found.facility_location == want.facility_location
+    assert found.covering_radius == math.ldexp(want.covering_radius, exponent)
+    places, shares = project(scaled)
+    np.testing.assert_allclose(places, np.ldexp(project(x)[0], exponent), rtol=1e-5)
+    np.testing.assert_allclose(shares, project(x)[1], rtol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the package's own imports

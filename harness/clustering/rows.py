@@ -30,6 +30,18 @@ def unit_rows(embeddings: np.ndarray) -> np.ndarray:
     return found
 
 
+def within_one(x: np.ndarray) -> tuple[np.ndarray, int]:
+    """The array over a power of two, so that no entry is above 1; and that power's exponent.
+
+    No digit of an entry changes, and squares of float32 neither pass its range nor vanish.
+    """
+    exponent = int(np.frexp(max(float(x.max()), -float(x.min())))[1])
+    found = np.empty(x.shape, dtype=np.float32)
+    for rows in blocks(len(x)):
+        np.ldexp(x[rows], -exponent, out=found[rows], casting="same_kind")
+    return found, exponent
+
+
 def blocks(n: int) -> Iterator[slice]:
     """Slices that cut n rows into blocks."""
     return (slice(a, min(a + BLOCK, n)) for a in range(0, n, BLOCK))

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class LabParams(BaseModel):
     """What the world holds; the same values give the same world, byte by byte."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     instances: int = Field(default=6000, ge=60, description="rows of the pool, all included")

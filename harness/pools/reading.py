@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import InputError
-from harness.pools.rows import BadRowError, Row, kind
+from harness.pools.rows import BadRowError, Row, is_cut, kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -118,7 +118,7 @@ def _json_lines(lines: list[bytes], name: str, stem: str) -> Iterator[Row]:
         if not line.strip(BLANK):
             continue
         text = _decode(line, name, number)
-        cut = number == len(lines) and not line.endswith(b"\n")
+        last = number == len(lines) and not line.endswith(b"\n")
         try:
             yield Row(number, _object(json.loads(text), stem))
         except BadRowError as bad:
@@ -126,7 +126,7 @@ def _json_lines(lines: list[bytes], name: str, stem: str) -> Iterator[Row]:
         except RecursionError:
             yield Row(number, BadRowError("nested too deeply"))
         except json.JSONDecodeError as error:
-            yield Row(number, _not_json(error, cut, stem))
+            yield Row(number, _not_json(error, last and is_cut(error), stem))
         except ValueError:  # Python's limit on the digits of an integer
             yield Row(number, BadRowError("not JSON", "a number of over 4300 digits"))
 
@@ -153,7 +153,6 @@ def _object(value: object, stem: str = "") -> object:
 def _json_list(data: bytes, name: str) -> tuple[list[Row], int]:
     lines = data.split(b"\n")
     text = "\n".join(_decode(line, name, i) for i, line in enumerate(lines, 1))
-    whole = text.rstrip(" \t\r\n").endswith("]")
     decoder = json.JSONDecoder()
     rows: list[Row] = []
     at = _skip(text, _skip(text, 0) + 1)
@@ -167,7 +166,8 @@ def _json_list(data: bytes, name: str) -> tuple[list[Row], int]:
             elif text[at : at + 1] != "]":
                 raise json.JSONDecodeError("Expecting ',' or ']'", text, at)
         except (ValueError, RecursionError) as error:
-            rule = f"not JSON ({error})" if whole else "the list is cut off"
+            cut = isinstance(error, json.JSONDecodeError) and is_cut(error)
+            rule = "the list is cut off" if cut else f"not JSON ({error})"
             raise InputError(f"{name}, row {number}: {rule}; mend or copy the file again") from None
         try:
             rows.append(Row(number, _object(value)))

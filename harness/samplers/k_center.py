@@ -21,6 +21,7 @@ def k_center(
     ``pool.selected`` where that is not empty; else it begins with the instance nearest the pool's
     mean (``start="mean"``) or with a random one (``start="random"``). Distances are squared, in
     float32, each summed in one fixed order: duplicates tie exactly. Ties go to the lowest index.
+    Embeddings may be of any scale; distances under 1e-22 of the largest entry count as none.
 
     Args:
         pool: only ``embeddings`` and ``selected`` are read.
@@ -58,12 +59,13 @@ def _go_on(embeddings: np.ndarray, order: np.ndarray, count: int) -> None:
     each only until its bound is under theirs: most pairs are never computed. Among those still as
     far the round picks while the farthest of them is farther than any other instance may be.
     """
+    from harness.clustering.rows import within_one
     from harness.samplers.kernels import k_center_kernel as kernel
 
     n, d = embeddings.shape
     # The loops take four dimensions at a time; zeros add nothing to a distance.
     x = np.zeros((n, -(-d // 4) * 4), dtype=np.float32)
-    x[:, :d] = embeddings
+    x[:, :d] = within_one(embeddings)[0]
     taken = _columns(x[order[:count]], len(order), kernel.LANES)
     bounds = np.full(n, np.inf, dtype=np.float32)
     bounds[order[:count]] = -1  # below every distance: a taken instance is never the farthest

@@ -77,9 +77,8 @@ def _kept_column(
 ) -> tuple[np.ndarray, float | None]:
     """A column and the seconds it took, from the store or made."""
     file, cost_file = folder / "column.npy", folder / "cost.json"
-    kept = kept_array(file, (len(pool),))  # None where it is damaged: then it is made again
-    if kept is not None and cost_file.is_file():
-        return kept, read_json(cost_file)["seconds"]
+    if (kept := kept_array(file, (len(pool),))) is not None:  # None where it is damaged
+        return kept, _seconds(cost_file)
     # The time of a run that was killed is gone, and that of the rest alone would be no cost.
     fresh = not folder.is_dir() or not any(folder.iterdir())
     folder.mkdir(exist_ok=True)
@@ -91,6 +90,13 @@ def _kept_column(
         np.save(temporary, column)
     drop_chunks(folder)
     return column, seconds
+
+
+def _seconds(cost_file: Path) -> float | None:
+    try:
+        return read_json(cost_file)["seconds"]
+    except (InputError, KeyError, TypeError):  # damaged: the column is good without
+        return None
 
 
 def _key(instances: str, item: ScorerParams) -> str:

@@ -37,7 +37,10 @@ QUALITY = {
         "among the best",
         1,
         True,
-        "share of the subset that plain top-quality selection of as many rows would take too",
+        (
+            "share of the subset that a choice of as many rows by quality alone can take too, its "
+            "ties falling to the subset"
+        ),
     ),
 }
 COVERAGE = {

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.clustering.rows import within_one
 from harness.report.plots import BLUE, GREY, ORANGE, new_figure
 from harness.selection_report.pictures import save_picture
 from harness.selection_report.reading import Inputs, Subset
@@ -23,13 +24,13 @@ def project(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     The sign of each is the one that makes the largest of its loadings positive, so that the same
     embeddings always give the same map. A second component that is not there is 0.
     """
-    centred = (embeddings - embeddings.mean(axis=0, dtype=np.float64)).astype(np.float32)
+    centred, exponent = within_one(embeddings - embeddings.mean(axis=0, dtype=np.float64))
     values, vectors = np.linalg.eigh((centred.T @ centred).astype(np.float64))
     axes = vectors[:, ::-1][:, :2]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     shares = values[::-1][:2] / max(float(values.sum()), np.finfo(np.float64).tiny)
     missing = 2 - axes.shape[1]
-    places = np.pad(centred @ axes, ((0, 0), (0, missing)))
+    places = np.pad(np.ldexp(centred @ axes, exponent), ((0, 0), (0, missing)))
     return places, np.clip(np.pad(shares, (0, missing)), 0, 1)
 
 

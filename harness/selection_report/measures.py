@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness.clustering import unit_rows
+from harness.clustering.rows import within_one
 from harness.schemas import FAULTS
 
 CELLS = 2**23  # similarities held at once: 32 MiB of float32
@@ -43,7 +44,8 @@ def coverage(embeddings: np.ndarray, picks: np.ndarray) -> Coverage:
     outside = np.ones(n, dtype=bool)
     outside[picks] = False  # each of the subset is its own nearest: similarity 1, distance 0
     others = np.flatnonzero(outside)
-    lengths = np.linalg.norm(embeddings, axis=1)
+    # Squares of float32 can pass its range.
+    lengths = np.sqrt(np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64))
     unit = bool(np.abs(lengths - 1).max() <= UNIT)
     similar, radius = float(n - len(others)), 0.0
     for rows, near in _nearest(unit_rows(embeddings), others, picks):
@@ -54,7 +56,7 @@ def coverage(embeddings: np.ndarray, picks: np.ndarray) -> Coverage:
             radius = max(radius, float(np.linalg.norm(ours - theirs, axis=1).max()))
     if not unit and len(others):
         # About the mean the lengths are as small as they can be, and so are rounding errors.
-        centred = (embeddings - embeddings.mean(axis=0, dtype=np.float64)).astype(np.float32)
+        centred, _ = within_one(embeddings - embeddings.mean(axis=0, dtype=np.float64))
         halves = (np.linalg.norm(centred[picks], axis=1) ** 2 / 2).astype(np.float32)
         for rows, near in _nearest(centred, others, picks, halves):
             apart = embeddings[rows].astype(np.float64) - embeddings[near]
@@ -130,9 +132,15 @@ def share_reached(labels: np.ndarray, picks: np.ndarray) -> float:
 
 
 def top_overlap(quality: np.ndarray, picks: np.ndarray) -> float:
-    """Share of the subset among as many instances of highest quality; ties to the lowest index."""
-    top = np.argsort(-quality, kind="stable")[: len(picks)]
-    return len(np.intersect1d(top, picks)) / len(picks)
+    """Share of the subset among as many instances of highest quality; ties fall to the subset.
+
+    So it is the most that a choice by quality alone can have in common with it: where all are of
+    one quality, every subset is among the best.
+    """
+    outside = np.ones(len(quality), dtype=bool)
+    outside[picks] = False
+    top = np.lexsort((outside, -quality))[: len(picks)]
+    return np.count_nonzero(~outside[top]) / len(picks)
 
 
 def share_below(labels: np.ndarray, quality: np.ndarray, threshold: float = 0.3) -> float:

@@ -1,12 +1,13 @@
 """The compiled loops of k_center: each distance is summed in one order, whoever asks for it."""
 
 import numpy as np
-from numba import njit
+
+from harness.samplers.kernels import compiled
 
 LANES = 64  # distances that are summed side by side
 
 
-@njit(cache=True)
+@compiled()
 def distances(point: np.ndarray, block: np.ndarray, out: np.ndarray) -> None:
     """Squared distances of a point (d,) to the columns of a block (d, LANES), into ``out``.
 
@@ -23,7 +24,7 @@ def distances(point: np.ndarray, block: np.ndarray, out: np.ndarray) -> None:
             out[lane] += (e0 * e0 + e1 * e1) + (e2 * e2 + e3 * e3)
 
 
-@njit(cache=True)
+@compiled()
 def compare(
     x: np.ndarray,
     rows: np.ndarray,
@@ -55,7 +56,7 @@ def compare(
                     seen[row] = b + 1
 
 
-@njit(cache=True)
+@compiled()
 def pick(
     x: np.ndarray,
     rows: np.ndarray,

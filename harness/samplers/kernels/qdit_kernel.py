@@ -8,7 +8,8 @@ Slices are looped over from 0: with an index that might be negative the loops ar
 """
 
 import numpy as np
-from numba import njit
+
+from harness.samplers.kernels import compiled
 
 LANES = 384  # similarities that are summed side by side
 ONE = 1 << 30  # a similarity of 1; int32 holds up to twice as much
@@ -16,7 +17,7 @@ ONE = 1 << 30  # a similarity of 1; int32 holds up to twice as much
 
 # A product may be fused with the sum it goes into, there being no other to fuse it with; sums stay
 # in order.
-@njit(cache=True, nogil=True, fastmath={"contract"})
+@compiled(nogil=True, fastmath={"contract"})
 def _four(a, b, c, d, block, out) -> None:  # noqa: ANN001
     """Dot products of four points (d,) with the columns of a block (d, LANES), into (4, LANES)."""
     out[:] = np.float32(0)
@@ -35,7 +36,7 @@ def _four(a, b, c, d, block, out) -> None:  # noqa: ANN001
             of_d[k] = d3 * f3 + (d2 * f2 + (d1 * f1 + (d0 * f0 + of_d[k])))
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def similarities(
     x: np.ndarray, rows: np.ndarray, blocks: np.ndarray, first: int, last: int, out: np.ndarray
 ) -> None:
@@ -62,7 +63,7 @@ def similarities(
                     to[k] = np.int32(max(similar[k], np.float32(0)) * np.float32(ONE))
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def add(
     similar: np.ndarray,
     rows: np.ndarray,
@@ -94,7 +95,7 @@ def add(
         gains[rows[r]] += total
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def lower(
     similar: np.ndarray, old: np.ndarray, new: np.ndarray, gains: np.ndarray, counts: np.ndarray
 ) -> None:
@@ -118,7 +119,7 @@ def lower(
         counts[r] = count
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def keep(
     similar: np.ndarray,
     best: np.ndarray,
@@ -148,7 +149,7 @@ def keep(
             to += row[j] > floor
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def lower_kept(
     rows: np.ndarray,
     old: np.ndarray,
@@ -183,7 +184,7 @@ def lower_kept(
         lengths[rows[r]] = to
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def mirror(held: np.ndarray, block: int, other: int) -> None:
     """Copy what the rows of a block are to the columns of another to where it goes the other way.
 
@@ -204,7 +205,7 @@ def mirror(held: np.ndarray, block: int, other: int) -> None:
                     to[i] = held[r + i, k]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def lower_held(
     held: np.ndarray,
     rows: np.ndarray,
