@@ -93,9 +93,31 @@ def tokenise(
     the border, prompt and turn are tokenised apart. Raises InputError where the template renders a
     turn differently once others follow, so that no such border exists.
     """
-    text, borders = _borders(tokenizer, messages)
-    prefixes = encode(tokenizer, [text[:border] for border in borders])
-    ids = encode(tokenizer, [text])[0]
+    return tokenise_all(tokenizer, [messages])[0]
+
+
+def tokenise_all(
+    tokenizer: "PreTrainedTokenizerBase", conversations: Sequence[Messages]
+) -> list[tuple[list[int], list[bool]]]:
+    """`tokenise` of many: one call of the tokenizer for all takes a third of the time."""
+    rendered = [_borders(tokenizer, messages) for messages in conversations]
+    texts = [text[:end] for text, borders in rendered for end in (*borders, len(text))]
+    encoded = iter(encode(tokenizer, texts))
+    found = []
+    for text, borders in rendered:
+        prefixes = [next(encoded) for _ in borders]
+        found.append(_marked(tokenizer, text, borders, prefixes, next(encoded)))
+    return found
+
+
+def _marked(
+    tokenizer: "PreTrainedTokenizerBase",
+    text: str,
+    borders: list[int],
+    prefixes: list[list[int]],
+    ids: list[int],
+) -> tuple[list[int], list[bool]]:
+    """The ids, those between an odd border and the next marked as learnt."""
     if all(ids[: len(prefix)] == prefix for prefix in prefixes):
         cuts = [len(prefix) for prefix in prefixes]
     else:

@@ -12,7 +12,7 @@ from harness.files import replacing_folder
 from harness.memory import peak_memory_mb
 from harness.models import load_model, load_tokenizer, pick_device, without_bars
 from harness.progress import PlainMeter, on_terminal
-from harness.template import Messages, check_template, tokenise
+from harness.template import Messages, check_template, tokenise_all
 from harness.training_params import TrainParams
 
 if TYPE_CHECKING:
@@ -89,8 +89,7 @@ def encode_rows(
     """Rows of input_ids and labels, how many were cut to `max_length`, how many dropped for it."""
     rows: list[dict[str, list[int]]] = []
     truncated = dropped = 0
-    for conversation in messages:
-        ids, learnt = tokenise(tokenizer, conversation)
+    for ids, learnt in tokenise_all(tokenizer, messages):
         truncated += len(ids) > max_length
         labels = [token if keep else _IGNORED for token, keep in zip(ids, learnt, strict=True)]
         # The first token has no place before it from which it could be predicted.

@@ -9,7 +9,7 @@ from harness.batches import length_batches
 from harness.errors import InputError
 from harness.feedback.reading import check_counts, looking_at, most_tokens, name_of, not_finite
 from harness.scorers.chunks import Step
-from harness.template import Messages, tokenise
+from harness.template import Messages, tokenise_all
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -46,7 +46,8 @@ def mean_pooled(
     """
     check_counts(max_length=max_length, batch_size=batch_size)
     most = most_tokens(model, tokenizer, max_length)
-    rows = [tokenise(tokenizer, list(messages))[0][:most] for messages in conversations]
+    whole = tokenise_all(tokenizer, [list(messages) for messages in conversations])
+    rows = [ids[:most] for ids, _ in whole]
     if [] in rows:
         raise InputError(f"{name_of(names, rows.index([]))}: its conversation has no token")
     found = np.zeros((len(rows), model.config.get_text_config().hidden_size), dtype=np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 from harness.errors import InputError, nearest
 from harness.feedback.reading import check_counts, looking_at, most_tokens, name_of, not_finite
 from harness.scorers.chunks import Step
-from harness.scorers.likelihood import Text, cut, read_text, scored_logits, text_batches
+from harness.scorers.likelihood import Text, cut, scored_logits, text_batches, texts_of
 from harness.template import Messages
 
 if TYPE_CHECKING:
@@ -57,10 +57,9 @@ def uncertainty(
     if max_length < 2:
         raise InputError(f"max_length: {max_length} leaves nothing to predict; give 2 or more")
     most = most_tokens(model, tokenizer, max_length)
-    texts = [
-        cut(read_text(tokenizer, list(messages), name_of(names, i)), most)
-        for i, messages in enumerate(conversations)
-    ]
+    called = [name_of(names, i) for i in range(len(conversations))]
+    whole = texts_of(tokenizer, [list(messages) for messages in conversations], called)
+    texts = [cut(text, most) for text in whole]
     found = np.zeros(len(texts))
     with looking_at(model):
         for batch in text_batches(model, texts, batch_size):

@@ -11,7 +11,7 @@ from harness.batches import MOST_TOKENS, length_batches
 from harness.errors import InputError
 from harness.models import check_ids
 from harness.scorers.chunks import Step
-from harness.template import Messages, tokenise
+from harness.template import Messages, tokenise_all
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,19 +33,22 @@ def read_texts(
     pool: "pd.DataFrame", tokenizer: "PreTrainedTokenizerBase", most: int
 ) -> tuple[list[Text], np.ndarray]:
     """Each conversation, its assistant turns scored, and which were cut to `most` tokens: (n,)."""
-    whole = []
-    for name, messages in zip(pool["id"], pool["messages"], strict=True):
-        whole.append(read_text(tokenizer, json.loads(messages), f"instance {name!r}"))
+    names = [f"instance {name!r}" for name in pool["id"]]
+    whole = texts_of(tokenizer, [json.loads(messages) for messages in pool["messages"]], names)
     return [cut(text, most) for text in whole], np.array([len(text.ids) > most for text in whole])
 
 
-def read_text(tokenizer: "PreTrainedTokenizerBase", messages: Messages, name: str) -> Text:
-    """A conversation, its assistant turns scored; InputError, under `name`, where there is none."""
-    ids, learnt = tokenise(tokenizer, messages)
-    text = Text(ids, [False, *learnt[1:]])
-    if not any(text.scored):
-        raise InputError(f"{name}: no token of a response; it cannot be scored")
-    return text
+def texts_of(
+    tokenizer: "PreTrainedTokenizerBase", conversations: Sequence[Messages], names: Sequence[str]
+) -> list[Text]:
+    """Conversations, assistant turns scored; InputError, by its name, where one has none."""
+    found = []
+    for name, (ids, learnt) in zip(names, tokenise_all(tokenizer, conversations), strict=True):
+        text = Text(ids, [False, *learnt[1:]])
+        if not any(text.scored):
+            raise InputError(f"{name}: no token of a response; it cannot be scored")
+        found.append(text)
+    return found
 
 
 def cut(text: Text, most: int) -> Text:
