@@ -16,6 +16,8 @@ from harness.errors import InputError
 from harness.samplers import Pool
 
 Observed = dict[str, np.ndarray]
+# What phases count of the conversations that a model was given, besides training.
+MODEL_CALLS = ("generated", "scored", "embedded")
 
 
 class Ask(Protocol):
@@ -34,10 +36,15 @@ class RoundSystem(Protocol):
     """A feedback-driven selection system; its knobs are its fields.
 
     Attributes:
-        sampler: the one it chooses by, whose needs are its own: see ``harness.samplers.NEEDS``.
+        sampler: the one it chooses by: rows come to it as to that.
     """
 
     sampler: ClassVar[str]
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What it reads, in the words of ``harness.samplers.NEEDS``, and `models` if it trains."""
+        ...
 
     def sizes(self, budget: int) -> list[int]:
         """How many instances each round takes, in order; they sum to the budget."""

@@ -1,5 +1,6 @@
 """What the reports of the studies by round say and draw."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,26 @@ def test_a_size_without_random_has_no_difference_and_is_named(tree: Params) -> N
         r for r in table_after(text, "# D") if (r["selection"], r["rows"]) == ("evolved", "8")
     )
     assert (row["difference from random [95%]"], row["p (Holm)"]) == (BLANK, BLANK)
+
+
+def test_random_in_fewer_seeds_is_of_the_same_size(tree: Params) -> None:
+    cuts = read_inputs(tree, "rounds")
+    [random] = [cut for cut in cuts.cuts if cut.row.name == "random_8"]
+    fewer = replace(random, ids=random.ids[:1])
+    found = replace(cuts, cuts=[fewer if cut is random else cut for cut in cuts.cuts])
+    assert found.cut_of("random", (8, 8, 8)) is fewer
+    assert found.cut_of("random", (8, 9, 8)) is None
+
+
+def test_what_rounds_warned_of_is_told_once_with_its_seeds(tree: Params) -> None:
+    told = "every cluster scored 0.5: the weights stay as they are"
+    for group, seed in (("s0_1", 0), ("s2", 2)):
+        path = layout.rounds_folder("main", "by_reward") / group / f"seed_{seed}" / "rounds.json"
+        rounds = read_json(path)
+        rounds[1]["notes"] = [told]
+        write_json(path, rounds)
+    assert f"\n- by_reward, round 2 (seeds 0, 2): {told}\n" in text_of(tree, "scorers")
+    assert told not in text_of(tree, "rounds")
 
 
 def test_one_seed_has_no_deviation(tree: Params) -> None:

@@ -13,7 +13,9 @@ from harness.clustering import read_clustering
 from harness.files import read_json, write_json
 from harness.params import Params
 from harness.schemas import FAULTS
+from harness.selection_params import RoundSelection
 from harness.selection_report import write_selection_report
+from harness.selection_report.costs import reads
 from harness.selection_report.measures import PoolView, describe_subset
 from tests.selection_tree import BEST_K, BUDGET, FILES, N, build_tree
 
@@ -184,6 +186,37 @@ def test_a_cost_that_is_not_known_is_left_out(tree: Params) -> None:
     assert np.isnan(column(lines, "top_k", "scoring_seconds")).all()
     assert table_after(text, "## What choosing cost")["top_k"]["scoring (s)"] == "–"
     assert table_after(text, "What the scores took")["judge"]["seconds"] == "–"
+
+
+def test_calls_of_models_are_told_where_there_were_any(tree: Params) -> None:
+    assert "model calls" not in table_after(report(tree)[1], "## What choosing cost")["random"]
+    path = layout.selection_file("main", "top_k")
+    info = read_json(path)
+    for cost in info["seeds"].values():
+        cost["feedback"] = {"generated": 10, "scored": 20, "embedded": 300, "tokens_scored": 9}
+    write_json(path, info)
+    lines, text = report(tree)
+    assert column(lines, "top_k", "model_calls").tolist() == [330] * 3
+    found = table_after(text, "## What choosing cost")
+    assert [found[name]["model calls"] for name in ("random", "top_k")] == ["0", "330"]
+    assert "USD" not in found["top_k"]
+
+
+def test_what_selections_in_rounds_read(tree: Params) -> None:
+    given = {
+        "kmq": {"sampler": "kmq_iterative", "k": "auto", "quality": "sigmoid(judge)", "rounds": 2},
+        "current": {"sampler": "diverse_evol", "k": 1},
+        "static": {"sampler": "diverse_evol", "k": 1, "space": "static"},
+        "unsure": {"sampler": "diverse_evol", "k": 1, "criterion": "margin"},
+    }
+    table = {name: RoundSelection.model_validate(item) for name, item in given.items()}
+    params = tree.model_copy(update={"selections_rounds": table})
+    assert {name: reads(params, name) for name in given} == {
+        "kmq": "judge, embedding minilm, clusters (k: auto), models that it trains",
+        "current": "models that it trains",
+        "static": "embedding minilm",
+        "unsure": "models that it trains",
+    }
 
 
 def test_what_samplers_warned_of_is_told(tree: Params) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from harness.feedback.weights import effective_clusters
 from harness.report.statistics import deviation
 from harness.round_report.reading import Inputs, Loop, SeedRounds
+from harness.rounds import MODEL_CALLS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
 NAN = float("nan")
 COSTS = ("tokens_trained", "tokens_generated", "tokens_scored")
 JUDGE = ("judge_calls", "judge_left_out", "usd")
-CALLS = (
-    "generated",
-    "scored",
-    "embedded",
-)  # conversations that a model was given, besides training
 # The scorers whose score is the lower the better: what an answer gains is then what it loses.
 FALLING = {"perplexity"}
 MOSTLY = 0.5  # a cluster of more than this share of planted noise is mostly noise
@@ -55,6 +51,21 @@ def headline(found: Inputs, loop: Loop, place: int) -> np.ndarray:
     return np.array(cut.row.scores(found.suite.headline) if cut else [])
 
 
+def round_notes(found: Inputs) -> str:
+    """What rounds warned of, each once with its seeds."""
+    told: dict[tuple[str, int, str], list[str]] = {}
+    for loop in found.loops:
+        for seed, one in loop.seeds.items():
+            for entry in one.rounds:
+                for note in entry["notes"]:
+                    told.setdefault((loop.name, entry["round"], note), []).append(str(seed))
+    lines = [
+        f"- {name}, round {number} (seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}): {note}"
+        for (name, number, note), seeds in told.items()
+    ]
+    return "\n".join(lines)
+
+
 def _scores(found: Inputs, loop: Loop, place: int) -> dict[str, float]:
     name, scores = found.suite.headline, headline(found, loop, place)
     return {name: _mean(scores), f"{name}_sd": deviation(scores.tolist())}
@@ -65,7 +76,7 @@ def costs(loop: Loop, place: int) -> dict[str, float]:
     every = [entry["cost"] for one in loop.seeds.values() for entry in one.rounds]
     spent = {name for cost in every for name in cost}
     line = {name: _spent(loop, place, name) if name in spent else NAN for name in COSTS}
-    line["model_calls"] = sum(_spent(loop, place, name) for name in CALLS)
+    line["model_calls"] = sum(_spent(loop, place, name) for name in MODEL_CALLS)
     line |= {name: _spent(loop, place, name) if name in spent else NAN for name in JUDGE}
     seconds = [sum(e["seconds"] for e in one.rounds[: place + 1]) for one in loop.seeds.values()]
     return {**line, "seconds": float(np.mean(seconds))}

@@ -101,8 +101,13 @@ class Inputs:
     vendi: dict[str, list[float]] = field(default_factory=dict)
 
     def cut_of(self, of: str, sizes: tuple[int, ...]) -> CutRow | None:
-        """The beginning of a selection of that many rows in each seed, if the study has it."""
-        return next((cut for cut in self.cuts if cut.of == of and cut.sizes == sizes), None)
+        """The beginning of a selection of that many rows, if the study has it.
+
+        Of as many in each seed; other seeds, or fewer, compare where every size is the same.
+        """
+        one = set(sizes) if len(set(sizes)) == 1 else None
+        found = (c for c in self.cuts if c.of == of and (c.sizes == sizes or set(c.sizes) == one))
+        return next(found, None)
 
 
 def read_inputs(params: Params, study: str) -> Inputs:

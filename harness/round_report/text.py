@@ -5,7 +5,7 @@ from typing import Any
 from harness.report.notes import preset_note
 from harness.report.reading import BASELINE
 from harness.report.render import BLANK, TextTable, digits_of, markdown_table, number
-from harness.round_report.loops import FALLING, MOSTLY
+from harness.round_report.loops import FALLING, MOSTLY, round_notes
 from harness.round_report.reading import ROUNDS, SCORERS, WEIGHING, Inputs
 from harness.round_report.scores import score_table
 
@@ -38,6 +38,7 @@ def markdown(found: Inputs, scores: Lines, loops: Lines) -> str:
         "## What the loop cost",
         markdown_table(cost_table(found, loops)),
         cost_note(loops),
+        round_notes(found),
     ]
     if study == SCORERS:
         parts += _feedback(found, [line for line in loops if "effective_clusters" in line])

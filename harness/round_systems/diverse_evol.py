@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.rounds import Ask, Observed, equal_sizes
-from harness.samplers import SAMPLERS, Pool
+from harness.samplers import NEEDS, SAMPLERS, Pool
 
 Criterion = Literal["k_center", "least_confidence", "margin", "entropy"]
 
@@ -42,6 +42,12 @@ class DiverseEvol:
     criterion: Criterion = "k_center"
     feedback_epochs: int | None = None
     warm_start: bool = False
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Models that it trains, or the pool's own embeddings."""
+        static = self.criterion == "k_center" and self.space == "static"
+        return NEEDS[self.sampler] if static else frozenset({"models"})
 
     def sizes(self, budget: int) -> list[int]:
         """The initial instances, and what is left in ``rounds`` parts."""

@@ -16,7 +16,7 @@ from harness.feedback.weights import (
     new_weights,
 )
 from harness.rounds import Ask, Observed, equal_sizes
-from harness.samplers import SAMPLERS, Pool
+from harness.samplers import NEEDS, SAMPLERS, Pool
 from harness.samplers.pool import check_clusters
 from harness.samplers.shares import Counts, Share
 
@@ -76,6 +76,11 @@ class KmqIterative:
     weighting: Literal["linear", "softmax"] = "linear"
     max_new_tokens: int = 64
     sampling_temperature: float = 0.0
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What kMQ does, and models that it trains."""
+        return NEEDS[self.sampler] | {"models"}
 
     def sizes(self, budget: int) -> list[int]:
         """The budget in ``rounds`` parts."""

@@ -105,9 +105,23 @@ PLANTED = {
         "skills reached", 1, True, "share of the planted sub-skills that the subset has a row of"
     ),
 }
+# Columns of the costs that stand only where a selection has any.
+FEEDBACK = {
+    "model_calls": Column(
+        "model calls",
+        0,
+        meaning="conversations that a model answered, scored or embedded while it was chosen",
+    ),
+    "usd": Column("USD", 2, meaning="of an LLM judge, by the prices in params.yaml"),
+}
 COST = {
     "seconds": Column(
-        "seconds", 2, meaning="to choose, on one thread, once what it reads and runs on is loaded"
+        "seconds",
+        2,
+        meaning=(
+            "to choose, on one thread, once what it reads and runs on is loaded; of a selection in "
+            "rounds with all that its models take"
+        ),
     ),
     "peak_memory_mb": Column(
         "peak memory (MiB)", 0, meaning="of the process that chose, in all of its seeds so far"
@@ -120,6 +134,7 @@ COST = {
             f"{BLANK} where a run was killed in between and the whole is not known"
         ),
     ),
+    **FEEDBACK,
 }
 COLUMNS = {**SIZE, **QUALITY, **COVERAGE, **CLUSTERS, **PLANTED, **COST}
 

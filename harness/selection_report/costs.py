@@ -10,11 +10,14 @@ from harness.files import read_json
 from harness.params import Params
 from harness.quality import terms
 from harness.report.render import BLANK, TextTable, number
+from harness.round_systems import ROUND_SYSTEMS
 from harness.samplers import NEEDS, needs_of
-from harness.selection_report.columns import COST, column, value_text
+from harness.selection_report.columns import COST, FEEDBACK, column, value_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from harness.selection_params import Selection
 
 ScoreCosts = dict[str, dict[str, Any]]  # by column, as harness.scorers.columns has them
 
@@ -40,12 +43,20 @@ def reads(params: Params, name: str) -> str:
     if item is None:
         return ""
     found = scores_read(params, name)
-    needs = needs_of(item.sampler, item.sampler_params) if item.sampler in NEEDS else frozenset()
+    needs = _needs(item)
     if needs & {"embeddings", "clusters"}:
         found.append(f"embedding {params.embedding}")
     if "clusters" in needs:
         found.append(f"clusters (k: {item.k})")
+    if "models" in needs:
+        found.append("models that it trains")
     return ", ".join(found)
+
+
+def _needs(item: "Selection") -> frozenset[str]:
+    if item.sampler in ROUND_SYSTEMS:
+        return ROUND_SYSTEMS[item.sampler](**item.sampler_params).needs
+    return needs_of(item.sampler, item.sampler_params) if item.sampler in NEEDS else frozenset()
 
 
 def scoring_seconds(costs: ScoreCosts, names: list[str]) -> float:
@@ -54,13 +65,19 @@ def scoring_seconds(costs: ScoreCosts, names: list[str]) -> float:
     return float("nan") if None in seconds else float(np.sum(seconds))
 
 
+def shown_costs(frame: "pd.DataFrame") -> list[str]:
+    """The columns of the costs: what models and judges cost only where a selection had any."""
+    return [name for name in COST if name not in FEEDBACK or frame[name].any()]
+
+
 def cost_table(frame: "pd.DataFrame") -> TextTable:
     """One row a selection: means over its seeds of what choosing cost, and what it read."""
     rows = []
+    names = shown_costs(frame)
     for selection, mine in frame.groupby("selection", sort=False):
         cells = [str(selection), str(len(mine)), mine["reads"].iloc[0] or BLANK]
-        rows.append(cells + [value_text(name, mine[name].tolist()) for name in COST])
-    return TextTable(["selection", "seeds", "reads", *(column(name).label for name in COST)], rows)
+        rows.append(cells + [value_text(name, mine[name].tolist()) for name in names])
+    return TextTable(["selection", "seeds", "reads", *(column(name).label for name in names)], rows)
 
 
 def score_table(costs: ScoreCosts) -> TextTable:

@@ -14,6 +14,7 @@ from harness.errors import InputError
 from harness.files import read_json
 from harness.params import Params
 from harness.quality import quality_vector, read_quality
+from harness.rounds import MODEL_CALLS
 from harness.schemas import POOL, SCORES, SUBSET, TRUTH, read_frame
 from harness.selection_report.costs import (
     ScoreCosts,
@@ -46,6 +47,8 @@ class Subset:
     own_labels: np.ndarray | None
     reads: str = ""  # in words
     scoring_seconds: float = 0.0  # of the scores that it reads
+    model_calls: float = 0.0  # of a selection in rounds
+    usd: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,7 @@ def _subsets(params: Params, study: str, name: str, places: dict[str, int]) -> l
             cost = info["seeds"].get(str(seed))
             if cost is None:
                 raise InputError(f"{info_file}: nothing of seed {seed}; run its stage again")
+            feedback = cost.get("feedback", {})
             subset = Subset(
                 name=name,
                 kind="reference" if reference else "selection",
@@ -158,6 +162,8 @@ def _subsets(params: Params, study: str, name: str, places: dict[str, int]) -> l
                 notes=tuple(cost.get("notes", ())),
                 own_quality=own_quality,
                 own_labels=own_labels,
+                model_calls=float(sum(feedback.get(name, 0) for name in MODEL_CALLS)),
+                usd=float(feedback.get("usd", 0)),
             )
             found.append(subset)
     return found

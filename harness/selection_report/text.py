@@ -10,7 +10,6 @@ from harness.schemas import FAULTS
 from harness.selection_report.clusterings import POOR, clustering_table, end_note
 from harness.selection_report.columns import (
     CLUSTERS,
-    COST,
     COVERAGE,
     MEAN,
     OWN,
@@ -21,7 +20,7 @@ from harness.selection_report.columns import (
     meanings,
     value_text,
 )
-from harness.selection_report.costs import cost_table, score_table
+from harness.selection_report.costs import cost_table, score_table, shown_costs
 from harness.selection_report.planted import ALL
 from harness.selection_report.reading import Inputs
 
@@ -41,6 +40,7 @@ def markdown(
     means = [f"{MEAN}{name}" for name in params.scorers]
     of_clusters = _shown_clusters(frame)
     planted = [name for name in PLANTED if name in frame]
+    costs = shown_costs(frame)
     parts = [
         f"# What each subset is, before any training: {study} study, preset {params.preset}",
         _reading(frame),
@@ -66,7 +66,9 @@ def markdown(
         "\n".join(
             [
                 "- mean of a scorer's name: of its raw values; which way is good is the scorer's.",
-                *meanings([*SIZE, *QUALITY, *COVERAGE, *of_clusters, *planted, *COST]),
+                *meanings(
+                    [*SIZE, *QUALITY, *COVERAGE, *of_clusters, *planted, *shown_costs(frame)]
+                ),
             ]
         ),
         _choices(params, inputs),
