@@ -17,8 +17,6 @@ from harness.selection_report.columns import COST, FEEDBACK, column, value_text
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.selection_params import Selection
-
 ScoreCosts = dict[str, dict[str, Any]]  # by column, as harness.scorers.columns has them
 
 
@@ -43,7 +41,7 @@ def reads(params: Params, name: str) -> str:
     if item is None:
         return ""
     found = scores_read(params, name)
-    needs = _needs(item)
+    needs = _needs(item.sampler, item.sampler_params)
     if needs & {"embeddings", "clusters"}:
         found.append(f"embedding {params.embedding}")
     if "clusters" in needs:
@@ -53,10 +51,10 @@ def reads(params: Params, name: str) -> str:
     return ", ".join(found)
 
 
-def _needs(item: "Selection") -> frozenset[str]:
-    if item.sampler in ROUND_SYSTEMS:
-        return ROUND_SYSTEMS[item.sampler](**item.sampler_params).needs
-    return needs_of(item.sampler, item.sampler_params) if item.sampler in NEEDS else frozenset()
+def _needs(sampler: str, given: dict[str, Any]) -> frozenset[str]:
+    if sampler in ROUND_SYSTEMS:
+        return ROUND_SYSTEMS[sampler](**given).needs
+    return needs_of(sampler, given) if sampler in NEEDS else frozenset()
 
 
 def scoring_seconds(costs: ScoreCosts, names: list[str]) -> float:
@@ -67,7 +65,7 @@ def scoring_seconds(costs: ScoreCosts, names: list[str]) -> float:
 
 def shown_costs(frame: "pd.DataFrame") -> list[str]:
     """The columns of the costs: what models and judges cost only where a selection had any."""
-    return [name for name in COST if name not in FEEDBACK or frame[name].any()]
+    return [name for name in COST if name not in FEEDBACK or (frame[name] != 0).to_numpy().any()]
 
 
 def cost_table(frame: "pd.DataFrame") -> TextTable:

@@ -66,9 +66,7 @@ def markdown(
         "\n".join(
             [
                 "- mean of a scorer's name: of its raw values; which way is good is the scorer's.",
-                *meanings(
-                    [*SIZE, *QUALITY, *COVERAGE, *of_clusters, *planted, *shown_costs(frame)]
-                ),
+                *meanings([*SIZE, *QUALITY, *COVERAGE, *of_clusters, *planted, *costs]),
             ]
         ),
         _choices(params, inputs),
