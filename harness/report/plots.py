@@ -1,14 +1,13 @@
 """Plots: readable without colour, colours from Okabe and Ito's set for the colour-blind."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from harness.files import replacing
 from harness.report.reading import BASELINE, Row
 from harness.report.render import digits_of
-from harness.report.statistics import mean_interval
 from harness.report.table import StudyTable
 
 if TYPE_CHECKING:
@@ -37,60 +36,52 @@ def save_figure(figure: "Figure", path: Path) -> None:
 
 
 def plot_study(table: StudyTable, path: Path) -> None:
-    """Headline of every row: its mean with a 95% t interval, and a tick for each seed."""
+    """The table's headline and its difference from random, row by row, with the same intervals."""
     suite = table.suite
     head = suite.column(suite.headline)
-    figure = new_figure(7.5, 1.5 + 0.45 * len(table.rows))
-    axes = figure.add_subplot()
+    lines = list(reversed(table.lines))
     rows = list(reversed(table.rows))
-    for place, row in enumerate(rows):
-        _row_marks(axes, place, row.scores(head.name), row.name in table.params.every_selection)
-    axes.set_yticks(range(len(rows)), [_tick(row) for row in rows])
-    _baseline(axes, table)
-    percent = digits_of(suite, head) == 1
+    compared = any(np.isfinite(line["diff"]) for line in lines)
+    figure = new_figure(9.5 if compared else 6.5, 1.5 + 0.4 * len(rows))
+    panels = figure.subplots(1, 1 + compared, sharey=True, squeeze=False)[0]
+    for place, (row, line) in enumerate(zip(rows, lines, strict=True)):
+        colour = BLUE if line["kind"] == "selection" else GREY
+        _scores(panels[0], place, row.scores(head.name), colour)
+        if compared:
+            _difference(panels[1], place, line, colour)
+    panels[0].set_yticks(range(len(rows)), [_tick(row) for row in rows])
+    panels[0].set_ylim(-0.6, len(rows) - 0.4)
+    unit = " in percent" if digits_of(suite, head) == 1 else ""
     better = "higher is better" if head.higher_is_better else "lower is better"
-    axes.set_xlabel(f"{head.label}{' in percent' if percent else ''} ({better})")
-    axes.set_title(
-        "Mean over seeds, 95% t interval; ticks: seeds; open diamond: one seed, no interval",
-        fontsize=9,
-        loc="left",
-    )
-    axes.set_ylim(-0.6, len(rows) - 0.4)
-    tidy(axes, "x")
+    panels[0].set_xlabel(f"{head.label}{unit} ({better})")
+    panels[0].set_title("Mean over seeds; ticks: each seed", fontsize=9, loc="left")
+    if compared:
+        panels[1].axvline(0, color=ORANGE, lw=1, ls="--", zorder=0)
+        panels[1].set_xlabel(f"difference from {BASELINE}{' in points' if unit else ''}")
+        told = "95% interval, as in the table; open: it holds zero"
+        panels[1].set_title(told, fontsize=9, loc="left")
+    for axes in panels:
+        tidy(axes, "x")
     save_figure(figure, path)
 
 
-def _row_marks(axes: "Axes", place: int, scores: list[float], selection: bool) -> None:
-    colour = BLUE if selection else GREY
-    mean = mean_interval(scores)
-    if len(scores) < 2:
-        axes.plot([mean.value], [place], "D", color=colour, mfc="white", ms=7, mew=1.6)
+def _scores(axes: "Axes", place: int, scores: list[float], colour: str) -> None:
+    axes.plot([np.mean(scores)], [place], "o", color=colour, ms=6)
+    if len(scores) > 1:
+        axes.plot(scores, np.full(len(scores), place - 0.27), "|", color=colour, ms=7, mew=1.4)
+
+
+def _difference(axes: "Axes", place: int, line: dict[str, Any], colour: str) -> None:
+    low, high = line["diff_low"], line["diff_high"]
+    if not np.isfinite(line["diff"]):
         return
-    axes.plot([mean.low, mean.high], [place, place], color=colour, lw=2)
-    axes.plot(scores, np.full(len(scores), place - 0.24), "|", color=colour, ms=7, mew=1.4)
-    axes.plot([mean.value], [place], "o", color=colour, ms=7)
+    axes.plot([low, high], [place, place], color=colour, lw=2)
+    apart = low > 0 or high < 0
+    axes.plot([line["diff"]], [place], "o", color=colour, ms=6, mfc=colour if apart else "white")
 
 
 def _tick(row: Row) -> str:
     return f"{row.name}  ({len(row.seeds)} seed{'s' if len(row.seeds) > 1 else ''})"
-
-
-def _baseline(axes: "Axes", table: StudyTable) -> None:
-    """A dashed line through the mean of random: what every selection is compared with."""
-    named = [line for line in table.lines if line["selection"] == BASELINE]
-    if named:
-        value = float(named[0][table.suite.headline])
-        axes.axvline(value, color=ORANGE, lw=1, ls="--", zorder=0)
-        axes.annotate(
-            BASELINE,
-            (value, 1),
-            (3, -3),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            color=ORANGE,
-            fontsize=8,
-            va="top",
-        )
 
 
 def tidy(axes: "Axes", grid: Literal["x", "y", "both"]) -> None:
