@@ -140,6 +140,10 @@ def test_the_table_fits_a_narrow_terminal_and_has_a_random_subset(tmp_path: Path
     assert max(map(len, said.splitlines()[2:])) <= 79
     labels = [re.split(r"\s{2,}", line)[0] for line in table[2:]]
     assert {"rows", "mean length", "facility location", "clusters reached"} <= set(labels)
+    # Random ones are five, and say by how much chance alone moves a measure.
+    assert "mean ± standard deviation of 5 draws" in said
+    spread = {re.split(r"\s{2,}", line)[0]: line.count("±") for line in table[2:]}
+    assert (spread["rows"], spread["facility location"]) == (0, 1)
 
 
 def test_without_an_embedding_the_table_says_what_it_lacks(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ USAGE = f"{COMMAND} --pool FILE --sampler NAME --budget ROWS\n           --out F
 DESCRIPTION = """\
 Choose rows of an instruction pool and write them, untouched and in the order
 chosen, in the pool's own format; beside them FILE.provenance.json says how. A
-table of what the subset is, beside a random one, is printed.
+table of what the subset is, beside random ones, is printed.
 """
 EXAMPLES = f"""\
 examples:

@@ -1,6 +1,7 @@
-"""The measures of a subset beside those of a random one, as a table for the terminal."""
+"""The measures of a subset beside those of random ones, as a table for the terminal."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,12 +9,14 @@ from harness.markdown import aligned
 from harness.scorers import SCORERS
 from harness.select_command.choices import Choices
 from harness.select_command.inputs import Chosen, Inputs, choose
-from harness.selection_report.columns import COVERAGE, measure_lines
+from harness.selection_report.columns import COVERAGE, column, value_text
 from harness.selection_report.measures import PoolView, describe_subset
 
 log = logging.getLogger(__name__)
 BASELINE = "random"
-CHEAP = 10**12  # products of the pool with the subset: half a minute on one core
+DRAWS = 5  # random subsets, to see by how much chance alone moves a measure
+CHEAP = 10**12  # products of the pool with random subsets: half a minute on one core
+RANDOM = "random: mean ± standard deviation of {} draws.\n"
 READING = """\
 A higher facility location and a lower covering radius cover the pool better, a
 higher Vendi score is more variety; none is good by itself (docs/select.md)."""
@@ -21,26 +24,29 @@ UNKNOWN = "How the subset covers the pool is measured with --embedding-model min
 
 
 def measured(choices: Choices, inputs: Inputs, chosen: Chosen) -> str:
-    """The subset's measures and a random subset's of the same size, as aligned text."""
-    subsets = {choices.sampler: chosen.picks}
+    """The subset's measures, and means ± deviations of random ones of its size, as aligned text."""
+    subsets = {choices.sampler: [chosen.picks]}
     n, m = len(inputs.frame), len(chosen.picks)
     width = 1 if inputs.vectors is None else inputs.vectors.array.shape[1]
-    if choices.sampler != BASELINE and n * m * width <= CHEAP:
-        subsets[BASELINE] = choose(choices, inputs, m, BASELINE).picks
+    draws = min(DRAWS, CHEAP // (n * m * width))
+    if choices.sampler != BASELINE and draws:
+        seeds = [replace(choices, seed=(choices.seed + i) % 2**32) for i in range(draws)]
+        subsets[BASELINE] = [choose(one, inputs, m, BASELINE).picks for one in seeds]
     view = _view(inputs)
     labels = None if inputs.clusters is None else inputs.clusters.clustering.labels
-    known, found = inputs.vectors is not None, []
-    for name, picks in subsets.items():
+    known, columns = inputs.vectors is not None, []
+    for name, drawn in subsets.items():
         log.info("measuring the %s rows chosen by %s", f"{m:,}", name)
-        every = describe_subset(view, picks, inputs.quality, labels)
-        # Without an embedding there is nothing that could be covered.
-        found.append({k: v for k, v in every.items() if known or k not in COVERAGE})
-    columns = [measure_lines(measures) for measures in found]
+        found = [describe_subset(view, picks, inputs.quality, labels) for picks in drawn]
+        columns.append({key: [each[key] for each in found] for key in found[0]})
     table = [["", *subsets]]
-    for cells in zip(*columns, strict=True):
-        label = cells[0][0].removeprefix("own ")  # both subsets are measured by the same
-        table.append([label, *(text for _, text in cells)])
-    return f"{aligned(table)}\n\n{READING if known else UNKNOWN}"
+    for key in columns[0]:
+        # Without an embedding there is nothing that could be covered.
+        if known or key not in COVERAGE:
+            label = column(key).label.removeprefix("own ")  # all are measured by the same
+            table.append([label, *(value_text(key, values[key]) for values in columns)])
+    told = RANDOM.format(draws) if len(subsets) > 1 and draws > 1 else ""
+    return f"{aligned(table)}\n\n{told}{READING if known else UNKNOWN}"
 
 
 def _view(inputs: Inputs) -> PoolView:

@@ -1,6 +1,6 @@
 """Each measure of a subset: its name to a reader, how it is written, what it means, its source."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -164,11 +164,6 @@ def _digits(found: Column, largest: float) -> int:
     if found.digits is not None:
         return found.digits
     return int(np.clip(3 - np.floor(np.log10(largest)), 0, 4)) if largest > 0 else 0
-
-
-def measure_lines(found: Mapping[str, float]) -> list[tuple[str, str]]:
-    """One subset's measures as (label, text), in the order they were measured."""
-    return [(column(name).label, value_text(name, [value])) for name, value in found.items()]
 
 
 def meanings(names: Iterable[str]) -> list[str]:
