@@ -13,6 +13,8 @@ from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.params import Params
 from harness.report import prune_cells, write_study_report
+from harness.report.reading import study_rows
+from harness.report.table import row_difference
 from harness.suites import SUITES, load_suite
 from tests.build_runs import QUALITY, build_runs, write_cell
 from tests.toy_suite import write_toy_suite
@@ -98,7 +100,27 @@ def test_the_text_says_what_it_is_and_the_summary_is_short(tree: Params) -> None
     assert str(Path.cwd()) not in (folder / "provenance.json").read_text()
 
 
-def test_a_winner_is_bold_only_where_its_interval_excludes_zero(
+def test_ps_are_holms_over_the_selections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
+    names = ["none", "random", "k_center", "km_random", "full"]
+    studies = {**MAIN_ONLY["studies"], "main": {"selections": names}}
+    params = build_runs(tmp_path, **{**MAIN_ONLY, "studies": studies})
+    suite, rows = load_suite("toy"), {row.name: row for row in study_rows(params, "main")}
+    chosen = ("k_center", "km_random")  # how far a reference is from random is no test
+    raw = {name: row_difference(suite, rows[name], rows["random"]).p for name in chosen}
+    folder = write_study_report(params, "main")
+    found = {name: line["p"] for name, line in lines(folder).items()}
+    small, large = sorted(raw, key=lambda name: raw[name])
+    corrected = min(1, 2 * raw[small])
+    assert float(found[small]) == pytest.approx(corrected, abs=1e-4)
+    assert float(found[large]) == pytest.approx(max(corrected, raw[large]), abs=1e-4)
+    assert {found[name] for name in ("none", "random", "full")} == {""}
+    text = (folder / "main.md").read_text(encoding="utf-8")
+    assert "Holm's method for the 2 selections compared" in text
+
+
+def test_a_winner_is_bold_only_where_it_differs_after_the_correction(
     tree: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_study_report(tree, "main")

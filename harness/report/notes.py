@@ -79,13 +79,16 @@ def _reading(table: StudyTable) -> str:
 def _intervals(table: StudyTable) -> str:
     if all(isnan(line["diff"]) for line in table.lines):
         return ""
+    tested = sum(not isnan(line["p"]) for line in table.lines)
     return (
         "Difference from random: paired by benchmark item and, where the seeds are the same, by "
         "seed. The 95% interval resamples the items of each benchmark (4,000 draws, the same "
         "items for both rows) and adds a seed error from Student's t; a row of one seed is given "
         "the deviation of random (`none`, which is not trained, none). It does not cover another "
-        "base model or another pool, and is not corrected for the number of rows. Bold: the "
-        "selection with the best headline, only if its interval excludes zero."
+        "base model or another pool, and is each row's own. p: two-sided, of the same draws, "
+        f"corrected by Holm's method for the {tested} selection{'s' * (tested > 1)} compared with "
+        "random. Bold: the selection with the best headline, only if it is better than random by "
+        "p < 0.05."
     )
 
 

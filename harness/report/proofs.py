@@ -9,6 +9,7 @@ from harness.errors import InputError
 from harness.params import Params
 from harness.report.reading import BASELINE, Row, every_cell, read_row
 from harness.report.statistics import (
+    ALPHA,
     deviation,
     deviation_interval,
     mean_interval,
@@ -23,7 +24,6 @@ LEAST_RATIO = 5.0
 MOST_DEVIATION = 2.0
 LEAST_SEEDS = 8
 LEAST_DOSES = 3
-ALPHA = 0.05
 NAN = float("nan")
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from harness.report.statistics import Interval
+from harness.report.statistics import ALPHA
 from harness.report.table import StudyTable
 from harness.suites import Column, Suite
 
@@ -50,7 +50,7 @@ def head_of(column: Column) -> str:
 
 
 def winner(table: StudyTable) -> int | None:
-    """The row of the best selection, only if its difference from random excludes zero."""
+    """The row of the best selection, only if it is better than random after the correction."""
     head = table.suite.column(table.suite.headline)
     sign = 1 if head.higher_is_better else -1
     chosen = [i for i, line in enumerate(table.lines) if line["kind"] == "selection"]
@@ -58,8 +58,7 @@ def winner(table: StudyTable) -> int | None:
         return None
     best = max(chosen, key=lambda i: sign * table.lines[i][head.name])
     line = table.lines[best]
-    gap = Interval(line["diff"], line["diff_low"], line["diff_high"])
-    return best if gap.excludes_zero and sign * gap.value > 0 else None
+    return best if sign * line["diff"] > 0 and line["p"] < ALPHA else None
 
 
 def score_table(table: StudyTable) -> TextTable:
@@ -69,7 +68,7 @@ def score_table(table: StudyTable) -> TextTable:
     columns = [head, *(c for c in suite.columns if c.name != head.name)]
     digits = digits_of(suite, head)
     heads = ["selection", "seeds", "rows", head_of(head), "difference from random [95%]"]
-    heads += [head_of(c) for c in columns[1:]]
+    heads += ["p (Holm)", *(head_of(c) for c in columns[1:])]
     rows = []
     for line in table.lines:
         gap = number(line["diff"], digits, sign=True)
@@ -77,10 +76,17 @@ def score_table(table: StudyTable) -> TextTable:
             low, high = (number(line[n], digits, sign=True) for n in ("diff_low", "diff_high"))
             gap = f"{gap} [{low}, {high}]"
         cells = [str(line["selection"]), str(line["seeds"]), number(line["rows"], 0)]
-        cells += [_score(line, head, digits), gap]
+        cells += [_score(line, head, digits), gap, p_text(line["p"])]
         rows.append(cells + [_score(line, c, digits_of(suite, c)) for c in columns[1:]])
     best = winner(table)
     return TextTable(heads, rows, None if best is None else (best, 3))
+
+
+def p_text(p: float) -> str:
+    """A p-value to three decimals, a dash where there is none."""
+    if p != p:
+        return BLANK
+    return "<0.001" if p < 0.001 else number(p, 3)
 
 
 def _score(line: dict[str, Any], column: Column, digits: int) -> str:

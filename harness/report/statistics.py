@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LEVEL = 0.95
+ALPHA = 0.05
+LEVEL = 1 - ALPHA
 DRAWS = 4000
 
 
@@ -20,11 +21,6 @@ class Interval:
     low: float
     high: float
     p: float = float("nan")
-
-    @property
-    def excludes_zero(self) -> bool:
-        """True where the whole interval lies on one side of zero."""
-        return bool(self.low > 0 or self.high < 0)
 
 
 def mean_interval(values: Sequence[float]) -> Interval:

@@ -14,6 +14,7 @@ from harness.report.statistics import (
     averages,
     deviation,
     difference,
+    holm,
     mean_interval,
 )
 from harness.suites import Suite
@@ -62,7 +63,11 @@ def build_table(params: Params, study: str, suite: Suite, rows: list[Row]) -> St
         line |= {"low": head.low, "high": head.high}
         gap = row_difference(suite, row, baseline)
         line |= {"diff": gap.value, "diff_low": gap.low, "diff_high": gap.high}
+        # References are no candidates: how far they are from random is nobody's question.
+        line["p"] = gap.p if kind == "selection" else np.nan
         lines.append(line | facts)
+    for line, p in zip(lines, holm([line["p"] for line in lines]), strict=True):
+        line["p"] = p
     return StudyTable(study, params, suite, rows, lines)
 
 

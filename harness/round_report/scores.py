@@ -5,13 +5,12 @@ from typing import Any
 import numpy as np
 
 from harness.report.reading import BASELINE
-from harness.report.render import BLANK, TextTable, digits_of, head_of, number
-from harness.report.statistics import LEVEL, deviation, holm
+from harness.report.render import BLANK, TextTable, digits_of, head_of, number, p_text
+from harness.report.statistics import ALPHA, deviation, holm
 from harness.report.table import row_difference
 from harness.round_report.reading import CutRow, Inputs
 from harness.suites import Column
 
-ALPHA = 1 - LEVEL
 VENDI_DIGITS = 1
 
 
@@ -84,10 +83,3 @@ def winner(lines: list[dict[str, Any]], head: Column) -> int | None:
 def _score(line: dict[str, Any], name: str, digits: int) -> str:
     mean, sd = number(line[name], digits), number(line[f"{name}_sd"], digits)
     return mean if sd == BLANK else f"{mean} ± {sd}"
-
-
-def p_text(p: float) -> str:
-    """A p-value to three decimals, a dash where there is none."""
-    if p != p:
-        return BLANK
-    return "<0.001" if p < 0.001 else number(p, 3)
