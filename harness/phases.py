@@ -101,7 +101,8 @@ def _score(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
         [*before, {"role": "assistant", "content": text}]
         for before, text in zip(asked, answers, strict=True)
     ]
-    scores, cost = FEEDBACK_SCORERS[task["scorer"]](task, [*given, *made])
+    exchanges = list(zip([*rows["id"], *rows["id"]], [*given, *made], strict=True))
+    scores, cost = FEEDBACK_SCORERS[task["scorer"]](task, exchanges)
     np.save(folder / "scores.npy", scores.reshape(2, len(rows)))
     return cost
 

@@ -1,6 +1,7 @@
 """Phases of a round on tiny models: what they write, and what the journal makes of kills."""
 
 import json
+import logging
 import math
 from pathlib import Path
 
@@ -20,11 +21,12 @@ from harness.rounds import Round
 from harness.rounds_params import RoundsParams
 from harness.template import render, tokenise
 from harness.training_params import TrainParams
-from tests.scored_rows import POOL, log_probability
+from tests.scored_rows import POOL, log_probability, pair, pool_of
 from tests.test_scorers_reward import one_by_one, save_classifier
 
 READ = {"batch_size": 4, "max_length": 128, "threads": 1, "device": "cpu", "seed": 3}
 CONVERSATIONS = [json.loads(text) for text in POOL["messages"]]
+EXCHANGES = list(zip(POOL["id"], CONVERSATIONS, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +57,14 @@ def base(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_scores_by_hand(tiny_model: Path, reward: Path) -> None:
     model, tokenizer = load_model(tiny_model).eval(), load_tokenizer(tiny_model)
     task = {**READ, "model": str(tiny_model)}
-    scores, cost = FEEDBACK_SCORERS["perplexity"](task, CONVERSATIONS)
+    scores, cost = FEEDBACK_SCORERS["perplexity"](task, EXCHANGES)
     for score, messages in zip(scores, CONVERSATIONS, strict=True):
         ids, _ = tokenise(tokenizer, messages)
         logs = [log_probability(model, ids[:i], ids[i]) for i in range(1, len(ids))]
         assert score == pytest.approx(-sum(logs) / len(logs), rel=1e-4)
     assert cost["tokens_scored"] == sum(len(tokenise(tokenizer, m)[0]) for m in CONVERSATIONS)
     task = {**READ, "reward_model": str(reward), "revision": None, "template": "alpaca_short"}
-    scores, _ = FEEDBACK_SCORERS["reward_model"](task, CONVERSATIONS)
+    scores, _ = FEEDBACK_SCORERS["reward_model"](task, EXCHANGES)
     tokenizer = load_tokenizer(reward)
     texts = [render(tokenizer, messages) for messages in CONVERSATIONS]
     ids = [tokenizer(text, add_special_tokens=False).input_ids for text in texts]
@@ -151,21 +153,59 @@ def test_warm_starts_go_on_from_the_last_model(base: Path, tmp_path: Path) -> No
     assert (cold.model / "model.safetensors").read_bytes() != warm_bytes
 
 
+def score(folder: Path, rows: pd.DataFrame, answers: list[str], **task: object) -> np.ndarray:
+    """The scores of a phase of its own, (2, n); its folder is `folder / "score"`."""
+    (folder / "score").mkdir(exist_ok=True)
+    pd.DataFrame({"id": rows["id"], "answer": answers}).to_parquet(folder / "answers.parquet")
+    asked = {**READ, "answers": str(folder / "answers.parquet"), "template": "alpaca_short"}
+    write_json(folder / "score" / phases.TASK, {**asked, **task})
+    rows.to_parquet(folder / "score" / phases.ROWS)
+    phases.run_phase("score", folder / "score")
+    return np.load(folder / "score" / "scores.npy")
+
+
 def test_a_model_that_generates_nothing(base: Path, reward: Path, tmp_path: Path) -> None:
     """Empty answers are scored as answers: they are what the model gives."""
-    folder = tmp_path / "score"
-    folder.mkdir()
-    answers = pd.DataFrame({"id": POOL["id"], "answer": [""] * len(POOL)})
-    answers.to_parquet(tmp_path / "answers.parquet")
-    task = {**READ, "answers": str(tmp_path / "answers.parquet"), "template": "alpaca_short"}
-    for scorer, more in {
-        "perplexity": {"model": str(base)},
-        "reward_model": {"reward_model": str(reward), "revision": None},
-    }.items():
-        write_json(folder / phases.TASK, {**task, **more, "scorer": scorer})
-        POOL.to_parquet(folder / phases.ROWS)
-        phases.run_phase("score", folder)
-        scores = np.load(folder / "scores.npy")
+    for task in scorers(base, reward):
+        scores = score(tmp_path, POOL, [""] * len(POOL), **task)
         assert scores.shape == (2, len(POOL))
         assert np.isfinite(scores).all()
         assert (scores[0] != scores[1]).all()
+
+
+def test_a_prompt_longer_than_the_context_is_told_and_its_answers_still_differ(
+    base: Path, reward: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    long = "start " + "five plus two is what? " * 100
+    rows = pool_of(pair("One?", "1"), pair(long, "The capital is Lubi."), pair(long, "Two."))
+    for task in scorers(base, reward):
+        caplog.clear()
+        scores = score(tmp_path, rows, ["2", "def f(x): return x", "Ten."], **task)
+        assert np.isfinite(scores).all()
+        assert (scores[0] != scores[1]).all()
+        assert scores[0][1] != scores[0][2]
+        assert "score: 4 of 6 texts" in caplog.text
+        assert "longer than the 128 tokens that" in caplog.text
+        assert "lose their beginning, 'b' first" in caplog.text
+        cost = read_json(tmp_path / "score" / phases.DONE)
+        assert (cost["texts_cut"], cost["scored"]) == (4, 6)
+        # The end is what is read, and all of it counts.
+        folder = task.get("reward_model", base)
+        model, tokenizer = load_model(base).eval(), load_tokenizer(Path(str(folder)))
+        ids = [tokenise(tokenizer, json.loads(text))[0][-128:] for text in rows["messages"]]
+        if task["scorer"] == "perplexity":
+            logs = [log_probability(model, ids[1][:i], ids[1][i]) for i in range(1, 128)]
+            assert scores[0][1] == pytest.approx(-sum(logs) / 127, rel=1e-4)
+        else:
+            logits = one_by_one(reward, ids)
+            expected = [1 / (1 + math.exp(-logit)) for logit in logits]
+            np.testing.assert_allclose(scores[0], expected, rtol=1e-4)
+
+
+def scorers(base: Path, reward: Path) -> list[dict[str, object]]:
+    """What tasks say of the scorers that need no network."""
+    return [
+        {"scorer": "perplexity", "model": str(base)},
+        {"scorer": "reward_model", "reward_model": str(reward), "revision": None},
+    ]
