@@ -64,6 +64,7 @@ def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
             reader.tokenizer,
             asked,
             max_new_tokens=task["max_new_tokens"],
+            max_length=reader.most,
             temperature=task["temperature"],
             batch_size=task["batch_size"],
             seed=task["seed"],
@@ -73,9 +74,9 @@ def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
     if found.cut.any():
         cut = rows["id"].to_numpy()[found.cut]
         log.warning(
-            "generate: %d of %d prompts are longer than the model's context less %d new tokens and "
-            "lose their beginning, %r first",
-            *(len(cut), len(rows), task["max_new_tokens"], cut[0]),
+            "generate: %d of %d prompts are longer than the %d tokens that the model reads less %d "
+            "new ones and lose their beginning, %r first",
+            *(len(cut), len(rows), reader.most, task["max_new_tokens"], cut[0]),
         )
     table = {"id": rows["id"], "answer": found.texts, "tokens": found.tokens}
     frame = pd.DataFrame({**table, "cut": found.cut, "capped": found.capped})

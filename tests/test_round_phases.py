@@ -203,6 +203,28 @@ def test_a_prompt_longer_than_the_context_is_told_and_its_answers_still_differ(
             np.testing.assert_allclose(scores[0], expected, rtol=1e-4)
 
 
+def test_prompt_and_answer_stay_within_what_a_model_reads(
+    base: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    kept = journal(tmp_path)
+    kept.pool = pool_of(pair("One?", "1"), long := pair("five plus two is what? " * 5, "Ten."))
+    tokenizer = load_tokenizer(base)
+    prompt = tokenizer(render(tokenizer, long[:1], add_generation_prompt=True)).input_ids
+    task = {**READ, "model": str(base), "temperature": 0.0, "max_new_tokens": 40}
+    most = len(prompt) + 40
+    assert most < load_model(base).config.max_position_embeddings
+    for length, cut in ((most, False), (most - 1, True)):
+        asked = {**task, "max_length": length}
+        folder = kept.phase(1, "generate", np.array([0, 1]), asked)
+        answers = pd.read_parquet(folder / "answers.parquet")
+        assert answers["cut"].tolist() == [False, cut]
+    told = f"1 of 2 prompts are longer than the {most - 1} tokens that the model reads less 40"
+    assert caplog.text.count("1 of 2 prompts") == caplog.text.count(told) == 1
+    with pytest.raises(InputError, match="max_new_tokens: 40 leaves a prompt no room in the 40"):
+        kept.phase(2, "generate", np.array([0, 1]), {**task, "max_length": 40})
+
+
 def scorers(base: Path, reward: Path) -> list[dict[str, object]]:
     """What tasks say of the scorers that need no network."""
     return [

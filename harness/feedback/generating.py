@@ -39,6 +39,7 @@ def complete(
     conversations: Sequence[Messages],
     *,
     max_new_tokens: int,
+    max_length: int,
     temperature: float,
     batch_size: int,
     seed: int,
@@ -49,14 +50,15 @@ def complete(
     """Let the model write the assistant turn that follows each conversation.
 
     Prompts of like length share a batch; the batch a row falls in changes its logits by rounding
-    only. A prompt that leaves less than `max_new_tokens` of the context loses its beginning (a
-    special token that opens it excepted), as its end holds what is asked.
+    only. A prompt that leaves less than `max_new_tokens` of `max_length` or of the context loses
+    its beginning (a special token that opens it excepted), as its end holds what is asked.
 
     Args:
         model: a causal language model that keeps keys and values, in the precision it is to run in.
         tokenizer: its tokenizer, with a chat template.
         conversations: n message lists, each up to the assistant turn that is asked for.
-        max_new_tokens: the cap, from 1; less than the context.
+        max_new_tokens: the cap, from 1; less than `max_length` and the context.
+        max_length: tokens of a prompt and its answer together, at most.
         temperature: 0 takes the likeliest token; else tokens are drawn from softmax(logits / it).
         batch_size: rows side by side, at most.
         seed: with a row's number, what its draws come from; not read at temperature 0.
@@ -70,7 +72,13 @@ def complete(
     check_counts(max_new_tokens=max_new_tokens, batch_size=batch_size)
     if not 0 <= temperature < float("inf"):
         raise InputError(f"temperature: {temperature} is not a number from 0; 0 is greedy")
-    most = _most_of_a_prompt(model, tokenizer, max_new_tokens)
+    most = most_tokens(model, tokenizer, max_length) - max_new_tokens
+    if most < 1:
+        raise InputError(
+            f"max_new_tokens: {max_new_tokens} leaves a prompt no room in the "
+            f"{most + max_new_tokens} tokens that the model reads at most (its context, or "
+            "rounds.max_length where that is less); ask for fewer"
+        )
     whole = _prompts(tokenizer, conversations, names)
     prompts = [cut_ids(tokenizer, ids, most) for ids in whole]
     ends = _end_tokens(model, tokenizer)
@@ -93,19 +101,6 @@ def complete(
         cut=np.array([len(ids) > most for ids in whole], dtype=bool),
         capped=np.array(capped, dtype=bool),
     )
-
-
-def _most_of_a_prompt(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", max_new_tokens: int
-) -> int:
-    """How many tokens a prompt may have where so many are to follow."""
-    context = most_tokens(model, tokenizer)
-    if context <= max_new_tokens:
-        raise InputError(
-            f"max_new_tokens: {max_new_tokens} leaves a prompt no room in the model's context of "
-            f"{context}; ask for fewer"
-        )
-    return context - max_new_tokens
 
 
 def _draws(seed: int, numbers: Sequence[int], count: int) -> np.ndarray:
