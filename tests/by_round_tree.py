@@ -79,7 +79,7 @@ class MadeUp(ScratchJournal):
             "train": {"tokens_trained": 100 * n + seed},
             "generate": {"generated": n, "tokens_generated": 7 * n + seed},
             "score": {"scored": 2 * n, "tokens_scored": 30 * n},
-            "embed": {"embedded": n},
+            "embed": {"embedded": n, "tokens_embedded": 20 * n},
         }[phase]
         if phase == "generate":
             table = {"id": self.pool["id"].iloc[rows], "answer": "a", "tokens": 7, "cut": False}

@@ -118,6 +118,19 @@ def test_what_is_asked_of_other_instances_is_asked_anew(base: Path, tmp_path: Pa
     assert np.load(two / "embeddings.npy").shape[0] == 2
 
 
+def test_what_looking_at_a_model_reads_is_counted(base: Path, tmp_path: Path) -> None:
+    kept, rows, asked = journal(tmp_path), np.array([0, 4]), {**READ, "max_length": 40}
+    asked |= {"model": str(base)}
+    lengths = [len(tokenise(load_tokenizer(base), CONVERSATIONS[i])[0]) for i in rows]
+    assert max(lengths) > 40 > min(lengths)
+    kept.phase(1, "embed", rows, asked)
+    kept.phase(2, "uncertainty", rows, {**asked, "criterion": "entropy"})
+    read = sum(min(length, 40) for length in lengths)
+    embedded, scored = ({**kept.cost(number), "seconds": 0} for number in (1, 2))
+    assert embedded == {"embedded": 2, "tokens_embedded": read, "seconds": 0}
+    assert scored == {"scored": 2, "tokens_scored": read, "seconds": 0}
+
+
 def test_executors_end_with_the_same_bytes(base: Path, tmp_path: Path) -> None:
     folders = {}
     for name in EXECUTORS:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.feedback.exchanges import Exchange, exchanges_of
 from harness.progress import counting
 from harness.template import Messages, tokenise
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Exchange = tuple[str, Messages]  # an instance's id; its prompt and a response
 Scored = tuple[np.ndarray, dict[str, float]]
 
 
@@ -80,19 +80,25 @@ def _cut(
 
 
 def by_judge(task: dict[str, Any], exchanges: Sequence[Exchange]) -> Scored:
-    """An LLM judge's rating; NaN where its answer could not be read twice."""
+    """An LLM judge's rating; NaN where its answer could not be read twice.
+
+    What an earlier round of the run has asked is found in the cache, and was counted there.
+    """
+    import pandas as pd
+
     from harness.feedback.judge import judge
     from harness.judge_params import JudgeParams
 
-    asked = [(_asked(one), one[-1]["content"]) for _, one in exchanges]
-    with counting("judge", len(asked)) as step:
-        found = judge(
-            asked, JudgeParams.model_validate(task["judge"]), Path(task["judge_cache"]), step
-        )
+    params, cache = JudgeParams.model_validate(task["judge"]), Path(task["judge_cache"])
+    before: list[Exchange] = []
+    for folder in map(Path, task["judged_before"]):
+        rows = pd.read_parquet(folder / "rows.parquet")
+        before += exchanges_of(rows, folder / "answers.parquet")
+    with counting("judge", len(exchanges)) as step:
+        found = judge(_asked(exchanges), params, cache, step, _asked(before))
     cost = {
-        "scored": len(asked),
-        # Answers: those found on disk were paid for by an attempt that was killed, or another run.
-        "judge_calls": found.asked + found.cached,
+        "scored": found.questions,
+        "judge_answers": found.answers,
         "judge_left_out": found.unparsable + found.refused,
         "tokens_scored": found.tokens_in + found.tokens_out,
         "usd": found.spend or 0.0,
@@ -107,7 +113,12 @@ FEEDBACK_SCORERS: dict[str, Callable[[dict[str, Any], Sequence[Exchange]], Score
 }
 
 
-def _asked(messages: Messages) -> str:
+def _asked(exchanges: Sequence[Exchange]) -> list[tuple[str, str]]:
+    """What a judge is to read: instruction and response."""
+    return [(_instruction(one), one[-1]["content"]) for _, one in exchanges]
+
+
+def _instruction(messages: Messages) -> str:
     """What the last answer is to: one question as it is, more with who said what."""
     before = messages[:-1]
     if len(before) == 1:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAN = float("nan")
-COSTS = ("tokens_trained", "tokens_generated", "tokens_scored")
-JUDGE = ("judge_calls", "judge_left_out", "usd")
+COSTS = ("tokens_trained", "tokens_generated", "tokens_scored", "tokens_embedded")
+JUDGE = ("judge_answers", "judge_left_out", "usd")
 CALLS = (
     "generated",
     "scored",
