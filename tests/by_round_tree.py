@@ -71,7 +71,14 @@ def answer_scores(name: str, seed: int, number: int, rows: np.ndarray) -> np.nda
 class MadeUp(ScratchJournal):
     """A journal whose phases train and ask nothing, and cost what is made up here."""
 
-    def phase(self, number: int, phase: str, rows: np.ndarray, task: dict[str, Any]) -> Path:
+    def phase(
+        self,
+        number: int,
+        phase: str,
+        rows: np.ndarray,
+        task: dict[str, Any],
+        means: dict[str, Any] | None = None,
+    ) -> Path:
         folder = self.folder / f"{number}_{phase}_made"
         folder.mkdir(parents=True)
         n, seed = len(rows), self.recipe.seed

@@ -153,8 +153,7 @@ def test_costs_are_those_of_all_rounds_so_far(report: Report) -> None:
         for line, number in zip(lines, (1, 2, 3), strict=True):
             mean = statistics.mean(averages("scorers", f"{name}_r{number}"))
             assert line["avg"] == pytest.approx(mean, abs=1e-6)
-    found = report.rounds("rounds")
-    lines = [found["evolved", number] for number in (1, 2, 3)]
+    lines = [report.rounds("rounds")["evolved", number] for number in (1, 2, 3)]
     assert [line["model_calls"] for line in lines] == [N, 2 * N, 2 * N]
     assert [line["tokens_embedded"] for line in lines] == [20 * N, 40 * N, 40 * N]
     assert "tokens_generated" not in lines[0]  # a column that would hold nothing
