@@ -82,10 +82,8 @@ def complete(
             asked = [numbers[i] for i in batch]
             draws = _draws(seed, asked, max_new_tokens) if temperature else None
             decoding = Decoding(model, [prompts[i] for i in batch], max_new_tokens)
-            tokens = decoding.run(
-                ends, temperature, draws, [name_of(names, i) for i in batch], step
-            )
-            for i, ids in zip(batch, tokens, strict=True):
+            new = decoding.run(ends, temperature, draws, [name_of(names, i) for i in batch], step)
+            for i, ids in zip(batch, new, strict=True):
                 found[i] = ids
     capped = [not ids or ids[-1] not in ends for ids in found]
     answers = [ids if open_ else ids[:-1] for ids, open_ in zip(found, capped, strict=True)]
