@@ -40,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
 
     def ours() -> list[str]:
         settings: Any = {"max_new_tokens": args.new, "batch_size": args.batch_size}
+        settings |= {"max_length": model.config.max_position_embeddings}
         return complete(model, tokenizer, asked, temperature=0, seed=0, **settings).texts
 
     def generated(size: int) -> list[str]:

@@ -112,7 +112,17 @@ def _qualities(params: Params) -> Iterator[str]:
 
 
 def _rounds(params: Params) -> Iterator[str]:
-    """Rounds take instances: how many a budget in tokens is, only a finished selection knows."""
+    """Rounds take instances: how many a budget in tokens is, only a finished selection knows.
+
+    And an answer leaves its prompt room: the first generation would tell, after a training.
+    """
+    for key, item in params.selections_rounds.items():
+        new, most = item.sampler_params.get("max_new_tokens"), params.rounds.max_length
+        if isinstance(new, int) and new >= most:
+            yield (
+                f"selections_rounds.{key}.max_new_tokens: {new} leaves a prompt no room in "
+                f"rounds.max_length, {most}; ask for fewer"
+            )
     if params.budget_unit == "tokens" and params.selections_rounds:
         name = next(iter(params.selections_rounds))
         yield (

@@ -1,5 +1,7 @@
 """The knobs of the LLM judge, apart from the code that asks it."""
 
+import os
+import re
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -87,9 +89,19 @@ class JudgeParams(BaseModel):
             raise ValueError(f"{told} (USD a million tokens); add them")
         return self
 
+    @property
+    def endpoint(self) -> str | None:
+        """Who is asked: ``base_url``, else what the client reads; None is its own default.
+
+        Without the user, the password and the query that the variable's URL may hold.
+        """
+        url = self.base_url or os.environ.get("OPENAI_BASE_URL")
+        return re.sub(r"[?#].*", "", re.sub(r"//[^/?#]*@", "//", url)).rstrip("/") if url else None
+
     def identity(self) -> dict[str, object]:
         """What ratings depend on; the other knobs may change between a run and its resumption."""
-        return self.model_dump(include={"base_url", "model", "scale", "temperature", "max_tokens"})
+        told = self.model_dump(include={"model", "scale", "temperature", "max_tokens"})
+        return {"endpoint": self.endpoint, **told}
 
     def cost(self, tokens_in: int, tokens_out: int) -> float | None:
         """USD for so many tokens; None where the prices are unknown."""

@@ -54,16 +54,18 @@ def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
     """The trained model's own last answer of each conversation: ``answers.parquet``."""
     import pandas as pd
 
+    from harness.feedback.exchanges import before_answer
     from harness.feedback.generating import complete
 
     reader = _reader(task)
-    asked = [_before_answer(one) for one in _messages(rows)]
+    asked = [before_answer(one) for one in _messages(rows)]
     with counting("generate", len(asked)) as step:
         found = complete(
             reader.model,
             reader.tokenizer,
             asked,
             max_new_tokens=task["max_new_tokens"],
+            max_length=reader.most,
             temperature=task["temperature"],
             batch_size=task["batch_size"],
             seed=task["seed"],
@@ -73,9 +75,9 @@ def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
     if found.cut.any():
         cut = rows["id"].to_numpy()[found.cut]
         log.warning(
-            "generate: %d of %d prompts are longer than the model's context less %d new tokens and "
-            "lose their beginning, %r first",
-            *(len(cut), len(rows), task["max_new_tokens"], cut[0]),
+            "generate: %d of %d prompts are longer than the %d tokens that the model reads less %d "
+            "new ones and lose their beginning, %r first",
+            *(len(cut), len(rows), reader.most, task["max_new_tokens"], cut[0]),
         )
     table = {"id": rows["id"], "answer": found.texts, "tokens": found.tokens}
     frame = pd.DataFrame({**table, "cut": found.cut, "capped": found.capped})
@@ -90,18 +92,11 @@ def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
 
 def _score(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
     """Scores of eq. 4 for the given and the generated answers: ``scores.npy``, (2, n)."""
-    import pandas as pd
-
+    from harness.feedback.exchanges import exchanges_of
     from harness.feedback.scoring import FEEDBACK_SCORERS
 
-    answers = pd.read_parquet(task["answers"])["answer"].tolist()
-    asked = [_before_answer(one) for one in _messages(rows)]
-    given = [one[: len(before) + 1] for one, before in zip(_messages(rows), asked, strict=True)]
-    made = [
-        [*before, {"role": "assistant", "content": text}]
-        for before, text in zip(asked, answers, strict=True)
-    ]
-    scores, cost = FEEDBACK_SCORERS[task["scorer"]](task, [*given, *made])
+    exchanges = exchanges_of(rows, Path(task["answers"]))
+    scores, cost = FEEDBACK_SCORERS[task["scorer"]](task, exchanges)
     np.save(folder / "scores.npy", scores.reshape(2, len(rows)))
     return cost
 
@@ -112,7 +107,7 @@ def _embed(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
 
     reader, texts = _reader(task), _messages(rows)
     with counting("embed", len(texts)) as step:
-        found = mean_pooled(
+        found, tokens = mean_pooled(
             reader.model,
             reader.tokenizer,
             texts,
@@ -121,7 +116,7 @@ def _embed(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
             step=step,
         )
     np.save(folder / "embeddings.npy", found)
-    return {"embedded": len(texts)}
+    return {"embedded": len(texts), "tokens_embedded": tokens}
 
 
 def _uncertainty(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
@@ -130,7 +125,7 @@ def _uncertainty(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Co
 
     reader, texts = _reader(task), _messages(rows)
     with counting(task["criterion"], len(texts)) as step:
-        found = uncertainty(
+        found, tokens = uncertainty(
             reader.model,
             reader.tokenizer,
             texts,
@@ -140,7 +135,7 @@ def _uncertainty(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Co
             step=step,
         )
     np.save(folder / "uncertainty.npy", found)
-    return {"scored": len(texts)}
+    return {"scored": len(texts), "tokens_scored": tokens}
 
 
 PHASES: dict[str, Callable[[dict[str, Any], "pd.DataFrame", Path], Cost]] = {
@@ -161,12 +156,6 @@ def _reader(task: dict[str, Any]) -> Reader:
 
 def _messages(rows: "pd.DataFrame") -> list[Messages]:
     return [json.loads(text) for text in rows["messages"]]
-
-
-def _before_answer(messages: Messages) -> Messages:
-    """The conversation up to its last answer."""
-    last = max(i for i, message in enumerate(messages) if message["role"] == "assistant")
-    return messages[:last]
 
 
 def main() -> None:

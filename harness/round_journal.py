@@ -99,10 +99,18 @@ class ScratchJournal:
         found = list(self.folder.glob(f"{number}_generate_*/answers.parquet"))
         return pd.read_parquet(found[0]) if found else None
 
-    def phase(self, number: int, phase: str, rows: np.ndarray, task: dict[str, Any]) -> Path:
+    def phase(
+        self,
+        number: int,
+        phase: str,
+        rows: np.ndarray,
+        task: dict[str, Any],
+        means: dict[str, Any] | None = None,
+    ) -> Path:
         """Run a phase, or find what it left; its folder.
 
         A folder has the hash of its task: one that was begun with other instances is not taken up.
+        `means` are told to the phase besides and change no result: with others it is taken up.
         """
         begun_at = time.perf_counter()
         ids = self.pool["id"].iloc[rows]
@@ -113,7 +121,7 @@ class ScratchJournal:
             remove(other)
         how = self.recipe.rounds
         with replacing_folder(folder) as begun:
-            write_json(begun / TASK, task)
+            write_json(begun / TASK, {**task, **(means or {})})
             self.pool.iloc[rows][["id", "messages"]].to_parquet(begun / ROWS)
             EXECUTORS[how.executor](phase, begun, how.launcher)
         self._in_phases += time.perf_counter() - begun_at
@@ -155,8 +163,16 @@ class RoundAsk:
         answered = self.journal.phase(self.number, "generate", rows, {**shared, **asking})
         task = {**shared, "answers": str(answered / "answers.parquet"), **settings}
         task["template"] = recipe.template
+        means: dict[str, Any] = {}
         if settings["scorer"] == "judge":
-            task |= {"judge": recipe.judge.model_dump(), "judge_cache": str(recipe.judge_cache)}
-        scored = self.journal.phase(self.number, "score", rows, task)
+            task["judge"] = recipe.judge.identity()
+            means = {"judge": recipe.judge.model_dump(), "judge_cache": str(recipe.judge_cache)}
+            means["judged_before"] = self._answered_before()
+        scored = self.journal.phase(self.number, "score", rows, task, means)
         gold, generated = np.load(scored / "scores.npy")
         return {"gold": gold, "generated": generated}
+
+    def _answered_before(self) -> list[str]:
+        """The folders of the earlier rounds' answers."""
+        found = self.journal.folder.glob("[0-9]*_generate_*")
+        return sorted(str(one) for one in found if int(one.name.split("_")[0]) < self.number)

@@ -52,17 +52,18 @@ def scratch_folder(stage: str, config_hash: str) -> Path:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder against other processes; waits for whoever holds it.
+def locked(path: Path) -> Iterator[None]:
+    """Hold a folder, or a file in one, against other processes; waits for whoever holds it.
 
     The kernel drops the lock when its holder dies, so a kill never leaves it behind.
     """
-    with (folder / ".lock").open("a+") as stream:
+    lock = path / ".lock" if path.is_dir() else path.with_name(f".{path.name}.lock")
+    with lock.open("a+") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             stream.seek(0)
-            log.info("%s: waiting for process %s, which is at it", folder, stream.read() or "?")
+            log.info("%s: waiting for process %s, which is at it", path, stream.read() or "?")
             fcntl.flock(stream, fcntl.LOCK_EX)
         stream.truncate(0)
         stream.write(str(os.getpid()))

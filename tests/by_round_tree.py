@@ -71,7 +71,14 @@ def answer_scores(name: str, seed: int, number: int, rows: np.ndarray) -> np.nda
 class MadeUp(ScratchJournal):
     """A journal whose phases train and ask nothing, and cost what is made up here."""
 
-    def phase(self, number: int, phase: str, rows: np.ndarray, task: dict[str, Any]) -> Path:
+    def phase(
+        self,
+        number: int,
+        phase: str,
+        rows: np.ndarray,
+        task: dict[str, Any],
+        means: dict[str, Any] | None = None,
+    ) -> Path:
         folder = self.folder / f"{number}_{phase}_made"
         folder.mkdir(parents=True)
         n, seed = len(rows), self.recipe.seed
@@ -79,7 +86,7 @@ class MadeUp(ScratchJournal):
             "train": {"tokens_trained": 100 * n + seed},
             "generate": {"generated": n, "tokens_generated": 7 * n + seed},
             "score": {"scored": 2 * n, "tokens_scored": 30 * n},
-            "embed": {"embedded": n},
+            "embed": {"embedded": n, "tokens_embedded": 20 * n},
         }[phase]
         if phase == "generate":
             table = {"id": self.pool["id"].iloc[rows], "answer": "a", "tokens": 7, "cut": False}

@@ -31,6 +31,7 @@ CONF = Path(__file__).resolve().parent.parent / "conf" / "lab.yaml"
         ("studies.main.selections", ["random", "kmq_200"], "'kmq_200' is a cut; list it in"),
         ("studies.rounds.selections", ["random"], "'random' is no cut; list one of `cuts`"),
         ("rounds.executor", "ray", "rounds.executor"),
+        ("selections_rounds.kmq_iterative_rm.max_new_tokens", 256, "no room in rounds.max_length"),
         ("rounds.batch_size", 0, "rounds.batch_size"),
         ("rounds.launchr", [], "rounds.launchr: unknown key"),
         ("judge.modell", "x", "judge.modell: unknown key"),

@@ -55,8 +55,8 @@ def greedy(
     asked: list[Messages],
     **more: object,
 ) -> Completions:
-    settings: Any = {"max_new_tokens": CAP, "temperature": 0, "batch_size": 5, "seed": 0} | more
-    return complete(model, tokenizer, asked, **settings)
+    reads: Any = {"max_new_tokens": CAP, "max_length": 2048, "batch_size": 5}
+    return complete(model, tokenizer, asked, **{**reads, "temperature": 0, "seed": 0, **more})
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 64])
@@ -226,7 +226,8 @@ def test_no_prompts_give_nothing(
     ("given", "told"),
     [
         ({"max_new_tokens": 0}, "max_new_tokens: 0"),
-        ({"max_new_tokens": CONTEXT}, f"max_new_tokens: {CONTEXT} .* of {CONTEXT}"),
+        ({"max_new_tokens": CONTEXT}, f"max_new_tokens: {CONTEXT} .* the {CONTEXT} tokens"),
+        ({"max_length": CAP}, f"max_new_tokens: {CAP} .* the {CAP} tokens that the model reads"),
         ({"batch_size": 0}, "batch_size: 0"),
         ({"temperature": -1}, "temperature: -1"),
         ({"temperature": float("nan")}, "temperature: nan"),

@@ -35,7 +35,7 @@ def pooled(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, rows: list[Messages], **more: object
 ) -> np.ndarray:
     settings: Any = {"max_length": 2048, "batch_size": 5} | more
-    return mean_pooled(model, tokenizer, rows, **settings)
+    return mean_pooled(model, tokenizer, rows, **settings)[0]
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 64])

@@ -82,6 +82,40 @@ def test_equal_exchanges_are_asked_once(tmp_path: Path) -> None:
         assert judge([], params, tmp_path / "none.jsonl").scores.shape == (0,)
 
 
+def test_what_an_earlier_round_asked_is_not_counted_again(tmp_path: Path) -> None:
+    with serving(lambda place, seen: rated("[[5]]")) as server:
+        params = JudgeParams(model="m", base_url=server.url, price_in=1e4, price_out=1e4)
+        first, second = [("a", "b"), ("c", "d")], [("a", "b"), ("e", "f"), ("c", "d"), ("e", "f")]
+        spent = judge(first, params, tmp_path / "a.jsonl").spend
+        judged = judge(second, params, tmp_path / "a.jsonl", before=first)
+        assert judged.scores.tolist() == [5.0] * 4
+        assert (judged.questions, judged.answers, judged.asked, judged.cached) == (1, 1, 1, 2)
+        assert (judged.tokens_in, judged.tokens_out, spent, judged.spend) == (100, 10, 2.2, 1.1)
+        # Another run pays for what it asks, or would have paid.
+        alone = judge(second, params, tmp_path / "a.jsonl")
+        assert (alone.questions, alone.answers, alone.asked, alone.cached) == (3, 3, 0, 3)
+        assert alone.spend == pytest.approx(3.3)
+
+
+def test_the_endpoint_is_that_of_the_params_or_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default, named = JudgeParams(model="m"), JudgeParams(model="m", base_url="http://host/v1/")
+    assert (default.endpoint, named.endpoint) == (None, "http://host/v1")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://me:hush@host:80/v1/?key=hush#hush")
+    assert (default.endpoint, named.endpoint) == ("https://host:80/v1", "http://host/v1")
+    assert default.identity() != named.identity()
+    with (
+        serving(lambda place, seen: rated("[[1]]")) as one,
+        serving(lambda place, seen: rated("[[2]]")) as two,
+    ):
+        for server, score in ((one, 1.0), (two, 2.0), (one, 1.0)):
+            monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+            found = judge([("a", "b")], default, tmp_path / "a.jsonl")
+            assert found.scores.tolist() == [score]
+        assert len(one.seen) == len(two.seen) == 1
+
+
 @pytest.mark.parametrize(
     "change", [{"model": "n"}, {"temperature": 0.5}, {"max_tokens": 9}, {"scale": 5}]
 )
@@ -97,7 +131,7 @@ def test_what_a_rating_depends_on_asks_anew(tmp_path: Path, change: dict[str, ob
 
 
 def test_torn_lines_are_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    path = tmp_path / "new" / "answers.jsonl"
+    path = tmp_path / "answers.jsonl"
     cache = AnswerCache(path, "s")
     cache.prepare()
     for name in "abc":

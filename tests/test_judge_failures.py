@@ -182,6 +182,30 @@ def test_a_page_of_some_proxy_is_asked_again_another_day(tmp_path: Path) -> None
         assert (judged.scores.tolist(), judged.asked) == ([4.0], 1)
 
 
+@pytest.mark.parametrize("replies", [[NONSENSE[0], rated("[[7]]")], [NONSENSE[0], rated("so so")]])
+def test_an_answer_after_a_page_of_some_proxy_is_kept(tmp_path: Path, replies: list[Reply]) -> None:
+    with serving(lambda place, seen: replies[place]) as server:
+        params = JudgeParams(base_url=server.url, **FAST)
+        judged = judge(pairs(1), params, tmp_path / "a.jsonl")
+        assert (judged.asked, judged.answers, judged.tokens_in) == (2, 1, 100)
+        server.answering = lambda place, seen: rated("[[4]]")
+        again = judge(pairs(1), params, tmp_path / "a.jsonl")
+        if judged.unparsable:  # the page did not count: it is asked once more
+            assert (again.cached, again.asked, again.scores.tolist()) == (1, 1, [4.0])
+        else:
+            assert (again.cached, again.asked, again.scores.tolist()) == (1, 0, [7.0])
+
+
+@pytest.mark.parametrize("key", ["1", "0", "[[10]]"])
+def test_a_word_in_place_of_a_key_leaves_ratings_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with serving(lambda place, seen: rated("Rating: [[10]]")) as server:
+        judged = judge(pairs(1), JudgeParams(base_url=server.url, **FAST), tmp_path / "a.jsonl")
+        assert judged.scores.tolist() == [10.0]
+
+
 def test_nonsense_then_fine(tmp_path: Path) -> None:
     with serving(lambda place, seen: [rated("so so"), rated("[[7]]")][place]) as server:
         judged = judge(pairs(1), JudgeParams(base_url=server.url, **FAST), tmp_path / "a.jsonl")

@@ -23,12 +23,13 @@ PRICED = {"model": "m", "price_in": 1e6, "price_out": 1e6, "max_tokens": 10}
 BYTES = len(judge_prompt("Why?", "0", 10))
 DEAREST = BYTES + 64 + 10
 RUN = """
+import json
 import sys
 from pathlib import Path
 from harness.feedback.judge import judge
 from harness.judge_params import JudgeParams
 from tests.judge_server import pairs
-params = JudgeParams(model="m", base_url=sys.argv[1], concurrency=4)
+params = JudgeParams(base_url=sys.argv[1], concurrency=4, **json.loads(sys.argv[3]))
 judge(pairs(60), params, Path(sys.argv[2]))
 """
 
@@ -109,11 +110,12 @@ def test_without_prices_the_spend_is_unknown(tmp_path: Path) -> None:
         assert (judged.spend, judged.tokens_in, judged.tokens_out) == (None, 100, 10)
 
 
-def start(url: str, folder: Path) -> "subprocess.Popen[bytes]":
+def start(url: str, folder: Path, **knobs: object) -> "subprocess.Popen[bytes]":
     """A process that judges 60 exchanges, four at once."""
+    told = json.dumps({"model": "m", **knobs})
     with (folder / "output.txt").open("wb") as stream:
         return subprocess.Popen(
-            [sys.executable, "-c", RUN, url, folder / "a.jsonl"],
+            [sys.executable, "-c", RUN, url, folder / "a.jsonl", told],
             cwd=ROOT,
             stdout=stream,
             stderr=stream,
@@ -136,6 +138,21 @@ def test_killed_and_resumed(tmp_path: Path) -> None:
         assert (judged.asked, judged.cached) == (60 - kept, kept)
         assert judged.tokens_in == 60 * 100
         assert sum(count - 1 for count in server.prompts().values()) == before - kept
+
+
+def test_two_processes_keep_to_one_cap(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cap = 5 * 110 + DEAREST  # six answers, whoever asks
+    with serving(lambda place, seen: rated("[[5]]", after_s=0.3)) as server:
+        process = start(server.url, tmp_path, **PRICED, spend_cap=cap)
+        wait_for(lambda: answers(tmp_path / "a.jsonl") >= 1)
+        assert process.poll() is None
+        params = JudgeParams(base_url=server.url, spend_cap=cap, **PRICED)
+        with pytest.raises(InputError, match=r"has cost 660.* 6 answers are kept"):
+            judge(pairs(60)[30:], params, tmp_path / "a.jsonl")
+        assert process.wait(20) != 0
+        assert "has cost 660" in (tmp_path / "output.txt").read_text()
+        assert len(server.seen) == 6
+        assert f"a.jsonl: waiting for process {process.pid}, which is at it" in caplog.text
 
 
 def test_an_interrupt_ends_it_at_once(tmp_path: Path) -> None:

@@ -68,16 +68,18 @@ def test_a_round_scores_by_the_judge(taught: tuple[Path, str], tmp_path: Path) -
     params = JudgeParams(model=str(folder), base_url=url, max_tokens=24, price_in=10, price_out=30)
     pairs = [(exchange(thing, word), VERDICTS[word]) for thing in THINGS[:2] for word in VERDICTS]
     asked = [
-        [{"role": "user", "content": a}, {"role": "assistant", "content": b}] for (a, b), _ in pairs
+        (str(i), [{"role": "user", "content": a}, {"role": "assistant", "content": b}])
+        for i, ((a, b), _) in enumerate(pairs)
     ]
     task = {"judge": params.model_dump(), "judge_cache": str(tmp_path / "answers.jsonl")}
+    task["judged_before"] = []
     scores, cost = FEEDBACK_SCORERS["judge"](task, asked)
     np.testing.assert_array_equal(scores, [float(rating) for _, rating in pairs])
     # Who goes on after a kill finds the answers, and is told the same cost.
     again, same = FEEDBACK_SCORERS["judge"](task, asked)
     np.testing.assert_array_equal(again, scores)
     assert same == cost
-    assert cost["judge_calls"] == 6
+    assert cost["judge_answers"] == 6
     assert cost["usd"] > 0
 
 

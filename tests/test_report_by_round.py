@@ -153,10 +153,10 @@ def test_costs_are_those_of_all_rounds_so_far(report: Report) -> None:
         for line, number in zip(lines, (1, 2, 3), strict=True):
             mean = statistics.mean(averages("scorers", f"{name}_r{number}"))
             assert line["avg"] == pytest.approx(mean, abs=1e-6)
-    evolved = report.rounds("rounds")
-    calls = [evolved["evolved", number]["model_calls"] for number in (1, 2, 3)]
-    assert calls == [N, 2 * N, 2 * N]
-    assert "tokens_generated" not in evolved["evolved", 1]  # a column that would hold nothing
+    lines = [report.rounds("rounds")["evolved", number] for number in (1, 2, 3)]
+    assert [line["model_calls"] for line in lines] == [N, 2 * N, 2 * N]
+    assert [line["tokens_embedded"] for line in lines] == [20 * N, 40 * N, 40 * N]
+    assert "tokens_generated" not in lines[0]  # a column that would hold nothing
 
 
 def test_gains_are_for_the_better_whichever_way_a_score_runs(report: Report) -> None:

@@ -125,13 +125,13 @@ def test_the_judge_has_a_row_or_a_reason(tree: Params) -> None:
     for number, path in enumerate(sorted(Path("data/rounds/main/by_reward/").rglob("rounds.json"))):
         rounds = read_json(path)
         for one in rounds[:2]:  # as a judge's phase tells; 0.25 + 0.01 USD a round on average
-            one["cost"] |= {"judge_calls": 8, "judge_left_out": 1, "usd": 0.25 + number / 100}
+            one["cost"] |= {"judge_answers": 8, "judge_left_out": 1, "usd": 0.25 + number / 100}
         write_json(path, rounds)
     text = text_of(params, "scorers")
     assert "The LLM judge has no row" not in text
     rows = table_after(text, "## What the loop cost")
     of_judge = [
-        [row[name] for name in ("judge calls", "left out by the judge", "USD")] for row in rows
+        [row[name] for name in ("judge answers", "left out by the judge", "USD")] for row in rows
     ]
     assert of_judge[:3] == [["8", "1", "0.26"], ["16", "2", "0.52"], ["16", "2", "0.52"]]
     assert of_judge[3:] == [[BLANK] * 3] * 3

@@ -1,6 +1,7 @@
 """Phases of a round on tiny models: what they write, and what the journal makes of kills."""
 
 import json
+import logging
 import math
 from pathlib import Path
 
@@ -20,11 +21,12 @@ from harness.rounds import Round
 from harness.rounds_params import RoundsParams
 from harness.template import render, tokenise
 from harness.training_params import TrainParams
-from tests.scored_rows import POOL, log_probability
+from tests.scored_rows import POOL, log_probability, pair, pool_of
 from tests.test_scorers_reward import one_by_one, save_classifier
 
 READ = {"batch_size": 4, "max_length": 128, "threads": 1, "device": "cpu", "seed": 3}
 CONVERSATIONS = [json.loads(text) for text in POOL["messages"]]
+EXCHANGES = list(zip(POOL["id"], CONVERSATIONS, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +57,14 @@ def base(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_scores_by_hand(tiny_model: Path, reward: Path) -> None:
     model, tokenizer = load_model(tiny_model).eval(), load_tokenizer(tiny_model)
     task = {**READ, "model": str(tiny_model)}
-    scores, cost = FEEDBACK_SCORERS["perplexity"](task, CONVERSATIONS)
+    scores, cost = FEEDBACK_SCORERS["perplexity"](task, EXCHANGES)
     for score, messages in zip(scores, CONVERSATIONS, strict=True):
         ids, _ = tokenise(tokenizer, messages)
         logs = [log_probability(model, ids[:i], ids[i]) for i in range(1, len(ids))]
         assert score == pytest.approx(-sum(logs) / len(logs), rel=1e-4)
     assert cost["tokens_scored"] == sum(len(tokenise(tokenizer, m)[0]) for m in CONVERSATIONS)
     task = {**READ, "reward_model": str(reward), "revision": None, "template": "alpaca_short"}
-    scores, _ = FEEDBACK_SCORERS["reward_model"](task, CONVERSATIONS)
+    scores, _ = FEEDBACK_SCORERS["reward_model"](task, EXCHANGES)
     tokenizer = load_tokenizer(reward)
     texts = [render(tokenizer, messages) for messages in CONVERSATIONS]
     ids = [tokenizer(text, add_special_tokens=False).input_ids for text in texts]
@@ -116,6 +118,19 @@ def test_what_is_asked_of_other_instances_is_asked_anew(base: Path, tmp_path: Pa
     assert np.load(two / "embeddings.npy").shape[0] == 2
 
 
+def test_what_looking_at_a_model_reads_is_counted(base: Path, tmp_path: Path) -> None:
+    kept, rows, asked = journal(tmp_path), np.array([0, 4]), {**READ, "max_length": 40}
+    asked |= {"model": str(base)}
+    lengths = [len(tokenise(load_tokenizer(base), CONVERSATIONS[i])[0]) for i in rows]
+    assert max(lengths) > 40 > min(lengths)
+    kept.phase(1, "embed", rows, asked)
+    kept.phase(2, "uncertainty", rows, {**asked, "criterion": "entropy"})
+    read = sum(min(length, 40) for length in lengths)
+    embedded, scored = ({**kept.cost(number), "seconds": 0} for number in (1, 2))
+    assert embedded == {"embedded": 2, "tokens_embedded": read, "seconds": 0}
+    assert scored == {"scored": 2, "tokens_scored": read, "seconds": 0}
+
+
 def test_executors_end_with_the_same_bytes(base: Path, tmp_path: Path) -> None:
     folders = {}
     for name in EXECUTORS:
@@ -151,21 +166,81 @@ def test_warm_starts_go_on_from_the_last_model(base: Path, tmp_path: Path) -> No
     assert (cold.model / "model.safetensors").read_bytes() != warm_bytes
 
 
+def score(folder: Path, rows: pd.DataFrame, answers: list[str], **task: object) -> np.ndarray:
+    """The scores of a phase of its own, (2, n); its folder is `folder / "score"`."""
+    (folder / "score").mkdir(exist_ok=True)
+    pd.DataFrame({"id": rows["id"], "answer": answers}).to_parquet(folder / "answers.parquet")
+    asked = {**READ, "answers": str(folder / "answers.parquet"), "template": "alpaca_short"}
+    write_json(folder / "score" / phases.TASK, {**asked, **task})
+    rows.to_parquet(folder / "score" / phases.ROWS)
+    phases.run_phase("score", folder / "score")
+    return np.load(folder / "score" / "scores.npy")
+
+
 def test_a_model_that_generates_nothing(base: Path, reward: Path, tmp_path: Path) -> None:
     """Empty answers are scored as answers: they are what the model gives."""
-    folder = tmp_path / "score"
-    folder.mkdir()
-    answers = pd.DataFrame({"id": POOL["id"], "answer": [""] * len(POOL)})
-    answers.to_parquet(tmp_path / "answers.parquet")
-    task = {**READ, "answers": str(tmp_path / "answers.parquet"), "template": "alpaca_short"}
-    for scorer, more in {
-        "perplexity": {"model": str(base)},
-        "reward_model": {"reward_model": str(reward), "revision": None},
-    }.items():
-        write_json(folder / phases.TASK, {**task, **more, "scorer": scorer})
-        POOL.to_parquet(folder / phases.ROWS)
-        phases.run_phase("score", folder)
-        scores = np.load(folder / "scores.npy")
+    for task in scorers(base, reward):
+        scores = score(tmp_path, POOL, [""] * len(POOL), **task)
         assert scores.shape == (2, len(POOL))
         assert np.isfinite(scores).all()
         assert (scores[0] != scores[1]).all()
+
+
+def test_a_prompt_longer_than_the_context_is_told_and_its_answers_still_differ(
+    base: Path, reward: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    long = "start " + "five plus two is what? " * 100
+    rows = pool_of(pair("One?", "1"), pair(long, "The capital is Lubi."), pair(long, "Two."))
+    for task in scorers(base, reward):
+        caplog.clear()
+        scores = score(tmp_path, rows, ["2", "def f(x): return x", "Ten."], **task)
+        assert np.isfinite(scores).all()
+        assert (scores[0] != scores[1]).all()
+        assert scores[0][1] != scores[0][2]
+        assert "score: 4 of 6 texts" in caplog.text
+        assert "longer than the 128 tokens that" in caplog.text
+        assert "lose their beginning, 'b' first" in caplog.text
+        cost = read_json(tmp_path / "score" / phases.DONE)
+        assert (cost["texts_cut"], cost["scored"]) == (4, 6)
+        # The end is what is read, and all of it counts.
+        folder = task.get("reward_model", base)
+        model, tokenizer = load_model(base).eval(), load_tokenizer(Path(str(folder)))
+        ids = [tokenise(tokenizer, json.loads(text))[0][-128:] for text in rows["messages"]]
+        if task["scorer"] == "perplexity":
+            logs = [log_probability(model, ids[1][:i], ids[1][i]) for i in range(1, 128)]
+            assert scores[0][1] == pytest.approx(-sum(logs) / 127, rel=1e-4)
+        else:
+            logits = one_by_one(reward, ids)
+            expected = [1 / (1 + math.exp(-logit)) for logit in logits]
+            np.testing.assert_allclose(scores[0], expected, rtol=1e-4)
+
+
+def test_prompt_and_answer_stay_within_what_a_model_reads(
+    base: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    kept = journal(tmp_path)
+    kept.pool = pool_of(pair("One?", "1"), long := pair("five plus two is what? " * 5, "Ten."))
+    tokenizer = load_tokenizer(base)
+    prompt = tokenizer(render(tokenizer, long[:1], add_generation_prompt=True)).input_ids
+    task = {**READ, "model": str(base), "temperature": 0.0, "max_new_tokens": 40}
+    most = len(prompt) + 40
+    assert most < load_model(base).config.max_position_embeddings
+    for length, cut in ((most, False), (most - 1, True)):
+        asked = {**task, "max_length": length}
+        folder = kept.phase(1, "generate", np.array([0, 1]), asked)
+        answers = pd.read_parquet(folder / "answers.parquet")
+        assert answers["cut"].tolist() == [False, cut]
+    told = f"1 of 2 prompts are longer than the {most - 1} tokens that the model reads less 40"
+    assert caplog.text.count("1 of 2 prompts") == caplog.text.count(told) == 1
+    with pytest.raises(InputError, match="max_new_tokens: 40 leaves a prompt no room in the 40"):
+        kept.phase(2, "generate", np.array([0, 1]), {**task, "max_length": 40})
+
+
+def scorers(base: Path, reward: Path) -> list[dict[str, object]]:
+    """What tasks say of the scorers that need no network."""
+    return [
+        {"scorer": "perplexity", "model": str(base)},
+        {"scorer": "reward_model", "reward_model": str(reward), "revision": None},
+    ]

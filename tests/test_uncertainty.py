@@ -54,7 +54,7 @@ def uncertain(
     **more: object,
 ) -> np.ndarray:
     settings: Any = {"max_length": 2048, "batch_size": 5} | more
-    return uncertainty(model, tokenizer, rows, criterion, **settings)
+    return uncertainty(model, tokenizer, rows, criterion, **settings)[0]
 
 
 @pytest.mark.parametrize("batch_size", [1, 64])

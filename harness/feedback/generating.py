@@ -39,6 +39,7 @@ def complete(
     conversations: Sequence[Messages],
     *,
     max_new_tokens: int,
+    max_length: int,
     temperature: float,
     batch_size: int,
     seed: int,
@@ -48,15 +49,15 @@ def complete(
 ) -> Completions:
     """Let the model write the assistant turn that follows each conversation.
 
-    Prompts of like length share a batch; the batch a row falls in changes its logits by rounding
-    only. A prompt that leaves less than `max_new_tokens` of the context loses its beginning (a
-    special token that opens it excepted), as its end holds what is asked.
+    Prompts of like length share a batch, which changes logits by rounding only. One that leaves
+    less than `max_new_tokens` of `max_length` or the context loses its beginning: `cut_ids`.
 
     Args:
         model: a causal language model that keeps keys and values, in the precision it is to run in.
         tokenizer: its tokenizer, with a chat template.
         conversations: n message lists, each up to the assistant turn that is asked for.
-        max_new_tokens: the cap, from 1; less than the context.
+        max_new_tokens: the cap, from 1; less than `max_length` and the context.
+        max_length: of a prompt with its answer, in tokens.
         temperature: 0 takes the likeliest token; else tokens are drawn from softmax(logits / it).
         batch_size: rows side by side, at most.
         seed: with a row's number, what its draws come from; not read at temperature 0.
@@ -70,7 +71,7 @@ def complete(
     check_counts(max_new_tokens=max_new_tokens, batch_size=batch_size)
     if not 0 <= temperature < float("inf"):
         raise InputError(f"temperature: {temperature} is not a number from 0; 0 is greedy")
-    most = _most_of_a_prompt(model, tokenizer, max_new_tokens)
+    most = _most_of_a_prompt(most_tokens(model, tokenizer, max_length), max_new_tokens)
     whole = _prompts(tokenizer, conversations, names)
     prompts = [cut_ids(tokenizer, ids, most) for ids in whole]
     ends = _end_tokens(model, tokenizer)
@@ -80,10 +81,9 @@ def complete(
         for batch in length_batches([len(ids) + max_new_tokens for ids in prompts], batch_size):
             asked = [numbers[i] for i in batch]
             draws = _draws(seed, asked, max_new_tokens) if temperature else None
-            named = [name_of(names, i) for i in batch]
             decoding = Decoding(model, [prompts[i] for i in batch], max_new_tokens)
-            tokens = decoding.run(ends, temperature, draws, named, step)
-            for i, ids in zip(batch, tokens, strict=True):
+            new = decoding.run(ends, temperature, draws, [name_of(names, i) for i in batch], step)
+            for i, ids in zip(batch, new, strict=True):
                 found[i] = ids
     capped = [not ids or ids[-1] not in ends for ids in found]
     answers = [ids if open_ else ids[:-1] for ids, open_ in zip(found, capped, strict=True)]
@@ -95,17 +95,15 @@ def complete(
     )
 
 
-def _most_of_a_prompt(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", max_new_tokens: int
-) -> int:
+def _most_of_a_prompt(most: int, max_new_tokens: int) -> int:
     """How many tokens a prompt may have where so many are to follow."""
-    context = most_tokens(model, tokenizer)
-    if context <= max_new_tokens:
+    if most <= max_new_tokens:
         raise InputError(
-            f"max_new_tokens: {max_new_tokens} leaves a prompt no room in the model's context of "
-            f"{context}; ask for fewer"
+            f"max_new_tokens: {max_new_tokens} leaves a prompt no room in the {most} tokens that "
+            "the model reads at most (its context, or rounds.max_length where that is less); ask "
+            "for fewer"
         )
-    return context - max_new_tokens
+    return most - max_new_tokens
 
 
 def _draws(seed: int, numbers: Sequence[int], count: int) -> np.ndarray:

@@ -24,8 +24,10 @@ def mean_pooled(
     batch_size: int,
     names: Sequence[str] | None = None,
     step: Step = lambda _: None,
-) -> np.ndarray:
+) -> tuple[np.ndarray, int]:
     """Mean over all tokens of each conversation of the model's last hidden state: (n, d) float32.
+
+    And how many tokens were read.
 
     The space of DiverseEvol (arXiv 2311.08182, section 3: "the output hidden states of M_t after
     average pooling over all token positions"). The state is the one after the final norm, its mean
@@ -59,7 +61,7 @@ def mean_pooled(
                 raise not_finite(name_of(names, batch[int(np.argmax(lost))]), "hidden states")
             found[batch] = pooled
             step(len(batch))
-    return found
+    return found, sum(len(ids) for ids in rows)
 
 
 def _pool(model: "PreTrainedModel", rows: list[list[int]]) -> np.ndarray:

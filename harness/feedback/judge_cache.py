@@ -24,6 +24,11 @@ class Answer:
     tokens_out: int
     metered: bool = True
 
+    @property
+    def end(self) -> str:
+        """The end of its text, in one line for a message."""
+        return " ".join(self.text.split())[-100:]
+
 
 class AnswerCache:
     """Answers by key, read at once, and appended to as they come.
@@ -51,7 +56,6 @@ class AnswerCache:
     def prepare(self) -> None:
         """Make the file. Raises OSError, with a name, where the disk refuses it."""
         with naming(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.open("ab").close()
 
     def keep(self, key: str, answer: Answer) -> None:

@@ -24,6 +24,7 @@ _PATIENCE_S = 600.0  # what it may ask for
 _LATER = {408, 409, 425, 429}  # statuses that may pass, as those from 500 on may
 _UNFIT = {400, 413, 422}  # statuses that speak of the request, not of the endpoint
 _FRAME = 64  # tokens that an endpoint's chat template may add to a prompt
+_SECRET = 8  # signs a key has at least; under that it is a word for a server that asks for none
 
 
 class Refused(Exception):
@@ -45,12 +46,6 @@ class Trouble(Exception):
         """Take the parts."""
         super().__init__(what)
         self.what, self.again, self.wait = what, again, wait
-
-
-def base_url(params: JudgeParams) -> str | None:
-    """The endpoint that params or the client's own variable name; None is the client's default."""
-    url = params.base_url or os.environ.get("OPENAI_BASE_URL")
-    return url.rstrip("/") if url else None
 
 
 def read_key(params: JudgeParams) -> str:
@@ -84,7 +79,7 @@ class Endpoint:
         self._key = key
         # Its own retries would pass by the pace, the count and the halt.
         self.client = AsyncOpenAI(
-            api_key=key, base_url=base_url(params), timeout=params.timeout_s, max_retries=0
+            api_key=key, base_url=params.base_url, timeout=params.timeout_s, max_retries=0
         )
         self.asked = 0
         self.halt = asyncio.Event()
@@ -101,8 +96,8 @@ class Endpoint:
         """Upper bounds of the tokens read and written: a token is at least a byte."""
         return len(prompt.encode()) + _FRAME, self.params.max_tokens
 
-    async def ask(self, prompt: str) -> tuple[Answer, bool]:
-        """The answer, and whether it is one: False for a body that is no completion.
+    async def ask(self, prompt: str) -> Answer | None:
+        """The answer; None for a body that is no completion.
 
         Raises Refused, Unanswered, or Halted.
         """
@@ -146,7 +141,7 @@ class Endpoint:
             return
         raise Halted
 
-    async def _request(self, prompt: str) -> tuple[Answer, bool]:
+    async def _request(self, prompt: str) -> Answer | None:
         from openai import APIConnectionError, APIStatusError, APITimeoutError
 
         params = self.params
@@ -188,7 +183,7 @@ class Endpoint:
             return Trouble(f"{what}; it asks to wait {wait:.0f} s", again=False)
         return Trouble(what, again=status in _LATER or status >= 500, wait=wait)
 
-    def _answer(self, raw: "LegacyAPIResponse[Any]", prompt: str) -> tuple[Answer, bool]:
+    def _answer(self, raw: "LegacyAPIResponse[Any]", prompt: str) -> Answer | None:
         """Text and usage of a body, whatever it is: the client's own types promise too much."""
         try:
             body = json.loads(raw.text)
@@ -196,7 +191,7 @@ class Endpoint:
             body = None
         choices = body.get("choices") if isinstance(body, dict) else None
         if not isinstance(body, dict) or not isinstance(choices, list) or not choices:
-            return Answer("", 0, 0), False
+            return None
         message = choices[0].get("message") if isinstance(choices[0], dict) else None
         text = message.get("content") if isinstance(message, dict) else None
         text = self.hide(text) if isinstance(text, str) else ""
@@ -204,12 +199,16 @@ class Endpoint:
         usage = told if isinstance(told, dict) else {}
         read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
         if isinstance(read, int) and isinstance(written, int) and min(read, written) >= 0:
-            return Answer(text, int(read), int(written)), True
-        return Answer(text, *self.most(prompt), metered=False), True
+            return Answer(text, int(read), int(written))
+        return Answer(text, *self.most(prompt), metered=False)
 
     def hide(self, text: str) -> str:
-        """The text without the key, which an endpoint may send back."""
-        return text.replace(self._key, "***")
+        """The text without the key, which an endpoint may send back.
+
+        A key of a few signs is no secret, and stands in answers by chance: without the "1" of it,
+        a rating of 10 would be none.
+        """
+        return text.replace(self._key, "***") if len(self._key) >= _SECRET else text
 
     def _line(self, told: object) -> str:
         text = " ".join(self.hide(str(told)).split()) or type(told).__name__

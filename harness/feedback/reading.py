@@ -25,7 +25,7 @@ def looking_at(model: "PreTrainedModel") -> Iterator[None]:
 
 
 def most_tokens(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", max_length: int | None = None
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", max_length: int
 ) -> int:
     """Tokens the model reads at most: `max_length`, or its context where that is less.
 
@@ -33,7 +33,7 @@ def most_tokens(
     """
     config = model.config.get_text_config()
     context = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
-    return context if max_length is None else min(context, max_length)
+    return min(context, max_length)
 
 
 def name_of(names: Sequence[str] | None, i: int) -> str:

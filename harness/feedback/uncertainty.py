@@ -28,8 +28,10 @@ def uncertainty(
     batch_size: int,
     names: Sequence[str] | None = None,
     step: Step = lambda _: None,
-) -> np.ndarray:
+) -> tuple[np.ndarray, int]:
     """How uncertain a model is of each conversation's responses, higher being less certain: (n,).
+
+    And how many tokens were read.
 
     The mean over the tokens that training would learn (every assistant turn with its end token,
     each predicted given all before it, teacher-forced) of `least_confidence` (1 - the highest
@@ -69,7 +71,7 @@ def uncertainty(
                 raise not_finite(name_of(names, batch[int(np.argmax(lost))]), "logits")
             found[batch] = values
             step(len(batch))
-    return found
+    return found, sum(len(text.ids) for text in texts)
 
 
 def _means(

@@ -58,7 +58,7 @@ def _columns(params: Params, pool: PoolFacts) -> list[str]:
 
 
 def _tokens(cost: Mapping[str, Any]) -> float:
-    """Those that models trained on, generated and scored while a subset was chosen."""
+    """Those that models trained on, generated, scored and embedded to choose a subset."""
     spent = cost.get("feedback", {})
     return float(sum(value for name, value in spent.items() if name.startswith("tokens")))
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAN = float("nan")
-COSTS = ("tokens_trained", "tokens_generated", "tokens_scored")
-JUDGE = ("judge_calls", "judge_left_out", "usd")
+COSTS = ("tokens_trained", "tokens_generated", "tokens_scored", "tokens_embedded")
+JUDGE = ("judge_answers", "judge_left_out", "usd")
 # The scorers whose score is the lower the better: what an answer gains is then what it loses.
 FALLING = {"perplexity"}
 MOSTLY = 0.5  # a cluster of more than this share of planted noise is mostly noise

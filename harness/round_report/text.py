@@ -15,8 +15,9 @@ COST_HEADS = {
     "tokens_trained": "tokens trained",
     "tokens_generated": "tokens generated",
     "tokens_scored": "tokens scored",
+    "tokens_embedded": "tokens embedded",
     "model_calls": "model calls",
-    "judge_calls": "judge calls",
+    "judge_answers": "judge answers",
     "judge_left_out": "left out by the judge",
     "usd": "USD",
     "seconds": "seconds",
@@ -90,11 +91,17 @@ def cost_note(loops: Lines) -> str:
         "Tokens trained are counted once an epoch."
     )
     if any(line["tokens_scored"] == line["tokens_scored"] for line in loops):
-        text += " Tokens scored are of given and generated responses, each with its prompt."
-    if any(line["judge_calls"] == line["judge_calls"] for line in loops):
         text += (
-            " Judge calls: its answers, those kept from earlier included; left out: responses that "
-            "it gave no rating. USD: by the prices in params.yaml, 0 where there are none."
+            " Tokens scored are of given and, where the model answered, generated responses, each "
+            "with its prompt."
+        )
+    if any(line["judge_answers"] == line["judge_answers"] for line in loops):
+        text += (
+            " A judge is asked each question once a seed: what a round asks again is counted in "
+            "the first that asked it, and what another seed or an earlier run has paid for is "
+            "counted here too, so that the cost is that of the selection alone. Judge answers: at "
+            "most two a question; requests that failed are none. Left out: responses that it gave "
+            "no rating, in each round. USD: by the prices in params.yaml, 0 where there are none."
         )
     return text + (
         " Model calls: conversations that a model answered, scored or embedded. The models of the "
