@@ -13,7 +13,7 @@ class RoundsParams(BaseModel):
     executor: Literal["inprocess", "subprocess"] = "inprocess"
     launcher: list[str] = Field(
         default=[],
-        description="with subprocess: what starts a training, one process, as [accelerate, launch]",
+        description="with subprocess: what starts a training, one process: docs/rounds.md",
     )
     batch_size: int = Field(default=64, ge=1, description="conversations read or answered at once")
     max_length: int = Field(

@@ -16,7 +16,8 @@ from harness.params import load_params
 from harness.schemas import POOL, SUBSET, read_frame
 from harness.selecting import Inputs
 from harness.selecting_rounds import write_round_subsets
-from tests.small_repo import edit_params
+from harness.yaml_files import read_yaml
+from tests.small_repo import ROOT, edit_params
 from tests.test_stages import ready
 
 __all__ = ["ready"]  # a fixture
@@ -101,8 +102,13 @@ def test_a_minimum_that_the_first_round_cannot_give(tree: Path) -> None:
 
 
 def test_a_budget_in_tokens_is_refused(tree: Path) -> None:
-    with pytest.raises(InputError, match="budget_unit is tokens, but .* takes its"):
+    with pytest.raises(InputError, match="budget_unit is tokens, but selections"):
         select(tree, selections_rounds={"sel": STATIC}, budget_unit="tokens")
+
+
+def test_the_stage_depends_on_the_unit_of_the_budget() -> None:
+    stage = read_yaml(ROOT / "dvc.yaml")["stages"]["select_rounds"]
+    assert {"budget", "budget_unit"} <= set(stage["do"]["params"])
 
 
 def test_a_judge_that_cannot_be_asked_is_told_first(
