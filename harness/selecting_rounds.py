@@ -1,6 +1,5 @@
 """Subsets of feedback-driven selections: the loop run once a seed."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,6 @@ from harness.rounds import RoundSystem, run_rounds
 from harness.scorers.loading import find_model, model_hash
 from harness.selecting import Inputs, pool_of
 from harness.stores import locked, repo_root, scratch_folder
-
-log = logging.getLogger(__name__)
 
 
 def write_round_subsets(params: Params, name: str, inputs: Inputs, budget: int, code: str) -> None:
@@ -97,9 +94,8 @@ def _hidden_size(model: Path) -> int:
     from transformers import AutoConfig
 
     with loading(model, "model"):
-        return (
-            AutoConfig.from_pretrained(model, trust_remote_code=False).get_text_config().hidden_size
-        )
+        config = AutoConfig.from_pretrained(model, trust_remote_code=False)
+        return config.get_text_config().hidden_size
 
 
 def _select(
