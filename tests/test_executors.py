@@ -91,13 +91,13 @@ def test_a_launcher_of_one_process_ends_with_the_same_bytes(
     ],
 )
 def test_a_launcher_of_two_processes_is_refused(
-    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launcher: str
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launcher: list[str]
 ) -> None:
     monkeypatch.setenv("PATH", environment()["PATH"])
     folder = train_task(tiny_model, tmp_path / "two", 1)
     told = "phase train ended with status 1: rounds.launcher: WORLD_SIZE is 2, but a phase is run"
     with pytest.raises(InputError, match=re.escape(told)) as error:
-        subprocess_("train", folder, launcher.split())
+        subprocess_("train", folder, launcher)
     assert "num_processes 1" in str(error.value)
     assert "\n" not in str(error.value)
     assert sorted(path.name for path in folder.iterdir()) == [ROWS, TASK]
