@@ -81,7 +81,13 @@ def _knobs_of_samplers(params: Params) -> Iterator[str]:
         system = _systems(table).get(item.sampler)
         if system is not None:  # else it is told already
             made = (item.sampler, system, item.sampler_params)
-            yield from knob_problems(f"{table}.{key}.", *made, type(item).model_fields)
+            problems = [*knob_problems(f"{table}.{key}.", *made, type(item).model_fields)]
+            yield from problems
+            if table == "selections_rounds" and not problems:
+                try:
+                    system(**item.sampler_params)
+                except InputError as error:  # knobs that do not go together
+                    yield f"{table}.{key}.{error}"
 
 
 def _knobs_of_scorers(params: Params) -> Iterator[str]:

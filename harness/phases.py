@@ -7,6 +7,7 @@ beside them. ``python -m harness.phases <phase> <folder>`` runs one in a process
 import argparse
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -27,13 +28,26 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TASK, ROWS, DONE = "task.json", "rows.parquet", "done.json"
+# Where launchers say how many processes they started: torchrun and accelerate, and MPI's kinds.
+RANKS = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 Cost = dict[str, float]
 
 
 def run_phase(phase: str, folder: Path) -> None:
-    """Run a phase in its folder; ``done.json``, written last, says what it took."""
+    """Run a phase in its folder; ``done.json``, written last, says what it took.
+
+    Raises:
+        InputError: bad input, or several processes at one phase: each would write the same files,
+            and the batch of a step would be as many times ``train``'s as there are processes.
+    """
     import pandas as pd
 
+    for name in RANKS:
+        if (ranks := os.environ.get(name, "1")) != "1":
+            raise InputError(
+                f"rounds.launcher: {name} is {ranks}, but a phase is run by one process; launch "
+                "one (num_processes 1)"
+            )
     begun = time.perf_counter()
     task = read_json(folder / TASK)
     cost = PHASES[phase](task, pd.read_parquet(folder / ROWS), folder)

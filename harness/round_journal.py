@@ -55,15 +55,16 @@ class ScratchJournal:
         folder: this run's, named by the hash of all it depends on.
         pool: the instances (id, messages).
         recipe: of the phases.
-        seconds: what each ended round took, by number; a phase that a killed process finished
-            counts with what it took there.
+        told: what is said of each ended round, by number: rows, seconds, cost, notes, and what the
+            system told in numbers. A phase that a killed process finished counts with the seconds
+            that it took there.
         model: the one trained last.
     """
 
     folder: Path
     pool: "pd.DataFrame"
     recipe: Recipe
-    seconds: dict[int, float] = field(default_factory=dict)
+    told: dict[int, dict[str, Any]] = field(default_factory=dict)
     model: Path = layout.BASE_MODEL
     _in_phases: float = 0.0  # seconds of this round that went into phases here
 
@@ -72,16 +73,30 @@ class ScratchJournal:
         return RoundAsk(self, number)
 
     def ended(self, found: Round) -> None:
-        """Take note of a round, and drop the weights that no later one can need."""
+        """Write ``<number>_round.json``, and drop the weights that no later round can need."""
+        name, seed, number = self.recipe.name, self.recipe.seed, found.number
+        cost = self.cost(number)
         own = found.seconds - self._in_phases
-        self.seconds[found.number] = round(own + self.cost(found.number).get("seconds", 0.0), 3)
         self._in_phases = 0.0
-        log.info(
-            "%s, seed %d: round %d took %d instances",
-            *(self.recipe.name, self.recipe.seed, found.number, len(found.picks)),
+        arrays = {k: v for k, v in found.told.items() if isinstance(v, np.ndarray)}
+        self.told[number] = {
+            "round": number,
+            "rows": len(found.picks),
+            "seconds": round(own + cost.get("seconds", 0.0), 3),
+            "cost": cost,
+            "notes": found.notes,
+            **{k: v for k, v in found.told.items() if k not in arrays},
+        }
+        ids = self.pool["id"].iloc[found.picks].tolist()
+        listed = {k: [x if np.isfinite(x) else None for x in v.tolist()] for k, v in arrays.items()}
+        write_json(
+            self.folder / f"{number}_round.json", {**self.told[number], "ids": ids, **listed}
         )
+        for note in found.notes:
+            log.warning("%s, seed %d, round %d: %s", name, seed, number, note)
+        log.info("%s, seed %d: round %d took %d instances", name, seed, number, len(ids))
         for model in self.folder.glob("*_train_*/model"):
-            if int(model.parent.name.split("_")[0]) < found.number:
+            if int(model.parent.name.split("_")[0]) < number:
                 shutil.rmtree(model)
 
     def cost(self, number: int) -> dict[str, float]:
@@ -160,6 +175,9 @@ class RoundAsk:
         """Generation and scoring apart: the model and its scorer need not share a process."""
         recipe = self.journal.recipe
         asking = {name: settings.pop(name) for name in ("max_new_tokens", "temperature")}
+        # Drawn answers share no numbers with another round's, or with what rounds choose by.
+        mixed = value_hash([recipe.seed, self.number, "generate"])
+        asking["seed"] = int(mixed[:16], 16)
         answered = self.journal.phase(self.number, "generate", rows, {**shared, **asking})
         task = {**shared, "answers": str(answered / "answers.parquet"), **settings}
         task["template"] = recipe.template

@@ -7,6 +7,8 @@ of a model trained on them, and what follows from the answer. What is asked are 
 
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
@@ -75,8 +77,8 @@ class Round:
         weights: (k,) of the clusters, by which it took them; None where there were none.
         observed: what the model trained after it showed; empty in the last round.
         told: what the system says of it.
-        notes: what was warned of.
-        seconds: of all of it; of a phase that was found done, what it took then.
+        notes: what the system warned of.
+        seconds: what this process took for it: next to nothing for a phase that was found done.
     """
 
     number: int
@@ -114,27 +116,52 @@ def run_rounds(
         budget: how many to take in all.
         seed: the run's.
         journal: keeps what is finished.
+
+    Raises:
+        InputError: what a sampler, or the update of a round, refuses, with the round's number.
     """
     rounds: list[Round] = []
     sizes = system.sizes(budget)
     for number, size in enumerate(sizes, start=1):
         begun = time.perf_counter()
         rng = np.random.default_rng([seed, number])
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
+        notes: list[str] = []
+        with _own_steps(number, notes):
             picks = system.choose(pool, size, rng)
-            weights = pool.cluster_weights
-            pool = replace(pool, selected=np.concatenate([pool.selected, picks]))
-            observed: Observed = {}
-            told: dict[str, Any] = {}
-            if number < len(sizes):
-                observed = system.observe(pool, picks, journal.ask(number))
+        weights = pool.cluster_weights
+        pool = replace(pool, selected=np.concatenate([pool.selected, picks]))
+        observed: Observed = {}
+        told: dict[str, Any] = {}
+        if number < len(sizes):
+            # Outside: a phase that is found done warns of nothing, so that what its libraries warn
+            # of would be a note of runs that were not killed only.
+            observed = system.observe(pool, picks, journal.ask(number))
+            with _own_steps(number, notes):
                 pool, told = system.update(pool, picks, observed)
-        notes = [str(it.message) for it in caught if it.category is UserWarning]
         seconds = time.perf_counter() - begun
         rounds.append(Round(number, picks, weights, observed, told, notes, seconds))
         journal.ended(rounds[-1])
     return rounds
+
+
+@contextmanager
+def _own_steps(number: int, notes: list[str]) -> Iterator[None]:
+    """What a system does itself: on one thread, its warnings kept, what it refuses told in a line.
+
+    Args:
+        number: the round's.
+        notes: the warnings are added to them.
+    """
+    from threadpoolctl import threadpool_limits
+
+    try:
+        # One thread: sums in another order could turn a tie.
+        with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            yield
+    except ValueError as error:
+        raise InputError(f"round {number}: {error}") from None
+    notes += [str(it.message) for it in caught if it.category is UserWarning]
 
 
 def equal_sizes(budget: int, rounds: int) -> list[int]:

@@ -1,8 +1,8 @@
 """How the phases of feedback-driven selections are run."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class RoundsParams(BaseModel):
@@ -12,7 +12,8 @@ class RoundsParams(BaseModel):
 
     executor: Literal["inprocess", "subprocess"] = "inprocess"
     launcher: list[str] = Field(
-        default=[], description="what starts a training process, as [accelerate, launch]"
+        default=[],
+        description="with subprocess: what starts a training, one process: docs/rounds.md",
     )
     batch_size: int = Field(default=64, ge=1, description="conversations read or answered at once")
     max_length: int = Field(
@@ -20,3 +21,10 @@ class RoundsParams(BaseModel):
     )
     threads: int = Field(default=1, ge=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    @model_validator(mode="after")
+    def _launcher_where_it_is_read(self) -> Self:
+        if self.launcher and self.executor == "inprocess":
+            told = f"executor inprocess starts nothing, but launcher is {self.launcher}"
+            raise ValueError(f"{told}; say executor: subprocess, or launcher: []")
+        return self

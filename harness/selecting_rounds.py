@@ -1,9 +1,7 @@
-"""Subsets of feedback-driven selections: the loop run once a seed, and what it left for reports."""
+"""Subsets of feedback-driven selections: the loop run once a seed."""
 
-import inspect
-import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,20 +9,16 @@ from harness import layout
 from harness.cell_training import base_hash
 from harness.errors import InputError
 from harness.files import read_json, remove, replacing_folder, value_hash, write_json
-from harness.memory import peak_memory_mb
+from harness.knobs import knob_problems
+from harness.models import loading
 from harness.params import Params, RoundSelection
 from harness.round_journal import Recipe, ScratchJournal
+from harness.round_results import publish, write_result
 from harness.round_systems import ROUND_SYSTEMS
-from harness.rounds import Round, RoundSystem, run_rounds
-from harness.schemas import ROUND_CLUSTERS, ROUND_INSTANCES, SUBSET, write_frame
+from harness.rounds import RoundSystem, run_rounds
 from harness.scorers.loading import find_model, model_hash
 from harness.selecting import Inputs, pool_of
 from harness.stores import locked, repo_root, scratch_folder
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-log = logging.getLogger(__name__)
 
 
 def write_round_subsets(params: Params, name: str, inputs: Inputs, budget: int, code: str) -> None:
@@ -36,9 +30,17 @@ def write_round_subsets(params: Params, name: str, inputs: Inputs, budget: int, 
         inputs: what it may look at.
         budget: in instances.
         code: the hash of the code that selects; other code selects again.
+
+    Raises:
+        InputError: a knob that cannot be, a budget in tokens, or what a round would miss.
     """
     item = params.selections_rounds[name]
-    system = _system(item)
+    if params.budget_unit != "rows":
+        raise InputError(
+            f"budget_unit is {params.budget_unit}, but selections_rounds.{name} takes its budget "
+            "in rows, round by round; say budget_unit: rows"
+        )
+    system = _system(name, item)
     found: dict[str, Any] = {}
     results: list[tuple[str, int, Path]] = []
     for group in params.groups_of(name):
@@ -46,7 +48,7 @@ def write_round_subsets(params: Params, name: str, inputs: Inputs, budget: int, 
             result = _select(params, name, system, inputs, budget, code, seed)
             found[str(seed)] = read_json(result / "cost.json")
             results.append((group, seed, result))
-    _publish(name, results)
+    publish(params, name, results)
     info = {"selection": name, "sampler": item.sampler, "params": item.sampler_params}
     write_json(layout.selection_file("main", name), {**info, "seeds": found})
     for _, _, result in results:
@@ -55,29 +57,45 @@ def write_round_subsets(params: Params, name: str, inputs: Inputs, budget: int, 
                 remove(rest)
 
 
-def _system(item: RoundSelection) -> RoundSystem:
-    known = inspect.signature(ROUND_SYSTEMS[item.sampler]).parameters
-    for key in item.sampler_params:
-        if key not in known:
+def _system(name: str, item: RoundSelection) -> RoundSystem:
+    """The system with its knobs; InputError where one is not to be read as it stands."""
+    where = f"selections_rounds.{name}."
+    made = ROUND_SYSTEMS[item.sampler]
+    problems = knob_problems(
+        where, item.sampler, made, item.sampler_params, type(item).model_fields
+    )
+    if problem := next(problems, None):
+        raise InputError(f"{problem}; make check lists all")
+    try:
+        return made(**item.sampler_params)
+    except InputError as error:
+        raise InputError(f"{where}{error}") from None
+
+
+def _check_means(params: Params, name: str, inputs: Inputs) -> None:
+    """Raise InputError for what a round would miss only after its training."""
+    knobs = params.selections_rounds[name].sampler_params
+    if knobs.get("scorer") == "judge":
+        from harness.feedback.judge_client import Endpoint, read_key
+
+        Endpoint(params.judge, read_key(params.judge))
+    if dims := knobs.get("whiten"):
+        static = knobs.get("space") == "static"
+        width = inputs.embeddings.shape[1] if static else _hidden_size(layout.BASE_MODEL)
+        most = min(width, len(inputs.pool) - 1)
+        if dims > most:
             raise InputError(
-                f"{item.sampler} takes no param {key!r}; make check says which it does"
+                f"selections_rounds.{name}.whiten: {dims} dimensions of {len(inputs.pool)} "
+                f"instances in a space of {width}; the most is {most}"
             )
-    return ROUND_SYSTEMS[item.sampler](**item.sampler_params)
 
 
-def _publish(name: str, results: list[tuple[str, int, Path]]) -> None:
-    """Copy the results to where later stages read them."""
-    import shutil
+def _hidden_size(model: Path) -> int:
+    from transformers import AutoConfig
 
-    subsets, rounds = layout.subset_folder("main", name), layout.rounds_folder("main", name)
-    with replacing_folder(subsets) as to_subsets, replacing_folder(rounds) as to_rounds:
-        for group, seed, result in results:
-            (to_subsets / group).mkdir(exist_ok=True)
-            shutil.copyfile(result / "subset.parquet", to_subsets / group / f"seed_{seed}.parquet")
-            seen = to_rounds / group / f"seed_{seed}"
-            seen.mkdir(parents=True)
-            for path in (*result.glob("rounds.json"), *result.glob("*s.parquet")):
-                shutil.copyfile(path, seen / path.name)
+    with loading(model, "model"):
+        config = AutoConfig.from_pretrained(model, trust_remote_code=False)
+        return config.get_text_config().hidden_size
 
 
 def _select(
@@ -96,6 +114,7 @@ def _select(
     with locked(scratch):
         if result.is_dir():
             return result
+        _check_means(params, name, inputs)
         recipe = Recipe(
             name=name,
             seed=seed,
@@ -107,9 +126,12 @@ def _select(
         )
         journal = ScratchJournal(scratch, inputs.pool, recipe)
         pool = pool_of(inputs, system.sampler)
-        rounds = run_rounds(system, pool, budget, seed, journal)
+        try:
+            rounds = run_rounds(system, pool, budget, seed, journal)
+        except InputError as error:
+            raise InputError(f"{name}, seed {seed}: {error}") from None
         with replacing_folder(result) as folder:
-            _write_result(folder, rounds, journal, inputs)
+            write_result(folder, rounds, journal, inputs)
     return result
 
 
@@ -141,95 +163,3 @@ def _digest(array: np.ndarray) -> str:
     import hashlib
 
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
-
-
-def _write_result(
-    folder: Path, rounds: list[Round], journal: ScratchJournal, inputs: Inputs
-) -> None:
-    write_frame(folder / "subset.parquet", _subset(rounds, inputs), SUBSET)
-    told = []
-    for one in rounds:
-        scalars = {k: v for k, v in one.told.items() if not isinstance(v, np.ndarray)}
-        told.append(
-            {
-                "round": one.number,
-                "rows": len(one.picks),
-                "seconds": journal.seconds[one.number],
-                "cost": journal.cost(one.number),
-                "notes": one.notes,
-                **scalars,
-            }
-        )
-    write_json(folder / "rounds.json", told)
-    if any("weights" in one.told for one in rounds):
-        write_frame(folder / "clusters.parquet", _clusters(rounds, inputs), ROUND_CLUSTERS)
-        write_frame(folder / "instances.parquet", _instances(rounds, journal), ROUND_INSTANCES)
-    write_json(folder / "cost.json", _cost(rounds, told, inputs))
-
-
-def _cost(rounds: list[Round], told: list[dict[str, Any]], inputs: Inputs) -> dict[str, Any]:
-    """What the selection took, in the words of every selection's, and its rounds' phases."""
-    picks = np.concatenate([one.picks for one in rounds])
-    names = sorted({name for entry in told for name in entry["cost"]} - {"seconds"})
-    return {
-        "size": len(picks),
-        "seconds": round(sum(entry["seconds"] for entry in told), 3),
-        "peak_memory_mb": peak_memory_mb(),
-        "notes": [f"round {e['round']}: {note}" for e in told for note in e["notes"]],
-        "clusters_reached": len(np.unique(inputs.clustering.labels[picks])),
-        "clusters_total": inputs.clustering.k,
-        "feedback": {n: round(sum(e["cost"].get(n, 0) for e in told), 6) for n in names},
-    }
-
-
-def _subset(rounds: list[Round], inputs: Inputs) -> "pd.DataFrame":
-    import pandas as pd
-
-    picks = np.concatenate([one.picks for one in rounds])
-    quality = inputs.quality
-    return pd.DataFrame(
-        {
-            "id": inputs.pool["id"].to_numpy()[picks],
-            "order": np.arange(len(picks)),
-            "cluster": inputs.clustering.labels[picks].astype(np.int64),
-            "score": np.full(len(picks), np.nan) if quality is None else quality[picks],
-            "round": np.concatenate([np.full(len(r.picks), r.number) for r in rounds]),
-        }
-    )
-
-
-def _clusters(rounds: list[Round], inputs: Inputs) -> "pd.DataFrame":
-    """One row a round and cluster; the last round's weights are those it was drawn by."""
-    import pandas as pd
-
-    labels, k = inputs.clustering.labels, inputs.clustering.k
-    tables = []
-    for one in rounds:
-        before = one.told.get("weights_before", one.weights)
-        table = {
-            "round": one.number,
-            "cluster": np.arange(k),
-            "taken": np.bincount(labels[one.picks], minlength=k),
-            "weight_before": before,
-            "score": one.told.get("cluster_scores", np.full(k, np.nan)),
-            "weight": one.told.get("weights", before),
-        }
-        tables.append(pd.DataFrame(table))
-    return pd.concat(tables, ignore_index=True)
-
-
-def _instances(rounds: list[Round], journal: ScratchJournal) -> "pd.DataFrame":
-    import pandas as pd
-
-    tables = []
-    for one in rounds:
-        answers = journal.answers(one.number)
-        if answers is not None:
-            answers = answers.assign(
-                round=one.number,
-                gold=one.observed["gold"],
-                generated=one.observed["generated"],
-            )
-            tables.append(answers)
-    whole = pd.concat(tables, ignore_index=True)
-    return whole.reindex(columns=[name for name, _ in ROUND_INSTANCES.columns])

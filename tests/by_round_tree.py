@@ -19,12 +19,12 @@ from harness.phases import DONE
 from harness.quality import read_quality
 from harness.report.render import BLANK
 from harness.round_journal import Recipe, ScratchJournal
+from harness.round_results import publish, write_result
 from harness.round_systems import ROUND_SYSTEMS
 from harness.rounds import run_rounds
 from harness.rounds_params import RoundsParams
 from harness.schemas import POOL, TRUTH, read_frame, write_frame
 from harness.selecting import Inputs, pool_of
-from harness.selecting_rounds import _publish, _write_result
 from harness.suites import SUITES, load_suite
 from harness.training_params import TrainParams
 from tests.build_runs import write_cell, write_params
@@ -183,9 +183,9 @@ def _select(params: Params, name: str, scratch: Path) -> None:
             rounds = run_rounds(system, pool_of(inputs, system.sampler), BUDGET, seed, journal)
             result = mine / "result"
             result.mkdir(parents=True, exist_ok=True)
-            _write_result(result, rounds, journal, inputs)
+            write_result(result, rounds, journal, inputs)
             results.append((group, seed, result))
-    _publish(name, results)
+    publish(params, name, results)
 
 
 def table_after(text: str, heading: str) -> list[dict[str, str]]:

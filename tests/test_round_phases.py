@@ -10,8 +10,6 @@ import pandas as pd
 import pytest
 
 from harness import layout, phases, round_journal
-from harness.errors import InputError
-from harness.executors import EXECUTORS
 from harness.feedback.scoring import FEEDBACK_SCORERS
 from harness.files import read_json, write_json
 from harness.judge_params import JudgeParams
@@ -102,11 +100,32 @@ def test_a_round_asks_and_finds_again(base: Path, reward: Path, tmp_path: Path) 
     assert cost["scored"] == 6
     assert cost["tokens_trained"] > 0
     # The weights go when the next round has ended, the rest stays.
-    again.ended(Round(1, rows))
+    scores = np.array([0.5, np.nan])
+    again.ended(Round(1, rows, told={"asked": 3, "cluster_scores": scores}, notes=["so"]))
     assert again.model.is_dir()
+    told = read_json(tmp_path / "1_round.json")  # there as soon as the round has ended
+    assert told["ids"] == ["d", "a", "c"]
+    assert told["cluster_scores"] == [0.5, None]
+    assert (told["round"], told["rows"], told["asked"], told["notes"]) == (1, 3, 3, ["so"])
+    assert told["cost"] == cost
     again.ended(Round(2, rows))
     assert not again.model.exists()
-    assert again.seconds[1] >= cost["seconds"]
+    assert again.told[1]["seconds"] >= cost["seconds"]
+
+
+def test_drawn_answers_differ_by_round_and_greedy_ones_do_not(base: Path, tmp_path: Path) -> None:
+    rows = np.arange(4)
+    settings = {"max_new_tokens": 8, "scorer": "perplexity"}
+    kept = journal(tmp_path)
+    kept.model = base
+    texts: dict[float, list[list[str]]] = {0.0: [], 1.0: []}
+    for temperature, number in [(0.0, 1), (0.0, 2), (1.0, 3), (1.0, 4)]:
+        kept.ask(number).observe("answer", rows, temperature=temperature, **settings)
+        found = kept.answers(number)
+        assert found is not None
+        texts[temperature].append(found["answer"].tolist())
+    assert texts[0.0][0] == texts[0.0][1]
+    assert all(a != b for a, b in zip(*texts[1.0], strict=True))
 
 
 def test_what_is_asked_of_other_instances_is_asked_anew(base: Path, tmp_path: Path) -> None:
@@ -129,28 +148,6 @@ def test_what_looking_at_a_model_reads_is_counted(base: Path, tmp_path: Path) ->
     embedded, scored = ({**kept.cost(number), "seconds": 0} for number in (1, 2))
     assert embedded == {"embedded": 2, "tokens_embedded": read, "seconds": 0}
     assert scored == {"scored": 2, "tokens_scored": read, "seconds": 0}
-
-
-def test_executors_end_with_the_same_bytes(base: Path, tmp_path: Path) -> None:
-    folders = {}
-    for name in EXECUTORS:
-        kept = journal(tmp_path / name, executor=name)
-        asked = kept.ask(1)
-        asked.train(np.array([0, 1, 3]), 1, False)
-        folders[name] = kept.model / "model.safetensors"
-    assert folders["inprocess"].read_bytes() == folders["subprocess"].read_bytes()
-
-
-def test_a_phase_that_fails_in_its_own_process_says_why(base: Path, tmp_path: Path) -> None:
-    kept = journal(tmp_path, executor="subprocess")
-    with pytest.raises(
-        InputError, match=r"phase embed ended with status 1: .*no such model folder"
-    ):
-        kept.phase(1, "embed", np.array([0]), {**READ, "model": str(tmp_path / "gone")})
-    assert not list(tmp_path.glob("1_embed_*"))
-    lost = journal(tmp_path, executor="subprocess", launcher=["no-such-launcher"])
-    with pytest.raises(InputError, match="launcher: no-such-launcher cannot be run"):
-        lost.ask(1).train(np.array([0]), 1, False)
 
 
 def test_warm_starts_go_on_from_the_last_model(base: Path, tmp_path: Path) -> None:

@@ -14,7 +14,11 @@ from harness.files import folder_hash, read_json
 from tests.small_repo import ROUNDS, edit_params, environment, repro, run, small_repo
 
 NAME = "kmq_iterative_rm"
-COMMAND = (sys.executable, "-m", "pipeline.select_rounds", NAME)
+
+
+def command(name: str = NAME) -> tuple[str, ...]:
+    """What runs a selection."""
+    return (sys.executable, "-m", "pipeline.select_rounds", name)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +35,7 @@ def undisturbed(repo: Path) -> tuple[dict[str, Any], float]:
     """What a run that nothing disturbs leaves, and its seconds."""
     forget(repo)
     begun = time.monotonic()
-    run(repo, *COMMAND)
+    run(repo, *command())
     return left(repo), time.monotonic() - begun
 
 
@@ -41,25 +45,31 @@ def forget(repo: Path) -> None:
         shutil.rmtree(repo / folder, ignore_errors=True)
 
 
-def left(repo: Path) -> dict[str, Any]:
+def left(repo: Path, name: str = NAME) -> dict[str, Any]:
     """What a selection leaves, less what depends on the clock or on memory."""
-    found: dict[str, Any] = {"subsets": folder_hash(repo / "data/subsets/main" / NAME)}
-    for path in sorted((repo / "data/rounds/main" / NAME).rglob("*")):
+    found: dict[str, Any] = {"subsets": folder_hash(repo / "data/subsets/main" / name)}
+    told = read_json(repo / "data/selections/main" / f"{name}.json")
+    for cost in told["seeds"].values():
+        del cost["seconds"], cost["peak_memory_mb"]
+    found["selection"] = told
+    for path in sorted((repo / "data/rounds/main" / name).rglob("*")):
         if path.suffix == ".parquet":
             found[f"{path.parent.name}/{path.name}"] = path.read_bytes()
         elif path.suffix == ".json":
             rounds = read_json(path)
             for one in rounds:
-                del one["seconds"], one["cost"]
+                del one["seconds"]
+                one["cost"].pop("seconds", None)  # of phases; the last round has none
             found[path.parent.name] = rounds
-    assert len(found) == 1 + 2 * 3  # two seeds: rounds, clusters, instances
+    each = 3 if name == NAME else 1  # of two seeds: rounds; clusters and instances, if any
+    assert len(found) == 2 + 2 * each
     return found
 
 
-def killed_at(repo: Path, seconds: float) -> bool:
+def killed_at(repo: Path, seconds: float, name: str = NAME) -> bool:
     """Run the selection and SIGKILL it so much later; whether it was still running."""
     process = subprocess.Popen(
-        COMMAND,
+        command(name),
         cwd=repo,
         env=environment(),
         stdout=subprocess.DEVNULL,
@@ -74,15 +84,17 @@ def killed_at(repo: Path, seconds: float) -> bool:
     return False
 
 
-def kill_and_resume(repo: Path, undisturbed: tuple[dict[str, Any], float], times: int) -> None:
+def kill_and_resume(
+    repo: Path, undisturbed: tuple[dict[str, Any], float], times: int, name: str = NAME
+) -> None:
     expected, seconds = undisturbed
     moments = np.random.default_rng(20).uniform(0.1, 0.95, times) * seconds
     hit = 0
     for moment in moments:
         forget(repo)
-        hit += killed_at(repo, float(moment))
-        run(repo, *COMMAND)
-        assert left(repo) == expected, f"killed after {moment:.1f} of {seconds:.1f} s"
+        hit += killed_at(repo, float(moment), name)
+        run(repo, *command(name))
+        assert left(repo, name) == expected, f"killed after {moment:.1f} of {seconds:.1f} s"
     assert hit >= times - 1, "it ended before it could be killed"
 
 
@@ -95,12 +107,38 @@ def test_ten_random_kills(repo: Path, undisturbed: tuple[dict[str, Any], float])
     kill_and_resume(repo, undisturbed, 10)
 
 
+@pytest.mark.slow
+def test_random_kills_of_diverse_evol(repo: Path) -> None:
+    forget(repo)
+    begun = time.monotonic()
+    run(repo, *command("diverse_evol"))
+    undisturbed = left(repo, "diverse_evol"), time.monotonic() - begun
+    kill_and_resume(repo, undisturbed, 3, "diverse_evol")
+
+
+@pytest.mark.slow
+def test_random_kills_of_phases_in_processes_of_their_own(
+    repo: Path, undisturbed: tuple[dict[str, Any], float]
+) -> None:
+    """How phases are run changes no byte, killed or not."""
+    edit_params(repo, rounds={"executor": "subprocess"})
+    try:
+        forget(repo)
+        begun = time.monotonic()
+        run(repo, *command())
+        seconds = time.monotonic() - begun
+        assert left(repo) == undisturbed[0]
+        kill_and_resume(repo, (undisturbed[0], seconds), 2)
+    finally:
+        edit_params(repo, rounds={"executor": "inprocess"})
+
+
 def test_what_is_finished_is_not_done_again(
     repo: Path, undisturbed: tuple[dict[str, Any], float]
 ) -> None:
     forget(repo)
     process = subprocess.Popen(
-        COMMAND, cwd=repo, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command(), cwd=repo, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     scored = ".store/scratch/rounds/*/1_score_*/done.json"
     while not (found := list(repo.glob(scored))):
@@ -110,7 +148,7 @@ def test_what_is_finished_is_not_done_again(
     process.wait()
     phases = found[0].parent.parent.glob("1_*/done.json")
     took = sum(read_json(path)["seconds"] for path in phases)
-    run(repo, *COMMAND)
+    run(repo, *command())
     assert left(repo) == undisturbed[0]
     # To the microsecond what the killed process took: another run would differ.
     told = read_json(repo / f"data/rounds/main/{NAME}/s0_1/seed_0/rounds.json")

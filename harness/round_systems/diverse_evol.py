@@ -1,14 +1,16 @@
 """DiverseEvol: what is farthest from the subset in the space of the model trained on it."""
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from harness.errors import InputError
 from harness.rounds import Ask, Observed, equal_sizes
 from harness.samplers import NEEDS, SAMPLERS, Pool
 
+Count = Annotated[int, Field(ge=1)]
 Criterion = Literal["k_center", "least_confidence", "margin", "entropy"]
 
 
@@ -35,13 +37,23 @@ class DiverseEvol:
 
     sampler: ClassVar[str] = "k_center"
 
-    rounds: int = 10
-    initial: int | None = None
+    rounds: Count = 10
+    initial: Count | None = None
     space: Literal["current", "static"] = "current"
-    whiten: int | None = None
+    whiten: Count | None = None
     criterion: Criterion = "k_center"
-    feedback_epochs: int | None = None
+    feedback_epochs: Count | None = None
     warm_start: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a space for a criterion that reads none."""
+        read = {"space": (self.space, "current"), "whiten": (self.whiten, None)}
+        for knob, (value, default) in read.items():
+            if self.criterion != "k_center" and value != default:
+                raise InputError(
+                    f"{knob}: criterion {self.criterion} reads the model's probabilities, no "
+                    f"space: {value!r} would do nothing; remove it, or say criterion: k_center"
+                )
 
     @property
     def needs(self) -> frozenset[str]:

@@ -2,9 +2,10 @@
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from harness.feedback.weights import (
     Direction,
@@ -57,25 +58,25 @@ class KmqIterative:
 
     sampler: ClassVar[str] = "kmq"
 
-    rounds: int = 3
+    rounds: Annotated[int, Field(ge=1)] = 3
     scorer: Scorer = "perplexity"
     model: str = "reward"
     revision: str | None = None
     first_round: Literal["kmq", "uniform"] = "kmq"
-    feedback_epochs: int = 1
+    feedback_epochs: Annotated[int, Field(ge=1)] = 1
     warm_start: bool = False
     feedback_on: Literal["all", "newest"] = "all"
     direction: Direction = "challenging"
     score_transform: ScoreTransform = "exp"
-    temperature: float = 1.0
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     weights: Weights = "cumulative"
     counts: Counts = "remainder"
     share: Share = "proportional"
-    min_per_cluster: int = 0
+    min_per_cluster: Annotated[int, Field(ge=0)] = 0
     replacement: bool = False
     weighting: Literal["linear", "softmax"] = "linear"
-    max_new_tokens: int = 64
-    sampling_temperature: float = 0.0
+    max_new_tokens: Annotated[int, Field(ge=1)] = 64
+    sampling_temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
     @property
     def needs(self) -> frozenset[str]:

@@ -1,0 +1,128 @@
+"""Selections in rounds as a stage runs them: what is refused before a model is trained."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness import layout
+from harness.clustering import read_clustering
+from harness.errors import InputError
+from harness.files import read_json
+from harness.params import load_params
+from harness.schemas import POOL, SUBSET, read_frame
+from harness.selecting import Inputs
+from harness.selecting_rounds import write_round_subsets
+from harness.yaml_files import read_yaml
+from tests.small_repo import ROOT, edit_params
+from tests.test_stages import ready
+
+__all__ = ["ready"]  # a fixture
+STATIC = {"sampler": "diverse_evol", "k": 1, "rounds": 2, "space": "static"}
+KMQ = {"sampler": "kmq_iterative", "k": 6}
+
+
+@pytest.fixture
+def tree(ready: Path, tiny_model: Path) -> Path:
+    """A folder in which a selection in rounds can run, its base model a tiny one."""
+    shutil.copytree(tiny_model, ready / layout.BASE_MODEL)
+    return ready
+
+
+def select(tree: Path, quality: np.ndarray | None = None, **changes: Any) -> None:  # noqa: ANN401
+    """Run the selection ``sel``, 9 instances, with some params changed."""
+    edit_params(tree, **changes)
+    params = load_params()
+    pool = read_frame(layout.POOL_FILE, POOL)
+    clusters = read_clustering(layout.cluster_folder(params.selections_rounds["sel"].k), len(pool))
+    x = np.load(layout.EMBEDDINGS / "minilm.npy")
+    inputs = Inputs(pool, x, clusters, np.ones(len(pool), dtype=np.int64), quality)
+    write_round_subsets(params, "sel", inputs, 9, "code")
+
+
+def test_every_group_has_its_folder(tree: Path) -> None:
+    """A cell whose group has no seed of the selection depends on a folder that is empty."""
+    some = {**STATIC, "seeds": [0]}
+    select(
+        tree, selections_rounds={"sel": some}, groups={"main": ["s0", "s1", "s2"], "more": ["s3"]}
+    )
+    folder = layout.subset_folder("main", "sel")
+    assert sorted(path.name for path in folder.iterdir()) == ["s0", "s1", "s2", "s3"]
+    assert [path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")] == [
+        "s0/seed_0.parquet"
+    ]
+    assert len(read_frame(folder / "s0" / "seed_0.parquet", SUBSET)) == 9
+    assert list(read_json(layout.selection_file("main", "sel"))["seeds"]) == ["0"]
+
+
+REFUSED = [
+    (
+        {**KMQ, "direction": "chalenging"},
+        "sel.direction: input should be 'challenging' or",
+    ),
+    ({**KMQ, "score_transform": "exps"}, "sel.score_transform: input should be 'exp' or"),
+    ({**KMQ, "weights": "cumulativ"}, "sel.weights: input should be 'cumulative' or 'fresh'"),
+    ({**KMQ, "feedback_on": "new"}, "sel.feedback_on: input should be 'all' or 'newest'"),
+    ({**KMQ, "first_round": "unifrom"}, "sel.first_round: input should be 'kmq' or 'uniform'"),
+    ({**KMQ, "scorer": "reward"}, "sel.scorer: input should be 'perplexity', 'reward_model' or"),
+    ({**KMQ, "temperature": 0}, "sel.temperature: input should be greater than 0, not 0"),
+    ({**KMQ, "feedback_epochs": 0}, "sel.feedback_epochs: input should be greater than or equal"),
+    ({**KMQ, "roundz": 3}, "kmq_iterative takes no such param; did you mean 'rounds'?"),
+    ({**STATIC, "space": "statc"}, "sel.space: input should be 'current' or 'static', not 'statc'"),
+    ({**STATIC, "criterion": "entropy"}, "sel.space: criterion entropy reads the model's prob"),
+    ({**STATIC, "whiten": 9}, "sel.whiten: 9 dimensions of 30 instances in a space of 8; the most"),
+    (
+        {**STATIC, "space": "current", "whiten": 5000},
+        "sel.whiten: 5000 dimensions of 30 instances in a space of 32; the most is 29",
+    ),
+    ({**KMQ}, "sel, seed 0: round 1: this sampler needs quality"),
+]
+
+
+@pytest.mark.parametrize(("item", "told"), REFUSED)
+def test_what_cannot_be_is_refused_before_a_model_is_trained(
+    tree: Path, item: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        select(tree, selections_rounds={"sel": item})
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not list(tree.glob(".store/scratch/rounds/*/*_train_*"))
+    assert not layout.subset_folder("main", "sel").exists()
+
+
+def test_a_minimum_that_the_first_round_cannot_give(tree: Path) -> None:
+    item = {**KMQ, "min_per_cluster": 4}
+    told = r"sel, seed 0: round 1: min_per_cluster is 4: 6 clusters need \d+ instances; the budget"
+    with pytest.raises(InputError, match=told):
+        select(tree, np.ones(30), selections_rounds={"sel": item})
+
+
+def test_a_budget_in_tokens_is_refused(tree: Path) -> None:
+    with pytest.raises(InputError, match="budget_unit is tokens, but selections"):
+        select(tree, selections_rounds={"sel": STATIC}, budget_unit="tokens")
+
+
+def test_the_stage_depends_on_the_unit_of_the_budget() -> None:
+    stage = read_yaml(ROOT / "dvc.yaml")["stages"]["select_rounds"]
+    assert {"budget", "budget_unit"} <= set(stage["do"]["params"])
+
+
+def test_a_judge_that_cannot_be_asked_is_told_first(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {
+        "selections_rounds": {"sel": {**KMQ, "scorer": "judge"}},
+        "judge": {"key_env": "NO_SUCH_KEY"},
+    }
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    with pytest.raises(InputError, match="the environment variable NO_SUCH_KEY is not set"):
+        select(tree, **changes)
+    monkeypatch.setenv("NO_SUCH_KEY", "word")
+    monkeypatch.setitem(sys.modules, "openai", None)  # as where it is not installed
+    with pytest.raises(InputError, match="the openai package is not installed"):
+        select(tree, **changes)
+    assert not list(tree.glob(".store/scratch/rounds/*/*_train_*"))
