@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from harness import layout, phases, round_journal
+from harness.errors import InputError
 from harness.feedback.scoring import FEEDBACK_SCORERS
 from harness.files import read_json, write_json
 from harness.judge_params import JudgeParams
