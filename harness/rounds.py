@@ -118,8 +118,11 @@ def run_rounds(
         journal: keeps what is finished.
 
     Raises:
-        InputError: what a sampler, or the update of a round, refuses, with the round's number.
+        InputError: a budget that the pool does not hold; what a sampler, or the update of a round,
+            refuses, with the round's number.
     """
+    if not 1 <= budget <= (free := len(pool.free())):
+        raise InputError(f"budget is {budget}; 1 to {free} instances can be taken of the pool")
     rounds: list[Round] = []
     sizes = system.sizes(budget)
     for number, size in enumerate(sizes, start=1):

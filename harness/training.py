@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Sequence
-from math import isfinite
+from math import ceil, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +117,8 @@ def _config(params: TrainParams, seed: int, device: str, rows: int, scratch: str
         per_device_train_batch_size=params.batch_size,
         gradient_accumulation_steps=params.gradient_accumulation,
         lr_scheduler_type=_SCHEDULES[params.schedule],
-        warmup_steps=params.warmup,  # a number under 1 is a share of the steps
+        # The first warm-up step has a rate of zero: a run of one step would train nothing.
+        warmup_steps=min(ceil(params.warmup * steps), steps - 1),
         weight_decay=params.weight_decay,
         train_sampling_strategy="group_by_length" if params.group_by_length else "random",
         max_length=None,  # rows are cut, and counted, before they get here

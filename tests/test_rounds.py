@@ -193,6 +193,15 @@ def test_sizes() -> None:
     assert DiverseEvol(rounds=5).sizes(600) == [100] * 6
 
 
+@pytest.mark.parametrize("system", [KmqIterative(rounds=3), DiverseEvol(rounds=2)])
+def test_a_budget_above_the_pool_is_told_before_any_round(system: RoundSystem) -> None:
+    diary = Diary()
+    with pytest.raises(InputError, match=r"^budget is 61; 1 to 60 instances can be taken"):
+        run_rounds(system, clustered_pool(60), 61, 0, diary)
+    assert not diary.rounds
+    assert not diary.asked
+
+
 @pytest.mark.parametrize(
     ("system", "told"),
     [
