@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from harness.errors import nearest
+from harness.errors import InputError, nearest
 from harness.layout import CUTS
 from harness.params import BY_ROUND, Params
+
+_LARGE = 10**9  # a budget that holds the rounds of any selection: the pool's size is not known here
 
 
 def study_problems(params: Params) -> Iterator[str]:
@@ -41,6 +43,20 @@ def _cuts(params: Params) -> Iterator[str]:
             yield f"cuts.{name}.of: no selection is called {item.of!r}{near}"
         elif item.rounds is not None and item.of not in params.selections_rounds:
             yield f"cuts.{name}.rounds: {item.of} takes all at once; say `rows` instead"
+        elif item.rounds is not None and item.rounds > (most := _rounds(params, item.of)):
+            told = f"{item.rounds} rounds of {item.of}, which has {most}"
+            yield f"cuts.{name}.rounds: {told}; lower it"
+
+
+def _rounds(params: Params, name: str) -> int:
+    """How many rounds a selection has; whatever a cut asks for where that is told as wrong."""
+    from harness.round_systems import ROUND_SYSTEMS
+
+    item = params.selections_rounds[name]
+    try:
+        return len(ROUND_SYSTEMS[item.sampler](**item.sampler_params).sizes(_LARGE))
+    except (InputError, KeyError, TypeError):
+        return _LARGE
 
 
 def _listed(where: str, names: list[str], home: Mapping[str, str], study: str) -> Iterator[str]:

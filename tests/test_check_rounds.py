@@ -43,6 +43,8 @@ CONF = Path(__file__).resolve().parent.parent / "conf" / "lab.yaml"
         ("cuts.kmq_200", {"of": "kmq", "rounds": 1}, "kmq takes all at once; say `rows` instead"),
         ("cuts.kmq_200", {"of": "kmq"}, "needs one of `rounds` and `rows`, not both"),
         ("cuts.kmq_200", {"of": "kmq", "rows": 1, "rounds": 1}, "needs one of `rounds` and"),
+        ("cuts.kmq_iterative_rm_3.rounds", 4, "4 rounds of kmq_iterative_rm, which has 3; lower"),
+        ("cuts.diverse_evol_6.rounds", 7, "7 rounds of diverse_evol, which has 6; lower it"),
         ("cuts.kmq_200.rows", 0, "greater than or equal to 1"),
         ("cuts.kmq", {"of": "kmq", "rows": 5}, "cuts.kmq: another row has this name"),
         ("studies.main.selections", ["random", "kmq_200"], "'kmq_200' is a cut; list it in"),

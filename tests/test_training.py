@@ -55,13 +55,9 @@ def test_what_is_told(trained: tuple[Path, dict[str, Any]], tiny_model: Path) ->
 
 
 def test_a_single_step_trains(tiny_model: Path, tmp_path: Path) -> None:
-    made = []
-    for rate in (1e-2, 1e-3):
-        params = PARAMS.model_copy(update={"epochs": 1, "batch_size": 12, "learning_rate": rate})
-        told = train(tiny_model, ROWS, tmp_path / f"{rate}", params, seed=0)
-        assert told["steps"] == 1
-        made.append(weights(tmp_path / f"{rate}"))
-    assert len({weights(tiny_model), *made}) == 3
+    params = PARAMS.model_copy(update={"epochs": 1, "batch_size": 12})
+    assert train(tiny_model, ROWS, tmp_path / "model", params, seed=0)["steps"] == 1
+    assert weights(tmp_path / "model") != weights(tiny_model)
 
 
 def test_the_result_loads_with_its_template(trained: tuple[Path, dict[str, Any]]) -> None:

@@ -46,7 +46,7 @@ PRESET_NOTES = {
 
 def study_notes(table: StudyTable) -> list[str]:
     """The notes under a table, each a paragraph; what is said of chance is computed."""
-    found = [_reading(table), _intervals(table), *_columns(table)]
+    found = [_reading(table), _intervals(table), _costs(table), *_columns(table)]
     return [note for note in found if note]
 
 
@@ -89,6 +89,17 @@ def _intervals(table: StudyTable) -> str:
         f"corrected by Holm's method for the {tested} selection{'s' * (tested > 1)} compared with "
         "random. Bold: the selection with the best headline, only if it is better than random by "
         "p < 0.05."
+    )
+
+
+def _costs(table: StudyTable) -> str:
+    """What the tokens for selection are, where a selection has any."""
+    if not any(line.get("select_tokens") for line in table.lines):
+        return ""
+    return (
+        "Tokens for selection: those that a selection's own models trained on (once an epoch), "
+        "generated, scored and embedded, and selection (s) what that took, for one seed; the "
+        "scores of the pool, made once for all, are not in it: `selection_main.md` has their cost."
     )
 
 
