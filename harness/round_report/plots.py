@@ -8,19 +8,18 @@ import numpy as np
 from harness.report.plots import BLACK, BLUE, GREY, ORANGE, new_figure, save_figure, tidy
 from harness.report.reading import BASELINE
 from harness.report.render import digits_of
-from harness.round_report.loops import MOSTLY, weights
+from harness.round_report.loops import weights
 from harness.round_report.reading import Inputs, Loop
 from harness.selection_report.pictures import save_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import LogNorm
 
 # Okabe and Ito's, as in harness.report.plots; a second turn differs by the line, and marks by both.
 COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", BLACK)
 MARKS, DASHES = ("o", "^", "D", "v", "P", "X", "*"), ("-", ":", "-.")
 APART = 0.008  # of the axis: how far marks of one size stand apart, so that deviations are seen
-DECADES = 2.5  # of weight that the heat map tells apart
+DOUBLINGS = 4  # and halvings of a weight that the heat map tells apart
 
 
 def plot_scores(found: Inputs, lines: list[dict[str, Any]], path: Path) -> None:
@@ -66,68 +65,62 @@ def _curves(axes: "Axes", lines: list[dict[str, Any]], name: str) -> None:
 
 
 def plot_weights(found: Inputs, path: Path) -> None:
-    """A heat map a selection: the weights its rounds drew by, clusters from heavy to light.
+    """A heat map a selection: how each cluster's weight differs from that of the first round.
 
-    Clusters are in the order of the last round's weight, each selection's its own; those of mostly
-    planted noise are marked.
+    Clusters stand in the order of their planted noise, which a strip below shows, so that the maps
+    of one clustering compare; where nothing is planted, in that of the last round's weight.
     """
     loops = [loop for loop in found.loops if loop.weighed]
-    rounds = sum(loop.count for loop in loops)
-    figure = new_figure(10, 0.9 + 1.05 * len(loops) + 0.24 * rounds)
-    heights = [1.5 + loop.count for loop in loops]
+    heights = [loop.count + (1 if loop.noise is None else 2) for loop in loops]
+    figure = new_figure(10, 1 + 0.32 * sum(heights) + 0.3 * len(loops))
     panels = figure.subplots(len(loops), 1, squeeze=False, height_ratios=heights).ravel()
-    norm = _norm(loops)
+    most = float(np.clip(max(np.abs(_changes(loop)).max() for loop in loops), 1, DOUBLINGS))
     drawn = None
     for axes, loop in zip(panels, loops, strict=True):
-        drawn = _map(axes, loop, norm)
+        drawn = _map(axes, loop, most)
     panels[-1].set_xlabel(_below(loops), fontsize=9)
     if drawn is not None:
-        bar = figure.colorbar(drawn, ax=list(panels), extend="min", pad=0.01, aspect=30)
-        ticks = _ticks(norm)
-        bar.set_ticks(ticks, labels=[f"{100 * tick:g}%" for tick in ticks])
-        bar.minorticks_off()
-        bar.set_label("weight of a cluster", fontsize=9)
+        bar = figure.colorbar(drawn, ax=list(panels), extend="both", pad=0.01, aspect=30)
+        ticks = [power for power in range(-DOUBLINGS, DOUBLINGS + 1) if abs(power) <= most]
+        names = [f"× {2**t}" if t > 0 else f"÷ {2**-t}" if t < 0 else "same" for t in ticks]
+        bar.set_ticks(ticks, labels=names)
+        bar.set_label("weight of a cluster, against round 1", fontsize=9)
         bar.ax.tick_params(labelsize=8)
     save_figure(figure, path)  # a palette would merge the colours of the rare heavy clusters
 
 
-def _norm(loops: list[Loop]) -> "LogNorm":
-    """One scale for all maps; a cluster that has all but lost its weight is as dark as can be."""
-    from matplotlib.colors import LogNorm
-
-    every = np.concatenate([weights(loop).mean(axis=0).ravel() for loop in loops])
-    top, least = float(every.max()), float(every[every > 0].min())
-    return LogNorm(max(min(least, 0.99 * top), top / 10**DECADES), top)
-
-
-def _ticks(norm: "LogNorm") -> list[float]:
-    """Round numbers of each power of ten within the scale, more of them on a short one."""
-    low, high = norm.vmin or 0, norm.vmax or 1
-    steps = (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 6, 8)
-    every = [step * 10.0**power for power in range(-9, 1) for step in steps]
-    return [tick for tick in every if low <= tick <= high]
+def _changes(loop: Loop) -> np.ndarray:
+    """Doublings of clusters' weights since the first round, of means over seeds: (rounds, k)."""
+    mean = weights(loop).mean(axis=0)
+    known = mean[0] > 0  # an empty cluster has no weight, and gets none
+    ratio = np.divide(mean, mean[0], out=np.ones_like(mean), where=known)
+    return np.log2(np.maximum(ratio, 2.0**-40))
 
 
-def _map(axes: "Axes", loop: Loop, norm: "LogNorm") -> Any:  # noqa: ANN401  (matplotlib's mesh)
-    each = weights(loop)
-    mean = each.mean(axis=0)
-    order = np.argsort(-mean[-1], kind="stable")
-    rounds, k = mean.shape
+def _map(axes: "Axes", loop: Loop, most: float) -> Any:  # noqa: ANN401  (matplotlib's mesh)
+    changes, each = _changes(loop), weights(loop)
+    rounds, k = changes.shape
+    key = -each.mean(axis=0)[-1] if loop.noise is None else loop.noise
+    order = np.argsort(key, kind="stable")
+    edges = np.arange(k + 1) + 0.5
+    # One scale for all maps; what has changed by more is as dark as can be.
     drawn = axes.pcolormesh(
-        np.arange(k + 1) + 0.5,
+        edges,
         np.arange(rounds + 1) + 0.5,
-        np.maximum(mean[:, order], norm.vmin or 0),
-        cmap="cividis",
-        norm=norm,
+        changes[:, order],
+        cmap="PuOr_r",
+        vmin=-most,
+        vmax=most,
     )
-    axes.set_ylim(rounds + (1.3 if loop.noise is not None else 0.5), 0.5)
-    axes.set_yticks(range(1, rounds + 1), [f"round {i}" for i in range(1, rounds + 1)], fontsize=8)
+    names = [f"round {i}" for i in range(1, rounds + 1)]
+    if loop.noise is not None:
+        strip = np.array([rounds + 0.6, rounds + 1.5])
+        axes.pcolormesh(edges, strip, loop.noise[order][None], cmap="Greys", vmin=0, vmax=1)
+        names.append("planted noise")
+    axes.set_ylim(rounds + (0.5 if loop.noise is None else 1.5), 0.5)
+    axes.set_yticks([*range(1, len(names) + 1)], names, fontsize=8)
     axes.tick_params(axis="x", labelsize=8)
     axes.spines[:].set_visible(False)
-    if loop.noise is not None:
-        noisy = np.flatnonzero(loop.noise[order] > MOSTLY) + 1
-        size = float(np.clip(300 / k, 2, 5))
-        axes.plot(noisy, np.full(len(noisy), rounds + 0.9), "^", color=ORANGE, ms=size)
     spread = " → ".join(f"{value:.1f}" for value in _effective(each))
     seeds = f"mean of {len(each)} seeds" if len(each) > 1 else "one seed"
     axes.set_title(
@@ -146,7 +139,6 @@ def _effective(each: np.ndarray) -> list[float]:
 
 
 def _below(loops: list[Loop]) -> str:
-    text = "clusters, in each map in the order of their weight in the last round"
-    if any(loop.noise is not None for loop in loops):
-        text += f"; triangles: more than {MOSTLY:.0%} planted noise"
-    return text
+    if all(loop.noise is None for loop in loops):
+        return "clusters, in each map in the order of their weight in the last round"
+    return "clusters by their share of planted noise: white has none, black is all noise"
