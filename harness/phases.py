@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import InputError
-from harness.files import read_json, write_json
+from harness.files import list_files, read_json, write_json
 from harness.progress import counting
 from harness.scorers.loading import Reader, read_with
 from harness.template import Messages
@@ -34,7 +34,7 @@ Cost = dict[str, float]
 
 
 def run_phase(phase: str, folder: Path) -> None:
-    """Run a phase in its folder; ``done.json``, written last, says what it took.
+    """Run a phase in its folder; ``done.json``, written last: what it took, and which files it left.
 
     Raises:
         InputError: bad input, or several processes at one phase: each would write the same files,
@@ -51,7 +51,8 @@ def run_phase(phase: str, folder: Path) -> None:
     begun = time.perf_counter()
     task = read_json(folder / TASK)
     cost = PHASES[phase](task, pd.read_parquet(folder / ROWS), folder)
-    write_json(folder / DONE, {**cost, "seconds": round(time.perf_counter() - begun, 3)})
+    cost["seconds"] = round(time.perf_counter() - begun, 3)
+    write_json(folder / DONE, {"cost": cost, "files": list_files(folder)})
 
 
 def _train(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:

@@ -199,7 +199,7 @@ def test_a_prompt_longer_than_the_context_is_told_and_its_answers_still_differ(
         assert "score: 4 of 6 texts" in caplog.text
         assert "longer than the 128 tokens that" in caplog.text
         assert "lose their beginning, 'b' first" in caplog.text
-        cost = read_json(tmp_path / "score" / phases.DONE)
+        cost = read_json(tmp_path / "score" / phases.DONE)["cost"]
         assert (cost["texts_cut"], cost["scored"]) == (4, 6)
         # The end is what is read, and all of it counts.
         folder = task.get("reward_model", base)

@@ -101,7 +101,7 @@ class DiverseEvol:
         """The pool in the model's space, or with its unsureness as quality."""
         if self.criterion != "k_center":
             return self._by_unsureness(pool, observed)
-        space = observed.get("embeddings", pool.embeddings)
+        space = pool.embeddings if self.space == "static" else observed["embeddings"]
         if self.whiten is not None and (observed or len(newest) == len(pool.selected)):
             # Once where the space is always the same.
             from harness.feedback.whitening import whiten
