@@ -34,7 +34,7 @@ Cost = dict[str, float]
 
 
 def run_phase(phase: str, folder: Path) -> None:
-    """Run a phase in its folder; ``done.json``, written last: what it took, and which files it left.
+    """Run a phase in its folder; ``done.json``, written last: what it took, and its files.
 
     Raises:
         InputError: bad input, or several processes at one phase: each would write the same files,

@@ -82,6 +82,7 @@ class Endpoint:
             api_key=key, base_url=params.base_url, timeout=params.timeout_s, max_retries=0
         )
         self.asked = 0
+        self.strange = ""  # the beginning of the last body that was no completion
         self.halt = asyncio.Event()
         self._next = 0.0  # when the next request may start
 
@@ -191,6 +192,7 @@ class Endpoint:
             body = None
         choices = body.get("choices") if isinstance(body, dict) else None
         if not isinstance(body, dict) or not isinstance(choices, list) or not choices:
+            self.strange = self._line(repr(raw.text[:100]))
             return None
         message = choices[0].get("message") if isinstance(choices[0], dict) else None
         text = message.get("content") if isinstance(message, dict) else None
