@@ -101,7 +101,7 @@ def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
         "generated": len(asked),
         "tokens_generated": int(found.tokens.sum()),
         "prompts_cut": int(found.cut.sum()),
-        "empty_answers": sum(not text for text in found.texts),
+        "empty_answers": sum(not text.strip() for text in found.texts),
     }
 
 
@@ -122,7 +122,7 @@ def _embed(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
 
     reader, texts = _reader(task), _messages(rows)
     with counting("embed", len(texts)) as step:
-        found, tokens = mean_pooled(
+        found, tokens, cut = mean_pooled(
             reader.model,
             reader.tokenizer,
             texts,
@@ -131,7 +131,11 @@ def _embed(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
             step=step,
         )
     np.save(folder / "embeddings.npy", found)
-    return {"embedded": len(texts), "tokens_embedded": tokens}
+    return {
+        "embedded": len(texts),
+        "tokens_embedded": tokens,
+        "texts_cut": _tell_cut("embed", rows, cut, reader),
+    }
 
 
 def _uncertainty(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
@@ -140,7 +144,7 @@ def _uncertainty(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Co
 
     reader, texts = _reader(task), _messages(rows)
     with counting(task["criterion"], len(texts)) as step:
-        found, tokens = uncertainty(
+        found, tokens, cut = uncertainty(
             reader.model,
             reader.tokenizer,
             texts,
@@ -150,7 +154,22 @@ def _uncertainty(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Co
             step=step,
         )
     np.save(folder / "uncertainty.npy", found)
-    return {"scored": len(texts), "tokens_scored": tokens}
+    return {
+        "scored": len(texts),
+        "tokens_scored": tokens,
+        "texts_cut": _tell_cut(task["criterion"], rows, cut, reader),
+    }
+
+
+def _tell_cut(what: str, rows: "pd.DataFrame", cut: np.ndarray, reader: Reader) -> int:
+    """Log how many texts were cut, (n,) bool, and the first of them; the count."""
+    if cut.any():
+        log.warning(
+            "%s: %d of %d texts (prompt and response) are longer than the %d tokens that the model "
+            "reads and are cut as training cuts, %r first",
+            *(what, cut.sum(), len(rows), reader.most, rows["id"].to_numpy()[cut][0]),
+        )
+    return int(cut.sum())
 
 
 PHASES: dict[str, Callable[[dict[str, Any], "pd.DataFrame", Path], Cost]] = {

@@ -80,13 +80,18 @@ class ScratchJournal:
         cost = self.cost(number)
         own = found.seconds - self._in_phases
         self._in_phases = 0.0
+        # From the counts: a phase that a resumed run finds done warns of nothing.
+        empty, notes = cost.get("empty_answers", 0), found.notes
+        if empty:
+            told = f"{empty:g} of {cost['generated']:g} answers are empty: the model says nothing"
+            notes = [f"{told}, and that is scored", *notes]
         arrays = {k: v for k, v in found.told.items() if isinstance(v, np.ndarray)}
         self.told[number] = {
             "round": number,
             "rows": len(found.picks),
             "seconds": round(own + cost.get("seconds", 0.0), 3),
             "cost": cost,
-            "notes": found.notes,
+            "notes": notes,
             **{k: v for k, v in found.told.items() if k not in arrays},
         }
         ids = self.pool["id"].iloc[found.picks].tolist()
@@ -94,7 +99,7 @@ class ScratchJournal:
         write_json(
             self.folder / f"{number}_round.json", {**self.told[number], "ids": ids, **listed}
         )
-        for note in found.notes:
+        for note in notes:
             log.warning("%s, seed %d, round %d: %s", name, seed, number, note)
         log.info("%s, seed %d: round %d took %d instances", name, seed, number, len(ids))
         for model in self.folder.glob("*_train_*/model"):

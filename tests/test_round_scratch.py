@@ -14,7 +14,7 @@ from harness.round_systems.diverse_evol import DiverseEvol
 from harness.rounds import Round
 from harness.samplers import Pool
 from tests import test_round_phases
-from tests.test_round_phases import journal
+from tests.test_round_phases import READ, journal
 from tests.test_selecting_rounds import STATIC, ready, select, tree
 
 __all__ = ["ready", "tree"]  # fixtures
@@ -122,6 +122,15 @@ def test_a_model_that_is_needed_again_is_trained_again(base: Path, tmp_path: Pat
     kept.ask(1).train(ROWS, 1, False)
     kept.ask(2).train(ROWS[:2], 1, True)
     assert folder_hash(model) == weights
+
+
+def test_what_is_asked_of_other_instances_is_asked_anew(base: Path, tmp_path: Path) -> None:
+    kept = journal(tmp_path)
+    one = kept.phase(1, "embed", np.array([0, 1]), {**READ, "model": str(base)})
+    two = kept.phase(1, "embed", np.array([0, 2]), {**READ, "model": str(base)})
+    assert one != two
+    assert not one.exists()
+    assert np.load(two / "embeddings.npy").shape[0] == 2
 
 
 def test_an_embedding_that_is_gone_is_not_the_pools() -> None:

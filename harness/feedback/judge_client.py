@@ -68,7 +68,7 @@ class Endpoint:
     """The official client with a pace, retries and a count; used within one event loop."""
 
     def __init__(self, params: JudgeParams, key: str) -> None:
-        """Make the client; InputError where its package is not installed."""
+        """Make the client; InputError for a package that is missing, or what `address` refuses."""
         try:
             from openai import AsyncOpenAI
         except ImportError:
@@ -78,9 +78,12 @@ class Endpoint:
         self.params = params
         self._key = key
         # Its own retries would pass by the pace, the count and the halt.
-        self.client = AsyncOpenAI(
-            api_key=key, base_url=params.base_url, timeout=params.timeout_s, max_retries=0
-        )
+        try:
+            self.client = AsyncOpenAI(
+                api_key=key, base_url=params.address, timeout=params.timeout_s, max_retries=0
+            )
+        except ImportError as error:  # of a proxy's kind
+            raise InputError(f"judge: {self._line(error)}") from None
         self.asked = 0
         self.strange = ""  # the beginning of the last body that was no completion
         self.halt = asyncio.Event()
