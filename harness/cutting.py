@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from harness.errors import InputError
+from harness.errors import InputError, nearest
 from harness.files import replacing_folder
 from harness.layout import CUTS, subset_folder
 from harness.params import Cut, Params
@@ -20,8 +20,10 @@ def write_cuts(params: Params, name: str) -> None:
     but for rounding and chance.
 
     Raises:
-        InputError: more rounds or rows than the subset has.
+        InputError: no such cut, or more rounds or rows than the subset has.
     """
+    if name not in params.cuts:
+        raise InputError(f"cuts: no cut is called {name!r}{nearest(name, params.cuts)}")
     item = params.cuts[name]
     whole = subset_folder("main", item.of)
     with replacing_folder(subset_folder(CUTS, name)) as folder:

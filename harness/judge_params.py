@@ -7,6 +7,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from harness.errors import InputError
+
+OPENAI = "https://api.openai.com/v1"
+EXAMPLE = "http://localhost:8000/v1"
+_WEB = frozenset({"http", "https"})
+_PROXIES = _WEB | {"socks5", "socks5h"}  # what the client takes
+
 
 class JudgeParams(BaseModel):
     """Which endpoint is asked, how fast, and for how much money at most.
@@ -68,15 +75,14 @@ class JudgeParams(BaseModel):
             return None
         try:
             parts = urlsplit(value)
-            whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
         except ValueError:
-            raise ValueError("no URL; such as http://localhost:8000/v1") from None
+            raise ValueError(f"no URL; such as {EXAMPLE}") from None
         # Params are committed and errors are shown: neither is a place for a password or a key.
         if parts.username or parts.password or parts.query or parts.fragment:
             told = "holds a user, a password or a query"
             raise ValueError(f"{told}; put the key in the variable key_env names, the rest goes")
-        if not whole:
-            raise ValueError(f"{value!r:.80} is no URL; such as http://localhost:8000/v1")
+        if not _is_url(value, _WEB):
+            raise ValueError(f"{value!r:.80} is no URL; such as {EXAMPLE}")
         return value
 
     @model_validator(mode="after")
@@ -95,8 +101,33 @@ class JudgeParams(BaseModel):
 
         Without the user, the password and the query that the variable's URL may hold.
         """
-        url = self.base_url or os.environ.get("OPENAI_BASE_URL")
-        return re.sub(r"[?#].*", "", re.sub(r"//[^/?#]*@", "//", url)).rstrip("/") if url else None
+        url = self.base_url or _environment("OPENAI_BASE_URL")
+        return _bare(url).rstrip("/") if url else None
+
+    @property
+    def address(self) -> str:
+        """Where the client is sent, with all that the variable's URL holds.
+
+        Raises InputError, naming it, for a variable of the environment over which the client would
+        stumble: a base URL or a proxy that is none. One that is empty counts as unset.
+        """
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            for one in (name, name.lower()):
+                proxy = _environment(one)
+                if proxy and not _is_url(proxy if "://" in proxy else f"http://{proxy}", _PROXIES):
+                    raise InputError(
+                        f"judge: the environment variable {one} is {_bare(proxy)!r:.80}, no proxy "
+                        "such as http://localhost:3128; export another, or unset it"
+                    )
+        if self.base_url:
+            return self.base_url
+        url = _environment("OPENAI_BASE_URL")
+        if url and not _is_url(url, _WEB):
+            raise InputError(
+                f"judge: the environment variable OPENAI_BASE_URL is {_bare(url)!r:.80}, no URL "
+                f"such as {EXAMPLE}; export another, unset it, or say judge.base_url"
+            )
+        return url or OPENAI
 
     def identity(self) -> dict[str, object]:
         """What ratings depend on; the other knobs may change between a run and its resumption."""
@@ -108,3 +139,21 @@ class JudgeParams(BaseModel):
         if self.price_in is None or self.price_out is None:
             return None
         return (tokens_in * self.price_in + tokens_out * self.price_out) / 1e6
+
+
+def _environment(name: str) -> str:
+    return os.environ.get(name, "").strip()
+
+
+def _is_url(text: str, schemes: frozenset[str]) -> bool:
+    try:
+        parts = urlsplit(text)
+        whole = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets, a port above 65535
+        return False
+    return whole and text.isprintable() and " " not in text
+
+
+def _bare(url: str) -> str:
+    """Without user, password and query."""
+    return re.sub(r"[?#].*", "", re.sub(r"//[^/?#]*@", "//", url))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import InputError
-from harness.files import read_json, write_json
+from harness.files import list_files, read_json, write_json
 from harness.progress import counting
 from harness.scorers.loading import Reader, read_with
 from harness.template import Messages
@@ -34,7 +34,7 @@ Cost = dict[str, float]
 
 
 def run_phase(phase: str, folder: Path) -> None:
-    """Run a phase in its folder; ``done.json``, written last, says what it took.
+    """Run a phase in its folder; ``done.json``, written last: what it took, and its files.
 
     Raises:
         InputError: bad input, or several processes at one phase: each would write the same files,
@@ -51,7 +51,8 @@ def run_phase(phase: str, folder: Path) -> None:
     begun = time.perf_counter()
     task = read_json(folder / TASK)
     cost = PHASES[phase](task, pd.read_parquet(folder / ROWS), folder)
-    write_json(folder / DONE, {**cost, "seconds": round(time.perf_counter() - begun, 3)})
+    cost["seconds"] = round(time.perf_counter() - begun, 3)
+    write_json(folder / DONE, {"cost": cost, "files": list_files(folder)})
 
 
 def _train(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
@@ -100,7 +101,7 @@ def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
         "generated": len(asked),
         "tokens_generated": int(found.tokens.sum()),
         "prompts_cut": int(found.cut.sum()),
-        "empty_answers": sum(not text for text in found.texts),
+        "empty_answers": sum(not text.strip() for text in found.texts),
     }
 
 
@@ -121,7 +122,7 @@ def _embed(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
 
     reader, texts = _reader(task), _messages(rows)
     with counting("embed", len(texts)) as step:
-        found, tokens = mean_pooled(
+        found, tokens, cut = mean_pooled(
             reader.model,
             reader.tokenizer,
             texts,
@@ -130,7 +131,11 @@ def _embed(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
             step=step,
         )
     np.save(folder / "embeddings.npy", found)
-    return {"embedded": len(texts), "tokens_embedded": tokens}
+    return {
+        "embedded": len(texts),
+        "tokens_embedded": tokens,
+        "texts_cut": _tell_cut("embed", rows, cut, reader),
+    }
 
 
 def _uncertainty(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
@@ -139,7 +144,7 @@ def _uncertainty(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Co
 
     reader, texts = _reader(task), _messages(rows)
     with counting(task["criterion"], len(texts)) as step:
-        found, tokens = uncertainty(
+        found, tokens, cut = uncertainty(
             reader.model,
             reader.tokenizer,
             texts,
@@ -149,7 +154,22 @@ def _uncertainty(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Co
             step=step,
         )
     np.save(folder / "uncertainty.npy", found)
-    return {"scored": len(texts), "tokens_scored": tokens}
+    return {
+        "scored": len(texts),
+        "tokens_scored": tokens,
+        "texts_cut": _tell_cut(task["criterion"], rows, cut, reader),
+    }
+
+
+def _tell_cut(what: str, rows: "pd.DataFrame", cut: np.ndarray, reader: Reader) -> int:
+    """Log how many texts were cut, (n,) bool, and the first of them; the count."""
+    if cut.any():
+        log.warning(
+            "%s: %d of %d texts (prompt and response) are longer than the %d tokens that the model "
+            "reads and are cut as training cuts, %r first",
+            *(what, cut.sum(), len(rows), reader.most, rows["id"].to_numpy()[cut][0]),
+        )
+    return int(cut.sum())
 
 
 PHASES: dict[str, Callable[[dict[str, Any], "pd.DataFrame", Path], Cost]] = {

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness import layout
 from harness.executors import EXECUTORS
-from harness.files import read_json, remove, replacing_folder, value_hash, write_json
+from harness.files import is_whole, read_json, remove, replacing_folder, value_hash, write_json
 from harness.judge_params import JudgeParams
 from harness.phases import DONE, ROWS, TASK
 from harness.rounds import Observed, Round
@@ -67,6 +67,8 @@ class ScratchJournal:
     told: dict[int, dict[str, Any]] = field(default_factory=dict)
     model: Path = layout.BASE_MODEL
     _in_phases: float = 0.0  # seconds of this round that went into phases here
+    # What was trained so far, by folder: a model that is dropped can be made again.
+    _trained: dict[Path, tuple[int, np.ndarray, dict[str, Any]]] = field(default_factory=dict)
 
     def ask(self, number: int) -> "RoundAsk":
         """What a round asks with."""
@@ -78,13 +80,18 @@ class ScratchJournal:
         cost = self.cost(number)
         own = found.seconds - self._in_phases
         self._in_phases = 0.0
+        # From the counts: a phase that a resumed run finds done warns of nothing.
+        empty, notes = cost.get("empty_answers", 0), found.notes
+        if empty:
+            told = f"{empty:g} of {cost['generated']:g} answers are empty: the model says nothing"
+            notes = [f"{told}, and that is scored", *notes]
         arrays = {k: v for k, v in found.told.items() if isinstance(v, np.ndarray)}
         self.told[number] = {
             "round": number,
             "rows": len(found.picks),
             "seconds": round(own + cost.get("seconds", 0.0), 3),
             "cost": cost,
-            "notes": found.notes,
+            "notes": notes,
             **{k: v for k, v in found.told.items() if k not in arrays},
         }
         ids = self.pool["id"].iloc[found.picks].tolist()
@@ -92,7 +99,7 @@ class ScratchJournal:
         write_json(
             self.folder / f"{number}_round.json", {**self.told[number], "ids": ids, **listed}
         )
-        for note in found.notes:
+        for note in notes:
             log.warning("%s, seed %d, round %d: %s", name, seed, number, note)
         log.info("%s, seed %d: round %d took %d instances", name, seed, number, len(ids))
         for model in self.folder.glob("*_train_*/model"):
@@ -103,7 +110,7 @@ class ScratchJournal:
         """What a round's phases took: seconds, tokens, calls, summed."""
         total: dict[str, float] = {}
         for done in sorted(self.folder.glob(f"{number}_*/{DONE}")):
-            for name, value in read_json(done).items():
+            for name, value in read_json(done)["cost"].items():
                 total[name] = round(total.get(name, 0) + value, 6)
         return total
 
@@ -111,8 +118,8 @@ class ScratchJournal:
         """What the model answered in a round; None where nothing was asked."""
         import pandas as pd
 
-        found = list(self.folder.glob(f"{number}_generate_*/answers.parquet"))
-        return pd.read_parquet(found[0]) if found else None
+        found = list(self.folder.glob(f"{number}_generate_*"))
+        return pd.read_parquet(found[0] / "answers.parquet") if found else None
 
     def phase(
         self,
@@ -124,14 +131,18 @@ class ScratchJournal:
     ) -> Path:
         """Run a phase, or find what it left; its folder.
 
-        A folder has the hash of its task: one that was begun with other instances is not taken up.
+        A folder has the hash of its task: one that was begun with other instances is not taken up,
+        nor is one in which a file is gone or broken.
         `means` are told to the phase besides and change no result: with others it is taken up.
         """
-        begun_at = time.perf_counter()
-        ids = self.pool["id"].iloc[rows]
-        folder = self.folder / f"{number}_{phase}_{value_hash([task, ids.tolist()])[:12]}"
-        if (folder / DONE).is_file():
+        ids = self.pool["id"].iloc[rows].tolist()
+        folder = self.folder / f"{number}_{phase}_{value_hash([self._movable(task), ids])[:12]}"
+        if phase == "train":
+            self._trained[folder] = (number, rows, task)
+        if is_whole(folder, DONE):
             return folder
+        self._make_models(task)
+        begun_at = time.perf_counter()
         for other in self.folder.glob(f"{number}_{phase}_*"):
             remove(other)
         how = self.recipe.rounds
@@ -141,6 +152,20 @@ class ScratchJournal:
             EXECUTORS[how.executor](phase, begun, how.launcher)
         self._in_phases += time.perf_counter() - begun_at
         return folder
+
+    def _movable(self, task: dict[str, Any]) -> dict[str, Any]:
+        """A task with paths from the run's folder: a repository that is moved goes on."""
+        here = f"{self.folder}/"
+        return {k: v.removeprefix(here) if isinstance(v, str) else v for k, v in task.items()}
+
+    def _make_models(self, task: dict[str, Any]) -> None:
+        """Train again what a task reads and an ended round has dropped."""
+        for name in ("model", "base"):
+            model = Path(task.get(name, ""))
+            if model.parent in self._trained and not model.is_dir():
+                remove(model.parent)
+                number, rows, asked = self._trained[model.parent]
+                self.phase(number, "train", rows, asked)
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,8 @@ def run_rounds(
         begun = time.perf_counter()
         rng = np.random.default_rng([seed, number])
         notes: list[str] = []
-        with _own_steps(number, notes):
+        where = f"round {number} (takes {size} of the budget, {budget})"
+        with _own_steps(where, notes):
             picks = system.choose(pool, size, rng)
         weights = pool.cluster_weights
         pool = replace(pool, selected=np.concatenate([pool.selected, picks]))
@@ -139,7 +140,7 @@ def run_rounds(
             # Outside: a phase that is found done warns of nothing, so that what its libraries warn
             # of would be a note of runs that were not killed only.
             observed = system.observe(pool, picks, journal.ask(number))
-            with _own_steps(number, notes):
+            with _own_steps(where, notes):
                 pool, told = system.update(pool, picks, observed)
         seconds = time.perf_counter() - begun
         rounds.append(Round(number, picks, weights, observed, told, notes, seconds))
@@ -148,11 +149,11 @@ def run_rounds(
 
 
 @contextmanager
-def _own_steps(number: int, notes: list[str]) -> Iterator[None]:
+def _own_steps(where: str, notes: list[str]) -> Iterator[None]:
     """What a system does itself: on one thread, its warnings kept, what it refuses told in a line.
 
     Args:
-        number: the round's.
+        where: the round, for what is refused.
         notes: the warnings are added to them.
     """
     from threadpoolctl import threadpool_limits
@@ -163,7 +164,7 @@ def _own_steps(number: int, notes: list[str]) -> Iterator[None]:
             warnings.simplefilter("always", UserWarning)
             yield
     except ValueError as error:
-        raise InputError(f"round {number}: {error}") from None
+        raise InputError(f"{where}: {error}") from None
     notes += [str(it.message) for it in caught if it.category is UserWarning]
 
 

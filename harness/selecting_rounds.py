@@ -8,10 +8,19 @@ import numpy as np
 from harness import layout
 from harness.cell_training import base_hash
 from harness.errors import InputError
-from harness.files import read_json, remove, replacing_folder, value_hash, write_json
+from harness.files import (
+    is_whole,
+    list_files,
+    read_json,
+    remove,
+    replacing_folder,
+    value_hash,
+    write_json,
+)
 from harness.knobs import knob_problems
 from harness.models import loading
 from harness.params import Params, RoundSelection
+from harness.phases import DONE
 from harness.round_journal import Recipe, ScratchJournal
 from harness.round_results import publish, write_result
 from harness.round_systems import ROUND_SYSTEMS
@@ -112,7 +121,7 @@ def _select(
     scratch = scratch_folder("rounds", key)
     result = scratch / "result"
     with locked(scratch):
-        if result.is_dir():
+        if is_whole(result, DONE):
             return result
         _check_means(params, name, inputs)
         recipe = Recipe(
@@ -132,6 +141,7 @@ def _select(
             raise InputError(f"{name}, seed {seed}: {error}") from None
         with replacing_folder(result) as folder:
             write_result(folder, rounds, journal, inputs)
+            write_json(folder / DONE, {"files": list_files(folder)})
     return result
 
 

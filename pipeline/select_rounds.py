@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from harness import layout
+from harness.errors import InputError, nearest
 from harness.files import file_hash, value_hash
 from harness.params import load_params
 from harness.schemas import POOL, read_frame
@@ -21,6 +22,9 @@ def run(selection: str) -> None:
     from harness.selecting_rounds import write_round_subsets
 
     params = load_params()
+    if selection not in params.selections_rounds:
+        near = nearest(selection, params.selections_rounds)
+        raise InputError(f"selections_rounds: no selection is called {selection!r}{near}")
     item = params.selections_rounds[selection]
     pool = read_frame(layout.POOL_FILE, POOL)
     embeddings = read_embedding(layout.EMBEDDINGS, params.embedding, layout.POOL_FILE)

@@ -96,7 +96,7 @@ class MadeUp(ScratchJournal):
         if phase == "embed":
             drawn = np.random.default_rng([seed, number]).normal(size=(n, 5))
             np.save(folder / "embeddings.npy", drawn.astype(np.float32))
-        write_json(folder / DONE, {**cost, "seconds": 2.0 * number + seed})
+        write_json(folder / DONE, {"cost": {**cost, "seconds": 2.0 * number + seed}})
         return folder
 
 

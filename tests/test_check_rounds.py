@@ -34,6 +34,16 @@ CONF = Path(__file__).resolve().parent.parent / "conf" / "lab.yaml"
             {"sampler": "diverse_evol", "k": 1, "whiten": 4, "criterion": "entropy"},
             "diverse_evol.whiten: criterion entropy reads the model's probabilities, no space: 4",
         ),
+        (
+            "selections_rounds.diverse_evol_static.warm_start",
+            True,
+            "diverse_evol_static.warm_start: space static trains nothing: True would do nothing",
+        ),
+        (
+            "selections_rounds.kmq_iterative_rm",
+            {"sampler": "kmq_iterative", "k": 4, "quality": "sigmoid(reward)", "model": "other"},
+            "kmq_iterative_rm.model: scorer perplexity reads no reward model: 'other' would",
+        ),
         ("rounds.launcher", ["accelerate"], "executor inprocess starts nothing, but launcher is"),
         ("selections_rounds.kmq_iterative_rm.quality", "sigmoid(rewrd)", "no scorer is called"),
         ("selections_rounds.kmq_iterative_rm.quality", None, "kmq_iterative draws by one"),

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.cutting import beginning
+from harness.cutting import beginning, write_cuts
 from harness.errors import InputError
+from harness.params import load_params
 from harness.selection_params import Cut
+from tests.small_repo import ROOT
 
 ROUNDS = np.array([1, 1, 2, 3])
 
@@ -42,3 +44,11 @@ def test_more_than_there_is(item: Cut, rounds: np.ndarray, told: str) -> None:
     with pytest.raises(InputError) as error:
         beginning(subset(rounds), item, "cut")
     assert str(error.value) == told
+
+
+def test_a_cut_that_is_not_there_names_the_nearest() -> None:
+    params = load_params(ROOT / "conf" / "lab.yaml")
+    with pytest.raises(
+        InputError, match="cuts: no cut is called 'randm_100'; did you mean 'random"
+    ):
+        write_cuts(params, "randm_100")

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.errors import InputError
 from harness.feedback.exchanges import exchanges_of
 from harness.judge_params import JudgeParams
 from harness.round_journal import ScratchJournal
 from tests import test_round_phases
-from tests.judge_server import KEY, JudgeServer, rated, serving
+from tests.judge_server import KEY, JudgeServer, Reply, rated, serving
 from tests.scored_rows import POOL
 from tests.test_round_phases import journal
 
@@ -73,6 +74,27 @@ def test_a_run_that_finds_all_answers_tells_the_same_cost(
         seen = len(server.seen)
     assert costs[0] == costs[1]
     assert seen == len(server.seen) == sum(cost["judge_answers"] for cost in costs[0])
+
+
+def test_without_prices_no_spend_is_told(base: Path, tmp_path: Path, server: JudgeServer) -> None:
+    kept = judging(tmp_path / "one", base_url=server.url, price_in=None, price_out=None)
+    run(kept, 1, [0, 1])
+    assert "usd" not in kept.cost(1)
+    assert kept.cost(1)["judge_answers"] == 4
+
+
+def test_an_endpoint_that_is_mended_leaves_what_an_undisturbed_run_does(
+    base: Path, tmp_path: Path, server: JudgeServer
+) -> None:
+    kept = judging(tmp_path / "one", base_url=server.url)
+    server.answering, mended = lambda place, seen: Reply(200, b"<html>"), server.answering
+    with pytest.raises(InputError, match=r"gave no rating to any of 4 .*no completion: '<html>'"):
+        run(kept, 1, [0, 1])
+    assert not list(tmp_path.glob("one/*_score_*"))
+    server.seen.clear()
+    server.answering = mended
+    assert np.isfinite(run(kept, 1, [0, 1])["gold"]).all()
+    assert kept.cost(1)["judge_left_out"] == 0
 
 
 @pytest.mark.parametrize(

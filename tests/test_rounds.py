@@ -210,7 +210,10 @@ def test_a_budget_above_the_pool_is_told_before_any_round(system: RoundSystem) -
         (DiverseEvol(rounds=10), "rounds is 10; a budget of 10 instances takes a start and 1 to 9"),
         (DiverseEvol(initial=10), "initial is 10; the budget is 10: 1 to 9 instances"),
         (DiverseEvol(initial=0), "initial is 0; the budget is 10"),
-        (DiverseEvol(initial=4, rounds=7), "rounds is 7; a budget of 6 instances takes 1 to 6"),
+        (
+            DiverseEvol(initial=4, rounds=7),
+            "rounds is 7; the budget of 10 less initial, 4, is 6: 1 to 6 rounds, or a smal",
+        ),
     ],
 )
 def test_rounds_that_cannot_be(system: RoundSystem, told: str) -> None:

@@ -64,9 +64,18 @@ def test_what_a_system_does_itself_is_done_on_one_thread() -> None:
 @pytest.mark.parametrize(
     ("system", "told"),
     [
-        (KmqIterative(min_per_cluster=2), "round 1: min_per_cluster is 2: 3 clusters need 6"),
-        (DiverseEvol(rounds=2, whiten=9), "round 1: dims is 9; 60 rows of 4 numbers"),
-        (KmqIterative(temperature=0), "round 1: temperature is 0; it must be above 0"),
+        (
+            KmqIterative(min_per_cluster=2),
+            r"round 1 \(takes 4 of the budget, 12\): min_per_cluster is 2: 3 clusters need 6",
+        ),
+        (
+            DiverseEvol(rounds=2, whiten=9),
+            r"round 1 \(takes 4 of the budget, 12\): dims is 9; 60 rows of 4 numbers",
+        ),
+        (
+            KmqIterative(temperature=0),
+            r"round 1 \(takes 4 of the budget, 12\): temperature is 0; it must be above 0",
+        ),
     ],
 )
 def test_what_a_round_refuses_is_told_with_its_number(system: RoundSystem, told: str) -> None:

@@ -17,6 +17,7 @@ from harness.schemas import POOL, SUBSET, read_frame
 from harness.selecting import Inputs
 from harness.selecting_rounds import write_round_subsets
 from harness.yaml_files import read_yaml
+from pipeline.select_rounds import run
 from tests.small_repo import ROOT, edit_params
 from tests.test_stages import ready
 
@@ -73,12 +74,16 @@ REFUSED = [
     ({**KMQ, "roundz": 3}, "kmq_iterative takes no such param; did you mean 'rounds'?"),
     ({**STATIC, "space": "statc"}, "sel.space: input should be 'current' or 'static', not 'statc'"),
     ({**STATIC, "criterion": "entropy"}, "sel.space: criterion entropy reads the model's prob"),
+    ({**STATIC, "warm_start": True}, "sel.warm_start: space static trains nothing: True would do"),
+    ({**STATIC, "feedback_epochs": 2}, "sel.feedback_epochs: space static trains nothing: 2 would"),
+    ({**KMQ, "model": "x"}, "sel.model: scorer perplexity reads no reward model: 'x' would do"),
+    ({**KMQ, "revision": "x", "scorer": "judge"}, "sel.revision: scorer judge reads no reward mod"),
     ({**STATIC, "whiten": 9}, "sel.whiten: 9 dimensions of 30 instances in a space of 8; the most"),
     (
         {**STATIC, "space": "current", "whiten": 5000},
         "sel.whiten: 5000 dimensions of 30 instances in a space of 32; the most is 29",
     ),
-    ({**KMQ}, "sel, seed 0: round 1: this sampler needs quality"),
+    ({**KMQ}, "sel, seed 0: round 1 (takes 3 of the budget, 9): this sampler needs quality"),
 ]
 
 
@@ -96,7 +101,7 @@ def test_what_cannot_be_is_refused_before_a_model_is_trained(
 
 def test_a_minimum_that_the_first_round_cannot_give(tree: Path) -> None:
     item = {**KMQ, "min_per_cluster": 4}
-    told = r"sel, seed 0: round 1: min_per_cluster is 4: 6 clusters need \d+ instances; the budget"
+    told = r"round 1 \(takes 3 of the budget, 9\): min_per_cluster is 4: 6 clusters need \d+ inst"
     with pytest.raises(InputError, match=told):
         select(tree, np.ones(30), selections_rounds={"sel": item})
 
@@ -126,3 +131,10 @@ def test_a_judge_that_cannot_be_asked_is_told_first(
     with pytest.raises(InputError, match="the openai package is not installed"):
         select(tree, **changes)
     assert not list(tree.glob(".store/scratch/rounds/*/*_train_*"))
+
+
+def test_a_selection_that_is_not_there_names_the_nearest(tree: Path) -> None:
+    edit_params(tree, selections_rounds={"diverse_evol": STATIC})
+    told = "selections_rounds: no selection is called 'nix'; choices: diverse_evol"
+    with pytest.raises(InputError, match=told):
+        run("nix")

@@ -200,6 +200,11 @@ def test_calls_of_models_are_told_where_there_were_any(tree: Params) -> None:
     found = table_after(text, "## What choosing cost")
     assert [found[name]["model calls"] for name in ("random", "top_k")] == ["0", "330"]
     assert "USD" not in found["top_k"]
+    for cost in info["seeds"].values():  # a judge whose prices are unknown
+        cost["feedback"]["judge_answers"] = 20
+    write_json(path, info)
+    found = table_after(report(tree)[1], "## What choosing cost")
+    assert [found[name]["USD"] for name in ("random", "top_k")] == ["0.00", "–"]
 
 
 def test_what_selections_in_rounds_read(tree: Params) -> None:

@@ -24,10 +24,10 @@ def mean_pooled(
     batch_size: int,
     names: Sequence[str] | None = None,
     step: Step = lambda _: None,
-) -> tuple[np.ndarray, int]:
+) -> tuple[np.ndarray, int, np.ndarray]:
     """Mean over all tokens of each conversation of the model's last hidden state: (n, d) float32.
 
-    And how many tokens were read.
+    And how many tokens were read, and which conversations were cut: (n,) bool.
 
     The space of DiverseEvol (arXiv 2311.08182, section 3: "the output hidden states of M_t after
     average pooling over all token positions"). The state is the one after the final norm, its mean
@@ -61,7 +61,7 @@ def mean_pooled(
                 raise not_finite(name_of(names, batch[int(np.argmax(lost))]), "hidden states")
             found[batch] = pooled
             step(len(batch))
-    return found, sum(len(ids) for ids in rows)
+    return found, sum(len(ids) for ids in rows), np.array([len(ids) > most for ids, _ in whole])
 
 
 def _pool(model: "PreTrainedModel", rows: list[list[int]]) -> np.ndarray:

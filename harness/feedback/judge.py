@@ -14,7 +14,7 @@ from harness.errors import InputError
 from harness.feedback.judge_cache import AnswerCache
 from harness.feedback.judge_client import Endpoint, Halted, Refused, Unanswered, read_key
 from harness.feedback.judge_prompt import judge_prompt
-from harness.feedback.judge_questions import Judged, Question, judged, key_of, recall
+from harness.feedback.judge_questions import Judged, Question, forget, judged, key_of, recall
 from harness.feedback.judge_spending import CapReached, Purse
 from harness.files import value_hash
 from harness.judge_params import JudgeParams
@@ -41,7 +41,8 @@ def judge(
     each keep to the spend cap, and together pass it; the pace is this process's own. Raises
     InputError in one line for a missing key or package, an endpoint that does not answer, one that
     gives no rating at all, and a spend cap that is reached; what came before is kept, and the same
-    call goes on there.
+    call goes on there. Answers of a call that got no rating are forgotten: once the endpoint is
+    mended, they would leave out what an undisturbed call rates.
     """
     start = time.monotonic()
     known = {judge_prompt(*exchange, params.scale) for exchange in before}
@@ -67,38 +68,53 @@ def _ask(
     for prompt in prompts:
         questions[prompt].rows += 1
     found = sum(recall(question, params, kept) for question in questions.values())
-    settled = [question for question in questions.values() if question.settled]
+    every = list(questions.values())
+    settled = [question for question in every if question.settled]
+    if settled == every and not any(map(_rated, every)):
+        # One that was killed before it could forget: the endpoint may be mended by now.
+        for question in every:
+            forget(question, params, kept)
+            question.tries, question.answers = 0, []
+        settled, found = [], 0
     step(sum(question.rows for question in settled))
-    waiting = [question for question in questions.values() if not question.settled]
     asked = 0
-    if waiting:
+    if len(settled) < len(every):
         key = read_key(params)
         kept.prepare()  # before anything is paid for
-        fruitful = any(question.rating is not None for question in settled)
-        asked = asyncio.run(_Panel(params, kept, step, fruitful).ask(waiting, key))
+        asked = asyncio.run(_Panel(params, kept, step, every).ask(key))
     return prompts, questions, asked, found
+
+
+def _rated(question: Question) -> bool:
+    return question.rating is not None
 
 
 class _Stop(Exception):
     """Why nobody asks any more, and what helps."""
 
-    def __init__(self, what: str, remedy: str) -> None:
+    def __init__(self, what: str, remedy: str, fruitless: bool = False) -> None:
         super().__init__(what)
         self.what, self.remedy = what, remedy
+        self.fruitless = fruitless  # no rating came, and none will
 
 
 class _Panel:
     """Those who ask, side by side in one event loop; the first to fail halts the others."""
 
     def __init__(
-        self, params: JudgeParams, kept: AnswerCache, step: Callable[[int], object], fruitful: bool
+        self,
+        params: JudgeParams,
+        kept: AnswerCache,
+        step: Callable[[int], object],
+        every: Sequence[Question],
     ) -> None:
-        self.params, self.kept, self.step = params, kept, step
-        self.fruitful = fruitful  # whether any rating came yet
+        self.params, self.kept, self.step, self.every = params, kept, step, every
+        self.fruitful = any(map(_rated, every))  # whether any rating came yet
         self.fruitless: list[str] = []  # what came instead
         self.stop: _Stop | None = None
 
-    async def ask(self, waiting: list[Question], key: str) -> int:
+    async def ask(self, key: str) -> int:
+        waiting = [question for question in self.every if not question.settled]
         self.endpoint = Endpoint(self.params, key)
         self.purse = Purse(self.params, self.kept)
         queue = iter(waiting)
@@ -106,10 +122,17 @@ class _Panel:
             count = min(self.params.concurrency, len(waiting))
             # Those under way when one fails are let finish: their answers are paid for.
             await asyncio.gather(*(self._work(queue) for _ in range(count)))
-        if not self.stop and not self.fruitful and all(q.refused for q in waiting):
-            told = f"refuses all {len(waiting)} prompts ({self.fruitless[-1]})"
-            self.stop = _Stop(told, "mend that and run the same again")
+        if not self.stop and not self.fruitful:
+            if all(question.refused for question in self.every):
+                told = f"refuses all {len(self.every)} prompts ({self.fruitless[-1]})"
+            else:
+                told = f"gave no rating to any of {len(self.every)} (the last: "
+                told += f"{self.fruitless[-1]})"
+            self.stop = _Stop(told, "mend that and run the same again", fruitless=True)
         if self.stop is not None:
+            if self.stop.fruitless and not self.fruitful:
+                for question in self.every:
+                    forget(question, self.params, self.kept)
             raise self._told(self.stop)
         return self.endpoint.asked
 
@@ -135,7 +158,10 @@ class _Panel:
                     if answer is not None:
                         self.kept.keep(key_of(question, self.params), answer)
                 question.take(answer, self.params.scale)
-                told = f"answer: {answer.end!r}" if answer is not None else "no answer"
+                if answer is not None:
+                    told = f"answer: {answer.end!r}"
+                else:
+                    told = f"no completion: {self.endpoint.strange}"
         except Refused as refusal:
             question.refused, told = True, str(refusal)
         except Unanswered as trouble:
@@ -155,7 +181,7 @@ class _Panel:
             self.fruitful = True
         if not self.fruitful and len(self.fruitless) >= _FRUITLESS:
             told = f"gave no rating to the first {_FRUITLESS} (the last: {told})"
-            raise _Stop(told, "mend that and run the same again")
+            raise _Stop(told, "mend that and run the same again", fruitless=True)
 
     def _told(self, stop: _Stop) -> InputError:
         number = len(self.kept.found)

@@ -60,7 +60,15 @@ class AnswerCache:
 
     def keep(self, key: str, answer: Answer) -> None:
         """Append an answer. Raises OSError, with the file's name, where the disk refuses."""
-        row = {"key": key, "source": self.source, **asdict(answer)}
+        self._append({"key": key, "source": self.source, **asdict(answer)})
+        self._take(key, self.source, answer)
+
+    def forget(self, key: str) -> None:
+        """Find an answer no more; its tokens, which were paid for, stay counted."""
+        self._append({"forget": key})
+        del self.found[key]
+
+    def _append(self, row: dict[str, object]) -> None:
         # The line after a torn one would be lost with it.
         left = b"\n" * self._torn + json.dumps(row).encode() + b"\n"
         self._torn = True
@@ -68,7 +76,6 @@ class AnswerCache:
             while left:  # a disk nearly full takes a part, then says why
                 left = left[stream.write(left) :]
         self._torn = False
-        self._take(key, self.source, answer)
 
     def _take(self, key: str, source: str, answer: Answer) -> None:
         self.found[key] = answer
@@ -87,6 +94,9 @@ class AnswerCache:
         for line in lines:
             try:
                 row = json.loads(line)
+                if "forget" in row:
+                    self.found.pop(row["forget"], None)
+                    continue
                 answer = Answer(row["text"], row["tokens_in"], row["tokens_out"], row["metered"])
                 self._take(row["key"], row["source"], answer)
             except (ValueError, KeyError, TypeError):

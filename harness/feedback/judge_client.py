@@ -68,7 +68,7 @@ class Endpoint:
     """The official client with a pace, retries and a count; used within one event loop."""
 
     def __init__(self, params: JudgeParams, key: str) -> None:
-        """Make the client; InputError where its package is not installed."""
+        """Make the client; InputError for a package that is missing, or what `address` refuses."""
         try:
             from openai import AsyncOpenAI
         except ImportError:
@@ -78,10 +78,14 @@ class Endpoint:
         self.params = params
         self._key = key
         # Its own retries would pass by the pace, the count and the halt.
-        self.client = AsyncOpenAI(
-            api_key=key, base_url=params.base_url, timeout=params.timeout_s, max_retries=0
-        )
+        try:
+            self.client = AsyncOpenAI(
+                api_key=key, base_url=params.address, timeout=params.timeout_s, max_retries=0
+            )
+        except ImportError as error:  # of a proxy's kind
+            raise InputError(f"judge: {self._line(error)}") from None
         self.asked = 0
+        self.strange = ""  # the beginning of the last body that was no completion
         self.halt = asyncio.Event()
         self._next = 0.0  # when the next request may start
 
@@ -191,6 +195,7 @@ class Endpoint:
             body = None
         choices = body.get("choices") if isinstance(body, dict) else None
         if not isinstance(body, dict) or not isinstance(choices, list) or not choices:
+            self.strange = self._line(repr(raw.text[:100]))
             return None
         message = choices[0].get("message") if isinstance(choices[0], dict) else None
         text = message.get("content") if isinstance(message, dict) else None

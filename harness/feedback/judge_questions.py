@@ -64,8 +64,18 @@ class Question:
 
 def key_of(question: Question, params: JudgeParams) -> str:
     """What the question's next answer is kept under: all that it depends on."""
+    return _key(question, params, len(question.answers))
+
+
+def _key(question: Question, params: JudgeParams, place: int) -> str:
     asked = [params.endpoint, params.model, question.prompt, params.temperature, params.max_tokens]
-    return value_hash([*asked, params.scale, len(question.answers)])
+    return value_hash([*asked, params.scale, place])
+
+
+def forget(question: Question, params: JudgeParams, kept: AnswerCache) -> None:
+    """Take a question's answers out of the cache, as if it had not been asked."""
+    for place in range(len(question.answers)):
+        kept.forget(_key(question, params, place))
 
 
 def recall(question: Question, params: JudgeParams, kept: AnswerCache) -> int:

@@ -96,13 +96,14 @@ def by_judge(task: dict[str, Any], exchanges: Sequence[Exchange]) -> Scored:
         before += exchanges_of(rows, folder / "answers.parquet")
     with counting("judge", len(exchanges)) as step:
         found = judge(_asked(exchanges), params, cache, step, _asked(before))
-    cost = {
+    cost: dict[str, float] = {
         "scored": found.questions,
         "judge_answers": found.answers,
         "judge_left_out": found.unparsable + found.refused,
         "tokens_scored": found.tokens_in + found.tokens_out,
-        "usd": found.spend or 0.0,
     }
+    if found.spend is not None:
+        cost["usd"] = found.spend
     return found.scores, cost
 
 

@@ -28,10 +28,10 @@ def uncertainty(
     batch_size: int,
     names: Sequence[str] | None = None,
     step: Step = lambda _: None,
-) -> tuple[np.ndarray, int]:
+) -> tuple[np.ndarray, int, np.ndarray]:
     """How uncertain a model is of each conversation's responses, higher being less certain: (n,).
 
-    And how many tokens were read.
+    And how many tokens were read, and which conversations were cut: (n,) bool.
 
     The mean over the tokens that training would learn (every assistant turn with its end token,
     each predicted given all before it, teacher-forced) of `least_confidence` (1 - the highest
@@ -71,7 +71,8 @@ def uncertainty(
                 raise not_finite(name_of(names, batch[int(np.argmax(lost))]), "logits")
             found[batch] = values
             step(len(batch))
-    return found, sum(len(text.ids) for text in texts)
+    read = sum(len(text.ids) for text in texts)
+    return found, read, np.array([len(text.ids) > most for text in whole])
 
 
 def _means(

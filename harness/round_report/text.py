@@ -101,7 +101,7 @@ def cost_note(loops: Lines) -> str:
             "the first that asked it, and what another seed or an earlier run has paid for is "
             "counted here too, so that the cost is that of the selection alone. Judge answers: at "
             "most two a question; requests that failed are none. Left out: responses that it gave "
-            "no rating, in each round. USD: by the prices in params.yaml, 0 where there are none."
+            "no rating, in each round. USD: by the prices in params.yaml, if any."
         )
     return text + (
         " Model calls: conversations that a model answered, scored or embedded. The models of the "

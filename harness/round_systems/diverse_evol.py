@@ -46,13 +46,20 @@ class DiverseEvol:
     warm_start: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a space for a criterion that reads none."""
+        """Refuse a space for a criterion that reads none, and training where nothing is trained."""
         read = {"space": (self.space, "current"), "whiten": (self.whiten, None)}
         for knob, (value, default) in read.items():
             if self.criterion != "k_center" and value != default:
                 raise InputError(
                     f"{knob}: criterion {self.criterion} reads the model's probabilities, no "
                     f"space: {value!r} would do nothing; remove it, or say criterion: k_center"
+                )
+        trained = {"feedback_epochs": self.feedback_epochs, "warm_start": self.warm_start or None}
+        for knob, value in trained.items():
+            if self.space == "static" and value is not None:
+                raise InputError(
+                    f"{knob}: space static trains nothing: {value!r} would do nothing; remove it, "
+                    "or say space: current"
                 )
 
     @property
@@ -74,7 +81,13 @@ class DiverseEvol:
             raise InputError(
                 f"initial is {self.initial}; the budget is {budget}: 1 to {budget - 1} instances"
             )
-        return [self.initial, *equal_sizes(budget - self.initial, self.rounds)]
+        left = budget - self.initial
+        if not 1 <= self.rounds <= left:
+            raise InputError(
+                f"rounds is {self.rounds}; the budget of {budget} less initial, {self.initial}, is "
+                f"{left}: 1 to {left} rounds, or a smaller initial"
+            )
+        return [self.initial, *equal_sizes(left, self.rounds)]
 
     def choose(self, pool: Pool, size: int, rng: np.random.Generator) -> np.ndarray:
         """At random where nothing is taken; then by the criterion."""
@@ -101,7 +114,7 @@ class DiverseEvol:
         """The pool in the model's space, or with its unsureness as quality."""
         if self.criterion != "k_center":
             return self._by_unsureness(pool, observed)
-        space = observed.get("embeddings", pool.embeddings)
+        space = pool.embeddings if self.space == "static" else observed["embeddings"]
         if self.whiten is not None and (observed or len(newest) == len(pool.selected)):
             # Once where the space is always the same.
             from harness.feedback.whitening import whiten

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from harness.errors import InputError
 from harness.feedback.weights import (
     Direction,
     ScoreTransform,
@@ -77,6 +78,18 @@ class KmqIterative:
     weighting: Literal["linear", "softmax"] = "linear"
     max_new_tokens: Annotated[int, Field(ge=1)] = 64
     sampling_temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a model for a scorer that reads none."""
+        for knob, value, default in (
+            ("model", self.model, KmqIterative.model),
+            ("revision", self.revision, None),
+        ):
+            if self.scorer != "reward_model" and value != default:
+                raise InputError(
+                    f"{knob}: scorer {self.scorer} reads no reward model: {value!r} would do "
+                    "nothing; remove it, or say scorer: reward_model"
+                )
 
     @property
     def needs(self) -> frozenset[str]:

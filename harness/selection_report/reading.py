@@ -151,6 +151,7 @@ def _subsets(params: Params, study: str, name: str, places: dict[str, int]) -> l
             if cost is None:
                 raise InputError(f"{info_file}: nothing of seed {seed}; run its stage again")
             feedback = cost.get("feedback", {})
+            unpriced = float("nan") if "judge_answers" in feedback else 0.0
             subset = Subset(
                 name=name,
                 kind="reference" if reference else "selection",
@@ -163,7 +164,7 @@ def _subsets(params: Params, study: str, name: str, places: dict[str, int]) -> l
                 own_quality=own_quality,
                 own_labels=own_labels,
                 model_calls=float(sum(feedback.get(name, 0) for name in MODEL_CALLS)),
-                usd=float(feedback.get("usd", 0)),
+                usd=float(feedback.get("usd", unpriced)),
             )
             found.append(subset)
     return found
