@@ -83,12 +83,11 @@ def test_a_round_scores_by_the_judge(taught: tuple[Path, str], tmp_path: Path) -
     assert cost["usd"] > 0
 
 
-def test_an_answer_cut_short_is_left_out(taught: tuple[Path, str], tmp_path: Path) -> None:
+def test_an_answer_cut_short_is_no_rating(taught: tuple[Path, str], tmp_path: Path) -> None:
     folder, url = taught
     params = JudgeParams(model=str(folder), base_url=url, max_tokens=3)
-    judged = judge([exchange("tea", "superb")], params, tmp_path / "answers.jsonl")
-    assert np.isnan(judged.scores).tolist() == [True]
-    assert (judged.asked, judged.unparsable) == (2, 1)
+    with pytest.raises(InputError, match=r"gave no rating to any of 1 \(the last: answer: 'It is"):
+        judge([exchange("tea", "superb")], params, tmp_path / "answers.jsonl")
 
 
 def test_a_model_that_is_not_served_is_told(taught: tuple[Path, str], tmp_path: Path) -> None:
