@@ -1,5 +1,6 @@
 """What several test files share: a tiny model, made once a session."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,17 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ensure_template(tokenizer, "alpaca_short")
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def key_stays_out(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> Iterator[None]:
+    """A judge's key in the environment, which must be in no file, log or output at the end."""
+    from tests.judge_server import secret_key
+
+    with secret_key(monkeypatch, caplog, capfd, tmp_path):
+        yield

@@ -2,7 +2,6 @@
 
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,23 +18,13 @@ from tests.judge_server import (
     failed,
     pairs,
     rated,
-    secret_key,
     serving,
     told,
 )
 
+pytestmark = pytest.mark.usefixtures("key_stays_out")
+
 FAST = {"model": "m", "backoff_s": 0.01, "timeout_s": 5.0, "retries": 2}
-
-
-@pytest.fixture(autouse=True)
-def _key_stays_out_of_everything(
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-    tmp_path: Path,
-) -> Iterator[None]:
-    with secret_key(monkeypatch, caplog, capfd, tmp_path):
-        yield
 
 
 def test_a_rate_limit_holds_everybody_back(tmp_path: Path) -> None:

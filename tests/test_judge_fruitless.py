@@ -1,6 +1,5 @@
 """A judge's endpoint that rates nothing at all: told at once, and nothing of it is kept."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,19 +7,10 @@ import pytest
 from harness.errors import InputError
 from harness.feedback.judge import judge
 from harness.judge_params import JudgeParams
-from tests.judge_server import KEY, Reply, pairs, rated, secret_key, serving, told
+from tests.judge_server import KEY, Reply, pairs, rated, serving, told
 from tests.test_judge_failures import FAST, NONSENSE
 
-
-@pytest.fixture(autouse=True)
-def _key_stays_out_of_everything(
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-    tmp_path: Path,
-) -> Iterator[None]:
-    with secret_key(monkeypatch, caplog, capfd, tmp_path):
-        yield
+pytestmark = pytest.mark.usefixtures("key_stays_out")
 
 
 @pytest.mark.parametrize("count", [1, 16, 30])

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from harness.errors import InputError
 from harness.feedback.judge import judge
 from harness.feedback.judge_prompt import judge_prompt
 from harness.judge_params import JudgeParams
-from tests.judge_server import Reply, Seen, pairs, rated, secret_key, serving, told
+from tests.judge_server import Reply, Seen, pairs, rated, serving, told
 from tests.small_repo import ROOT
 from tests.test_kills import wait_for
 
@@ -32,17 +31,6 @@ from tests.judge_server import pairs
 params = JudgeParams(base_url=sys.argv[1], concurrency=4, **json.loads(sys.argv[3]))
 judge(pairs(60), params, Path(sys.argv[2]))
 """
-
-
-@pytest.fixture(autouse=True)
-def _key_stays_out_of_everything(
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-    tmp_path: Path,
-) -> Iterator[None]:
-    with secret_key(monkeypatch, caplog, capfd, tmp_path):
-        yield
 
 
 def by_prompt(seen: Seen) -> float:
