@@ -27,14 +27,19 @@ import logging
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from harness.errors import InputError
 
 log = logging.getLogger(__name__)
 
 _CHILD = Path(__file__).with_name("supervisor.py")
 NOT_RUN = "not run"
+_UNISOLATED = ContextVar("unisolated", default=False)
 
 
 class Program(NamedTuple):
@@ -74,6 +79,28 @@ class Isolation(NamedTuple):
     namespaces: bool
     seccomp: bool
     why: str
+
+
+class MissingWallError(InputError):
+    """A wall of the sandbox is not to be had on this machine, so no program runs."""
+
+
+def missing_walls() -> str:
+    """Why programs do not run on this machine, with the remedy, in one line; "" where they do."""
+    found = isolation()
+    if found.namespaces and found.seccomp:
+        return ""
+    return f"{found.why}; remedy: run on Linux where an ordinary user may make namespaces"
+
+
+@contextmanager
+def unisolated(allowed: bool) -> Iterator[None]:
+    """Within it, programs run without the walls that are missing, if `allowed`."""
+    token = _UNISOLATED.set(allowed)
+    try:
+        yield
+    finally:
+        _UNISOLATED.reset(token)
 
 
 def run_programs(programs: Sequence[Program], limits: Limits | None = None) -> list[Outcome]:
