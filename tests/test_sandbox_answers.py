@@ -2,16 +2,11 @@
 
 import pytest
 
-from harness.sandbox import Isolation, Limits, Outcome, Program, isolation, run_programs
+from harness.sandbox import Outcome, Program, run_programs
 
 
-@pytest.fixture(scope="module")
-def layers() -> Isolation:
-    return isolation()
-
-
-def run(source: str, *calls: str, limits: Limits | None = None) -> Outcome:
-    return run_programs([Program(source, calls or ("1",))], limits)[0]
+def run(source: str, *calls: str) -> Outcome:
+    return run_programs([Program(source, calls)])[0]
 
 
 @pytest.mark.parametrize(
@@ -51,33 +46,3 @@ def test_what_is_expected_never_enters() -> None:
     assert run_answers([[honest]], [doc]) == [[True]]
     # The spy is good at it: what is inside (here in another call) it does find.
     assert run(spy, "f(1)", "'secret-7391'[:0]").values == ["secret-7391", ""]
-
-
-def test_another_program_s_answer_cannot_be_written() -> None:
-    # Every descriptor is tried; only the program's own pipe is there.
-    vandal = (
-        "import os\n"
-        "for d in range(64):\n"
-        "    try:\n"
-        '        os.write(d, b\'{"answer": "{}", "why": ""}\\n\' * 3)\n'
-        "    except OSError:\n"
-        "        pass\n"
-    )
-    programs = [Program(vandal, ("1",)), Program("", ("6 * 7",)), Program(vandal, ("2",))]
-    assert run_programs(programs)[1] == Outcome([42], "")
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "import os\nos.kill(os.getppid(), 9)",
-        "import os\nos.kill(-1, 9)",
-        "import ctypes\nctypes.CDLL(None).ptrace(16, __import__('os').getppid(), 0, 0)",
-        "import os\nopen(f'/proc/{os.getppid()}/mem', 'rb')",
-    ],
-)
-def test_the_supervisor_cannot_be_touched(layers: Isolation, source: str) -> None:
-    if not layers.seccomp:
-        pytest.skip(f"no seccomp here: {layers.why}")
-    outcomes = run_programs([Program(source, ("1",)), Program("", ("6 * 7",))])
-    assert outcomes[1] == Outcome([42], "")

@@ -1,44 +1,49 @@
-"""Running programs that a model wrote, where they can do little harm and cannot fake a result.
+"""Running programs that a model wrote, where they can do no harm and cannot fake a result.
 
-One supervisor process (`supervisor.py`) is started for a batch: `python -I -S`, empty
-environment, its own empty temporary folder. It forks a child for each program, which costs two to
-four milliseconds. What holds a child:
-- limits on CPU time, address space, file size, open files and processes; a wall clock; a limit on
-  what it may answer. Its standard streams go nowhere.
-- where the kernel lets an ordinary user make namespaces (Linux, most distributions): no network,
-  and a file system of its own that holds Python's standard library, read-only, and an empty folder
-  in memory. `Isolation.namespaces` says whether that worked.
-- where the kernel has seccomp (Linux on x86-64 and ARM64): no new process or thread, no other
-  program, no socket, no signal to anybody, no look into another process. `Isolation.seccomp`.
+The wall is WebAssembly: a program runs in a CPython compiled to it (componentize-py), by wasmtime,
+both of the Bytecode Alliance. It can compute, look at a clock and draw random bytes; no file,
+socket, process, signal or wait of this machine has a name in there (`worker.Host` lists all that
+has). Every program has an instance of its own, a fresh copy of the interpreter's memory, so nothing
+of one reaches the next. Time is counted in instructions, not in seconds: which program runs out
+does not depend on the machine or on what else it does. No right, tool or kernel feature is needed.
+
+One worker process (`worker.py`, empty environment) answers a batch, and is started again should a
+program bring it down; the others' verdicts stand. Where the wall is not to be had, nothing runs;
+within `unisolated(True)` programs then run as the user, with limits on CPU time and memory only.
 
 A program is asked for the values of expressions. What they ought to be stays with the caller, so
 there is nothing in its reach that tells, and printing, exiting early or patching Python only loses
 it the point. Identical programs are run once.
 
-What remains: the same kernel, so a flaw in it is a way out; a program can find the sources of the
-others in its batch, which are forked along; time and memory are side channels. Where `Isolation`
-says a layer is missing, so is what it would have held: without namespaces a program can read (and,
-as the user, change) files, and only seccomp keeps it from sockets; without seccomp it can make
-processes, if the user is root, whom the limit on them does not bind.
+What remains: a flaw of wasmtime is a way out, to the rights of the user; the parts of Python's
+library that need threads, processes or sockets are not there; the guest is made on each machine,
+and like any start of Python has its own order of strings in sets.
 """
 
 import json
 import logging
+import os
+import select
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.errors import InputError
+from harness.files import folder_hash, value_hash
+from harness.stores import locked, scratch_folder
 
 log = logging.getLogger(__name__)
 
-_CHILD = Path(__file__).with_name("supervisor.py")
-NOT_RUN = "not run"
+_HERE = Path(__file__).parent
+_REMEDY = "make env installs what it needs; evaluate.allow_unisolated: true runs programs as you"
+_MAKING_S = 600  # seconds the guest may take to be made, on a machine full of other work
 _UNISOLATED = ContextVar("unisolated", default=False)
 
 
@@ -57,45 +62,34 @@ class Outcome(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What one program may use: seconds of CPU and by the clock, MiB, and bytes of answer.
+    """What one program may use: WebAssembly instructions, MiB, bytes of answer.
 
-    And what all programs of a batch may use together: what is left when it is used up is not run.
-    An ordinary batch takes a few seconds of it on a slow machine, so that scores depend on it only
-    where programs by the hundred run into their own limits.
+    10^10 instructions are about a second, half a second of CPython outside. `wall_s` is for what
+    they do not meter: a worker silent for so long is ended, with that program.
     """
 
-    cpu_s: float = 0.5
-    wall_s: float = 5.0
+    instructions: int = 10_000_000_000
     memory_mb: int = 256
-    file_mb: int = 1
     answer_bytes: int = 65_536
-    batch_cpu_s: float = 60.0
-    batch_wall_s: float = 300.0
-
-
-class Isolation(NamedTuple):
-    """Which of the layers that depend on the kernel are in force."""
-
-    namespaces: bool
-    seccomp: bool
-    why: str
+    wall_s: float = 60.0
 
 
 class MissingWallError(InputError):
-    """A wall of the sandbox is not to be had on this machine, so no program runs."""
+    """The sandbox is not to be had on this machine, so no program runs."""
 
 
 def missing_walls() -> str:
     """Why programs do not run on this machine, with the remedy, in one line; "" where they do."""
-    found = isolation()
-    if found.namespaces and found.seccomp:
-        return ""
-    return f"{found.why}; remedy: run on Linux where an ordinary user may make namespaces"
+    try:
+        _Worker(Limits()).close()
+    except MissingWallError as error:
+        return str(error)
+    return ""
 
 
 @contextmanager
 def unisolated(allowed: bool) -> Iterator[None]:
-    """Within it, programs run without the walls that are missing, if `allowed`."""
+    """Within it, programs run without the wall where it is missing, if `allowed`."""
     token = _UNISOLATED.set(allowed)
     try:
         yield
@@ -106,57 +100,124 @@ def unisolated(allowed: bool) -> Iterator[None]:
 def run_programs(programs: Sequence[Program], limits: Limits | None = None) -> list[Outcome]:
     """Run programs in one sandbox and return their outcomes in order.
 
-    Those that the batch's limits left no time for are told in a warning and have no values. Raises
-    RuntimeError where the sandbox itself dies: that is no verdict on a program.
+    Raises MissingWallError where the sandbox is not to be had: nothing has run then.
     """
-    distinct = len(set(programs))
-    log.info("sandbox: %d programs to run, %d of them distinct", len(programs), distinct)
-    outcomes = _run(programs, limits or Limits())[0]
-    missed = sum(outcome.why == NOT_RUN for outcome in outcomes)
-    if missed:
-        told = "warning: sandbox: %d of %d programs were not run and count as failed: %s"
-        log.warning(told, missed, len(programs), "those before them used up the batch's time")
-    return outcomes
-
-
-def isolation() -> Isolation:
-    """Find out which layers this machine's kernel offers, by making an empty sandbox."""
-    return _run([], Limits())[1]
-
-
-def _run(programs: Sequence[Program], limits: Limits) -> tuple[list[Outcome], Isolation]:
     distinct = list(dict.fromkeys(programs))
-    order = json.dumps({"programs": distinct, "limits": limits._asdict()})
-    # Parsing has a minute of its own, the program that is running at the end its own time.
-    patience = 120 + limits.batch_wall_s + limits.wall_s
-    with tempfile.TemporaryDirectory() as folder:
+    log.info("sandbox: %d programs to run, %d of them distinct", len(programs), len(distinct))
+    limits = limits or Limits()
+    try:
+        worker = _Worker(limits)
+    except MissingWallError:
+        if not _UNISOLATED.get():
+            raise
+        outcomes = {program: _as_the_user(program, limits) for program in distinct}
+    else:
+        try:
+            outcomes = {program: worker.run(program) for program in distinct}
+        finally:
+            worker.close()
+    return [outcomes[program] for program in programs]
+
+
+class _Worker:
+    """A worker process that is ready; raises MissingWallError where it does not get so."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._start()
+
+    def _start(self) -> None:
+        folder = _guest_folder()
+        with locked(folder):  # two processes make the guest once
+            if not (folder / "guest.sha256").is_file():
+                log.info("sandbox: making its Python, once on this machine (about 20 s)")
+            script, limits = str(_HERE / "worker.py"), json.dumps(self._limits._asdict())
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", script, str(folder), limits],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={},
+                start_new_session=True,
+            )
+            self._rest = b""
+            ready = self._line(_MAKING_S)
+        if ready == b"ready":
+            return
+        said = self.close().decode(errors="replace").strip().splitlines()
+        why = said[-1][:300] if said else f"its worker {'ended' if ready is None else 'hung'}"
+        raise MissingWallError(f"the sandbox does not start: {why}; {_REMEDY}")
+
+    def run(self, program: Program) -> Outcome:
+        """The outcome of one program; one that brings the worker down gets another for the next."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # it ended: there is no line to read
+            self._process.stdin.write(json.dumps(program).encode() + b"\n")
+            self._process.stdin.flush()
+        line = self._line(self._limits.wall_s)
+        if line:
+            return _outcome(json.loads(line))
+        why = "out of time" if line == b"" else "brought the sandbox down"
+        self.close()
+        self._start()
+        return Outcome(None, why)
+
+    def _line(self, patience: float) -> bytes | None:
+        """The worker's next line; b"" where it took too long, None where it has ended."""
+        assert self._process.stdout is not None
+        end = time.monotonic() + patience
+        while b"\n" not in self._rest:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self._process.stdout], [], [], left)[0]:
+                return b""
+            piece = os.read(self._process.stdout.fileno(), 1 << 20)
+            if not piece:
+                return None
+            self._rest += piece
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line
+
+    def close(self) -> bytes:
+        """End the process and leave nothing of it; what it said of errors."""
+        self._process.kill()
+        return self._process.communicate()[1]
+
+
+def _guest_folder() -> Path:
+    """Where the guest lies that this code and these packages make."""
+    try:
+        made_by = [version(name) for name in ("componentize-py", "wasmtime")]
+    except PackageNotFoundError as error:
+        raise MissingWallError(f"{error.name} is not installed; {_REMEDY}") from None
+    return scratch_folder("sandbox", value_hash([folder_hash(_HERE), *made_by]))
+
+
+def _as_the_user(program: Program, limits: Limits) -> Outcome:
+    """Run one program with the caller's rights, in an empty folder."""
+    seconds = max(1, limits.instructions // 10**10)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
             done = subprocess.run(
-                [sys.executable, "-I", "-S", str(_CHILD), folder],
-                input=order.encode(),
+                [sys.executable, "-I", "-S", str(_HERE / "guest.py")],
+                input=json.dumps([*program, seconds, limits.memory_mb]).encode(),
                 capture_output=True,
                 env={},
                 cwd=folder,
-                timeout=patience,
+                timeout=limits.wall_s,
                 start_new_session=True,
                 check=False,
             )
-        except subprocess.TimeoutExpired as error:
-            raise RuntimeError(f"sandbox: no answer after {patience:.0f} s") from error
-    lines = done.stdout.splitlines()
-    if done.returncode or len(lines) != 1 + len(distinct):
-        told = done.stderr.decode(errors="replace").strip().splitlines()
-        raise RuntimeError(
-            f"sandbox: died with status {done.returncode} after {max(0, len(lines) - 1)} of "
-            f"{len(distinct)} programs: {told[-1] if told else 'no message'}"
-        )
-    outcomes = {program: _outcome(line) for program, line in zip(distinct, lines[1:], strict=True)}
-    return [outcomes[program] for program in programs], Isolation(**json.loads(lines[0]))
+        except subprocess.TimeoutExpired:
+            return Outcome(None, "out of time")
+    if len(done.stdout) > limits.answer_bytes:
+        return Outcome(None, "answer too long")
+    if not done.stdout:
+        return Outcome(None, f"ended with status {done.returncode} and no answer")
+    return _outcome({"answer": done.stdout.decode(errors="replace"), "why": ""})
 
 
-def _outcome(line: bytes) -> Outcome:
-    """A supervisor's line: {"why": ...} or {"answer": <what the program wrote>}."""
-    told = json.loads(line)
+def _outcome(told: dict[str, str]) -> Outcome:
+    """What a program answered, checked: it may be anything."""
     if told["why"]:
         return Outcome(None, told["why"])
     try:

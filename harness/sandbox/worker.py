@@ -1,0 +1,198 @@
+"""The sandbox's worker, a script of its own: answers programs in WebAssembly, one after another.
+
+`worker.py FOLDER LIMITS` makes the guest in FOLDER unless it is there, writes a line when it
+works, then reads [source, calls] a line and writes {"answer", "why"} a line. Imports wasmtime and,
+to make the guest, runs componentize-py; nothing of the package.
+"""
+
+import hashlib
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import wasmtime
+from wasmtime.component import Component, Linker, Record
+
+_HERE = Path(__file__).parent
+_CLOCK_STEP = 1_000_000  # nanoseconds between one look at the clock and the next
+_EPOCH = 1_704_067_200  # 2024-01-01, where every program's clock begins
+# What a program may ask of the host: instructions do not meter it.
+_HOST_CALLS, _RANDOM_BYTES = 100_000, 65_536
+
+
+class SpentError(Exception):
+    """A program asked the host for more than it may."""
+
+
+class Host:
+    """What is linked into the guest: an empty environment, no files, a clock, random bytes.
+
+    Nothing else of WASI is there: no socket, no stream, no wait. The clock counts how often it was
+    read, and the bytes have a seed, so that no program's values depend on when it ran.
+    """
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Start over for the next program."""
+        self.calls, self.bytes, self.random = 0, 0, random.Random(0)
+
+    def link(self, engine: wasmtime.Engine, component: Component) -> Linker:
+        """A linker in which every import but these ends the program."""
+        linker = Linker(engine)
+        linker.define_unknown_imports_as_traps(component)
+        linker.allow_shadowing = True
+        given = {
+            "wasi:cli/environment": {
+                "get-environment": lambda _: [],
+                "get-arguments": lambda _: [],
+                "initial-cwd": lambda _: None,
+            },
+            "wasi:filesystem/preopens": {"get-directories": lambda _: []},
+            "wasi:clocks/monotonic-clock": {"now": lambda _: self.now()},
+            "wasi:clocks/wall-clock": {"now": lambda _: self.wall()},
+            "wasi:random/random": {"get-random-bytes": lambda _, size: self.draw(size)},
+        }
+        versions = dict(name.split("@") for name in component.type.imports(engine) if "@" in name)
+        with linker.root() as root:
+            for interface, functions in given.items():
+                with root.add_instance(f"{interface}@{versions[interface]}") as instance:
+                    for name, function in functions.items():
+                        instance.add_func(name, function)
+        return linker
+
+    def now(self) -> int:
+        """Nanoseconds since the program began."""
+        self.calls += 1
+        if self.calls > _HOST_CALLS:
+            raise SpentError(f"looked at the clock {_HOST_CALLS} times")
+        return self.calls * _CLOCK_STEP
+
+    def wall(self) -> Record:
+        """The time of day, as WASI's record of it."""
+        found = Record()
+        seconds, nanoseconds = divmod(self.now(), 10**9)
+        vars(found).update(seconds=_EPOCH + seconds, nanoseconds=nanoseconds)
+        return found
+
+    def draw(self, size: int) -> bytes:
+        """Random bytes."""
+        self.bytes += size
+        if self.bytes > _RANDOM_BYTES:
+            raise SpentError(f"drew over {_RANDOM_BYTES} random bytes")
+        return self.random.randbytes(size)
+
+
+def engine() -> wasmtime.Engine:
+    """The engine that compiles and runs the guest; the limits count on each of its settings."""
+    config = wasmtime.Config()
+    config.consume_fuel = True
+    config.cranelift_nan_canonicalization = True
+    config.max_wasm_stack = (2 << 20) - (64 << 10)  # just under the engine's own stack
+    return wasmtime.Engine(config)
+
+
+def load(folder: Path, engine: wasmtime.Engine) -> Component:
+    """The compiled guest of a folder, made there unless it is whole; raises as its makers do."""
+    compiled, digest = folder / "guest.cwasm", folder / "guest.sha256"
+    try:
+        # Compiled code is trusted by the engine: what was damaged must not reach it.
+        if hashlib.sha256(compiled.read_bytes()).hexdigest() == digest.read_text():
+            return Component.deserialize_file(engine, str(compiled))
+    except (OSError, wasmtime.WasmtimeError):
+        pass  # not there, or of another machine
+    data = compile_guest(engine)
+    digest.unlink(missing_ok=True)
+    partial = folder / "guest.tmp"
+    partial.write_bytes(data)
+    partial.replace(compiled)
+    digest.write_text(hashlib.sha256(data).hexdigest())
+    return Component.deserialize_file(engine, str(compiled))
+
+
+def compile_guest(engine: wasmtime.Engine) -> bytes:
+    """CPython with guest.py inside, compiled for this machine: 15 s."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file in ("guest.py", "guest.wit"):
+            (folder / file).write_text((_HERE / file).read_text(encoding="utf-8"), encoding="utf-8")
+        command = [sys.executable, "-I", "-c", "import componentize_py; componentize_py.script()"]
+        command += ["-q", "-d", "guest.wit", "-w", "guest"]
+        command += ["componentize", "guest", "-p", ".", "-o", "guest.wasm"]
+        # An empty environment to look for packages in: only the standard library goes inside.
+        subprocess.run(
+            command,
+            cwd=folder,
+            env={"PATH": os.defpath, "VIRTUAL_ENV": name, "TMPDIR": name},
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        return bytes(Component.from_file(engine, str(folder / "guest.wasm")).serialize())
+
+
+def answer(
+    linker: Linker, component: Component, program: tuple[str, list[str]], limits: dict[str, Any]
+) -> dict[str, str]:
+    """Run one program in an instance of its own; what it answered, or why there is nothing."""
+    store = wasmtime.Store(linker.engine)
+    store.set_fuel(limits["instructions"])
+    store.set_limits(memory_size=limits["memory_mb"] << 20)
+    # A failure up to here is the machine's, not the program's: it ends the worker.
+    call = linker.instantiate(store, component).get_func(store, "answer")
+    assert call is not None
+    try:
+        found = call(store, *program)
+    except (wasmtime.WasmtimeError, wasmtime.Trap, wasmtime.ExitTrap, SpentError) as error:
+        return {"answer": "", "why": reason(error)}
+    except UnicodeEncodeError:
+        return {"answer": "", "why": "SyntaxError"}  # half of a surrogate pair is no Python
+    if len(found) > limits["answer_bytes"]:
+        return {"answer": "", "why": "answer too long"}
+    return {"answer": found, "why": ""}
+
+
+def reason(error: Exception) -> str:
+    """Why the engine ended a program, in a few words."""
+    text = str(error)
+    if "all fuel consumed" in text:
+        return "out of instructions"
+    if "call stack exhausted" in text:
+        return "out of stack"
+    if asked := re.search(r"unknown import: `wasi:([^@`]*)@[^#`]*#([^`]*)`", text):
+        return f"asked for {asked[1]} {asked[2]}"
+    if isinstance(error, SpentError):
+        return text
+    if trap := re.search(r"wasm trap: (?:wasm )?(.*)", text):
+        return f"ended by {trap[1]}"[:100]
+    return f"ended by {type(error).__name__}"
+
+
+def main(folder: Path, limits: dict[str, Any]) -> None:
+    """Serve programs until the input ends."""
+    host, machine = Host(), engine()
+    component = load(folder, machine)
+    linker = host.link(machine, component)
+    found = answer(linker, component, ("", ["6 * 7"]), limits)
+    if json.loads(found["answer"] or "{}").get("values") != [42]:
+        sys.exit(f"its Python cannot multiply: {found}")
+    say("ready")
+    for line in sys.stdin:
+        host.begin()
+        say(json.dumps(answer(linker, component, json.loads(line), limits)))
+
+
+def say(line: str) -> None:
+    """Write a line to whoever started the worker."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]))
