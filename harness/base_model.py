@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError
-from harness.files import replacing_folder, weights_hash, write_json
+from harness.files import replacing_folder, write_json
 from harness.pretraining_params import PretrainParams
 from harness.schemas import PRETRAINING, read_frame
+from harness.stores import seal
 
 
 def make_base_model(params: PretrainParams, template: str, texts: Path, out: Path) -> None:
-    """Write the base model and ``base_model.json``: its source, hash and cost.
+    """Write the base model, sealed, and ``base_model.json``: its source and cost.
 
     Args:
         params: where it comes from, and how it is pretrained where that is ``scratch``.
@@ -41,8 +42,8 @@ def make_base_model(params: PretrainParams, template: str, texts: Path, out: Pat
         except InputError as error:
             # The folder is gone when this is read: the source is what the user named.
             raise InputError(str(error).replace(str(folder), params.source)) from None
-        digest = weights_hash(folder)
-        write_json(folder / "base_model.json", {"source": params.source, "sha256": digest, **info})
+        write_json(folder / "base_model.json", {"source": params.source, **info})
+        seal(folder)
 
 
 def _copy(params: PretrainParams, folder: Path) -> None:

@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 from harness import layout
 from harness.cells import BASE, weights_folder
-from harness.files import file_hash, folder_hash, read_json, value_hash, write_json
+from harness.files import (
+    file_hash,
+    folder_hash,
+    read_json,
+    remove,
+    replacing_folder,
+    value_hash,
+    write_json,
+)
 from harness.params import Params
 from harness.schemas import HELDOUT, SAMPLES, read_frame, write_frame
-from harness.stores import locked, model_store, scratch_folder
+from harness.stores import kept, locked, model_store, scratch_folder, seal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,12 +58,15 @@ def evaluate_cell(
         manifest = read_json(cell / "train" / f"seed_{seed}.json")
         key = value_hash([manifest["weights"], manifest["base_hash"], inputs, seed])
         scratch = scratch_folder("evaluate", key)
+        result = scratch / "result"
         with locked(scratch):
-            if not (scratch / "metrics.json").is_file():
-                folder = weights_folder(manifest, train_stage)
-                _evaluate_seed(folder, params, heldout, seed, scratch)
-        metrics[str(seed)] = read_json(scratch / "metrics.json")
-        frames.append(read_frame(scratch / "samples.parquet", SAMPLES).assign(selection=selection))
+            if kept(result) is None:
+                model = weights_folder(manifest, train_stage)
+                with replacing_folder(result) as folder:
+                    _evaluate_seed(model, params, heldout, seed, folder)
+            metrics[str(seed)] = read_json(result / "metrics.json")
+            samples = read_frame(result / "samples.parquet", SAMPLES)
+        frames.append(samples.assign(selection=selection))
     samples = pd.concat(frames) if frames else empty_samples()
     write_frame(cell / "samples.parquet", samples.reset_index(drop=True), SAMPLES)
     write_json(cell / "metrics.json", {"suite": suite.name, "seeds": metrics})
@@ -66,8 +77,7 @@ def evaluate_cell(
 
 def _delete_weights(manifest: dict[str, Any]) -> None:
     if manifest["weights"] != BASE:
-        for path in (model_store() / manifest["weights"]).glob("*.safetensors"):
-            path.unlink()
+        remove(model_store() / manifest["weights"])
 
 
 def empty_samples() -> "pd.DataFrame":
@@ -78,15 +88,15 @@ def empty_samples() -> "pd.DataFrame":
 
 
 def _evaluate_seed(
-    folder: Path, params: Params, heldout: "pd.DataFrame", seed: int, scratch: Path
+    model: Path, params: Params, heldout: "pd.DataFrame", seed: int, out: Path
 ) -> None:
     from harness.evaluation import evaluate
     from harness.suites import load_suite
 
     suite = load_suite(params.evaluate.suite)
-    found = evaluate(folder, suite, layout.BENCHMARKS, heldout, params.evaluate, seed)
-    # Samples first: metrics.json is the mark that the seed is finished.
-    write_frame(scratch / "samples.parquet", found.samples.assign(selection=""), SAMPLES)
+    found = evaluate(model, suite, layout.BENCHMARKS, heldout, params.evaluate, seed)
+    write_frame(out / "samples.parquet", found.samples.assign(selection=""), SAMPLES)
     told = {**found._asdict()}
     del told["samples"]
-    write_json(scratch / "metrics.json", told)
+    write_json(out / "metrics.json", told)
+    seal(out)

@@ -7,32 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import layout
-from harness.cells import BASE
-from harness.errors import InputError
-from harness.files import (
-    file_hash,
-    read_json,
-    replacing_folder,
-    value_hash,
-    weights_hash,
-    write_json,
-)
+from harness.cells import BASE, base_hash, model_hash
+from harness.files import read_json, replacing_folder, value_hash, write_json
 from harness.params import Params
-from harness.schemas import POOL, SUBSET, read_frame
-from harness.stores import locked, model_store, scratch_folder
+from harness.schemas import POOL, read_frame, read_subset
+from harness.stores import kept, locked, model_store, scratch_folder, seal
 
 if TYPE_CHECKING:
     import pandas as pd
 
 EMPTY = "empty.json"
 NO_SEED = "none of this group's seeds is among the selection's seeds"
-
-
-def base_hash() -> str:
-    """The hash of the base model's weights, its tokenizer and template."""
-    folder = layout.BASE_MODEL
-    texts = [file_hash(p) for p in sorted(folder.glob("*token*")) + sorted(folder.glob("*.jinja"))]
-    return value_hash([weights_hash(folder), texts])
 
 
 def train_cell(
@@ -60,7 +45,8 @@ def train_cell(
             found = {"weights": BASE, "base_hash": base, "steps": 0, "tokens": 0, "seconds": 0.0}
             manifests[seed] = {**found, "loss_curve": []}
         else:
-            subset = read_frame(subsets / f"seed_{seed}.parquet", SUBSET)
+            stage = params.subset_stage(selection)
+            subset = read_subset(subsets / f"seed_{seed}.parquet", stage)
             manifests[seed] = _train_seed(params, pool.loc[subset["id"]], base, code, seed)
     with replacing_folder(out) as folder:
         for seed, manifest in manifests.items():
@@ -84,24 +70,13 @@ def _train_seed(
     store = model_store() / key
     scratch = scratch_folder("train", key)
     with locked(scratch):
-        if (finished := _finished(store)) is not None:
-            return finished
-        # One line an attempt: shows which runs were begun twice, and that none ran side by side.
-        with (scratch / "attempts.log").open("a") as log:
-            log.write(f"{os.getpid()} {datetime.now(UTC).isoformat()}\n")
-        with replacing_folder(store) as folder:
-            messages = [json.loads(text) for text in rows["messages"]]
-            made = train(layout.BASE_MODEL, messages, folder, params.train, seed)
-            weights = weights_hash(folder)
-            manifest = {**parts, "weights": key, "weights_hash": weights, **made}
-            write_json(folder / "manifest.json", manifest)
-    return manifest
-
-
-def _finished(store: Path) -> dict[str, Any] | None:
-    """The manifest of a stored model; None where it or the weights are gone or damaged."""
-    try:
-        manifest = read_json(store / "manifest.json")
-        return manifest if manifest["weights_hash"] == weights_hash(store) else None
-    except (InputError, KeyError, TypeError):
-        return None
+        if (files := kept(store)) is None:
+            # One line an attempt: shows what was begun twice, and that none ran side by side.
+            with (scratch / "attempts.log").open("a") as log:
+                log.write(f"{os.getpid()} {datetime.now(UTC).isoformat()}\n")
+            with replacing_folder(store) as folder:
+                messages = [json.loads(text) for text in rows["messages"]]
+                made = train(layout.BASE_MODEL, messages, folder, params.train, seed)
+                write_json(folder / "manifest.json", {**parts, "weights": key, **made})
+                files = seal(folder)
+        return {**read_json(store / "manifest.json"), "model_hash": model_hash(files)}

@@ -5,15 +5,28 @@ goes on with the seeds it has not finished, a run that several studies list is t
 two processes never do the same one.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness import layout
 from harness.errors import InputError
-from harness.files import weights_hash
-from harness.stores import model_store
+from harness.files import value_hash
+from harness.stores import model_store, read_sealed
 
 BASE = "base"  # the weights of `none`: the base model as it is
+# What is written beside a model, such as the seconds it took.
+_NOTES = ("base_model.json", "manifest.json")
+
+
+def model_hash(files: Mapping[str, str]) -> str:
+    """The hash of a model by its files' own: weights, configuration, tokenizer and template."""
+    return value_hash({name: digest for name, digest in files.items() if name not in _NOTES})
+
+
+def base_hash() -> str:
+    """The hash of the base model; InputError names a file of it that is not as it was made."""
+    return model_hash(read_sealed(layout.BASE_MODEL, "dvc repro base_model"))
 
 
 def has_weights(folder: Path) -> bool:
@@ -27,14 +40,15 @@ def weights_folder(manifest: dict[str, Any], stage: str) -> Path:
     InputError names the stage to run where they are gone, or not those that it trained.
     """
     if manifest["weights"] == BASE:
+        if base_hash() != manifest["base_hash"]:
+            raise InputError(f"{layout.BASE_MODEL}: another model than trained; dvc repro {stage}")
         return layout.BASE_MODEL
     folder = model_store() / manifest["weights"]
     if not has_weights(folder):
         raise InputError(
             f"{folder}: the weights are gone; train them again: dvc repro -f -s {stage}"
         )
-    if weights_hash(folder) != manifest["weights_hash"]:
-        raise InputError(
-            f"{folder}: the weights are damaged; train them again: dvc repro -f -s {stage}"
-        )
+    again = f"train it again: dvc repro -f -s {stage}"
+    if model_hash(read_sealed(folder, again)) != manifest["model_hash"]:
+        raise InputError(f"{folder}: another model than the manifest's; {again}")
     return folder

@@ -7,6 +7,7 @@ import numpy as np
 
 from harness import layout
 from harness.progress import progress
+from harness.stores import read_sealed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,7 @@ def token_costs(pool: "pd.DataFrame") -> np.ndarray:
     from harness.models import load_tokenizer
     from harness.template import encode, render
 
+    read_sealed(layout.BASE_MODEL, "dvc repro base_model")
     tokenizer = load_tokenizer(layout.BASE_MODEL)
     found: list[int] = []
     for messages in progress(pool["messages"], "tokens", len(pool)):

@@ -6,7 +6,8 @@ from harness.errors import InputError, nearest
 from harness.files import replacing_folder
 from harness.layout import CUTS, subset_folder
 from harness.params import Cut, Params
-from harness.schemas import SUBSET, read_frame, write_frame
+from harness.schemas import SUBSET, read_subset, write_frame
+from harness.stores import seal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,9 +31,11 @@ def write_cuts(params: Params, name: str) -> None:
         for group in params.groups.main:
             (folder / group).mkdir()
             for seed in params.seeds_of(name, group):
-                subset = read_frame(whole / group / f"seed_{seed}.parquet", SUBSET)
+                path = whole / group / f"seed_{seed}.parquet"
+                subset = read_subset(path, params.subset_stage(item.of))
                 cut = beginning(subset, item, name)
                 write_frame(folder / group / f"seed_{seed}.parquet", cut, SUBSET)
+            seal(folder / group)
 
 
 def beginning(subset: "pd.DataFrame", item: Cut, name: str) -> "pd.DataFrame":

@@ -1,9 +1,11 @@
 """How long stages took before, and from that how long the rest of a run will take."""
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from harness.files import read_json, write_json
+from harness.files import read_json
+from harness.stores import is_kept, keeping
 
 
 class Durations:
@@ -17,14 +19,15 @@ class Durations:
     def __init__(self, path: Path, shipped: Mapping[str, float] | None = None) -> None:
         self.path = path
         self.shipped = dict(shipped or {})
-        self.own: dict[str, float] = read_json(path) if path.is_file() else {}
+        self.own: dict[str, float] = read_json(path) if is_kept(path) else {}
         self.measured: dict[str, float] = {}
         self._first_guess = {**self.shipped, **self.own}
 
     def record(self, stage: str, seconds: float) -> None:
         """Keep what a stage took; it counts for the estimates of the others at once."""
         self.measured[stage] = self.own[stage] = round(seconds, 1)
-        write_json(self.path, dict(sorted(self.own.items())))
+        with keeping(self.path) as temporary:
+            temporary.write_text(json.dumps(self.own, indent=2, sort_keys=True))
 
     def estimate(self, stage: str) -> float | None:
         """Seconds a stage will take; None where nothing like it has ever run."""

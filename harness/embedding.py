@@ -1,5 +1,7 @@
 """Embedding a pool's texts, block by block, so that a killed run goes on where it was."""
 
+import hashlib
+import logging
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,13 +11,15 @@ import numpy as np
 
 from harness.embedding_files import user_embedding
 from harness.errors import InputError
-from harness.files import file_hash, read_array, read_json, write_json
+from harness.files import file_hash, read_array, read_json, remove, write_json
 from harness.models import check_vocabulary, model_folder, without_bars
 from harness.params import EmbeddingParams
 from harness.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger(__name__)
 
 BLOCK = 256  # texts between two records of what is done
 # all-MiniLM-L6-v2's published weights (commit 1110a243fdf4706b3f48f1d95db1a4f5529b4d41 of the hub).
@@ -72,7 +76,7 @@ def embed(texts: list[str], model: str, revision: str | None, scratch: Path) -> 
     encoder = load_encoder(model, revision)
     shape = (len(texts), int(encoder.get_embedding_dimension()))
     array, done = _open(scratch, shape)
-    starts = [start for start in range(0, len(texts), BLOCK) if start not in done]
+    starts = [start for start in range(0, len(texts), BLOCK) if str(start) not in done]
     for start in progress(starts, "embed"):
         block = texts[start : start + BLOCK]
         vectors = encoder.encode(block, batch_size=64, show_progress_bar=False)
@@ -83,33 +87,48 @@ def embed(texts: list[str], model: str, revision: str | None, scratch: Path) -> 
             raise InputError(f"embeddings: row {start + bad + 1}: {model!r} gave no finite vector")
         array[start : start + len(block)] = vectors / lengths
         array.flush()  # before the record says it is there
-        done.append(start)
+        done[str(start)] = _block_hash(array, start)
         write_json(scratch / "done.json", done)
     return array
 
 
-def _open(scratch: Path, shape: tuple[int, int]) -> tuple[np.memmap, list[int]]:
-    path = scratch / "blocks.npy"
-    if (done := _done(scratch, path, shape)) is not None:
-        return np.lib.format.open_memmap(path, mode="r+"), done
+def _block_hash(array: np.ndarray, start: int) -> str:
+    return hashlib.sha256(array[start : start + BLOCK].tobytes()).hexdigest()
+
+
+def _open(scratch: Path, shape: tuple[int, int]) -> tuple[np.memmap, dict[str, str]]:
+    """The array in ``scratch``, and the hash of each finished block by where it starts."""
+    path, record = scratch / "blocks.npy", scratch / "done.json"
+    if os.path.lexists(record):
+        if (done := _done(path, record, shape)) is not None:
+            return np.lib.format.open_memmap(path, mode="r+"), done
+        log.warning("%s: not what was written there; it is made again", path)
+    remove(path)
+    remove(record)
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     if hasattr(os, "posix_fallocate"):
         # A hole is filled later, and a full disk would then kill the process without a word.
         with path.open("r+b") as stream:
             os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
-    return array, []
+    return array, {}
 
 
-def _done(scratch: Path, path: Path, shape: tuple[int, int]) -> list[int] | None:
-    """Where the finished blocks start; None where none was begun, or a file is damaged since."""
+def _done(path: Path, record: Path, shape: tuple[int, int]) -> dict[str, str] | None:
+    """The recorded blocks that are as they were written; None where nothing can be read."""
     try:
         # Opened to be written to, a file that was cut is made longer, by zeros.
         array = read_array(path, "embed", mmap_mode="r")
-        done = read_json(scratch / "done.json")
-    except InputError:
+        done = read_json(record)
+    except (InputError, OSError):
         return None
-    fits = array.shape == shape and array.dtype == np.float32 and isinstance(done, list)
-    return done if fits and all(start in range(0, shape[0], BLOCK) for start in done) else None
+    if array.shape != shape or array.dtype != np.float32 or not isinstance(done, dict):
+        return None
+    recorded = [start for start in range(0, len(array), BLOCK) if str(start) in done]
+    whole = [start for start in recorded if done[str(start)] == _block_hash(array, start)]
+    if altered := len(done) - len(whole):
+        told = "%s: %d of %d blocks are not what was written there; they are made again"
+        log.warning(told, path, altered, len(done))
+    return {str(start): done[str(start)] for start in whole}
 
 
 def make_embedding(pool: "pd.DataFrame", params: EmbeddingParams, scratch: Path) -> np.ndarray:

@@ -62,8 +62,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
-        if path.exists():
-            shutil.rmtree(path)
+        remove(path)
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -160,42 +159,6 @@ def folder_hash(path: Path) -> str:
     """SHA-256 over the names and bytes of a folder's files."""
     files = sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
     return value_hash([(p.relative_to(path).as_posix(), file_hash(p)) for p in files])
-
-
-def list_files(folder: Path) -> dict[str, list[int | str]]:
-    """The size and hash of each file under a folder, by name; of a model's files the size alone."""
-    files = {p.relative_to(folder): p for p in sorted(folder.rglob("*")) if p.is_file()}
-    return {
-        name.as_posix(): [path.stat().st_size, *([] if _weighs(name) else [file_hash(path)])]
-        for name, path in files.items()
-    }
-
-
-def is_whole(folder: Path, listing: str) -> bool:
-    """Whether a folder holds what the ``files`` of its JSON file ``listing`` say.
-
-    Without the folder ``model``, too: weights that nothing needs any more are dropped.
-    """
-    try:
-        listed = dict(read_json(folder / listing)["files"])
-    except (InputError, TypeError, KeyError, ValueError, OSError):
-        return False
-    if not (folder / "model").exists():
-        listed = {name: told for name, told in listed.items() if not _weighs(Path(name))}
-    found = list_files(folder)
-    return all(found.get(name) == told for name, told in listed.items())
-
-
-def _weighs(name: Path) -> bool:
-    return name.parts[0] == "model"  # gigabytes: hashing them would take longer than reading
-
-
-def weights_hash(folder: Path) -> str:
-    """The hash of a model's weights: all safetensors files of its folder, sharded or not."""
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise InputError(f"{folder}: holds no .safetensors weights; only those are loaded")
-    return value_hash([(p.name, file_hash(p)) for p in files])
 
 
 def value_hash(value: object) -> str:

@@ -174,6 +174,17 @@ class Params(Section):
             return CUTS
         return self.references[name].study if name in self.references else "main"
 
+    def subset_stage(self, name: str) -> str:
+        """The stage of DVC that writes a row's subsets."""
+        tables = {
+            "select": self.selections,
+            "select_scored": self.selections_scored,
+            "select_rounds": self.selections_rounds,
+            "select_reference": self.references,
+        }
+        found = (stage for stage, table in tables.items() if name in table)
+        return f"{next(found, 'cut')}@{name}"
+
     def absolute_budget(self, whole: int) -> int:
         """The budget in its unit: a share of the pool's ``whole`` where it is under 1."""
         if isinstance(self.budget, float):

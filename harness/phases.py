@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import InputError
-from harness.files import list_files, read_json, write_json
+from harness.files import read_json, write_json
 from harness.progress import counting
 from harness.scorers.loading import Reader, read_with
+from harness.stores import seal
 from harness.template import Messages
 
 if TYPE_CHECKING:
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TASK, ROWS, DONE = "task.json", "rows.parquet", "done.json"
+TASK, ROWS, COST = "task.json", "rows.parquet", "cost.json"
 # Where launchers say how many processes they started: torchrun and accelerate, and MPI's kinds.
 RANKS = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 Cost = dict[str, float]
 
 
 def run_phase(phase: str, folder: Path) -> None:
-    """Run a phase in its folder; ``done.json``, written last: what it took, and its files.
+    """Run a phase in its folder and seal it; ``cost.json``: what it took.
 
     Raises:
         InputError: bad input, or several processes at one phase: each would write the same files,
@@ -52,7 +53,8 @@ def run_phase(phase: str, folder: Path) -> None:
     task = read_json(folder / TASK)
     cost = PHASES[phase](task, pd.read_parquet(folder / ROWS), folder)
     cost["seconds"] = round(time.perf_counter() - begun, 3)
-    write_json(folder / DONE, {"cost": cost, "files": list_files(folder)})
+    write_json(folder / COST, cost)
+    seal(folder)
 
 
 def _train(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:

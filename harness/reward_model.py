@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.classifiers import check_classifier
-from harness.files import replacing_folder, weights_hash, write_json
+from harness.files import replacing_folder, write_json
 from harness.models import model_folder
 from harness.reward_params import RewardParams
 from harness.schemas import PREFERENCES, read_frame
+from harness.stores import read_sealed, seal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,7 @@ def make_reward_model(
     out: Path,
     unseen: "pd.DataFrame | None" = None,
 ) -> None:
-    """Write the reward model and ``reward_model.json``: its source, hash, accuracy and cost.
+    """Write the reward model, sealed, and ``reward_model.json``: its source, accuracy and cost.
 
     Args:
         params: where it comes from, and how it is trained where that is ``base``.
@@ -44,7 +45,9 @@ def make_reward_model(
             table = read_frame(pairs, PREFERENCES)
             if not len(table):
                 told = f"{pairs} holds no pairs to train a reward model on"
-                write_json(folder / INFO, info | {"none": told})
-                return
-            info |= train_reward(base, table, folder, params, unseen)
-        write_json(folder / INFO, info | {"sha256": weights_hash(folder)})
+                info["none"] = told
+            else:
+                read_sealed(base, "dvc repro base_model")
+                info |= train_reward(base, table, folder, params, unseen)
+        write_json(folder / INFO, info)
+        seal(folder)

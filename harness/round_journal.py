@@ -11,11 +11,12 @@ import numpy as np
 
 from harness import layout
 from harness.executors import EXECUTORS
-from harness.files import is_whole, read_json, remove, replacing_folder, value_hash, write_json
+from harness.files import read_json, remove, replacing_folder, value_hash, write_json
 from harness.judge_params import JudgeParams
-from harness.phases import DONE, ROWS, TASK
+from harness.phases import COST, ROWS, TASK
 from harness.rounds import Observed, Round
 from harness.rounds_params import RoundsParams
+from harness.stores import kept
 from harness.training_params import TrainParams
 
 if TYPE_CHECKING:
@@ -109,8 +110,8 @@ class ScratchJournal:
     def cost(self, number: int) -> dict[str, float]:
         """What a round's phases took: seconds, tokens, calls, summed."""
         total: dict[str, float] = {}
-        for done in sorted(self.folder.glob(f"{number}_*/{DONE}")):
-            for name, value in read_json(done)["cost"].items():
+        for file in sorted(self.folder.glob(f"{number}_*/{COST}")):
+            for name, value in read_json(file).items():
                 total[name] = round(total.get(name, 0) + value, 6)
         return total
 
@@ -139,7 +140,7 @@ class ScratchJournal:
         folder = self.folder / f"{number}_{phase}_{value_hash([self._movable(task), ids])[:12]}"
         if phase == "train":
             self._trained[folder] = (number, rows, task)
-        if is_whole(folder, DONE):
+        if kept(folder, dropped="model") is not None:  # an ended round's weights are dropped
             return folder
         self._make_models(task)
         begun_at = time.perf_counter()

@@ -14,6 +14,7 @@ from harness.round_journal import ScratchJournal
 from harness.rounds import Round
 from harness.schemas import ROUND_CLUSTERS, ROUND_INSTANCES, SUBSET, write_frame
 from harness.selecting import Inputs
+from harness.stores import seal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,8 @@ def publish(params: Params, name: str, results: list[tuple[str, int, Path]]) -> 
             seen.mkdir(parents=True)
             for path in (*result.glob("rounds.json"), *result.glob("*s.parquet")):
                 shutil.copyfile(path, seen / path.name)
+        for group in params.all_groups():
+            seal(to_subsets / group)
 
 
 def _cost(rounds: list[Round], told: list[dict[str, Any]], inputs: Inputs) -> dict[str, Any]:

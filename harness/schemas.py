@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
 from harness.files import replacing
+from harness.stores import read_sealed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,3 +186,9 @@ def read_frame(path: Path, table: Table) -> "pd.DataFrame":
         raise InputError(f"{path}: not a Parquet file ({reason}); run its stage again") from None
     check_frame(frame, table, str(path))
     return frame
+
+
+def read_subset(path: Path, stage: str) -> "pd.DataFrame":
+    """Read a subset; InputError names the stage to run where its folder is not as it was sealed."""
+    read_sealed(path.parent, f"dvc repro {stage}")
+    return read_frame(path, SUBSET)

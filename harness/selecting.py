@@ -18,6 +18,7 @@ from harness.memory import peak_memory_mb
 from harness.params import Params, Selection
 from harness.samplers import NEEDS, SAMPLERS, Pool, are_unit
 from harness.schemas import SUBSET, write_frame
+from harness.stores import seal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,6 +123,7 @@ def write_subsets(
                 frame = _subset_frame(picks, ids, clustering, quality)
                 write_frame(folder / group / f"seed_{seed}.parquet", frame, SUBSET)
                 found[str(seed)] = cost
+            seal(folder / group)
     item = params.every_selection.get(name)
     info = {
         "selection": name,

@@ -6,28 +6,19 @@ from typing import Any
 import numpy as np
 
 from harness import layout
-from harness.cell_training import base_hash
+from harness.cells import base_hash
 from harness.errors import InputError
-from harness.files import (
-    is_whole,
-    list_files,
-    read_json,
-    remove,
-    replacing_folder,
-    value_hash,
-    write_json,
-)
+from harness.files import read_json, remove, replacing_folder, value_hash, write_json
 from harness.knobs import knob_problems
 from harness.models import loading
 from harness.params import Params, RoundSelection
-from harness.phases import DONE
 from harness.round_journal import Recipe, ScratchJournal
 from harness.round_results import publish, write_result
 from harness.round_systems import ROUND_SYSTEMS
 from harness.rounds import RoundSystem, run_rounds
 from harness.scorers.loading import find_model, model_hash
 from harness.selecting import Inputs, pool_of
-from harness.stores import locked, repo_root, scratch_folder
+from harness.stores import kept, locked, repo_root, scratch_folder, seal
 
 
 def write_round_subsets(params: Params, name: str, inputs: Inputs, budget: int, code: str) -> None:
@@ -121,7 +112,7 @@ def _select(
     scratch = scratch_folder("rounds", key)
     result = scratch / "result"
     with locked(scratch):
-        if is_whole(result, DONE):
+        if kept(result) is not None:
             return result
         _check_means(params, name, inputs)
         recipe = Recipe(
@@ -141,7 +132,7 @@ def _select(
             raise InputError(f"{name}, seed {seed}: {error}") from None
         with replacing_folder(result) as folder:
             write_result(folder, rounds, journal, inputs)
-            write_json(folder / DONE, {"files": list_files(folder)})
+            seal(folder)
     return result
 
 

@@ -1,19 +1,23 @@
-"""Where things lie that are outside DVC's cache: scratch folders, models, shared data.
+"""Where things lie that are outside DVC's cache, and whether they are what was put there.
 
 Every place is found by absolute path from the real repository, so that a run in one of DVC's
-temporary experiment folders shares them with the workspace.
+temporary experiment folders shares them with the workspace. What is kept is listed with its SHA-256
+in ``files.json`` of its folder, and checked whenever it is read.
 """
 
 import fcntl
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.errors import InputError
+from harness.files import file_hash, read_json, remove, replacing, write_json
 
 log = logging.getLogger(__name__)
+
+LISTING = "files.json"
 
 
 def repo_root() -> Path:
@@ -69,3 +73,96 @@ def locked(path: Path) -> Iterator[None]:
         stream.write(str(os.getpid()))
         stream.flush()
         yield
+
+
+def seal(folder: Path) -> dict[str, str]:
+    """List all files of a folder, once they are written, by SHA-256; unlisted it is not there."""
+    listed = {name: file_hash(folder / name) for name in sorted(_names(folder) - {LISTING})}
+    write_json(folder / LISTING, listed)
+    return listed
+
+
+def kept(folder: Path, dropped: str = "") -> dict[str, str] | None:
+    """The SHA-256 of each file of a sealed folder; None where it is to be made.
+
+    A file that is gone, altered, new or unreadable is named in the log. A sub-folder ``dropped``
+    may be gone as a whole.
+    """
+    if not folder.exists():
+        return None
+    if (file := _damaged(folder, dropped)) is None:
+        return _listed(folder) or {}
+    log.warning("%s; it is made again", _told(file))
+    return None
+
+
+def read_sealed(folder: Path, remedy: str) -> dict[str, str]:
+    """The SHA-256 of each file of a folder that another stage has sealed.
+
+    InputError names a file that is gone, altered, new or unreadable, and the remedy.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; {remedy}")
+    if (file := _damaged(folder)) is None:
+        return _listed(folder) or {}
+    # DVC takes a file of its old size and time for unchanged, and would not run the stage again.
+    with suppress(OSError):
+        os.utime(file)
+    raise InputError(f"{_told(file)}; {remedy}")
+
+
+@contextmanager
+def keeping(path: Path) -> Iterator[Path]:
+    """As `replacing`, for a file that is kept: it is listed as well."""
+    with replacing(path) as temporary:
+        yield temporary
+        # First: one that is listed and not yet there is simply made.
+        listed = {**(_listed(path.parent) or {}), path.name: file_hash(temporary)}
+        write_json(path.parent / LISTING, listed)
+
+
+def is_kept(path: Path) -> bool:
+    """Whether a kept file is there as it was written; one that is not goes, with a line."""
+    if not os.path.lexists(path):
+        return False
+    if _digest(path) == (_listed(path.parent) or {}).get(path.name, ""):
+        return True
+    log.warning("%s; it is made again", _told(path))
+    remove(path)
+    return False
+
+
+def _damaged(folder: Path, dropped: str = "") -> Path | None:
+    """The first file that is not as it was listed."""
+    if (listed := _listed(folder)) is None:
+        return folder / LISTING
+    if dropped and not (folder / dropped).exists():
+        listed = {n: digest for n, digest in listed.items() if not n.startswith(f"{dropped}/")}
+    names = sorted(_names(folder) - {LISTING} | set(listed))
+    return next((folder / n for n in names if _digest(folder / n) != listed.get(n, "")), None)
+
+
+def _names(folder: Path) -> set[str]:
+    """All files of a folder; hidden ones are locks, or unfinished."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {p.as_posix() for p in paths if not any(part.startswith(".") for part in p.parts)}
+
+
+def _listed(folder: Path) -> dict[str, str] | None:
+    """What ``files.json`` says; None where a folder was never sealed, or the list is damaged."""
+    try:
+        found = read_json(folder / LISTING)
+    except (InputError, OSError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return file_hash(path)
+    except OSError:
+        return None
+
+
+def _told(path: Path) -> str:
+    return f"{path}: {'not what was written there' if path.exists() else 'no such file'}"

@@ -11,6 +11,7 @@ from harness import layout
 from harness.files import value_hash, write_json
 from harness.params import Params, load_params
 from harness.schemas import SAMPLES, SUBSET, TRUTH, write_frame
+from harness.stores import seal
 from harness.suites import Suite, load_suite
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,6 +91,7 @@ def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
             path = layout.subset_folder(study, name) / group / f"seed_{seed}.parquet"
             write_frame(path, frame, SUBSET)
             seeds[str(seed)] = {"size": rows, "seconds": 0.5 + seed, "peak_memory_mb": 100.0}
+        seal(layout.subset_folder(study, name) / group)
     info = {"selection": name, "sampler": name, "params": {}, "seeds": seeds}
     write_json(layout.selection_file(study, name), info)
 
@@ -134,7 +136,7 @@ def manifest(params: Params, name: str, seed: int) -> dict[str, Any]:
         "subset_hash": value_hash([name, seed]),
         "params_hash": value_hash(params.train.model_dump()),
         "weights": value_hash([name, seed, "weights"])[:32],
-        "weights_hash": value_hash([name, seed, "hash"]),
+        "model_hash": value_hash([name, seed, "hash"]),
         "steps": 20,
         "tokens": 5000 + seed,
         "seconds": 10.0 + seed,

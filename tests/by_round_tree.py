@@ -15,7 +15,7 @@ from harness.cutting import write_cuts
 from harness.files import write_json
 from harness.judge_params import JudgeParams
 from harness.params import Params, load_params
-from harness.phases import DONE
+from harness.phases import COST
 from harness.quality import read_quality
 from harness.report.render import BLANK
 from harness.round_journal import Recipe, ScratchJournal
@@ -96,7 +96,7 @@ class MadeUp(ScratchJournal):
         if phase == "embed":
             drawn = np.random.default_rng([seed, number]).normal(size=(n, 5))
             np.save(folder / "embeddings.npy", drawn.astype(np.float32))
-        write_json(folder / DONE, {"cost": {**cost, "seconds": 2.0 * number + seed}})
+        write_json(folder / COST, {**cost, "seconds": 2.0 * number + seed})
         return folder
 
 

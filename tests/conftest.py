@@ -20,6 +20,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+    from harness.stores import seal
     from harness.template import ensure_template
 
     inner = Tokenizer(models.BPE())
@@ -53,6 +54,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         LlamaForCausalLM(config).save_pretrained(folder)
     ensure_template(tokenizer, "alpaca_short")
     tokenizer.save_pretrained(folder)
+    seal(folder)
     return folder
 
 

@@ -57,7 +57,7 @@ def results(repo: Path) -> dict[str, object]:
         seeds = read_json(path)["seeds"]
         found[path.parent.parent.name] = {seed: value["scores"] for seed, value in seeds.items()}
     for path in sorted(repo.glob("runs/main/*/*/train/seed_*.json")):
-        found[f"{path.parent.parent.parent.name}/{path.name}"] = read_json(path).get("weights_hash")
+        found[f"{path.parent.parent.parent.name}/{path.name}"] = read_json(path).get("model_hash")
     return found
 
 

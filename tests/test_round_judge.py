@@ -111,9 +111,9 @@ def test_finished_scores_are_found_again_under_another_cap(
     base: Path, tmp_path: Path, server: JudgeServer, knobs: dict[str, object], anew: bool
 ) -> None:
     before = run(judging(tmp_path / "one", base_url=server.url), 1, [0, 1])
-    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("one/*/done.json")}
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("one/*/files.json")}
     after = run(judging(tmp_path / "one", base_url=server.url, **knobs), 1, [0, 1])
-    now = {path: path.stat().st_mtime_ns for path in tmp_path.glob("one/*/done.json")}
+    now = {path: path.stat().st_mtime_ns for path in tmp_path.glob("one/*/files.json")}
     assert (now != stamps) == anew
     assert len(server.seen) == (8 if anew else 4)
     assert (before["gold"] != after["gold"]).any() == anew

@@ -84,12 +84,12 @@ def test_a_round_asks_and_finds_again(base: Path, reward: Path, tmp_path: Path) 
         return kept, asked.observe("answer", rows, **settings)
 
     first, found = ask()
-    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/done.json")}
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/files.json")}
     assert [path.parent.name.split("_")[1] for path in sorted(stamps)] == [
         *("generate", "score", "train")
     ]
     again, same = ask()
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/done.json")} == stamps
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/files.json")} == stamps
     np.testing.assert_array_equal(found["gold"], same["gold"])
     np.testing.assert_array_equal(found["generated"], same["generated"])
     answers = first.answers(1)
@@ -200,7 +200,7 @@ def test_a_prompt_longer_than_the_context_is_told_and_its_answers_still_differ(
         assert "score: 4 of 6 texts" in caplog.text
         assert "longer than the 128 tokens that" in caplog.text
         assert "lose their beginning, 'b' first" in caplog.text
-        cost = read_json(tmp_path / "score" / phases.DONE)["cost"]
+        cost = read_json(tmp_path / "score" / phases.COST)
         assert (cost["texts_cut"], cost["scored"]) == (4, 6)
         # The end is what is read, and all of it counts.
         folder = task.get("reward_model", base)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.files import folder_hash, is_whole, list_files, write_json
-from harness.phases import DONE
+from harness import stores
+from harness.files import folder_hash
 from harness.round_systems.diverse_evol import DiverseEvol
 from harness.rounds import Round
 from harness.samplers import Pool
@@ -22,9 +22,9 @@ base = test_round_phases.base
 ROWS = np.array([3, 0, 2])
 ASKED = {"max_new_tokens": 5, "temperature": 0.0, "scorer": "perplexity"}
 CUT = [
-    *("1_train_*/manifest.json", "1_train_*/model/model.safetensors", "1_train_*/done.json"),
-    *("1_generate_*/answers.parquet", "1_generate_*/done.json", "1_score_*/scores.npy"),
-    *("1_embed_*/embeddings.npy", "1_embed_*/rows.parquet", "1_embed_*/done.json"),
+    *("1_train_*/manifest.json", "1_train_*/model/model.safetensors", "1_train_*/files.json"),
+    *("1_generate_*/answers.parquet", "1_generate_*/files.json", "1_score_*/scores.npy"),
+    *("1_embed_*/embeddings.npy", "1_embed_*/rows.parquet", "1_embed_*/files.json"),
 ]
 
 
@@ -63,26 +63,7 @@ def test_a_phase_of_which_a_file_is_broken_is_done_again(
         harm(path)
         same(asked(tmp_path), expected)
         assert path.stat().st_size
-        assert all(is_whole(done.parent, DONE) for done in tmp_path.glob(f"*/{DONE}"))
-
-
-def test_what_a_listing_tells(tmp_path: Path) -> None:
-    (tmp_path / "model").mkdir()
-    for name in ("one.txt", "model/weights"):
-        (tmp_path / name).write_text(name)
-    assert not is_whole(tmp_path, DONE)
-    write_json(tmp_path / DONE, {"files": list_files(tmp_path)})
-    assert is_whole(tmp_path, DONE)
-    (tmp_path / "one.txt").write_text("two.txt")  # as long
-    assert not is_whole(tmp_path, DONE)
-    (tmp_path / "one.txt").write_text("one.txt")
-    (tmp_path / "model/weights").unlink()
-    assert not is_whole(tmp_path, DONE)
-    shutil.rmtree(tmp_path / "model")
-    assert is_whole(tmp_path, DONE), "weights are dropped on purpose"
-    for text in ("", "[]", "null", '{"files": 3}', '{"files": ["a"]}'):
-        (tmp_path / DONE).write_text(text)
-        assert not is_whole(tmp_path, DONE)
+        assert all(stores.kept(path.parent) for path in tmp_path.glob("*/files.json"))
 
 
 def test_a_run_that_is_moved_goes_on(base: Path, tmp_path: Path) -> None:
@@ -140,7 +121,7 @@ def test_an_embedding_that_is_gone_is_not_the_pools() -> None:
         system.update(Pool(x, selected=np.array([0])), np.array([0]), {})
 
 
-@pytest.mark.parametrize("name", ["subset.parquet", "rounds.json", "cost.json", "done.json"])
+@pytest.mark.parametrize("name", ["subset.parquet", "rounds.json", "cost.json", "files.json"])
 def test_a_finished_seed_that_is_broken_is_selected_again(tree: Path, name: str) -> None:
     item = {**STATIC, "seeds": [0]}
     select(tree, selections_rounds={"sel": item})
@@ -151,4 +132,4 @@ def test_a_finished_seed_that_is_broken_is_selected_again(tree: Path, name: str)
     select(tree, selections_rounds={"sel": item})
     assert folder_hash(published[0]) == expected
     assert path.stat().st_size
-    assert not list(published[1].rglob(DONE))
+    assert not list(published[1].rglob("files.json"))

@@ -140,14 +140,14 @@ def test_what_is_finished_is_not_done_again(
     process = subprocess.Popen(
         command(), cwd=repo, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    scored = ".store/scratch/rounds/*/1_score_*/done.json"
+    scored = ".store/scratch/rounds/*/1_score_*/files.json"
     while not (found := list(repo.glob(scored))):
         assert process.poll() is None
         time.sleep(0.01)
     process.kill()
     process.wait()
-    phases = found[0].parent.parent.glob("1_*/done.json")
-    took = sum(read_json(path)["cost"]["seconds"] for path in phases)
+    phases = found[0].parent.parent.glob("1_*/cost.json")
+    took = sum(read_json(path)["seconds"] for path in phases)
     run(repo, *command())
     assert left(repo) == undisturbed[0]
     # To the microsecond what the killed process took: another run would differ.

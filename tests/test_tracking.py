@@ -106,7 +106,7 @@ def test_runs_hold_what_the_files_hold(tracked: Params) -> None:
     assert run.data.params["selection.sampler"] == "k_center"
     assert run.data.params["train.epochs"] == str(tracked.train.epochs)
     assert run.data.metrics["cost/train_seconds"] == manifest["seconds"]
-    assert run.data.tags["weights_hash"] == manifest["weights_hash"]
+    assert run.data.tags["model_hash"] == manifest["model_hash"]
     dataset = run.inputs.dataset_inputs[0].dataset
     assert dataset.profile == '{"num_rows": 6}'
     paths = {a.path for a in client.list_artifacts(run.info.run_id, "subset")}
@@ -136,20 +136,20 @@ def test_a_run_made_anew_supersedes_the_old_one(tracked: Params) -> None:
     track(tracked)
     path = layout.cell_folder("main", "random", "s0_1") / "train" / "seed_0.json"
     old = read_json(path)
-    write_json(path, {**old, "weights_hash": "another"})
+    write_json(path, {**old, "model_hash": "another"})
     again = track(tracked)
     # The run itself is new; its parent's means are looked at again.
     assert (again["created"], again["superseded"]) == (1, 1)
     mine = [run for run in runs(tracked) if run.data.tags["identity"] == "main/random/seed_0"]
-    assert {run.data.tags["weights_hash"]: run.data.tags["superseded"] for run in mine} == {
-        old["weights_hash"]: "true",
+    assert {run.data.tags["model_hash"]: run.data.tags["superseded"] for run in mine} == {
+        old["model_hash"]: "true",
         "another": "false",
     }
     write_json(path, old)
     assert track(tracked)["created"] == 0
     mine = [run for run in runs(tracked) if run.data.tags["identity"] == "main/random/seed_0"]
-    assert {run.data.tags["weights_hash"]: run.data.tags["superseded"] for run in mine} == {
-        old["weights_hash"]: "false",
+    assert {run.data.tags["model_hash"]: run.data.tags["superseded"] for run in mine} == {
+        old["model_hash"]: "false",
         "another": "true",
     }
 

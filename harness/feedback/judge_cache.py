@@ -4,11 +4,16 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.errors import InputError
+from harness.files import value_hash
 from harness.refusals import naming
 
 log = logging.getLogger(__name__)
+
+SEAL = "sha256"  # of the rest of a line
+_ANSWER = {"key", "source", "text", "tokens_in", "tokens_out", "metered"}
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class AnswerCache:
         del self.found[key]
 
     def _append(self, row: dict[str, object]) -> None:
+        row = {**row, SEAL: value_hash(row)}
         # The line after a torn one would be lost with it.
         left = b"\n" * self._torn + json.dumps(row).encode() + b"\n"
         self._torn = True
@@ -93,13 +99,13 @@ class AnswerCache:
         broken = 0
         for line in lines:
             try:
-                row = json.loads(line)
+                row = _whole(json.loads(line))
                 if "forget" in row:
                     self.found.pop(row["forget"], None)
                     continue
                 answer = Answer(row["text"], row["tokens_in"], row["tokens_out"], row["metered"])
                 self._take(row["key"], row["source"], answer)
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 broken += 1
         # A crash tears a line or two; a file without any whole one is something else.
         if broken == len(lines) > 1:
@@ -107,4 +113,16 @@ class AnswerCache:
                 f"{self.path}: no cache of answers; name another file, or move it away"
             )
         if broken:
-            log.warning("%s: %d lines are torn and passed over", self.path, broken)
+            log.warning("%s: %d lines are torn or altered and passed over", self.path, broken)
+
+
+def _whole(row: dict[str, Any]) -> dict[str, Any]:
+    """A line without its hash; ValueError where it is not as it was written.
+
+    The answers of older versions, which were paid for too, have no hash.
+    """
+    if SEAL not in row and row.keys() in (_ANSWER, {"forget"}):
+        return row
+    if row.pop(SEAL, None) != value_hash(row):
+        raise ValueError
+    return row

@@ -11,7 +11,7 @@ from harness.errors import InputError
 from harness.files import read_json
 from harness.params import Params
 from harness.report.reading import Row
-from harness.schemas import SCORES, SUBSET, TRUTH, read_frame
+from harness.schemas import SCORES, TRUTH, read_frame, read_subset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ def subset_facts(params: Params, study: str, row: Row, pool: PoolFacts) -> dict[
     for group in params.all_groups():
         for seed in (s for s in params.seeds_of(row.name, group) if s in row.seeds):
             path = layout.subset_folder(home, row.name) / group / f"seed_{seed}.parquet"
-            ids = read_frame(path, SUBSET)["id"].tolist()
+            ids = read_subset(path, params.subset_stage(row.name))["id"].tolist()
             for name, value in _one_subset(params, ids, pool).items():
                 rows[name].append(value)
             rows["select_seconds"].append(float(info[str(seed)]["seconds"]))

@@ -18,10 +18,10 @@ from harness.schemas import (
     POOL,
     ROUND_CLUSTERS,
     ROUND_INSTANCES,
-    SUBSET,
     TRUTH,
     Table,
     read_frame,
+    read_subset,
 )
 from harness.suites import Suite, load_suite
 
@@ -149,7 +149,7 @@ def _seed_files(params: Params, name: str, folder: Path, ending: str) -> dict[in
 def _ids(params: Params, row: Row) -> list[list[str]]:
     files = _seed_files(params, row.name, layout.subset_folder(layout.CUTS, row.name), ".parquet")
     return [
-        _frame(files[seed], SUBSET, f"cut@{row.name}").sort_values("order")["id"].tolist()
+        read_subset(files[seed], f"cut@{row.name}").sort_values("order")["id"].tolist()
         for seed in row.seeds
     ]
 

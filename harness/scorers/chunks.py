@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import InputError
-from harness.files import read_array, replacing
 from harness.progress import counting
+from harness.stores import is_kept, keeping
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,8 +37,8 @@ def in_chunks(
     Raises InputError, naming scorer and instance, for a score that is NaN or infinite.
     """
     starts = range(0, len(pool), CHUNK)
-    kept = {start: _kept(scratch, start, len(pool)) for start in starts}
-    found = {start: chunk for start, chunk in kept.items() if chunk is not None}
+    files = {start: _file(scratch, start) for start in starts if scratch is not None}
+    found = {start: np.load(file) for start, file in files.items() if is_kept(file)}
     missing = [start for start in starts if start not in found]
     left = sum(min(CHUNK, len(pool) - start) for start in missing)
     with counting(f"score {scorer}", left) as step:
@@ -48,7 +48,7 @@ def in_chunks(
             _check(scorer, rows, values)
             found[start] = np.stack([values, cut]).astype(np.float64)
             if scratch is not None:
-                with replacing(_file(scratch, start)) as temporary:
+                with keeping(files[start]) as temporary:
                     np.save(temporary, found[start])
     table = np.concatenate([found[start] for start in starts] or [np.empty((2, 0))], 1)
     if cuts := int(table[1].sum()):
@@ -64,22 +64,6 @@ def drop_chunks(scratch: Path) -> None:
 
 def _file(scratch: Path, start: int) -> Path:
     return scratch / f"chunk_{start:08d}.npy"
-
-
-def _kept(scratch: Path | None, start: int, rows: int) -> np.ndarray | None:
-    if scratch is None:
-        return None
-    return kept_array(_file(scratch, start), (2, min(CHUNK, rows - start)))
-
-
-def kept_array(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The float64 array of a file; None where it is to be made: not there, or damaged since."""
-    try:
-        found = read_array(path, "score")
-    except InputError:
-        return None
-    fits = found.shape == shape and found.dtype == np.float64 and np.isfinite(found).all()
-    return found if fits else None
 
 
 def _check(scorer: str, rows: "pd.DataFrame", values: np.ndarray) -> None:

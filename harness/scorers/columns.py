@@ -5,6 +5,7 @@ instances, the scorer and its knobs, the model's files, the code. What is finish
 there too, in chunks.
 """
 
+import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,13 +18,13 @@ import harness.classifiers
 import harness.models
 import harness.template
 from harness.errors import InputError, nearest
-from harness.files import file_hash, read_json, remove, replacing, value_hash, write_json
+from harness.files import file_hash, read_json, remove, value_hash
 from harness.knobs import all_knobs, knob_problems, knobs_of
 from harness.params import ScorerParams
 from harness.scorers import SCORERS
-from harness.scorers.chunks import drop_chunks, kept_array
+from harness.scorers.chunks import drop_chunks
 from harness.scorers.loading import find_model, model_hash
-from harness.stores import locked, repo_root
+from harness.stores import is_kept, keeping, locked, repo_root
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,26 +78,20 @@ def _kept_column(
 ) -> tuple[np.ndarray, float | None]:
     """A column and the seconds it took, from the store or made."""
     file, cost_file = folder / "column.npy", folder / "cost.json"
-    if (kept := kept_array(file, (len(pool),))) is not None:  # None where it is damaged
-        return kept, _seconds(cost_file)
+    if is_kept(file) and is_kept(cost_file):
+        return np.load(file), read_json(cost_file)["seconds"]
     # The time of a run that was killed is gone, and that of the rest alone would be no cost.
-    fresh = not folder.is_dir() or not any(folder.iterdir())
+    fresh = not any(folder.glob("chunk_*"))
     folder.mkdir(exist_ok=True)
     start = time.perf_counter()
     column = SCORERS[item.scorer](pool, folder, **item.scorer_params)
     seconds = round(time.perf_counter() - start, 2) if fresh else None
-    write_json(cost_file, {"seconds": seconds})  # first: where the column is, its cost is
-    with replacing(file) as temporary:
+    with keeping(cost_file) as temporary:  # first: where the column is, its cost is
+        temporary.write_text(json.dumps({"seconds": seconds}))
+    with keeping(file) as temporary:
         np.save(temporary, column)
     drop_chunks(folder)
     return column, seconds
-
-
-def _seconds(cost_file: Path) -> float | None:
-    try:
-        return read_json(cost_file)["seconds"]
-    except (InputError, KeyError, TypeError):  # damaged: the column is good without
-        return None
 
 
 def _key(instances: str, item: ScorerParams) -> str:

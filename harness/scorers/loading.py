@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from harness import layout
 from harness.errors import InputError
 from harness.files import file_hash, value_hash
 from harness.models import Device, load_tokenizer, model_folder, pick_device
+from harness.stores import read_sealed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -60,9 +62,17 @@ def find_model(model: str, revision: str | None) -> Path:
 
 
 def model_hash(folder: Path) -> str:
-    """The hash of a model's weights, configuration, tokenizer and template."""
-    paths = {path for pattern in _DECISIVE for path in folder.glob(pattern)}
-    return value_hash([(path.name, file_hash(path)) for path in sorted(paths)])
+    """The hash of a model's weights, configuration, tokenizer and template.
+
+    InputError names a file of a model of the pipeline's that is not as it was made.
+    """
+    if folder in MODELS.values():
+        files = read_sealed(folder, f"dvc repro {folder.name}")  # the stage is called so
+    else:
+        paths = (path for pattern in _DECISIVE for path in folder.glob(pattern))
+        files = {path.name: file_hash(path) for path in paths if path.is_file()}
+    decisive = (n for n in sorted(files) if any(fnmatch(n, pattern) for pattern in _DECISIVE))
+    return value_hash([(name, files[name]) for name in decisive])
 
 
 def read_with(

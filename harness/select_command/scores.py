@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.files import file_hash, replacing
+from harness.files import file_hash
 from harness.knobs import all_knobs
 from harness.pools.places import locate
 from harness.quality import quality_vector
 from harness.scorers import SCORERS
-from harness.scorers.chunks import drop_chunks, kept_array
+from harness.scorers.chunks import drop_chunks
 from harness.scorers.columns import scorer_code
 from harness.scorers.loading import find_model, model_hash
 from harness.select_command.cache import cache_folder, texts_hash
 from harness.select_command.choices import Choices
+from harness.stores import is_kept, keeping
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,12 +60,12 @@ def _kept(
     made_of = texts_hash(frame["messages"]), card, scorer_code(card["scorer"])
     with cache_folder(cache, "scores", *made_of) as folder:
         whole = folder / "scores.npy"
-        if (kept := kept_array(whole, (len(frame),))) is not None:
+        if is_kept(whole):
             log.info("score %s of %s rows found in the cache", name, f"{len(frame):,}")
-            return kept
+            return np.load(whole)
         log.info("scoring %s rows: %s (once: it is kept)", f"{len(frame):,}", name)
         values = SCORERS[card["scorer"]](frame, folder, **params)
-        with replacing(whole) as temporary:
+        with keeping(whole) as temporary:
             np.save(temporary, values)
         drop_chunks(folder)
         return values

@@ -9,11 +9,11 @@ import numpy as np
 
 from harness.embedding import MINILM_SHA256, embed, embedded_texts
 from harness.embedding_files import user_embedding
-from harness.errors import InputError
 from harness.files import file_hash, folder_hash
 from harness.models import model_folder
 from harness.select_command.cache import cache_folder, texts_hash
 from harness.select_command.choices import Choices
+from harness.stores import is_kept, keeping
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,15 +60,14 @@ def _split(model: str) -> tuple[str, str | None]:
 def _kept(folder: Path, texts: list[str], model: str, revision: str | None) -> np.ndarray:
     """The embedding of a folder of the cache, made where it is not there whole."""
     whole = folder / "embedding.npy"
-    try:
-        array = user_embedding(whole, len(texts))
-    except InputError:  # never made, or damaged since
+    if is_kept(whole):
+        log.info("embedding of %s rows found in the cache", f"{len(texts):,}")
+    else:
         log.info("embedding %s rows by %s (once: it is kept)", f"{len(texts):,}", model)
         made = embed(texts, model, revision, folder)
         assert isinstance(made, np.memmap)
         # The blocks that a killed run goes on from are the embedding once the last is done.
-        Path(str(made.filename)).replace(whole)
+        with keeping(whole) as temporary:
+            Path(str(made.filename)).replace(temporary)
         (folder / "done.json").unlink()
-        return user_embedding(whole, len(texts))
-    log.info("embedding of %s rows found in the cache", f"{len(texts):,}")
-    return array
+    return user_embedding(whole, len(texts))

@@ -15,7 +15,7 @@ from harness.files import read_json
 from harness.params import Params
 from harness.quality import quality_vector, read_quality
 from harness.rounds import MODEL_CALLS
-from harness.schemas import POOL, SCORES, SUBSET, TRUTH, read_frame
+from harness.schemas import POOL, SCORES, TRUTH, read_frame, read_subset
 from harness.selection_report.costs import (
     ScoreCosts,
     read_score_costs,
@@ -157,7 +157,7 @@ def _subsets(params: Params, study: str, name: str, places: dict[str, int]) -> l
                 kind="reference" if reference else "selection",
                 sampler=str(info["sampler"]),
                 seed=seed,
-                picks=_picks(path, places),
+                picks=_picks(path, places, params.subset_stage(name)),
                 seconds=float(cost["seconds"]),
                 peak_memory_mb=float(cost["peak_memory_mb"]),
                 notes=tuple(cost.get("notes", ())),
@@ -170,13 +170,13 @@ def _subsets(params: Params, study: str, name: str, places: dict[str, int]) -> l
     return found
 
 
-def _picks(path: Path, places: dict[str, int]) -> np.ndarray:
-    ids = read_frame(path, SUBSET).sort_values("order")["id"].tolist()
+def _picks(path: Path, places: dict[str, int], stage: str) -> np.ndarray:
+    ids = read_subset(path, stage).sort_values("order")["id"].tolist()
     unknown = next((i for i in ids if i not in places), None)
     if unknown is not None:
-        raise InputError(f"{path}: the pool has no row {unknown!r}; run its stage again")
+        raise InputError(f"{path}: the pool has no row {unknown!r}; dvc repro {stage}")
     if not ids:
-        raise InputError(f"{path}: holds no row; run its stage again")
+        raise InputError(f"{path}: holds no row; dvc repro {stage}")
     return np.array([places[i] for i in ids], dtype=np.int64)
 
 
