@@ -116,9 +116,10 @@ def keeping(path: Path) -> Iterator[Path]:
     """As `replacing`, for a file that is kept: it is listed as well."""
     with replacing(path) as temporary:
         yield temporary
-        # First: one that is listed and not yet there is simply made.
-        listed = {**(_listed(path.parent) or {}), path.name: file_hash(temporary)}
-        write_json(path.parent / LISTING, listed)
+        if (listed := _listed(path.parent)) is None:
+            remove(path.parent / LISTING)  # whatever stands there
+        # Before the file itself: one that is listed and not yet there is simply made.
+        write_json(path.parent / LISTING, {**(listed or {}), path.name: file_hash(temporary)})
 
 
 def is_kept(path: Path) -> bool:

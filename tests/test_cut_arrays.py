@@ -5,18 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from harness.clustering import Clustering, read_clustering, write_clustering
 from harness.embedding_files import read_embedding, user_embedding
 from harness.errors import InputError
 from harness.files import file_hash, read_array, write_json
-from harness.params import ScorerParams
-from harness.scorers import chunks
-from harness.scorers.chunks import kept_array
-from harness.scorers.columns import make_scores
-from tests.scored_rows import POOL
 
 ROWS = 20
 
@@ -97,58 +91,6 @@ def test_what_is_no_array_is_one_line(tmp_path: Path, how: str) -> None:
         assert str(error.value).startswith(f"{file}: {told}")
         assert str(error.value).endswith(f"; {remedy}")
         assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("how", damaged(b""))
-def test_a_kept_column_that_is_damaged_is_made_again(tmp_path: Path, how: str) -> None:
-    file = tmp_path / "column.npy"
-    assert kept_array(file, (3,)) is None
-    np.save(file, np.arange(3.0))
-    assert kept_array(file, (3,)) is not None
-    assert kept_array(file, (4,)) is None
-    file.write_bytes(damaged(file.read_bytes())[how])
-    assert kept_array(file, (3,)) is None
-    np.save(file, np.array([1.0, np.nan, 2.0]))
-    assert kept_array(file, (3,)) is None
-
-
-def test_a_damaged_chunk_is_scored_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "CHUNK", 2)
-    scored: list[str] = []
-
-    def score(rows: pd.DataFrame, step: chunks.Step) -> tuple[np.ndarray, np.ndarray]:
-        scored.extend(rows["id"])
-        return np.arange(len(rows)) + 1.0, np.zeros(len(rows), dtype=bool)
-
-    whole = chunks.in_chunks(POOL, "any", tmp_path, score, 9)
-    scored.clear()
-    first, second, _ = sorted(tmp_path.glob("chunk_*.npy"))
-    first.write_bytes(b"")
-    second.write_bytes(second.read_bytes()[:-1])
-    assert chunks.in_chunks(POOL, "any", tmp_path, score, 9).tolist() == whole.tolist()
-    assert scored == ["a", "b", "c", "d"]
-
-
-def test_a_damaged_column_is_made_again(
-    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "dvc.yaml").touch()
-    monkeypatch.chdir(tmp_path)
-    given = {"scorer": "perplexity", "model": str(tiny_model), "template": "alpaca_short"}
-    table = {"p": ScorerParams.model_validate(given)}
-    whole, costs = make_scores(POOL, table)
-    [kept] = tmp_path.glob(".store/scores/*/column.npy")
-    data = kept.read_bytes()
-    for size in (0, len(data) - 1):
-        kept.write_bytes(data[:size])
-        assert make_scores(POOL, table)[0].equals(whole)
-        assert kept.read_bytes() == data
-    # A cost that is damaged is none; the column stands.
-    assert costs["p"]["seconds"] is not None
-    kept.with_name("cost.json").write_text("{")
-    again, costs = make_scores(POOL, table)
-    assert again.equals(whole)
-    assert costs["p"]["seconds"] is None
 
 
 @pytest.mark.parametrize(("entry", "why"), [(1e300, True), (1e-300, True), (np.inf, False)])

@@ -1,7 +1,6 @@
 """A run's scratch folder that was broken, thinned out or moved: what is not whole is done again."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from harness.round_systems.diverse_evol import DiverseEvol
 from harness.rounds import Round
 from harness.samplers import Pool
 from tests import test_round_phases
+from tests.damage import HARMS, Harm, emptied
 from tests.test_round_phases import READ, journal
 from tests.test_selecting_rounds import STATIC, ready, select, tree
 
@@ -22,7 +22,7 @@ base = test_round_phases.base
 ROWS = np.array([3, 0, 2])
 ASKED = {"max_new_tokens": 5, "temperature": 0.0, "scorer": "perplexity"}
 CUT = [
-    *("1_train_*/manifest.json", "1_train_*/model/model.safetensors", "1_train_*/files.json"),
+    *("1_train_*/manifest.json", "1_train_*/model/model.safetensors", "1_train_*/cost.json"),
     *("1_generate_*/answers.parquet", "1_generate_*/files.json", "1_score_*/scores.npy"),
     *("1_embed_*/embeddings.npy", "1_embed_*/rows.parquet", "1_embed_*/files.json"),
 ]
@@ -45,17 +45,9 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> None:
         np.testing.assert_array_equal(value, other[name])
 
 
-def emptied(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def halved(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-@pytest.mark.parametrize("harm", [emptied, halved, Path.unlink])
+@pytest.mark.parametrize("harm", HARMS)
 def test_a_phase_of_which_a_file_is_broken_is_done_again(
-    base: Path, tmp_path: Path, harm: Callable[[Path], object]
+    base: Path, tmp_path: Path, harm: Harm
 ) -> None:
     expected = asked(tmp_path)
     for pattern in CUT:

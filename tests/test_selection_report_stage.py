@@ -79,6 +79,7 @@ def broken_id(_: Params) -> None:
     frame = pd.read_parquet(path)
     frame.loc[0, "id"] = "nobody"
     frame.to_parquet(path, index=False)
+    seal(path.parent)
 
 
 def other_scores(_: Params) -> None:

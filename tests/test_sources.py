@@ -147,6 +147,16 @@ def test_every_selection_in_rounds_depends_on_its_system_and_no_other() -> None:
         assert not [path for path in others if is_covered(path, deps)]
 
 
+def test_every_subset_names_its_stage() -> None:
+    from harness.params import load_params
+
+    params = load_params(ROOT / "params.yaml")
+    named = {params.subset_stage(name) for name in (*params.every_selection, *params.references)}
+    assert named | {params.subset_stage(name) for name in params.cuts} == {
+        name for name in stages() if name.startswith(("select", "cut@"))
+    }
+
+
 def test_every_dependency_on_code_is_there_and_used() -> None:
     for name, (module, deps) in stages().items():
         files = [path_of(used) for used in reached(module) | CARRIERS]

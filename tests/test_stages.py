@@ -142,7 +142,7 @@ def test_scores_and_references(ready: Path) -> None:
     edit_params(ready, references=references)
     assert stage("select_reference", "full", folder=ready).returncode == 0
     folder = layout.subset_folder("main", "full") / "s0_1"
-    assert [path.name for path in folder.iterdir()] == ["seed_0.parquet"]
+    assert sorted(path.name for path in folder.iterdir()) == ["files.json", "seed_0.parquet"]
     assert len(read_frame(folder / "seed_0.parquet", SUBSET)) == 30
     one_line(stage("select_reference", "full_clean", folder=ready), "lab")
 

@@ -54,11 +54,12 @@ def find_model(model: str, revision: str | None) -> Path:
     if folder is None:
         return model_folder(model, revision or PINNED.get(model))
     if folder.is_dir() and not (folder / "config.json").is_file():
+        read_sealed(folder, f"dvc repro {folder.name}")  # the stage is called so
         raise InputError(
             f"{folder}: holds no model, as there were no preference pairs to train one on; name a "
             "model in reward_model.source, or leave out the scorers that read it"
         )
-    return model_folder(folder)
+    return folder
 
 
 def model_hash(folder: Path) -> str:
@@ -67,7 +68,7 @@ def model_hash(folder: Path) -> str:
     InputError names a file of a model of the pipeline's that is not as it was made.
     """
     if folder in MODELS.values():
-        files = read_sealed(folder, f"dvc repro {folder.name}")  # the stage is called so
+        files = read_sealed(folder, f"dvc repro {folder.name}")
     else:
         paths = (path for pattern in _DECISIVE for path in folder.glob(pattern))
         files = {path.name: file_hash(path) for path in paths if path.is_file()}
