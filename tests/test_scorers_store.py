@@ -20,6 +20,7 @@ from harness.params import ScorerParams
 from harness.schemas import SCORES, check_frame
 from harness.scorers import SCORERS, columns
 from harness.scorers import chunks as chunks_module
+from harness.stores import keeping, seal
 from tests.scored_rows import POOL, pair, pool_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,11 +87,12 @@ def test_a_killed_run_goes_on_where_it_was(repo: Path, monkeypatch: pytest.Monke
     done = {path: path.stat().st_mtime_ns for path in chunks(repo)}
     assert 2 <= len(done) < 15
     assert not (repo / "scores.parquet").exists()
-    # What is there is taken as it is: a mark in it comes back.
+    # What is there is taken as it is: a mark in what was kept comes back.
     first = next(iter(done))
     marked = np.load(first)
     marked[0, 0] = 12345.0
-    np.save(first, marked)
+    with keeping(first) as temporary:
+        np.save(temporary, marked)
     assert run(repo).wait() == 0
     assert not chunks(repo)
     # What it took in all is not known: the killed run's part of it is gone.
@@ -130,7 +132,8 @@ def test_a_column_is_made_once(repo: Path, caplog: pytest.LogCaptureFixture) -> 
     [kept] = repo.glob(".store/scores/*/column.npy")
     # A mark in the store shows that the column is taken from there.
     column = np.load(kept)
-    np.save(kept, column + 1000)
+    with keeping(kept) as temporary:
+        np.save(temporary, column + 1000)
     more = {"p2": scorer("perplexity"), "ifd": scorer("ifd"), "length": scorer("length")}
     second = make_scores(POOL, more)
     np.testing.assert_array_equal(second["p2"], first["ppl"] + 1000)
@@ -163,6 +166,7 @@ def changed(repo: Path, what: str) -> tuple[pd.DataFrame, ScorerParams]:
     elif what == "template":
         path = repo / "data/base_model/chat_template.jinja"
         path.write_text(path.read_text().replace("Instruction", "Question"))
+    seal(repo / "data/base_model")  # as the stage does
     return pool, item
 
 
@@ -216,10 +220,13 @@ def test_a_model_that_gives_nan_is_told_with_the_instance(repo: Path) -> None:
 
 def test_a_reward_model_that_was_not_made_is_told(repo: Path) -> None:
     table = {"reward": scorer("reward_model")}
-    with pytest.raises(InputError, match="data/reward_model: no such model folder"):
+    with pytest.raises(InputError, match=r"reward_model: no such folder; dvc repro reward_model"):
+        InputError, match="data/reward_model: no such folder; dvc repro reward_model"
+    ):
         make_scores(POOL, table)
     (repo / "data/reward_model").mkdir()
     (repo / "data/reward_model/reward_model.json").write_text("{}")
+    seal(repo / "data/reward_model")
     rule = "data/reward_model: holds no model, as there were no preference pairs"
     with pytest.raises(InputError, match=rule):
         make_scores(POOL, table)

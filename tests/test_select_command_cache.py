@@ -1,5 +1,6 @@
 """Embeddings and scores of a user's pool are made once, by what they are made of, and resumed."""
 
+import hashlib
 import json
 import logging
 import os
@@ -95,13 +96,15 @@ def test_a_killed_embedding_goes_on(encoder: Path, tmp_path: Path) -> None:
     marked[0] = marked[1]
     marked[BLOCK:] = 0
     np.save(whole.with_name("blocks.npy"), marked)
-    write_json(whole.with_name("done.json"), [0])
+    first = hashlib.sha256(marked[:BLOCK].tobytes()).hexdigest()
+    write_json(whole.with_name("done.json"), {"0": first})
     whole.unlink()
     select(path, out, *given)
     again = np.load(whole)
     np.testing.assert_array_equal(again[0], vectors[1])
     np.testing.assert_array_equal(again[1:], vectors[1:])
-    assert sorted(p.name for p in whole.parent.iterdir()) == [".lock", "embedding.npy"]
+    listed = sorted(p.name for p in whole.parent.iterdir())
+    assert listed == [".lock", "embedding.npy", "files.json"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "other record", "no record"])
@@ -115,7 +118,7 @@ def test_a_killed_embedding_that_is_damaged_begins_again(
     vectors = np.load(whole)
     blocks, record = whole.with_name("blocks.npy"), whole.with_name("done.json")
     whole.rename(blocks)
-    write_json(record, [0])
+    write_json(record, {"0": hashlib.sha256(vectors[:BLOCK].tobytes()).hexdigest()})
     if damage in ("cut", "empty"):
         os.truncate(blocks, 200 if damage == "cut" else 0)
     else:

@@ -18,6 +18,7 @@ from harness.selection_report import write_selection_report
 from harness.selection_report.map import plot_map, project
 from harness.selection_report.measures import PoolView
 from harness.selection_report.reading import Inputs, Subset, report_quality
+from harness.stores import seal
 from pipeline.report_selection import run
 from tests.build_runs import write_params
 from tests.selection_tree import FILES, build_tree
