@@ -221,8 +221,6 @@ def test_a_model_that_gives_nan_is_told_with_the_instance(repo: Path) -> None:
 def test_a_reward_model_that_was_not_made_is_told(repo: Path) -> None:
     table = {"reward": scorer("reward_model")}
     with pytest.raises(InputError, match=r"reward_model: no such folder; dvc repro reward_model"):
-        InputError, match="data/reward_model: no such folder; dvc repro reward_model"
-    ):
         make_scores(POOL, table)
     (repo / "data/reward_model").mkdir()
     (repo / "data/reward_model/reward_model.json").write_text("{}")

@@ -127,8 +127,6 @@ def test_an_embedding_of_another_pool(ready: Path) -> None:
 
 def test_scores_and_references(ready: Path) -> None:
     one_line(stage("score", folder=ready), "no such folder; dvc repro reward_model")
-        stage("score", folder=ready), "data/reward_model: no such folder; dvc repro reward_model"
-    )
     values = yaml().load(ready / "params.yaml")
     values["scorers"] = {"length": {"scorer": "length"}}
     yaml().dump(values, ready / "params.yaml")
