@@ -116,14 +116,14 @@ def write_json(path: Path, value: object) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401  (JSON is any of its types)
-    """Read a JSON file; raises InputError with its name where it is absent or broken."""
+def read_json(path: Path, remedy: str = "run its stage again") -> Any:  # noqa: ANN401  (any type)
+    """Read a JSON file; InputError with its name where it is absent, or broken, and the remedy."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; run the stage that writes it (dvc repro)")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error}); run its stage again") from None
+        raise InputError(f"{path}: not JSON ({error}); {remedy}") from None
 
 
 def read_array(path: Path, stage: str, mmap_mode: Literal["r"] | None = None) -> "np.ndarray":

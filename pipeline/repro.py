@@ -88,7 +88,7 @@ def _run(arguments: argparse.Namespace) -> None:
     begin = time.monotonic()
     graph, in_all = plan(Path.cwd(), arguments.target, _say)
     preset = _preset()
-    shipped = read_json(SHIPPED) if SHIPPED.is_file() else {}
+    shipped = read_json(SHIPPED, f"git checkout {SHIPPED}") if SHIPPED.is_file() else {}
     durations = Durations(Path(f".store/durations/{preset}.json"), shipped.get(preset))
     if graph.stages:
         screen = Screen(graph, durations, arguments.jobs, _say, _show if _on_terminal() else None)
