@@ -11,6 +11,9 @@ from harness.errors import InputError
 from pipeline.dvc_plan import plan
 from tests.shell_repo import make_repo
 
+# DVC's index itself uses what Python deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
 REMEDIES = {
     "git init && git add -A && git commit -m start": (
         "git init -q && git add -A && git -c user.name=a -c user.email=b commit -q -m start"
