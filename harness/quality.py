@@ -84,11 +84,11 @@ def quality_notes(expression: str, scores: "pd.DataFrame") -> tuple[str, ...]:
 
 def _made_one(column: np.ndarray, factor: np.ndarray) -> tuple[float, int]:
     """The value that the most rows of differing scores come to, and how many rows those are."""
-    import pandas as pd
-
-    groups = pd.Series(column).groupby(factor)
-    rows = groups.size()[groups.nunique() > 1]
-    return (float(rows.idxmax()), int(rows.max())) if len(rows) else (0.0, 0)
+    values, rows = np.unique(factor, return_counts=True)
+    pairs = np.unique(np.stack([factor, column]), axis=1)
+    rows[np.unique(pairs[0], return_counts=True)[1] == 1] = 0  # equal scores, as they were
+    most = int(rows.argmax())
+    return float(values[most]), int(rows[most])
 
 
 def _transformed(column: np.ndarray, transform: str | None) -> np.ndarray:

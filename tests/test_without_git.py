@@ -23,8 +23,11 @@ REMEDIES = {
 
 
 @pytest.mark.parametrize("remedy", REMEDIES)
-def test_a_tree_without_git_says_what_to_do_and_that_helps(remedy: str, tmp_path: Path) -> None:
+def test_a_tree_without_git_says_what_to_do_and_that_helps(
+    remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     repo = make_repo(tmp_path / "repo")
+    monkeypatch.chdir(repo)
     shutil.rmtree(repo / ".git")
     with pytest.raises(InputError) as error:
         plan(repo, ["report@main"], print)

@@ -98,8 +98,13 @@ class AnswerCache:
                 if "forget" in row:
                     self.found.pop(row["forget"], None)
                     continue
-                parts = (row[name] for name in ("text", "tokens_in", "tokens_out", "metered"))
-                answer = Answer(*parts, row.get("flaw", ""))
+                answer = Answer(
+                    row["text"],
+                    row["tokens_in"],
+                    row["tokens_out"],
+                    row["metered"],
+                    row.get("flaw", ""),  # none in caches of before
+                )
                 self._take(row["key"], row["source"], answer)
             except (ValueError, KeyError, TypeError):
                 broken += 1
