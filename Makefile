@@ -43,10 +43,10 @@ ui: env ## every run in MLflow, in the browser
 	@echo "ui: bringing MLflow up to date with the results"
 	@$(PY) -m pipeline.track
 	@case "$${MLFLOW_TRACKING_URI:-}" in \
-	http*) echo "ui: open $$MLFLOW_TRACKING_URI" ;; \
+	http*) echo "ui: open $$($(PY) -m harness.tracking)" ;; \
 	*) echo "ui: open http://127.0.0.1:$(UI_PORT) (Ctrl-C ends it)"; \
-	   MLFLOW_DISABLE_TELEMETRY=true $(PY) -m mlflow ui --port $(UI_PORT) \
-	     --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" ;; \
+	   export MLFLOW_BACKEND_STORE_URI="$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}"; \
+	   MLFLOW_DISABLE_TELEMETRY=true $(PY) -m mlflow ui --port $(UI_PORT) ;; \
 	esac
 
 test: env ## the tests (what is slower: make test-slow)

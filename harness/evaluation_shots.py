@@ -1,7 +1,11 @@
 """How many examples fit in front of a question, and how many questions are cut for want of room."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from harness.errors import InputError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -32,6 +36,15 @@ class Benchmark(Protocol):
     OUTPUT_TYPE: str
     eval_docs: Sequence[dict[str, Any]]
     config: Any
+    fewshot_cfg: Any
+
+    def doc_to_text(self, doc: dict[str, Any]) -> object:
+        """The question of an item."""
+        ...
+
+    def doc_to_target(self, doc: dict[str, Any]) -> object:
+        """The answer of an item, or which choice it is."""
+        ...
 
     def doc_to_choice(self, doc: dict[str, Any]) -> list[str]:
         """The choices of an item."""
@@ -55,6 +68,29 @@ class Cut(NamedTuple):
 
     shots: int
     items: int
+
+
+def check_examples(task: Benchmark, most: int, file: Path) -> None:
+    """Raise InputError where an example is an item: the item's own answer would be shown with it.
+
+    At most so many examples are shown: the first ones, or any where the task's sampler draws them.
+    lm-eval takes the test split where a task names no other, and leaves an item out of its own
+    examples only where both splits have one name.
+    """
+
+    def asked(doc: dict[str, Any]) -> str:
+        choices = task.doc_to_choice(doc) if task.config.doc_to_choice else None
+        return json.dumps([task.doc_to_text(doc), choices, task.doc_to_target(doc)], default=str)
+
+    items = {asked(doc): place for place, doc in enumerate(task.eval_docs, 1)}
+    examples = list(task.fewshot_docs() or [])
+    shown = examples[:most] if task.fewshot_cfg.sampler == "first_n" else examples
+    for place, doc in enumerate(shown, 1):
+        if (item := items.get(asked(doc))) is not None:
+            raise InputError(
+                f"{file}: few-shot example {place} is item {item} of the test split: its answer "
+                "would be shown; give fewshot_split other rows"
+            )
 
 
 def fit_shots(lm: "LanguageModel", task: Benchmark, most: int) -> int:

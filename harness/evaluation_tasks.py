@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
-from harness.evaluation_shots import Benchmark, Cut, LanguageModel, count_cut, fit_shots
+from harness.evaluation_shots import (
+    Benchmark,
+    Cut,
+    LanguageModel,
+    check_examples,
+    count_cut,
+    fit_shots,
+)
 from harness.progress import PlainMeter, on_terminal
 from harness.suites import Column, Suite
 
@@ -39,7 +46,10 @@ def quiet() -> Iterator[None]:
 def prepare_task(
     lm: "LanguageModel", suite: Suite, column: Column, benchmarks: Path, limit: int | None
 ) -> "tuple[Benchmark, Cut]":
-    """The column's task over its first `limit` items, with as many shots as the column says."""
+    """The column's task over its first `limit` items, with as many shots as the column says.
+
+    InputError for a file that cannot be read, and for examples that are items.
+    """
     from lm_eval.tasks import TaskManager
     from lm_eval.tasks._yaml_loader import load_yaml
 
@@ -51,6 +61,9 @@ def prepare_task(
     config |= {"task": column.name, "custom_dataset": lambda **_: data, "num_fewshot": 0}
     task: Any = TaskManager(include_defaults=False).load([config])["tasks"][column.name]
     task.set_fewshot_seed(0)
+    if column.shots:
+        most = column.max_shots if column.shots == "fit" else column.shots
+        check_examples(task, most, suite.folder / column.task)
     shots = column.shots if column.shots != "fit" else fit_shots(lm, task, column.max_shots)
     task.set_config("num_fewshot", shots)
     return task, Cut(shots, count_cut(lm, task, shots))

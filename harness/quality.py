@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TRANSFORMS = ("sigmoid", "minmax", "rank")
+MOST = 0.5  # of the rows: then the quality tells next to nothing apart
 TERM = re.compile(r"(?:(?P<transform>\w+)\s*\(\s*(?P<inner>\w+)\s*\)|(?P<plain>\w+))")
 
 
@@ -63,6 +64,33 @@ def quality_vector(expression: str, scores: "pd.DataFrame") -> np.ndarray:
     return product
 
 
+def quality_notes(expression: str, scores: "pd.DataFrame") -> tuple[str, ...]:
+    """A line for each transform of a quality that gives different scores of most rows one value.
+
+    A sigmoid does where it saturates (scores over about 37, or under -745).
+    """
+    notes = []
+    for transform, name in terms(expression):
+        column = scores[name].to_numpy(dtype=np.float64)
+        value, rows = _made_one(column, _transformed(column, transform))
+        if rows >= MOST * len(column):
+            notes.append(
+                f"{transform}({name}) is {value:g} for {rows:,} of {len(column):,} rows whose "
+                f"scores differ ({name} is {column.min():.4g} to {column.max():.4g}): use "
+                f"rank({name}), which keeps their order"
+            )
+    return tuple(dict.fromkeys(notes))
+
+
+def _made_one(column: np.ndarray, factor: np.ndarray) -> tuple[float, int]:
+    """The value that the most rows of differing scores come to, and how many rows those are."""
+    values, rows = np.unique(factor, return_counts=True)
+    pairs = np.unique(np.stack([factor, column]), axis=1)
+    rows[np.unique(pairs[0], return_counts=True)[1] == 1] = 0  # equal scores, as they were
+    most = int(rows.argmax())
+    return float(values[most]), int(rows[most])
+
+
 def _transformed(column: np.ndarray, transform: str | None) -> np.ndarray:
     from scipy.special import expit
     from scipy.stats import rankdata
@@ -92,12 +120,15 @@ def _refuse(
         raise InputError(f"quality {expression!r}: {told}")
 
 
-def read_quality(selection: Selection, ids: list[str]) -> np.ndarray | None:
-    """The quality a selection names, for the pool's ``ids`` in order; None where it names none."""
+def read_quality(selection: Selection, ids: list[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """The quality a selection names, for the pool's ``ids`` in order, and the notes on it.
+
+    None where it names none.
+    """
     quality = getattr(selection, "quality", None)
     if quality is None:
-        return None
+        return None, ()
     scores = read_frame(layout.SCORES_FILE, SCORES)
     if scores["id"].tolist() != ids:
         raise InputError(f"{layout.SCORES_FILE}: scores of other instances; run dvc repro score")
-    return quality_vector(quality, scores)
+    return quality_vector(quality, scores), quality_notes(quality, scores)

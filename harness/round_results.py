@@ -56,11 +56,12 @@ def _cost(rounds: list[Round], told: list[dict[str, Any]], inputs: Inputs) -> di
     """What the selection took, in the words of every selection's, and its rounds' phases."""
     picks = np.concatenate([one.picks for one in rounds])
     names = sorted({name for entry in told for name in entry["cost"]} - {"seconds"})
+    notes = [f"round {e['round']}: {note}" for e in told for note in e["notes"]]
     return {
         "size": len(picks),
         "seconds": round(sum(entry["seconds"] for entry in told), 3),
         "peak_memory_mb": peak_memory_mb(),
-        "notes": [f"round {e['round']}: {note}" for e in told for note in e["notes"]],
+        "notes": [*inputs.quality_notes, *notes],
         "clusters_reached": len(np.unique(inputs.clustering.labels[picks])),
         "clusters_total": inputs.clustering.k,
         "feedback": {n: round(sum(e["cost"].get(n, 0) for e in told), 6) for n in names},

@@ -3,8 +3,8 @@
 import logging
 import time
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from harness.files import replacing_folder, write_json
 from harness.layout import selection_file, subset_folder
 from harness.memory import peak_memory_mb
 from harness.params import Params, Selection
-from harness.samplers import NEEDS, SAMPLERS, Pool, are_unit
+from harness.samplers import NEEDS, SAMPLERS, Pool, are_unit, needs_of
 from harness.schemas import SUBSET, write_frame
 from harness.stores import seal
 
@@ -41,21 +41,50 @@ class Inputs:
     costs: np.ndarray  # (n,) int64 in the budget's unit
     quality: np.ndarray | None = None
     threads: int | None = 1  # what the report's seconds are told on; None: every core
+    quality_notes: tuple[str, ...] = ()  # what the quality does not tell apart
 
 
 def choose_with(selection: Selection, inputs: Inputs, budget: int) -> Choose:
-    """The selection's sampler with everything but its generator given."""
+    """The selection's sampler with everything but its generator given.
+
+    It warns of what the sampler warns of, and of what the quality that it reads does not tell
+    apart.
+    """
     sampler = SAMPLERS[selection.sampler]
     pool = pool_of(inputs, selection.sampler)
     _warm_up(selection, pool)
+    params = selection.sampler_params
+    of_quality = inputs.quality_notes if "quality" in needs_of(selection.sampler, params) else ()
+    said: dict[int, tuple[str, ...]] = {}  # by the number of rows asked for
 
     def sized(rows: int, rng: np.random.Generator) -> np.ndarray:
         try:
-            return sampler(pool, rows, rng, **selection.sampler_params)
+            with _notes() as notes:
+                picks = sampler(pool, rows, rng, **params)
         except (ValueError, TypeError) as error:
             raise InputError(f"sampler {selection.sampler}: {error}") from None
+        said[rows] = tuple(notes)
+        return picks
 
-    return lambda rng: within_budget(sized, inputs.costs, budget, rng)
+    def choose(rng: np.random.Generator) -> np.ndarray:
+        picks = within_budget(sized, inputs.costs, budget, rng)
+        # A budget in tokens tries several numbers of rows: what was said of the others is void.
+        for note in (*of_quality, *said[len(picks)]):
+            warnings.warn(note, stacklevel=2)
+        return picks
+
+    return choose
+
+
+@contextmanager
+def _notes() -> Iterator[list[str]]:
+    """Gather, in place of showing it, what is warned of within the block, each text once."""
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield notes
+    told = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    notes += dict.fromkeys(told)
 
 
 def pool_of(inputs: Inputs, sampler: str) -> Pool:
@@ -140,12 +169,9 @@ def chosen(name: str, choose: Choose, seed: int) -> tuple[np.ndarray, dict[str, 
 
     start = time.perf_counter()
     # One thread: sums in another order could turn a tie.
-    with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
+    with threadpool_limits(1), _notes() as notes:
         picks = choose(np.random.default_rng(seed))
     seconds = time.perf_counter() - start
-    told = [str(warning.message) for warning in caught if warning.category is UserWarning]
-    notes = list(dict.fromkeys(told))  # a budget in tokens asks several times
     for note in notes:
         log.warning("%s, seed %d: %s", name, seed, note)
     cost = {"size": len(picks), "seconds": round(seconds, 4), "peak_memory_mb": peak_memory_mb()}

@@ -1,5 +1,6 @@
 """Subsets of feedback-driven selections: the loop run once a seed."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from harness.rounds import RoundSystem, run_rounds
 from harness.scorers.loading import find_model, model_hash
 from harness.selecting import Inputs, pool_of
 from harness.stores import kept, locked, repo_root, scratch_folder, seal
+
+log = logging.getLogger(__name__)
 
 
 def write_round_subsets(params: Params, name: str, inputs: Inputs, budget: int, code: str) -> None:
@@ -41,6 +44,8 @@ def write_round_subsets(params: Params, name: str, inputs: Inputs, budget: int, 
             "in rows, round by round; say budget_unit: rows"
         )
     system = _system(name, item)
+    for note in inputs.quality_notes:
+        log.warning("%s: %s", name, note)
     found: dict[str, Any] = {}
     results: list[tuple[str, int, Path]] = []
     for group in params.groups_of(name):

@@ -26,6 +26,7 @@ def plan(root: Path, targets: Sequence[str], say: Callable[[str], None]) -> tupl
     """
     from dvc.exceptions import DvcException
     from dvc.lock import LockError
+    from dvc.scm import SCMError
 
     deadline = time.monotonic() + BUSY_PATIENCE_S
     told = False
@@ -39,6 +40,12 @@ def plan(root: Path, targets: Sequence[str], say: Callable[[str], None]) -> tupl
             if not told:
                 say("another dvc process holds the lock; waiting for it")
                 told = True
+        except SCMError:
+            raise InputError(
+                f"{root}: no git repository (unpacked from an archive?), and DVC works in one; "
+                "git init && git add -A && git commit -m start; or, without git: "
+                ".venv/bin/dvc config core.no_scm true"
+            ) from None
         except DvcException as error:
             raise InputError(f"dvc: {' '.join(str(error).split())}") from None
     touched: set[str] = set()

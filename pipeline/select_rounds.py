@@ -28,10 +28,10 @@ def run(selection: str) -> None:
     item = params.selections_rounds[selection]
     pool = read_frame(layout.POOL_FILE, POOL)
     embeddings = read_embedding(layout.EMBEDDINGS, params.embedding, layout.POOL_FILE)
-    quality = read_quality(item, pool["id"].tolist())
+    quality, notes = read_quality(item, pool["id"].tolist())
     clustering = read_clustering(layout.cluster_folder(item.k), len(pool))
     rows = np.ones(len(pool), dtype=np.int64)
-    inputs = Inputs(pool, embeddings, clustering, rows, quality)
+    inputs = Inputs(pool, embeddings, clustering, rows, quality, quality_notes=notes)
     budget = params.absolute_budget(len(pool))
     system = file_hash(Path("harness/round_systems") / f"{item.sampler}.py")
     code = value_hash([code_hash("select_rounds"), system])

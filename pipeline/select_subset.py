@@ -20,9 +20,9 @@ def run(selection: str) -> None:
     ids = pool["id"].tolist()
     embeddings = read_embedding(layout.EMBEDDINGS, params.embedding, layout.POOL_FILE)
     costs = read_costs(params.budget_unit, len(pool))
-    quality = read_quality(item, ids)
+    quality, notes = read_quality(item, ids)
     clustering = read_clustering(layout.cluster_folder(item.k), len(pool))
-    inputs = Inputs(pool, embeddings, clustering, costs, quality)
+    inputs = Inputs(pool, embeddings, clustering, costs, quality, quality_notes=notes)
     choose = choose_with(item, inputs, params.absolute_budget(int(costs.sum())))
     write_subsets(params, selection, ids, choose, clustering, quality)
 

@@ -162,7 +162,7 @@ def _select(params: Params, name: str, scratch: Path) -> None:
     item = params.selections_rounds[name]
     pool = read_frame(layout.POOL_FILE, POOL)
     clustering = read_clustering(layout.cluster_folder(item.k), N)
-    quality = read_quality(item, pool["id"].tolist()) if item.quality else None
+    quality, _ = read_quality(item, pool["id"].tolist())
     x = np.load(layout.EMBEDDINGS / "minilm.npy")
     inputs = Inputs(pool, x, clustering, np.ones(N, dtype=np.int64), quality)
     results = []

@@ -133,8 +133,8 @@ def write_choices(params: Params) -> None:
     x, costs = np.load(layout.EMBEDDINGS / "minilm.npy"), np.ones(N, dtype=np.int64)
     for name, item in params.every_selection.items():
         clustering = read_clustering(layout.cluster_folder(item.k), N)
-        quality = read_quality(item, ids)
-        inputs = Inputs(_pool(), x, clustering, costs, quality)
+        quality, notes = read_quality(item, ids)
+        inputs = Inputs(_pool(), x, clustering, costs, quality, quality_notes=notes)
         write_subsets(params, name, ids, choose_with(item, inputs, BUDGET), clustering, quality)
     truth = pd.read_parquet(layout.TRUTH_FILE)
     for name, item in params.references.items():

@@ -44,7 +44,7 @@ metric_list:
 TEXT = """
 task: text
 dataset_path: json
-dataset_kwargs: {data_files: {test: text.jsonl, shots: text.jsonl}}
+dataset_kwargs: {data_files: {test: text.jsonl, shots: text_shots.jsonl}}
 test_split: test
 fewshot_split: shots
 fewshot_config: {sampler: first_n}
@@ -80,6 +80,8 @@ CHOICES = [
     }
     for i in range(9)
 ]
+SHOTS = [{**row, "prompt": f"Find number {i}."} for i, row in enumerate(CHOICES)][::-1]
+TEXT_SHOTS = [{"prompt": f"Tell {i}.", "target": f"It is {i}."} for i in range(5)]
 TEXTS = [{"prompt": f"Say {i}.", "target": f"It is {i}."} for i in range(5)]
 # Whatever the model writes stands in a comment, so that the first item always passes; the second
 # has no function to call.
@@ -118,7 +120,8 @@ def write_suite(folder: Path) -> Suite:
 
 def write_benchmarks(folder: Path) -> Path:
     write_lines(folder / "choice.jsonl", CHOICES)
-    write_lines(folder / "choice_shots.jsonl", CHOICES[::-1])
+    write_lines(folder / "choice_shots.jsonl", SHOTS)
     write_lines(folder / "text.jsonl", TEXTS)
+    write_lines(folder / "text_shots.jsonl", TEXT_SHOTS)
     write_lines(folder / "code.jsonl", CODES)
     return folder

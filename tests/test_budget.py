@@ -123,6 +123,7 @@ def test_no_number_is_tried_that_cannot_be_it() -> None:
     assert asked == [14]
 
 
+@pytest.mark.filterwarnings("ignore:.* rows share the quality at the cut")  # whole lengths
 @pytest.mark.parametrize("key", ["random", "top_k", "k_center", "km_closest", "km_random", "kmq"])
 def test_few_numbers_are_tried(key: str) -> None:
     """Bisection tries 11 of this pool; each is a whole choice."""

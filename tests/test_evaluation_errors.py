@@ -1,7 +1,9 @@
 """What an evaluation refuses, and how it says so."""
 
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,3 +136,53 @@ def test_the_longest_choice_is_that_of_the_most_tokens(
     lm = _language_model(tiny_model, "cpu", 4)
     _, cut = prepare_task(lm, suite, suite.column("choice"), tmp_path, None)
     assert cut.items == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("fewshot_split: shots\n", "", "names no fewshot_split"),
+        (
+            "fewshot_split: shots",
+            "fewshot_split: test",
+            "names the test split as its fewshot_split",
+        ),
+    ],
+)
+@pytest.mark.parametrize("task", ["norm", "text"])  # shots: fit, and a number
+def test_shots_without_a_split_of_their_own_are_refused_when_the_suite_is_read(
+    suite: Suite, tmp_path: Path, task: str, old: str, new: str, told: str
+) -> None:
+    shutil.copytree(suite.folder, tmp_path / "suite")
+    path = tmp_path / "suite" / f"{task}.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError, match=told) as caught:
+        read_suite(tmp_path / "suite")
+    line = str(caught.value)
+    assert f"column {task}: shots is " in line
+    assert "an item's own answer could be among its examples" in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("name", ["choice_shots.jsonl", "text_shots.jsonl"])
+def test_an_example_that_is_an_item_is_refused(
+    tiny_model: Path, suite: Suite, benchmarks: Path, tmp_path: Path, name: str
+) -> None:
+    """Another name of the file, another id: lm-eval leaves out neither."""
+    shutil.copytree(benchmarks, tmp_path / "b")
+    items = read_lines(benchmarks / name.replace("_shots", ""))
+    shots = read_lines(benchmarks / name)
+    write_lines(tmp_path / "b" / name, [*shots[:1], {**items[2], "id": "other"}, *shots[1:]])
+    column = suite.column("norm" if name.startswith("choice") else "text")
+    few = suite.model_copy(update={"columns": [column]})
+    rule = f"{column.task}: few-shot example 2 is item 3 of the test split"
+    if column.shots == 1:  # the first example alone is shown
+        evaluate(tiny_model, few, tmp_path / "b", heldout(), PARAMS, seed=0)
+        few = few.model_copy(update={"columns": [column.model_copy(update={"shots": 2})]})
+    with pytest.raises(InputError, match=rule):
+        evaluate(tiny_model, few, tmp_path / "b", heldout(), PARAMS, seed=0)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]

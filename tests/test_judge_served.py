@@ -86,7 +86,8 @@ def test_a_round_scores_by_the_judge(taught: tuple[Path, str], tmp_path: Path) -
 def test_an_answer_cut_short_is_no_rating(taught: tuple[Path, str], tmp_path: Path) -> None:
     folder, url = taught
     params = JudgeParams(model=str(folder), base_url=url, max_tokens=3)
-    with pytest.raises(InputError, match=r"gave no rating to any of 1 \(the last: answer: 'It is"):
+    lack = r"gave no rating to any of 1 \(the last: cut off at max_tokens 3\)"
+    with pytest.raises(InputError, match=lack):
         judge([exchange("tea", "superb")], params, tmp_path / "answers.jsonl")
 
 

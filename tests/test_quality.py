@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from harness.errors import InputError
-from harness.quality import quality_vector, terms
+from harness.quality import quality_notes, quality_vector, terms
 from harness.samplers import SAMPLERS, Pool
 
 
@@ -84,3 +84,24 @@ def test_two_negative_factors_are_no_quality() -> None:
         quality_vector("a * b", frame)
     with pytest.raises(InputError, match=r": b of instance 'r1' \(-5\) is negative"):
         quality_vector("rank(a) * b", frame)
+
+
+def test_a_transform_that_saturates_is_said_with_the_remedy() -> None:
+    frame = scores(reward=[*np.linspace(40.0, 90.0, 8), 0.5, -1.0], a=np.arange(10.0).tolist())
+    told = (
+        "sigmoid(reward) is 1 for 8 of 10 rows whose scores differ (reward is -1 to 90): "
+        "use rank(reward), which keeps their order"
+    )
+    assert quality_notes("a * sigmoid(reward)", frame) == (told,)
+    assert len(set(quality_vector("rank(reward)", frame))) == 10
+    low = quality_notes("sigmoid(reward)", scores(reward=[-800.0, -900.0, 3.0]))
+    assert low[0].startswith("sigmoid(reward) is 0 for 2 of 3 rows")
+
+
+@pytest.mark.parametrize("expression", ["sigmoid(b)", "rank(b)", "minmax(b)", "a", "rank(a)"])
+def test_a_transform_that_keeps_scores_apart_is_not_noted(expression: str) -> None:
+    """Equal scores are the scorer's to tell apart, and two in a thousand are rounding."""
+    spread = np.linspace(-15.0, 15.0, 1000)
+    spread[1] = np.nextafter(spread[0], 0)
+    frame = scores(a=[3.0] * 1000, b=spread.tolist())
+    assert quality_notes(expression, frame) == ()

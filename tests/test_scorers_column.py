@@ -1,5 +1,6 @@
 """Scores of the user's own: joined by id or by place, and one line for what does not fit."""
 
+import csv
 import gzip
 import json
 from pathlib import Path
@@ -40,7 +41,7 @@ def write(path: Path, rows: list[dict[str, object]]) -> Path:
     return path
 
 
-KINDS = ["s.csv", "s.parquet", "s.jsonl", "s.json", "s.jsonl.gz"]
+KINDS = ["s.csv", "s.parquet", "s.jsonl", "s.json", "s.jsonl.gz", "s.csv.gz"]
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -65,6 +66,40 @@ def test_ids_that_are_numbers_are_those_of_the_pool(tmp_path: Path) -> None:
         path = write(tmp_path / name, rows)
         found = SCORERS["column"](pool, None, file=str(path), column="q")
         assert found.tolist() == VALUES
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_ids_from_0_for_a_pool_of_line_numbers_are_refused(name: str, tmp_path: Path) -> None:
+    """The pool's last row is held out: each of its rows would get the score of the one before."""
+    pool = POOL.assign(id=["1", "2", "3", "4", "5"])
+    rows: list[dict[str, object]] = [{"id": i, "q": float(i)} for i in range(6)]
+    path = write(tmp_path / name, rows)
+    rule = r"row [12]: id 0, but the pool has no ids of its own and its rows count from 1; add 1 to"
+    with pytest.raises(InputError, match=rule):
+        SCORERS["column"](pool, None, file=str(path), column="q")
+    own = pool.assign(id=["0", "1", "2", "3", "4"])  # ids that the pool brought itself
+    assert SCORERS["column"](own, None, file=str(path), column="q").tolist() == [0, 1, 2, 3, 4]
+    other = pool.assign(row=[7, 8, 9, 10, 11])
+    assert SCORERS["column"](other, None, file=str(path), column="q").tolist() == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("score_of_it", [None, "to do", float("nan")])
+def test_a_row_that_is_not_in_the_pool_does_no_harm(
+    name: str, score_of_it: object, tmp_path: Path
+) -> None:
+    text = isinstance(score_of_it, str) and name.endswith("parquet")  # one type a column
+    rows = [{"id": "held out", "quality": score_of_it}, *ROWS]
+    rows = [{**row, "quality": str(row["quality"])} if text else row for row in rows]
+    assert score(write(tmp_path / name, rows)) == VALUES
+
+
+@pytest.mark.parametrize("name", ["s.csv", "s.csv.gz"])
+def test_a_cell_may_be_of_any_length(name: str, tmp_path: Path) -> None:
+    limit = csv.field_size_limit()
+    long = [{**row, "response": 'é, "x"\n' * 100_000} for row in ROWS]
+    assert score(write(tmp_path / name, long)) == VALUES
+    assert csv.field_size_limit() == limit
 
 
 def spoilt(**changes: object) -> list[dict[str, object]]:
@@ -107,6 +142,8 @@ FILES = {
     "long": ("s.csv", b"id,quality\na,1,2\n", r"s\.csv, row 2: 2 fields in the header"),
     "latin": ("s.csv", b"id,quality\na,1\n\xe9,2\n", r"s\.csv, row \d: not UTF-8"),
     "quote": ("s.csv", b'id,quality\na,"1"x\n', r"s\.csv, row 2: not CSV"),
+    "zipped, cut": ("s.csv.gz", gzip.compress(b"id,quality\na,1\nb,2\n")[:-9], "gzip file is cut"),
+    "zipped, damaged": ("s.csv.gz", b"\x1f\x8b" + b"x" * 30, "cut off or damaged after row 1"),
     "blank": ("s.jsonl", b"\n", r"s\.jsonl: empty, no rows"),
     "not json": ("s.jsonl", b'{"id": "a", "quality": 1}\n{"id"\n', r"s\.jsonl, row 2: not JSON"),
     "number": ("s.jsonl", b"3\n", r"s\.jsonl, row 1: the row is a number, not an object"),

@@ -168,3 +168,31 @@ def test_clusters_tried_suit_the_pool() -> None:
     alone = pool_clusters(vectors(9), "auto", 42)
     assert alone.clustering.k == 1
     assert alone.notes == ("k is 1: no number of clusters tried on 9 rows has a silhouette",)
+
+
+@pytest.mark.parametrize("least", [40, 0])
+def test_a_quality_that_saturates_is_said_with_the_remedy(
+    least: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Logits of 40 and more are all 1 to a sigmoid: the best by it are the file's first rows."""
+    scores = tmp_path / "scores.csv"
+    scores.write_text("reward\n" + "".join(f"{least + i}\n" for i in range(40)))
+    declared = ("--score", f"mine=column,file={scores},column=reward")
+    out = tmp_path / "out.jsonl"
+    said = select(pool(tmp_path), out, "top_k", *declared, "--quality", "sigmoid(mine)")
+    assert chosen(out) == ([0, 1, 2, 3, 4] if least else [37, 38, 39, 36, 35])
+    if not least:
+        return
+    flat = "sigmoid(mine) is 1 for 40 of 40 rows whose scores differ (mine is 40 to 79): "
+    told = [
+        f"{flat}use rank(mine), which keeps their order",
+        "40 rows share the quality at the cut, 1; taken of them, in the pool's order: 5; name a "
+        "quality that tells them apart, as rank(...) does where sigmoid(...) saturates",
+    ]
+    assert written(out)["notes"] == told
+    for note in told:
+        assert f"note: {note}" in said
+        assert f"top_k, seed 0: {note}" in caplog.text
+    select(pool(tmp_path), tmp_path / "r.jsonl", "top_k", *declared, "--quality", "rank(mine)")
+    assert chosen(tmp_path / "r.jsonl") == [39, 38, 37, 36, 35]
+    assert written(tmp_path / "r.jsonl")["notes"] == []

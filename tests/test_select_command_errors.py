@@ -236,3 +236,12 @@ def test_a_pool_that_changes_meanwhile(tmp_path: Path, monkeypatch: pytest.Monke
         select(path, out, "random", "--force")
     assert out.read_text() == "old"
     assert not list(tmp_path.glob(".*"))
+
+
+def test_scores_by_ids_from_0_are_refused_for_a_pool_without_ids(tmp_path: Path) -> None:
+    """Each row would get the score of the one before, and no id would be missing."""
+    scores = tmp_path / "s.csv"
+    scores.write_text("id,q\n" + "".join(f"{i},{i}\n" for i in range(41)))
+    more = ("--score", f"mine=column,file={scores},column=q", "--quality", "mine")
+    line = refused(pool(tmp_path), tmp_path / "out.jsonl", "top_k", *more)
+    assert "row 2: id 0, but the pool has no ids of its own and its rows count from 1" in line

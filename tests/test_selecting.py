@@ -133,3 +133,36 @@ def test_nothing_is_compiled_on_the_clock(key: str) -> None:
         [sys.executable, "-c", SCRIPT, key], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
+
+
+def test_a_budget_in_tokens_notes_what_its_own_choice_met_alone() -> None:
+    """The numbers of rows that were tried on the way cut through other ties."""
+    costs = np.tile([50, 1, 1], N // 3)
+    inputs = selecting.Inputs(
+        pd.DataFrame(index=range(N)),
+        rows(),
+        kmeans(rows(), 1, 42),
+        costs.astype(np.int64),
+        np.repeat(np.arange(N // 4), 4).astype(np.float64),
+    )
+    item = Selection.model_validate({"sampler": "top_k", "k": 1})
+    picks, cost = selecting.chosen("top_k", selecting.choose_with(item, inputs, 370), 0)
+    assert len(picks) % 4, "the case this test is about"
+    (note,) = cost["notes"]
+    least = inputs.quality[picks[-1]] if inputs.quality is not None else 0
+    assert note.startswith(f"4 rows share the quality at the cut, {least:g}; taken of them")
+
+
+def test_what_a_quality_does_not_tell_apart_is_noted_by_those_who_read_it() -> None:
+    inputs = selecting.Inputs(
+        pd.DataFrame(index=range(N)),
+        rows(),
+        kmeans(rows(), 1, 42),
+        np.ones(N, dtype=np.int64),
+        np.arange(N) / N,
+        quality_notes=("it is flat",),
+    )
+    for key, notes in (("top_k", ["it is flat"]), ("k_center", [])):
+        item = Selection.model_validate({"sampler": key, "k": 1})
+        choose = selecting.choose_with(item, inputs, 12)
+        assert selecting.chosen(key, choose, 0)[1]["notes"] == notes

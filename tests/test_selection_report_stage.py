@@ -14,6 +14,7 @@ from harness.clustering import prune_clusterings
 from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.params import Params
+from harness.schemas import SCORES, write_frame
 from harness.selection_report import write_selection_report
 from harness.selection_report.map import plot_map, project
 from harness.selection_report.measures import PoolView
@@ -21,7 +22,7 @@ from harness.selection_report.reading import Inputs, Subset, report_quality
 from harness.stores import seal
 from pipeline.report_selection import run
 from tests.build_runs import write_params
-from tests.selection_tree import FILES, build_tree
+from tests.selection_tree import BUDGET, FILES, N, build_tree, write_choices
 
 
 @pytest.fixture
@@ -169,3 +170,21 @@ def test_a_map_of_a_large_pool_stays_small(tmp_path: Path) -> None:
     ]
     plot_map(Inputs(pool, subsets, None, None, (1, False)), tmp_path / "map.png")
     assert (tmp_path / "map.png").stat().st_size < 300_000
+
+
+def test_a_quality_that_saturates_is_noted_of_each_selection_and_of_the_measures(
+    tree: Params,
+) -> None:
+    scores = pd.read_parquet(layout.SCORES_FILE)
+    scores["judge"] += 60  # logits whose sigmoid is 1 to the last bit
+    write_frame(layout.SCORES_FILE, scores, SCORES)
+    write_choices(tree)
+    told = f"sigmoid(judge) is 1 for {N} of {N} rows whose scores differ (judge is "
+    seeds = read_json(layout.selection_file("main", "top_k"))["seeds"]
+    assert all(seed["notes"][0].startswith(told) for seed in seeds.values())
+    tied = f"{N} rows share the quality at the cut, 1; taken of them, in the pool's order: {BUDGET}"
+    assert all(tied in seed["notes"][1] for seed in seeds.values())
+    text = (write_selection_report(tree, "main") / "selection_main.md").read_text(encoding="utf-8")
+    assert text.count(f"- top_k (seed 0, 1, 2): {told}") == 1
+    assert f"Note: {told}" in text, "of the quality that all subsets are measured by"
+    assert text.count("use rank(judge), which keeps their order") == 2

@@ -159,7 +159,7 @@ class _Panel:
                         self.kept.keep(key_of(question, self.params), answer)
                 question.take(answer, self.params.scale)
                 if answer is not None:
-                    told = f"answer: {answer.end!r}"
+                    told = question.lack or f"answer: {answer.end!r}"
                 else:
                     told = f"no completion: {self.endpoint.strange}"
         except Refused as refusal:

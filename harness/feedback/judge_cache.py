@@ -21,13 +21,14 @@ class Answer:
     """What came back for one prompt.
 
     Where the endpoint told no usage (`metered` is False) the tokens are upper bounds: the bytes of
-    the prompt, and the answer's limit.
+    the prompt, and the answer's limit. A `flaw` says why no rating is read from the text.
     """
 
     text: str
     tokens_in: int
     tokens_out: int
     metered: bool = True
+    flaw: str = ""  # cut off, or a content that is no text
 
     @property
     def end(self) -> str:
@@ -103,7 +104,13 @@ class AnswerCache:
                 if "forget" in row:
                     self.found.pop(row["forget"], None)
                     continue
-                answer = Answer(row["text"], row["tokens_in"], row["tokens_out"], row["metered"])
+                answer = Answer(
+                    row["text"],
+                    row["tokens_in"],
+                    row["tokens_out"],
+                    row["metered"],
+                    row.get("flaw", ""),  # none in caches of before
+                )
                 self._take(row["key"], row["source"], answer)
             except (ValueError, KeyError, TypeError, AttributeError):
                 broken += 1

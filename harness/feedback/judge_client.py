@@ -197,15 +197,28 @@ class Endpoint:
         if not isinstance(body, dict) or not isinstance(choices, list) or not choices:
             self.strange = self._line(repr(raw.text[:100]))
             return None
-        message = choices[0].get("message") if isinstance(choices[0], dict) else None
-        text = message.get("content") if isinstance(message, dict) else None
-        text = self.hide(text) if isinstance(text, str) else ""
+        choice = choices[0] if isinstance(choices[0], dict) else {}
+        message = choice.get("message")
+        content = message.get("content") if isinstance(message, dict) else None
+        flaw = self._flaw(choice.get("finish_reason"), content)
+        text = self.hide(content) if isinstance(content, str) else ""
         told = body.get("usage")
         usage = told if isinstance(told, dict) else {}
         read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
         if isinstance(read, int) and isinstance(written, int) and min(read, written) >= 0:
-            return Answer(text, int(read), int(written))
-        return Answer(text, *self.most(prompt), metered=False)
+            return Answer(text, int(read), int(written), flaw=flaw)
+        return Answer(text, *self.most(prompt), metered=False, flaw=flaw)
+
+    def _flaw(self, finish_reason: object, content: object) -> str:
+        """Why an answer has no rating whatever it says; nothing where it is a text that ended."""
+        if finish_reason in ("length", "max_tokens"):
+            return f"cut off at {self.params.limit_field} {self.params.max_tokens}"
+        if finish_reason == "content_filter":
+            return "cut off by a content filter"
+        if isinstance(content, str):
+            return ""
+        kinds = {type(None): "null", list: "a list of parts"}
+        return f"the content is {kinds.get(type(content), 'no text')}"
 
     def hide(self, text: str) -> str:
         """The text without the key, which an endpoint may send back.

@@ -11,6 +11,9 @@ from pathlib import Path
 from string import Template
 
 PROMPT = Path(__file__).parent / "prompts" / "judge.txt"
+_THINKING_ENDS = re.compile(r"</(?:think|thinking|reasoning)>")
+# At the start of a line, as models write it: an answer may speak of such a tag.
+_THINKING_BEGINS = re.compile(r"^\s*<(?:think|thinking|reasoning)>", re.MULTILINE)
 _RATING = re.compile(r"\[\[\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*\]\]")
 
 
@@ -26,8 +29,20 @@ def judge_prompt(instruction: str, response: str, scale: int) -> str:
     )
 
 
+def after_thinking(text: str) -> str | None:
+    """What an answer says after its thinking; None where that does not end.
+
+    A template may begin the thinking itself: then there is its end alone.
+    """
+    said = _THINKING_ENDS.split(text)[-1]
+    return None if _THINKING_BEGINS.search(said) else said
+
+
 def read_rating(text: str, scale: int) -> float | None:
-    """The last "[[rating]]" of an answer; None where there is none or it is off the scale."""
-    found = _RATING.findall(text)
+    """The last "[[rating]]" of an answer, its thinking left out.
+
+    None where there is none or it is off the scale.
+    """
+    found = _RATING.findall(after_thinking(text) or "")
     rating = float(found[-1]) if found else 0.0
     return rating if 1 <= rating <= scale else None

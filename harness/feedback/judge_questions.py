@@ -1,13 +1,14 @@
 """A judge's questions, from prompt to rating, and what all of them come to."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from harness.feedback.judge_cache import Answer, AnswerCache
-from harness.feedback.judge_prompt import read_rating
+from harness.feedback.judge_prompt import after_thinking, read_rating
 from harness.files import value_hash
 from harness.judge_params import JudgeParams
 
@@ -28,6 +29,7 @@ class Judged:
     asked: int  # requests sent by this call, retries included
     cached: int  # answers found on disk
     unparsable: int  # exchanges left out: two answers without a rating on the scale
+    lacks: dict[str, int]  # those by what was wrong with the second
     refused: int  # exchanges left out: the endpoint does not take them (HTTP 400, 413 or 422)
     questions: int
     answers: int  # up to two a question
@@ -47,13 +49,20 @@ class Question:
     tries: int = 0
     answers: list[Answer] = field(default_factory=list)  # those that are kept
     rating: float | None = None
+    lack: str = ""  # why the last answer has none, where that is known
     refused: bool = False
 
     def take(self, answer: Answer | None, scale: int) -> None:
         """One more try; None is a page of some proxy: worth asking again, another day."""
         self.tries += 1
-        if answer is not None:
-            self.answers.append(answer)
+        if answer is None:
+            self.lack = "no completion"
+            return
+        self.answers.append(answer)
+        self.lack = answer.flaw
+        if not self.lack and after_thinking(answer.text) is None:
+            self.lack = "thinking that does not end"
+        if not self.lack:
             self.rating = read_rating(answer.text, scale)
 
     @property
@@ -98,12 +107,15 @@ def judged(
     scores = np.array([np.nan if rating is None else rating for rating in ratings], np.float64)
     answers = [answer for question in counted for answer in question.answers]
     refused = sum(question.refused for question in rows)
-    unparsable = int(np.isnan(scores).sum()) - refused
-    if unparsable + refused:
-        told = (
-            "%s: of %d exchanges %d are left out for want of a rating, %d refused by the endpoint"
+    unrated = [question for question in rows if question.rating is None and not question.refused]
+    lacks = Counter(question.lack or "no [[rating]] on the scale" for question in unrated)
+    if unrated or refused:
+        counts = ", ".join(f"{count} {lack}" for lack, count in lacks.items())
+        log.warning(
+            "%s: of %d exchanges %d are left out for want of a rating%s, %d refused by the "
+            "endpoint",
+            *(params.model, len(rows), len(unrated), counts and f" ({counts})", refused),
         )
-        log.warning(told, params.model, len(rows), unparsable, refused)
     tokens_in = sum(answer.tokens_in for answer in answers)
     tokens_out = sum(answer.tokens_out for answer in answers)
     unmetered = sum(not answer.metered for answer in answers)
@@ -114,7 +126,8 @@ def judged(
         scores=scores,
         asked=asked,
         cached=found,
-        unparsable=unparsable,
+        unparsable=len(unrated),
+        lacks=dict(lacks),
         refused=refused,
         questions=len(counted),
         answers=len(answers),

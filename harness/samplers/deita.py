@@ -5,7 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.samplers.pool import Pool, check_pool, check_quality, check_unit
+from harness.samplers.pool import (
+    Pool,
+    by_quality,
+    check_pool,
+    check_quality,
+    check_unit,
+    warn_of_ties,
+)
 
 BLOCK = 512  # candidates compared in one matrix product
 PAIRS = 4096  # pairs compared once more, in float64, at once
@@ -23,7 +30,8 @@ def deita(
 
     A similarity is that of the float64 values, at most 1 and for exact duplicates 1: with
     ``threshold=1`` nothing is passed over, with anything less no duplicate is taken twice.
-    Deterministic: ``rng`` is not used. Ties in quality go to the lowest index.
+    Deterministic: ``rng`` is not used. Ties in quality go to the lowest index; a warning says where
+    that decides who is taken.
 
     Args:
         pool: with quality, and embeddings of unit length.
@@ -39,11 +47,15 @@ def deita(
     quality = check_quality(pool)
     if not -1 <= threshold <= 1:
         raise ValueError(f"threshold is {threshold}; a cosine similarity is -1 to 1")
-    free = pool.free()
-    if not quality[free].any():
-        warnings.warn("every quality is zero; the lowest indices come first", stacklevel=2)
-    order = free[np.argsort(-quality[free], kind="stable")].astype(np.int64)
+    order = by_quality(quality, pool.free())
     taken, passed_over = _walk(pool.embeddings, order, pool.selected, budget, threshold)
+    if not quality[order].any():
+        warnings.warn("every quality is zero; the lowest indices come first", stacklevel=2)
+    elif len(taken) == budget:
+        last = int(np.flatnonzero(order == taken[-1])[0])
+        warn_of_ties(quality, np.concatenate([taken, order[last + 1 :]]), budget)
+    else:
+        warn_of_ties(quality, passed_over, budget - len(taken))
     if missing := budget - len(taken):
         text = f"{missing} of {budget} are of those passed over, above similarity {threshold}"
         warnings.warn(f"{text}: the pool ran out", stacklevel=2)

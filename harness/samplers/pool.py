@@ -1,5 +1,6 @@
 """What a sampler sees of the instances, and the checks every sampler begins with."""
 
+import warnings
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -116,6 +117,28 @@ def check_quality(pool: Pool) -> np.ndarray:
             f"quality of row {row} is {quality[row]}; it must be finite and at least 0"
         )
     return quality
+
+
+def by_quality(quality: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """The free instances, best first: (n - m,) int64; ties go to the lowest index."""
+    return free[np.argsort(-quality[free], kind="stable")].astype(np.int64)
+
+
+def warn_of_ties(quality: np.ndarray, ranked: np.ndarray, places: int) -> None:
+    """Warn where more of the ``ranked``, best first, share a quality than ``places`` are left.
+
+    Which of them are taken is then decided by where they stand in the pool.
+    """
+    if places == len(ranked) or quality[ranked[places - 1]] != quality[ranked[places]]:
+        return
+    least = quality[ranked[places]]
+    shared = quality[ranked] == least
+    warnings.warn(
+        f"{shared.sum():,} rows share the quality at the cut, {least:.6g}; taken of them, in the "
+        f"pool's order: {shared[:places].sum():,}; name a quality that tells them apart, as "
+        "rank(...) does where sigmoid(...) saturates",
+        stacklevel=3,
+    )
 
 
 def are_unit(embeddings: np.ndarray) -> bool:

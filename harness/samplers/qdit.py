@@ -5,7 +5,15 @@ from typing import Literal
 
 import numpy as np
 
-from harness.samplers.pool import Pool, check_choice, check_pool, check_quality, check_unit
+from harness.samplers.pool import (
+    Pool,
+    by_quality,
+    check_choice,
+    check_pool,
+    check_quality,
+    check_unit,
+    warn_of_ties,
+)
 
 Diversity = Literal["sum", "mean"]
 
@@ -54,9 +62,11 @@ def qdit(
     quality = np.zeros(pool.size)
     if quality_weight:
         quality = _scaled(check_quality(pool))
-    free = pool.free()
     if quality_weight == 1:  # the gain counts for nothing
-        return free[np.argsort(-quality[free], kind="stable")[:budget]].astype(np.int64)
+        quality = check_quality(pool)  # as it is: scaled, close ones may be equal
+        ranked = by_quality(quality, pool.free())
+        warn_of_ties(quality, ranked, budget)
+        return ranked[:budget]
     scale = (1 - quality_weight) / (pool.size if diversity == "mean" else 1)
     threads = _threads(pool)
     bonus = quality_weight * quality

@@ -1,9 +1,14 @@
 """Scores that are there already: a column of a file of the user's own."""
 
 import csv
+import gzip
 import math
+import sys
+import zlib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,33 +25,39 @@ def column(
 ) -> np.ndarray:
     """The numbers of a file's column, one an instance of the pool: (n,) float64.
 
-    `file`: CSV with a header, JSON, JSONL or Parquet. Where its rows have an `id`, they are found
-    by the pool's ids (the line number in the source, where that has none), and may be more than
-    the pool; else there must be as many as instances, in the pool's order. Raises InputError,
-    naming file, row and rule, for a missing file, column or instance, an id given twice, and what
-    is no finite number.
+    `file`: CSV with a header (gzipped or not), JSON, JSONL or Parquet. Where its rows have an `id`,
+    they are found by the pool's ids (the line number in the source, from 1, where that has none),
+    and of others nothing is read; else there must be as many as instances, in the pool's order.
+    Raises InputError, naming file, row and rule, for a missing file, column or instance, an id of
+    the pool given twice, ids that count from 0 where the pool's are line numbers, and what is no
+    finite number.
     """
-    rows = list(_rows(file))
-    if not rows:
-        raise InputError(f"{file}: empty, no rows; give a score for every instance")
-    keyed = "id" in rows[0][1]
+    ids = pool["id"].tolist()
+    wanted = set(ids)
+    line_numbers = ids == pool["row"].astype(str).tolist()
+    keyed: bool | None = None
     found: dict[str, float] = {}
-    for number, values in rows:
+    for number, values in _rows(file):
+        keyed = "id" in values if keyed is None else keyed
         name = _id(file, number, values) if keyed else str(len(found))
+        if keyed and name not in wanted:
+            if name == "0" and line_numbers:
+                rule = "id 0, but the pool has no ids of its own and its rows count from 1"
+                raise InputError(f"{file}, row {number}: {rule}; add 1 to every id")
+            continue
         if name in found:
             raise InputError(f"{file}, row {number}: id {name!r} is given twice; keep one row")
         found[name] = _number(file, number, values, column)
-    if keyed:
-        wanted = pool["id"].tolist()
-    elif len(found) == len(pool):
-        wanted = list(found)
-    else:
-        rule = f"{len(found)} rows without `id`, the pool has {len(pool)}"
+    if keyed is None:
+        raise InputError(f"{file}: empty, no rows; give a score for every instance")
+    if not keyed and len(found) != len(ids):
+        rule = f"{len(found)} rows without `id`, the pool has {len(ids)}"
         raise InputError(f"{file}: {rule}; give as many, in its order, or add a column `id`")
-    for name in wanted:
+    for name in ids if keyed else ():
         if name not in found:
             raise InputError(f"{file}: no row with the id {name!r} of the pool; add its score")
-    return np.array([found[name] for name in wanted], dtype=np.float64)
+    order = ids if keyed else found
+    return np.array([found[name] for name in order], dtype=np.float64)
 
 
 def _rows(file: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -58,7 +69,7 @@ def _rows(file: str) -> Iterator[tuple[int, dict[str, Any]]]:
     path = locate(file)
     if not path.is_file():
         raise InputError(f"{file}: no such file; give a CSV, JSON, JSONL or Parquet file")
-    if path.suffix.lower() == ".csv":
+    if path.name.lower().endswith((".csv", ".csv.gz")):
         yield from _csv_rows(path, file)
         return
     for row in read_file(path, file)[0]:
@@ -72,8 +83,9 @@ def _rows(file: str) -> Iterator[tuple[int, dict[str, Any]]]:
 def _csv_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows are numbered as lines are, the header being line 1."""
     number = 1
+    before = csv.field_size_limit(sys.maxsize)  # else no cell may have over 131,072 signs
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
+        with _text(path) as stream:
             reader = csv.DictReader(stream, strict=True)
             heads = Counter(filter(None, reader.fieldnames or ()))
             if twice := [head for head, count in heads.items() if count > 1]:
@@ -89,6 +101,22 @@ def _csv_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
         raise InputError(f"{name}, row {number + 1}: not UTF-8; save it as UTF-8") from None
     except csv.Error as error:
         raise InputError(f"{name}, row {number + 1}: not CSV ({error}); mend the row") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        rule = f"the gzip file is cut off or damaged after row {number}"
+        raise InputError(f"{name}: {rule}; copy or download it again") from None
+    finally:
+        csv.field_size_limit(before)
+
+
+@contextmanager
+def _text(path: Path) -> Iterator[TextIOWrapper]:
+    from harness.pools.reading import GZIP
+
+    with path.open("rb") as raw:
+        zipped = raw.read(2) == GZIP
+        raw.seek(0)
+        data = gzip.GzipFile(fileobj=raw) if zipped else raw
+        yield TextIOWrapper(data, encoding="utf-8-sig", newline="")
 
 
 def _id(file: str, number: int, values: dict[str, Any]) -> str:

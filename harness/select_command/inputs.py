@@ -27,6 +27,7 @@ class Inputs:
         scores: their ids and a column a score; empty where none is wanted.
         quality: (n,) float64.
         notes: what was changed on the way and should be known.
+        quality_notes: what the quality does not tell apart.
     """
 
     frame: "pd.DataFrame"
@@ -35,6 +36,7 @@ class Inputs:
     vectors: Vectors | None
     clusters: Clusters | None
     notes: tuple[str, ...]
+    quality_notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def make_inputs(choices: Choices, frame: "pd.DataFrame") -> Inputs:
     # A file that does not fit is told before a model is set to work.
     vectors = pool_vectors(choices, frame) if choices.embeddings else None
     scores = pool_scores(choices, frame)
-    quality = pool_quality(choices, scores)
+    quality, of_quality = pool_quality(choices, scores)
     vectors = vectors or pool_vectors(choices, frame)
     clusters, notes = None, []
     if vectors is not None:
@@ -79,7 +81,7 @@ def make_inputs(choices: Choices, frame: "pd.DataFrame") -> Inputs:
         if choices.k is not None:
             clusters = pool_clusters(vectors.array, choices.k, choices.cluster_seed)
             notes += clusters.notes
-    return Inputs(frame, scores, quality, vectors, clusters, tuple(notes))
+    return Inputs(frame, scores, quality, vectors, clusters, tuple(notes), of_quality)
 
 
 def choose(choices: Choices, inputs: Inputs, rows: int, sampler: str | None = None) -> Chosen:
@@ -95,7 +97,9 @@ def choose(choices: Choices, inputs: Inputs, rows: int, sampler: str | None = No
     name = sampler or choices.sampler
     selection = Selection.model_validate({"sampler": name, "k": clustering.k, **given})
     costs = np.ones(n, dtype=np.int64)
-    seen = selecting.Inputs(inputs.frame, array, clustering, costs, inputs.quality, None)
+    seen = selecting.Inputs(
+        inputs.frame, array, clustering, costs, inputs.quality, None, inputs.quality_notes
+    )
     choose_one = selecting.choose_with(selection, seen, rows)
     picks, cost = selecting.chosen(name, choose_one, choices.seed)
     return Chosen(picks, tuple(cost["notes"]), cost["seconds"])

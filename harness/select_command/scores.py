@@ -10,7 +10,7 @@ import numpy as np
 from harness.files import file_hash
 from harness.knobs import all_knobs
 from harness.pools.places import locate
-from harness.quality import quality_vector
+from harness.quality import quality_notes, quality_vector
 from harness.scorers import SCORERS
 from harness.scorers.chunks import drop_chunks
 from harness.scorers.columns import scorer_code
@@ -71,6 +71,12 @@ def _kept(
         return values
 
 
-def pool_quality(choices: Choices, scores: Scores) -> np.ndarray | None:
-    """The quality that was asked for, (n,); InputError names the instance where it is none."""
-    return None if choices.quality is None else quality_vector(choices.quality, scores.frame)
+def pool_quality(choices: Choices, scores: Scores) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """The quality that was asked for, (n,), and the notes on it.
+
+    InputError names the instance where it is none.
+    """
+    if choices.quality is None:
+        return None, ()
+    quality = quality_vector(choices.quality, scores.frame)
+    return quality, quality_notes(choices.quality, scores.frame)

@@ -13,7 +13,7 @@ from harness.embedding_files import read_embedding
 from harness.errors import InputError
 from harness.files import read_json
 from harness.params import Params
-from harness.quality import quality_vector, read_quality
+from harness.quality import quality_notes, quality_vector, read_quality
 from harness.rounds import MODEL_CALLS
 from harness.schemas import POOL, SCORES, TRUTH, read_frame, read_subset
 from harness.selection_report.costs import (
@@ -62,6 +62,7 @@ class Inputs:
         scorer: the column it is made of.
         clusters: how many the shared clusters are, and whether `k: auto` chose them.
         costs: what each column of the scores cost.
+        quality_notes: what ``pool.quality`` does not tell apart.
     """
 
     pool: PoolView
@@ -70,6 +71,7 @@ class Inputs:
     scorer: str | None
     clusters: tuple[int, bool]
     costs: ScoreCosts = field(default_factory=dict)
+    quality_notes: tuple[str, ...] = ()
 
 
 def read_inputs(params: Params, study: str) -> Inputs:
@@ -102,7 +104,8 @@ def read_inputs(params: Params, study: str) -> Inputs:
         subsets += [replace(one, reads=told[0], scoring_seconds=told[1]) for one in found]
     if not subsets:
         raise InputError(f"params.yaml: studies.{study}: no selection of it takes any row")
-    return Inputs(pool, subsets, quality, scorer, (clustering.k, common == AUTO), costs)
+    notes = quality_notes(quality, scores) if quality else ()
+    return Inputs(pool, subsets, quality, scorer, (clustering.k, common == AUTO), costs, notes)
 
 
 def _of_pool(frame: "pd.DataFrame", ids: list[str], path: Path, stage: str) -> "pd.DataFrame":
@@ -188,4 +191,4 @@ def _own(params: Params, name: str, ids: list[str]) -> tuple[np.ndarray | None, 
     labels = None
     if item.k != 1:  # one cluster tells nothing
         labels = read_clustering(layout.cluster_folder(item.k), len(ids)).labels
-    return read_quality(item, ids), labels
+    return read_quality(item, ids)[0], labels

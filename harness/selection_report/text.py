@@ -198,6 +198,7 @@ def _choices(params: Params, inputs: Inputs) -> str:
             f"The best instances, and clusters of mean quality under {POOR} (figure 4 of arXiv "
             f"2409.11378): by `{inputs.quality}`, on a 0-1 scale."
         )
+    parts += [f"Note: {note}." for note in inputs.quality_notes]
     parts.append(
         "Near-duplicates of the whole pool, by their words, are counted in `data/data_card.json`."
     )

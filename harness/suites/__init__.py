@@ -39,8 +39,9 @@ example at all, where that is more). The number taken is written beside the scor
 A task file is an ordinary lm-eval task config (`lm_eval` can run it too) with these rules:
 - `task: <column name>`; `dataset_path: json`; `dataset_kwargs: {data_files: {test: knowledge.jsonl,
   shots: knowledge_shots.jsonl}}` with file names relative to `data/benchmarks/` (made absolute when
-  run); `test_split: test`; `fewshot_split: shots` only where there are shots, then with
-  `fewshot_config: {sampler: first_n}` so that all items and models see the same examples.
+  run); `test_split: test`; `fewshot_split: shots` where there are shots, and only there, with
+  `fewshot_config: {sampler: first_n}` so that all items and models see the same examples; none of
+  them may be an item.
 - Where a field of the item is what is wanted, name it (`doc_to_text: question`, `doc_to_choice:
   choices`, `doc_to_target: answer`): lm-eval compiles a `{{...}}` template anew for every item.
 - Prompts go through the model's chat template, so `doc_to_text` is what a user would write, with no
@@ -55,6 +56,7 @@ A task file is an ordinary lm-eval task config (`lm_eval` can run it too) with t
 from pathlib import Path
 from typing import Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from harness.errors import InputError
@@ -120,11 +122,34 @@ class Suite(BaseModel):
         for column in self.columns:
             if column.task and not (self.folder / column.task).is_file():
                 raise ValueError(f"column {column.name}: no task file {column.task}")
+            if column.task and column.shots:
+                _check_split(column, self.folder / column.task)
         return self
 
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError where there is none."""
         return next(column for column in self.columns if column.name == name)
+
+
+def _check_split(column: Column, file: Path) -> None:
+    """Raise ValueError where a task's examples would come from the items themselves."""
+    task = yaml.load(file.read_text(encoding="utf-8"), Loader=_TaskLoader)
+    task = task if isinstance(task, dict) else {}
+    split = task.get("fewshot_split")
+    if split is None or split == task.get("test_split"):
+        what = "no fewshot_split" if split is None else "the test split as its fewshot_split"
+        raise ValueError(
+            f"column {column.name}: shots is {column.shots}, but {column.task} names {what}; an "
+            "item's own answer could be among its examples: name a split of other rows, or say "
+            "shots: 0"
+        )
+
+
+class _TaskLoader(yaml.SafeLoader):
+    """Reads lm-eval's task files; what `!function` names is not looked at."""
+
+
+_TaskLoader.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 
 def load_suite(name: str) -> Suite:
@@ -136,8 +161,6 @@ def load_suite(name: str) -> Suite:
 
 def read_suite(folder: Path) -> Suite:
     """Read the suite in `folder`; InputError naming the file and the rule it breaks."""
-    import yaml
-
     path = folder / "suite.yaml"
     try:
         with path.open(encoding="utf-8") as file:

@@ -40,7 +40,7 @@ def made_with(params: Params, lock: dict[str, dict[str, Any]], outputs: list[Pat
 def flat(value: object, name: str = "") -> dict[str, str]:
     """Nested dicts as dotted names and text values."""
     if not isinstance(value, dict):
-        return {name: str(value)[:6000]}
+        return {name: str(value)}
     found: dict[str, str] = {}
     for key, inner in value.items():
         found |= flat(inner, f"{name}.{key}" if name else str(key))

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 from harness.params import Params, group_seeds
 from harness.suites import load_suite
-from harness.tracking.upsert import experiment_name, tracking_uri
+from harness.tracking.names import clean_name
+from harness.tracking.upsert import experiment_name
+from harness.tracking.uri import tracking_uri
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +38,7 @@ def study_table(params: Params, study: str) -> "pd.DataFrame":
         ]
         line: dict[str, object] = {"selection": name, "seeds": len(mine)}
         for column in load_suite(params.evaluate.suite).columns:
-            scores = pd.Series([metrics[column.name] for metrics in mine])
+            scores = pd.Series([metrics[clean_name(column.name)] for metrics in mine])
             line |= {column.name: scores.mean(), f"{column.name}_sd": scores.std()}
         lines.append(line)
     return pd.DataFrame(lines)

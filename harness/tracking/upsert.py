@@ -6,8 +6,8 @@ MLflow is imported inside the functions: it takes seconds.
 import json
 import logging
 import os
-import re
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from harness import layout
@@ -15,8 +15,11 @@ from harness.errors import InputError
 from harness.files import read_json
 from harness.params import Params
 from harness.report.provenance import git_state
-from harness.stores import locked, repo_root, scratch_folder
+from harness.stores import locked, scratch_folder
+from harness.tracking.artifacts import EXPERIMENT, artifact_location, settle_artifacts
+from harness.tracking.names import LONGEST_PARAM, LONGEST_TAG, clean_name, clean_value
 from harness.tracking.records import Record, identities, records
+from harness.tracking.uri import default_uri, reason, shown_uri, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,30 +37,22 @@ PATIENCE = {
 BATCH = 1000  # metrics of one request, MLflow's limit
 PARAM_BATCH = 100
 PAGE = 1000
+UNFINISHED = "unfinished"
 EXPERIMENT_TAGS = {
     # Makes the interface open on runs and their charts, not on its tools for prompts.
     "mlflow.experimentKind": "custom_model_development",
     "mlflow.note.content": (
         "A view of the files under `runs/` and `results/`, rebuilt by `make ui`. A run a "
         "selection, its seeds inside; `table: ...` holds a study's tables and plots. Runs whose "
-        "params or weights have since been replaced: `tags.superseded = 'true'`."
+        "params or weights have since been replaced: `tags.superseded = 'true'`; not yet written "
+        "whole: `'unfinished'`."
     ),
 }
 
 
-def tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI``, else a SQLite file in the real repository root."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{repo_root() / 'mlflow.db'}"
-
-
-def shown_uri() -> str:
-    """The tracking URI without the name and password it may hold."""
-    return re.sub(r"//[^/@]*@", "//", tracking_uri())
-
-
 def experiment_name(params: Params) -> str:
     """The MLflow experiment that holds a preset's runs."""
-    return f"subset-bench/{params.preset}"
+    return f"{EXPERIMENT}{params.preset}"
 
 
 def track(params: Params) -> dict[str, Any]:
@@ -78,9 +73,9 @@ def track(params: Params) -> dict[str, Any]:
     except InputError:
         raise
     except Exception as error:  # whatever a server or a store may throw, the results stand
-        reason = " ".join(str(error).split())[:120].replace(tracking_uri(), shown_uri())
-        log.warning("warning: MLflow at %s was not brought up to date: %s", shown_uri(), reason)
-        return summary | {"failed": reason}
+        why = reason(error)
+        log.warning("warning: MLflow at %s was not brought up to date: %s", shown_uri(), why)
+        return summary | {"failed": why}
 
 
 def connect() -> "MlflowClient":
@@ -102,13 +97,15 @@ def _experiment(client: "MlflowClient", params: Params) -> str:
     location = None
     if tracking_uri().startswith("sqlite:"):
         # Frozen when the experiment is created; the default would be the working directory's.
-        location = (repo_root() / "mlartifacts" / params.preset).as_uri()
+        location = artifact_location(params.preset)
     return client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS)
 
 
 def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
     client = connect()
     experiment = _experiment(client, params)
+    if tracking_uri() == default_uri():
+        settle_artifacts()
     runs = _existing(client, experiment)
     by_key = {run.data.tags.get("key"): run for run in runs}
     origin = _origin(params)
@@ -117,15 +114,19 @@ def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
     for record in wanted:
         run = by_key.get(record.key)
         if run is None:
-            run = client.create_run(
-                experiment, record.start_ms, {"key": record.key, **origin}, record.name
-            )
+            tags = {"key": record.key, "superseded": UNFINISHED, **origin}
+            run = client.create_run(experiment, record.start_ms, tags, record.name)
             count["created"] += 1
         elif run.data.tags.get("state") != record.state:
             count["updated"] += 1
         ids[record.identity] = run.info.run_id
         if run.data.tags.get("state") != record.state:
-            _write(client, run.info.run_id, record, ids)
+            try:
+                _write(client, run.info.run_id, record, ids)
+            except BaseException:
+                with suppress(Exception):  # it runs no more; that it is not whole, it says already
+                    client.set_terminated(run.info.run_id, "FAILED")
+                raise
         elif run.data.tags.get("superseded") != "false":
             client.set_tag(run.info.run_id, "superseded", "false")
     current = {record.identity: record.key for record in wanted}
@@ -165,18 +166,27 @@ def _origin(params: Params) -> dict[str, str]:
 
 
 def _write(client: "MlflowClient", run_id: str, record: Record, ids: dict[str, str]) -> None:
-    """Log all of a record; the state goes last, so that a half-written run is written again."""
+    """Log all of a record.
+
+    Until it is whole the run has no state, so that it is written again, and is marked as no
+    current one, so that no table sees it.
+    """
     from mlflow.entities import Metric, Param, RunTag
 
+    def tagged(tags: dict[str, str]) -> list[RunTag]:
+        return [RunTag(clean_name(k), clean_value(v, LONGEST_TAG)) for k, v in tags.items()]
+
+    client.log_batch(run_id, tags=tagged({"state": "", "superseded": UNFINISHED}))
     now = int(time.time() * 1000)
-    tags = {**record.tags, "identity": record.identity, "superseded": "false"}
+    tags = {**record.tags, "identity": record.identity}
     if record.parent is not None:
         tags["mlflow.parentRunId"] = ids[record.parent]
     pairs = list(record.params.items())
     for start in range(0, max(len(pairs), 1), PARAM_BATCH):
-        some = [Param(key, value) for key, value in pairs[start : start + PARAM_BATCH]]
-        client.log_batch(run_id, params=some, tags=[RunTag(k, v) for k, v in tags.items()])
-    metrics = [Metric(name, value, now, 0) for name, value in record.metrics.items()]
+        some = pairs[start : start + PARAM_BATCH]
+        params = [Param(clean_name(k), clean_value(v, LONGEST_PARAM)) for k, v in some]
+        client.log_batch(run_id, params=params, tags=tagged(tags))
+    metrics = [Metric(clean_name(name), value, now, 0) for name, value in record.metrics.items()]
     metrics += [Metric("loss", p["loss"], now, int(p["step"])) for p in record.loss]
     for start in range(0, len(metrics), BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + BATCH])
@@ -188,7 +198,7 @@ def _write(client: "MlflowClient", run_id: str, record: Record, ids: dict[str, s
         _log_subset(client, run_id, record)
     end = record.start_ms + int(record.seconds * 1000)
     client.set_terminated(run_id, "FINISHED", end)
-    client.set_tag(run_id, "state", record.state)
+    client.log_batch(run_id, tags=tagged({"state": record.state, "superseded": "false"}))
 
 
 def _log_subset(client: "MlflowClient", run_id: str, record: Record) -> None:

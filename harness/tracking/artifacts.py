@@ -1,0 +1,61 @@
+"""Where MLflow's artifacts lie: a repository that was moved or copied has them in its own place."""
+
+import logging
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from harness.stores import repo_root
+
+log = logging.getLogger(__name__)
+
+EXPERIMENT = "subset-bench/"  # and the preset
+
+
+def artifact_location(preset: str) -> str:
+    """The folder for a preset's artifacts in the real repository root, as a URI."""
+    return (repo_root() / "mlartifacts" / preset).as_uri()
+
+
+def settle_artifacts() -> None:
+    """Point the default store at this repository's artifacts, wherever it was when they were made.
+
+    MLflow freezes absolute paths: of an experiment when it is created, of a run when it begins. A
+    copy would write into the original, and a moved repository would find nothing. Artifacts that
+    were left in the other place are copied from there.
+    """
+    with closing(sqlite3.connect(repo_root() / "mlflow.db")) as link, link:
+        found = link.execute("SELECT experiment_id, name, artifact_location FROM experiments")
+        for experiment, name, old in found.fetchall():
+            own = artifact_location(str(name).removeprefix(EXPERIMENT))
+            tail = own.removeprefix(repo_root().as_uri())
+            if not name.startswith(EXPERIMENT) or old == own or not old.endswith(tail):
+                continue
+            mine = "experiment_id = ? AND substr(artifact_uri, 1, ?) = ?"
+            which = (experiment, len(old) + 1, f"{old}/")
+            runs = link.execute(f"SELECT run_uuid FROM runs WHERE {mine}", which).fetchall()
+            _bring(_folder(old), _folder(own), [run for (run,) in runs])
+            moved = f"UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE {mine}"
+            link.execute(moved, (own, len(old) + 1, *which))
+            link.execute(
+                "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?",
+                (own, experiment),
+            )
+            log.info(
+                "MLflow: the repository was moved or copied from %s; the artifacts of %d runs are "
+                "now those in %s",
+                *(_folder(old).parent.parent, len(runs), _folder(own)),
+            )
+
+
+def _bring(old: Path, own: Path, runs: list[str]) -> None:
+    """Copy the artifacts of runs that are in the old place only."""
+    for run in runs:
+        if (old / run).is_dir() and not (own / run).exists():
+            shutil.copytree(old / run, own / run)
+
+
+def _folder(uri: str) -> Path:
+    return Path(unquote(urlsplit(uri).path))

@@ -1,0 +1,71 @@
+"""The address of MLflow's store: as it is used, and as a screen, a log or a file may have it."""
+
+import os
+import re
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus
+
+from harness.stores import repo_root
+
+HIDDEN = "***"
+LEAST = 4  # signs of a secret: a shorter one stands in texts by chance
+HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(:\d*)?")
+
+
+def default_uri() -> str:
+    """The SQLite file in the real repository root."""
+    return f"sqlite:///{repo_root() / 'mlflow.db'}"
+
+
+def tracking_uri() -> str:
+    """``MLFLOW_TRACKING_URI``, else the default."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
+
+
+def shown_uri(uri: str | None = None) -> str:
+    """A URI, or the tracking URI, without user, password, query and fragment.
+
+    Where a password that was not encoded (``http://me:p/ss@host``) leaves open what is part of it,
+    the scheme alone.
+    """
+    scheme, sign, rest = (tracking_uri() if uri is None else uri).rpartition("://")
+    authority, tail = _parts(rest)
+    host = authority.rpartition("@")[2]
+    unclear = authority and ("@" in tail or not HOST.fullmatch(host))
+    if "://" in scheme or (sign and unclear) or (not sign and "@" in rest):
+        return f"{scheme.partition(':')[0]}{sign}{HIDDEN}"
+    return f"{scheme}{sign}{host}{re.split('[?#]', tail)[0]}"
+
+
+def reason(error: Exception) -> str:
+    """What an error of MLflow's says, on one line, without what the tracking URI hides.
+
+    Where that cannot be told from other words, the error's kind alone.
+    """
+    text, uri = " ".join(str(error).split()), tracking_uri()
+    secrets = _secrets(uri)
+    if HIDDEN in shown_uri() or min(map(len, secrets), default=LEAST) < LEAST:
+        return type(error).__name__
+    text = text.replace(uri, shown_uri())
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text[:200] or type(error).__name__
+
+
+def _parts(rest: str) -> tuple[str, str]:
+    """What follows ``://``: user, host and port; and path, query and fragment."""
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    return authority, rest[len(authority) :]
+
+
+def _secrets(uri: str) -> set[str]:
+    """All that `shown_uri` leaves out of a URI but a user's name, as others may write it."""
+    if shown_uri(uri) == uri:
+        return set()
+    authority, tail = _parts(uri.partition("://")[2])
+    user, sign, password = authority.rpartition("@")[0].partition(":")
+    query = re.split("[?#]", tail, maxsplit=1)[1:]
+    found = {password if sign else user, *query}
+    found |= {value for text in query for _, value in parse_qsl(re.sub("[?#]", "&", text))}
+    found -= {""}
+    plain = found | {form(one) for one in found for form in (unquote, unquote_plus)}
+    return plain | {quote(one, safe=safe) for one in plain for safe in ("", "/", "/+=:")}
