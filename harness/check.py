@@ -65,7 +65,8 @@ def _schema_problems(error: ValidationError) -> Iterator[str]:
             yield f"{where}: {message}".removeprefix(": ")
         else:
             message = problem["msg"].partition(" after validation")[0]
-            yield f"{where}: {message[0].lower()}{message[1:]}, not {problem['input']!r:.80}"
+            found = shown(repr(problem["input"]), 80)
+            yield f"{where}: {message[0].lower()}{message[1:]}, not {found}"
 
 
 def _keys_at(schema: Mapping[str, Any], loc: tuple[int | str, ...]) -> set[str]:

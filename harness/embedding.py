@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.embedding_files import user_embedding
-from harness.errors import InputError
+from harness.errors import InputError, one_line
 from harness.files import file_hash, read_array, read_json, write_json
 from harness.models import check_vocabulary, model_folder, without_bars
 from harness.params import EmbeddingParams
@@ -53,7 +53,7 @@ def load_encoder(model: str, revision: str | None) -> Any:  # noqa: ANN401  (Sen
                 str(folder), trust_remote_code=False, model_kwargs={"use_safetensors": True}
             )
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0][:120]
+        reason = one_line(error, 120)
         raise InputError(f"embeddings: cannot load {model!r} ({reason})") from None
     if isinstance(encoder.tokenizer, PreTrainedTokenizerBase):
         check_vocabulary(encoder.tokenizer, Path(encoder.tokenizer.name_or_path))

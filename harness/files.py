@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.errors import InputError
+from harness.errors import InputError, one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,8 +145,7 @@ def load_array(path: Path, remedy: str, mmap_mode: Literal["r"] | None = None) -
             return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
     # What is damaged fails in as many ways as it is read: by size, shape, token, zip entry.
     except Exception as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not a .npy array ({reason:.200}); {remedy}") from None
+        raise InputError(f"{path}: not a .npy array ({one_line(error, 200)}); {remedy}") from None
     raise InputError(f"{path}: holds several arrays (.npz); {remedy}")
 
 

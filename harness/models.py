@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.errors import InputError
+from harness.errors import InputError, shown
 
 if TYPE_CHECKING:
     import torch
@@ -215,4 +215,4 @@ def _line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     first = lines[0] if lines else type(error).__name__
     # A library may list a whole folder.
-    return f"{' '.join(lines[:3]) if first.endswith(':') else first:.300}"
+    return shown(" ".join(lines[:3]) if first.endswith(":") else first, 300)

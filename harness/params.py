@@ -11,7 +11,7 @@ from pydantic import (
     model_validator,
 )
 
-from harness.errors import InputError, nearest
+from harness.errors import InputError, nearest, shown
 from harness.evaluation_params import EvaluateParams
 from harness.judge_params import JudgeParams
 from harness.lab.params import LabParams
@@ -141,7 +141,7 @@ class Params(Section):
         rows = isinstance(value, int) and not isinstance(value, bool) and value >= 1
         if not share and not rows:
             rule = "a share of the pool lies between 0 and 1 (0.1), a number of rows is whole (600)"
-            raise ValueError(f"{value!r:.40} is neither: {rule}")
+            raise ValueError(f"{shown(repr(value), 40)} is neither: {rule}")
         return value
 
     @field_validator("studies", "reports")

@@ -19,6 +19,7 @@ import numpy as np
 from harness.errors import InputError
 from harness.files import list_files, read_json, write_json
 from harness.progress import counting
+from harness.refusals import ending_in_one_line
 from harness.scorers.loading import Reader, read_with
 from harness.template import Messages
 
@@ -198,12 +199,10 @@ def main() -> None:
     parser.add_argument("phase", choices=PHASES)
     parser.add_argument("folder", type=Path)
     given = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("harness").setLevel(logging.INFO)
-    try:
+    with ending_in_one_line():
+        logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+        logging.getLogger("harness").setLevel(logging.INFO)
         run_phase(given.phase, given.folder)
-    except InputError as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,13 @@
 
 import errno
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from harness.errors import InputError
+from harness.progress import guard_output
 
 # Told in one line; anything else is a defect and keeps its traceback.
 REFUSALS = {
@@ -38,3 +42,24 @@ def naming(path: Path) -> Iterator[None]:
         # Only opening a file names it; a full disk shows when it is written to.
         error.filename = error.filename or str(path)
         raise
+
+
+@contextmanager
+def ending_in_one_line() -> Iterator[None]:
+    """Let bad input, or a disk that refuses, end the program with one line and status 1.
+
+    What the block prints shows no secret and holds no control character.
+    """
+    guard_output()
+    try:
+        yield
+    except InputError as error:
+        told = str(error)
+    except Exception as error:
+        why = refusal(error)
+        if why is None:
+            raise
+        told = f"{getattr(error, 'filename', None) or 'output'}: {why}"
+    else:
+        return
+    sys.exit("error: " + told.replace("\n", "\\n"))  # a file's name may hold a line break

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from harness.errors import shown
+
 ERROR_LINE = re.compile(r"^(error|[\w.]*Error|[\w.]*Exception)\b.*:", re.IGNORECASE)
 
 
@@ -30,4 +32,4 @@ def last_line(log: Path, at_most: int = 60) -> str:
         text = stream.read().decode("utf-8", "replace")
     lines = [line.strip() for line in re.split(r"[\r\n]+", text)]
     told = [line for line in lines if line and not line.startswith((">", "Running stage"))]
-    return told[-1][:at_most] if told else ""
+    return shown(told[-1], at_most) if told else ""

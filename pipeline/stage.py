@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from harness.errors import InputError
-from harness.refusals import refusal
+from harness.refusals import ending_in_one_line
 
 if TYPE_CHECKING:
     import psutil
@@ -34,21 +33,15 @@ def main(run: Callable[..., None], *arguments: tuple[str, str]) -> None:
     for name, text in arguments:
         parser.add_argument(name, help=text)
     values = vars(parser.parse_args())
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("harness").setLevel(logging.INFO)
-    if os.environ.get("DVC_STAGE"):
-        end_with_dvc()
     try:
-        run(**values)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+        with ending_in_one_line():
+            logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+            logging.getLogger("harness").setLevel(logging.INFO)
+            if os.environ.get("DVC_STAGE"):
+                end_with_dvc()
+            run(**values)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:
-        told = refusal(error)
-        if told is None:
-            raise
-        sys.exit(f"error: {getattr(error, 'filename', None) or 'output'}: {told}")
 
 
 def end_with_dvc() -> None:
