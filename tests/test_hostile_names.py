@@ -44,9 +44,8 @@ def make_inputs(repo: Path) -> None:
     from dvc.repo import Repo
 
     with Repo(str(repo)) as opened:
-        stages = [stage for stage in opened.index.stages if stage.name in RUN]
-        assert {stage.name for stage in stages} == RUN
-        for dep in {dep.def_path for stage in stages for dep in stage.deps}:
+        stages = {stage.addressing.partition(":")[2]: stage for stage in opened.index.stages}
+        for dep in {dep.def_path for name in RUN for dep in stages[name].deps}:
             if not (repo / dep).exists():
                 (repo / dep).parent.mkdir(parents=True, exist_ok=True)
                 (repo / dep).touch()
