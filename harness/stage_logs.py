@@ -8,6 +8,13 @@ from harness.errors import shown
 ERROR_LINE = re.compile(r"^(error|[\w.]*Error|[\w.]*Exception)\b.*:", re.IGNORECASE)
 
 
+def fresh_log(log: Path) -> Path:
+    """The path of a log to begin; the one before is kept beside it, as ``<name>.1``."""
+    if log.exists():
+        log.replace(log.with_name(f"{log.name}.1"))
+    return log
+
+
 def read_log(log: Path, start: int = 0) -> str:
     """A log's text from a byte on."""
     with log.open("rb") as stream:

@@ -6,6 +6,7 @@ from pathlib import Path
 from harness.errors import InputError
 from harness.preset import presets, switch_preset
 from harness.refusals import ending_in_one_line
+from harness.stores import locked, run_lock
 
 
 def main() -> None:
@@ -19,8 +20,10 @@ def main() -> None:
         if arguments.preset is None:
             named = ", ".join(presets(root))
             raise InputError(f"name a preset: make preset PRESET=...; {named}")
-        for line in switch_preset(root, arguments.preset, arguments.pool):
-            print(f"preset: {line}")
+        # What runs reads params.yaml at the start of each stage.
+        with locked(run_lock(), lambda told: print(f"preset: make repro runs; {told}")):
+            for line in switch_preset(root, arguments.preset, arguments.pool):
+                print(f"preset: {line}")
     print("preset: dvc params diff shows what changed; make repro runs it")
 
 

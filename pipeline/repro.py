@@ -19,7 +19,8 @@ from harness.preset import name_source, switch_preset
 from harness.refusals import ending_in_one_line
 from harness.runner import Runner, StageFailed
 from harness.screen import Screen
-from harness.stage_logs import error_lines, read_log
+from harness.stage_logs import error_lines, fresh_log, read_log
+from harness.stores import locked, run_lock
 from harness.tracking.dvc_lock import copy_lock
 from harness.yaml_files import read_yaml
 from pipeline.dvc_plan import Outputs, plan, repro_command
@@ -35,7 +36,8 @@ def main() -> None:
         signal.signal(number, _interrupt)
     with ending_in_one_line():
         try:
-            _repro(arguments)
+            with locked(run_lock(), lambda told: _say(f"another make repro runs; {told}")):
+                _repro(arguments)
         except StageFailed as failure:
             reason = "\n  ".join(failure.reasons)
             sys.exit(
@@ -141,7 +143,7 @@ def _track() -> None:
     """Bring MLflow up to date; it is a view of the results, so its failure is told and no more."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / "track.log"
-    with log.open("wb") as stream:
+    with fresh_log(log).open("wb") as stream:
         command = [sys.executable, "-m", "pipeline.track"]
         ended = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
     if ended.returncode != 0:

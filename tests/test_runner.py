@@ -152,6 +152,29 @@ def test_lock_held_by_another_program_is_waited_for(repo: Path) -> None:
     assert "random    1.5" in output
 
 
+def test_a_second_make_repro_waits_and_has_its_own_logs(repo: Path) -> None:
+    (repo / "slow_train_x").write_text("3")
+    (repo / "fail_train_x").touch()
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    first = subprocess.Popen(command(), cwd=repo, **pipes)
+    wait_for(lambda: (repo / "trace").exists())
+    second = subprocess.Popen(command(), cwd=repo, **pipes)
+    assert second.stdout is not None
+    told = second.stdout.readline()
+    assert f"/.store/run: waiting for process {first.pid}, at work since " in told
+    assert first.poll() is None
+    _, errors = first.communicate(timeout=90)
+    assert "blank instruction" in errors
+    (repo / "fail_train_x").unlink()
+    (repo / "slow_train_x").unlink()
+    output, _ = second.communicate(timeout=90)
+    assert second.returncode == 0, output
+    assert sorted(ran(repo)) == ["report", "train_x", "train_x", "train_y"]
+    logs = repo / ".store/logs"
+    assert "blank instruction" in text(logs / "train@x.log.1")
+    assert "blank instruction" not in text(logs / "train@x.log")
+
+
 def test_ctrl_c_ends_the_stages_too(repo: Path) -> None:
     for name in "xy":
         (repo / f"slow_train_{name}").write_text("60.25")
