@@ -18,6 +18,7 @@ from harness.files import (
     write_json,
 )
 from harness.params import Params
+from harness.refusals import naming
 from harness.schemas import POOL, SUBSET, read_frame
 from harness.stores import locked, model_store, scratch_folder
 
@@ -87,7 +88,8 @@ def _train_seed(
         if (finished := _finished(store)) is not None:
             return finished
         # One line an attempt: shows which runs were begun twice, and that none ran side by side.
-        with (scratch / "attempts.log").open("a") as log:
+        attempts = scratch / "attempts.log"
+        with naming(attempts), attempts.open("a") as log:
             log.write(f"{os.getpid()} {datetime.now(UTC).isoformat()}\n")
         with replacing_folder(store) as folder:
             messages = [json.loads(text) for text in rows["messages"]]

@@ -13,6 +13,7 @@ from harness.files import file_hash, read_array, read_json, write_json
 from harness.models import check_vocabulary, model_folder, without_bars
 from harness.params import EmbeddingParams
 from harness.progress import progress
+from harness.refusals import naming
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,11 +93,12 @@ def _open(scratch: Path, shape: tuple[int, int]) -> tuple[np.memmap, list[int]]:
     path = scratch / "blocks.npy"
     if (done := _done(scratch, path, shape)) is not None:
         return np.lib.format.open_memmap(path, mode="r+"), done
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-    if hasattr(os, "posix_fallocate"):
-        # A hole is filled later, and a full disk would then kill the process without a word.
-        with path.open("r+b") as stream:
-            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+    with naming(path):
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        if hasattr(os, "posix_fallocate"):
+            # A hole is filled later, and a full disk would then kill the process without a word.
+            with path.open("r+b") as stream:
+                os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
     return array, []
 
 

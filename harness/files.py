@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import InputError, one_line
+from harness.refusals import naming
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,10 +33,11 @@ def replacing(path: Path) -> Iterator[Path]:
     _drop_leftovers(path)
     temporary = _beside(path)
     try:
-        yield temporary
-        # mkstemp makes files private; results are for everybody the folder is for.
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        with naming(path, temporary):
+            yield temporary
+            # mkstemp makes files private; results are for everybody the folder is for.
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -47,7 +49,11 @@ def try_replacing(path: Path) -> None:
 
 def _beside(path: Path) -> Path:
     prefix = f".{path.name}.tmp{os.getpid()}."
-    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     os.close(handle)
     return Path(name)
 
@@ -60,11 +66,12 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     prefix = f".{path.name}.tmp{os.getpid()}."
     temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
     try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.replace(path)
+        with naming(path, temporary):
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            if path.exists():
+                shutil.rmtree(path)
+            temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

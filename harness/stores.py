@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import InputError
+from harness.refusals import naming
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,8 @@ def locked(path: Path, say: Callable[[str], None] = log.info) -> Iterator[None]:
             stream.seek(0)
             say(f"{path}: waiting for process {stream.read() or '?'}")
             fcntl.flock(stream, fcntl.LOCK_EX)
-        stream.truncate(0)
-        stream.write(f"{os.getpid()}, at work since {time.strftime('%H:%M:%S')}")
-        stream.flush()
+        with naming(lock):
+            stream.truncate(0)
+            stream.write(f"{os.getpid()}, at work since {time.strftime('%H:%M:%S')}")
+            stream.flush()
         yield

@@ -17,6 +17,8 @@ from tests.judge_server import Reply, Seen, pairs, rated, serving, told
 from tests.small_repo import ROOT
 from tests.test_kills import wait_for
 
+pytestmark = pytest.mark.usefixtures("key_stays_out")
+
 # A token costs 1 USD; a prompt is of so many bytes, and an answer of at most 10 tokens.
 PRICED = {"model": "m", "price_in": 1e6, "price_out": 1e6, "max_tokens": 10}
 BYTES = len(judge_prompt("Why?", "0", 10))

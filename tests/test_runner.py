@@ -112,7 +112,8 @@ def test_failure_names_the_line_the_log_and_the_command(repo: Path) -> None:
     ended = repro(repo)
     assert ended.returncode == 1
     assert "error: stage train@x failed:" in ended.stderr
-    assert "error: source: row 3: blank instruction; fix it" in ended.stderr
+    assert "error: source: row 3: blank instruction; fix it\\x1b]0;pwned\\x07\n" in ended.stderr
+    assert "\x1b" not in ended.stdout + ended.stderr
     assert "its log: .store/logs/train@x.log" in ended.stderr
     assert "make repro" in ended.stderr
     assert "Traceback" not in ended.stderr
