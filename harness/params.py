@@ -79,7 +79,7 @@ class Reference(Section):
     """Rows that are no selection system: they read the planted truth, or take no rows, or all."""
 
     rows: Rows
-    study: str
+    study: Name  # part of a path
     share: Annotated[float, Field(ge=0, le=1)] | None = None
     seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
 
