@@ -47,7 +47,8 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
         problems += [line for line in told if not (problems and line.startswith("groups."))]
     else:
         problems += [*table_problems(params), *_references(params)]
-    return [f"{path.name}: {line}" for line in dict.fromkeys(problems)]
+    lines = (line.replace("\n", "\\n") for line in problems)  # a name may hold a line break
+    return [f"{path.name}: {line}" for line in dict.fromkeys(lines)]
 
 
 def _schema_problems(error: ValidationError) -> Iterator[str]:

@@ -76,7 +76,8 @@ def secrets() -> frozenset[str]:
     for name, value in os.environ.items():
         if "://" in value:
             found.update(_URL_PASSWORD.findall(value), _URL_TOKEN.findall(value))
-        if _SECRET_NAME.search(name):
+        # One that holds a path names where a key lies: hidden, no message could name a file there.
+        if _SECRET_NAME.search(name) and not (os.path.isabs(value) and os.path.exists(value)):
             found.add(value.strip())
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = os.environ.get("HF_HOME") or f"{cache}/huggingface"

@@ -35,6 +35,8 @@ def refusal(error: BaseException) -> str | None:
 
 
 def _number(error: BaseException) -> int:
+    if not isinstance(error, OSError) and error.__cause__ is not None:
+        return _number(error.__cause__)  # as datasets wraps what befell its cache
     number = getattr(error, "errno", None)
     if number is None and (said := SAID.search(str(error))):
         limited = resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
@@ -65,7 +67,8 @@ def naming(path: Path, temporary: Path | None = None) -> Iterator[Path]:
 def _name_in(error: BaseException) -> str | None:
     """The file that an error is about: of two, as in copying, the one written."""
     names = (getattr(error, "filename2", None), getattr(error, "filename", None))
-    return next((name for name in names if isinstance(name, str)), None)
+    found = next((name for name in names if isinstance(name, str)), None)
+    return found or (_name_in(error.__cause__) if error.__cause__ is not None else None)
 
 
 def _name(error: Any, path: Path) -> None:  # noqa: ANN401  (errors of libraries take it as well)

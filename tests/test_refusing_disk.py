@@ -147,3 +147,20 @@ def test_each_writer_names_its_file_and_leaves_what_was_there(disk: str, tmp_pat
         if disk != "read-only":  # there the folder cannot be made either
             assert line.startswith(f"error: out/{name}: ")
         assert why in line
+
+
+def test_a_refusal_that_a_library_wraps_is_told_as_such(tmp_path: Path) -> None:
+    code = (
+        "from harness.refusals import ending_in_one_line\n"
+        "with ending_in_one_line():\n"
+        "    try:\n"
+        "        raise OSError(28, 'No space left on device', 'cache/a.arrow')\n"
+        "    except OSError as error:\n"
+        "        raise RuntimeError('the dataset could not be generated') from error\n"
+    )
+    command = [sys.executable, "-c", code]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert (
+        done.stderr == "error: cache/a.arrow: the disk is full; free some space and run it again\n"
+    )

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.parse
@@ -84,6 +85,8 @@ def test_secrets_are_known_by_variable_url_and_login(
     (tmp_path / "token").write_text("hf_logged_in\n")
     wanted = {"p@ss-word1", "t0ken123", "another-one", "0123456789", "hf_logged_in", TOKEN, KEY}
     assert wanted <= secrets()
+    monkeypatch.setenv("SSH_KEY", str(tmp_path / "token"))  # where one lies
+    assert str(tmp_path / "token") not in secrets()
     monkeypatch.setenv("OPENAI_API_KEY", "unused")  # a word for a server that asks for no key
     assert hide("an unused word") == "an unused word"
 
@@ -140,6 +143,15 @@ def test_a_library_that_quotes_the_token(how: str) -> None:
     assert done.stdout == "sent Authorization: Bearer ***\n"
     assert "GET / with Authorization: Bearer ***\n" in done.stderr
     assert not leaked(token, done.stdout + done.stderr)
+
+
+def test_no_message_is_cut_by_other_means() -> None:
+    """A format such as ``{value!r:.80}`` cuts before anything is hidden."""
+    sources = [path for folder in ("harness", "pipeline") for path in (ROOT / folder).rglob("*.py")]
+    assert len(sources) > 100
+    cuts = re.compile(r"\{[^{}]*:\.\d+\}")
+    found = [f"{p.name}: {cut}" for p in sources for cut in cuts.findall(p.read_text())]
+    assert found == []
 
 
 def test_the_last_line_of_a_log(tmp_path: Path) -> None:
