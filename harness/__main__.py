@@ -7,7 +7,7 @@ from types import FrameType
 
 from harness.errors import InputError, nearest
 from harness.progress import on_terminal
-from harness.refusals import refusal
+from harness.refusals import ending_in_one_line
 
 COMMANDS = ("select",)
 HELP = """\
@@ -54,17 +54,11 @@ if __name__ == "__main__":
     for told_to_end in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(told_to_end, _stop)
     try:
-        main(sys.argv[1:])
-    except InputError as bad:
-        sys.exit(f"error: {bad}")
+        with ending_in_one_line():
+            main(sys.argv[1:])
     except BrokenPipeError:  # the reader of a pipe, as `head`, has seen enough
         sys.stderr.close()
         sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped\n")
         sys.exit(130)
-    except Exception as failed:
-        told = refusal(failed)
-        if told is None:
-            raise
-        sys.exit(f"error: {getattr(failed, 'filename', None) or 'output'}: {told}")

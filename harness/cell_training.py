@@ -10,6 +10,7 @@ from harness import layout
 from harness.cells import BASE, base_hash, model_hash
 from harness.files import read_json, replacing_folder, value_hash, write_json
 from harness.params import Params
+from harness.refusals import naming
 from harness.schemas import POOL, read_frame, read_subset
 from harness.stores import kept, locked, model_store, scratch_folder, seal
 
@@ -72,7 +73,8 @@ def _train_seed(
     with locked(scratch):
         if (files := kept(store)) is None:
             # One line an attempt: shows what was begun twice, and that none ran side by side.
-            with (scratch / "attempts.log").open("a") as log:
+            attempts = scratch / "attempts.log"
+            with naming(attempts), attempts.open("a") as log:
                 log.write(f"{os.getpid()} {datetime.now(UTC).isoformat()}\n")
             with replacing_folder(store) as folder:
                 messages = [json.loads(text) for text in rows["messages"]]

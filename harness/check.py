@@ -47,7 +47,8 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
         problems += [line for line in told if not (problems and line.startswith("groups."))]
     else:
         problems += [*table_problems(params), *_references(params)]
-    return [f"{path.name}: {line}" for line in dict.fromkeys(problems)]
+    lines = (line.replace("\n", "\\n") for line in problems)  # a name may hold a line break
+    return [f"{path.name}: {line}" for line in dict.fromkeys(lines)]
 
 
 def _schema_problems(error: ValidationError) -> Iterator[str]:
@@ -65,7 +66,8 @@ def _schema_problems(error: ValidationError) -> Iterator[str]:
             yield f"{where}: {message}".removeprefix(": ")
         else:
             message = problem["msg"].partition(" after validation")[0]
-            yield f"{where}: {message[0].lower()}{message[1:]}, not {problem['input']!r:.80}"
+            found = shown(repr(problem["input"]), 80)
+            yield f"{where}: {message[0].lower()}{message[1:]}, not {found}"
 
 
 def _keys_at(schema: Mapping[str, Any], loc: tuple[int | str, ...]) -> set[str]:

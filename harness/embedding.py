@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.embedding_files import user_embedding
-from harness.errors import InputError
+from harness.errors import InputError, one_line
 from harness.files import file_hash, read_array, read_json, remove, write_json
 from harness.models import check_vocabulary, model_folder, without_bars
 from harness.params import EmbeddingParams
 from harness.progress import progress
+from harness.refusals import naming
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,7 @@ def load_encoder(model: str, revision: str | None) -> Any:  # noqa: ANN401  (Sen
                 str(folder), trust_remote_code=False, model_kwargs={"use_safetensors": True}
             )
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0][:120]
+        reason = one_line(error, 120)
         raise InputError(f"embeddings: cannot load {model!r} ({reason})") from None
     if isinstance(encoder.tokenizer, PreTrainedTokenizerBase):
         check_vocabulary(encoder.tokenizer, Path(encoder.tokenizer.name_or_path))
@@ -105,11 +106,12 @@ def _open(scratch: Path, shape: tuple[int, int]) -> tuple[np.memmap, dict[str, s
         log.warning("%s: not what was written there; it is made again", path)
     remove(path)
     remove(record)
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-    if hasattr(os, "posix_fallocate"):
-        # A hole is filled later, and a full disk would then kill the process without a word.
-        with path.open("r+b") as stream:
-            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+    with naming(path):
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        if hasattr(os, "posix_fallocate"):
+            # A hole is filled later, and a full disk would then kill the process without a word.
+            with path.open("r+b") as stream:
+                os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
     return array, {}
 
 

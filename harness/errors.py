@@ -1,7 +1,28 @@
-"""The one error a user is meant to read, and the hint at what was meant."""
+"""The one error a user is meant to read, and what a message may say: no secret, no escape codes."""
 
+import base64
 import difflib
+import html
+import json
+import os
+import re
+import urllib.parse
 from collections.abc import Iterable
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+_LEAST = 8  # signs a secret has at least; under that it is a word, and stands in texts by chance
+_SECRET_NAME = re.compile(r"(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD)$", re.IGNORECASE)
+# In a URL: the password, and what a query calls a token or a key.
+_URL_PASSWORD = re.compile(r"://[^/?#\s:]*:([^/?#\s]+)@")
+_URL_TOKEN = re.compile(r"[?&]\w*(?:key|token|secret|password)=([^&#\s]+)", re.IGNORECASE)
+_registered: set[str] = set()
+# C0 but for tab and line feed, DEL, C1, marks that turn the direction of a text, separators of
+# lines, and halves of a character, which no UTF-8 terminal takes.
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 class InputError(ValueError):
@@ -10,11 +31,20 @@ class InputError(ValueError):
     A stage prints the message after ``error:`` and exits with status 1; no traceback is shown.
     """
 
+    def __init__(self, message: str) -> None:
+        """Take the message, which loses what `hide` hides."""
+        super().__init__(hide(message))
+
 
 def shown(value: object, most: int = 60) -> str:
-    """What was given as a message has it: a text or a number of thousands of signs is cut."""
-    text = str(value)
+    """What was given as a message has it: secrets hidden, and only then cut to so many signs."""
+    text = hide(str(value)[: most + 10_000])
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def one_line(value: object, most: int = 160) -> str:
+    """What a library said, as part of a message: on one line, secrets hidden, then cut."""
+    return shown(" ".join(str(value)[: most + 10_000].split()), most)
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
@@ -24,3 +54,78 @@ def nearest(name: object, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; choices: {', '.join(choices) or 'none'}"
+
+
+def printable(text: str) -> str:
+    r"""The text with control characters written out (``\x1b``): a terminal would obey them."""
+    return _CONTROLS.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
+
+
+def add_secret(value: str) -> None:
+    """Hide this from now on, whatever the variable or file is called that it came from."""
+    _registered.add(value)
+
+
+def secrets() -> frozenset[str]:
+    """The keys, tokens and passwords that this process knows.
+
+    The environment's by the variable's name (``OPENAI_API_KEY``, ``HF_TOKEN``) or by its value, a
+    URL with a password; the hub's login; and what `add_secret` was given.
+    """
+    found = set(_registered)
+    for name, value in os.environ.items():
+        if "://" in value:
+            found.update(_URL_PASSWORD.findall(value), _URL_TOKEN.findall(value))
+        # One that holds a path names where a key lies: hidden, no message could name a file there.
+        if _SECRET_NAME.search(name) and not (os.path.isabs(value) and os.path.exists(value)):
+            found.add(value.strip())
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("HF_HOME") or f"{cache}/huggingface"
+    login = Path(os.environ.get("HF_TOKEN_PATH") or f"{home}/token")
+    with suppress(OSError, ValueError, RuntimeError):  # none, no text, or no home
+        found.add(login.expanduser().read_text(encoding="utf-8").strip())
+    return frozenset(secret for secret in found if len(secret) >= _LEAST)
+
+
+def hide(text: str) -> str:
+    """The text with ``***`` in place of each secret, and of each piece of one of 8 signs or more.
+
+    As it is, or as JSON, URLs, HTML and an Authorization header write it. Pieces, because a library
+    may have cut a text before it came here.
+    """
+    pieces = _pieces(secrets())
+    if not pieces:
+        return text
+    secret = bytearray(len(text))
+    for i in range(len(text) - _LEAST + 1):
+        if text[i : i + _LEAST] in pieces:
+            secret[i : i + _LEAST] = b"*" * _LEAST
+    made, at = [], 0
+    for run in re.finditer(rb"\*+", secret):
+        made += [text[at : run.start()], "***"]
+        at = run.end()
+    return "".join([*made, text[at:]])
+
+
+@lru_cache(maxsize=8)
+def _pieces(known: frozenset[str]) -> frozenset[str]:
+    written = {form for secret in known for form in _written(secret)}
+    return frozenset(
+        form[i : i + _LEAST] for form in written for i in range(len(form) - _LEAST + 1)
+    )
+
+
+def _written(secret: str) -> set[str]:
+    """The ways in which others write a secret."""
+    plain = urllib.parse.unquote(secret)  # one that stands in a URL
+    quoted = {urllib.parse.quote(secret, safe=safe) for safe in ("", "/", "/+=:")}
+    lower = {re.sub(r"%..", lambda sign: sign[0].lower(), one) for one in quoted}
+    escaped = {json.dumps(secret)[1:-1], repr(secret)[1:-1], html.escape(secret)}
+    in_json = {json.dumps(secret)[1:-1].replace("/", "\\/")}
+    # base64 of `user:password`: what stands before it decides which of three ways it is written.
+    headers = set()
+    for before in range(3):
+        text = base64.b64encode(bytes(before) + secret.encode()).decode()
+        inner = text[-(-before * 8 // 6) :].rstrip("=")[:-1]  # the rest depends on its neighbours
+        headers |= {inner, inner.replace("+", "-").replace("/", "_")}
+    return {secret, plain, *quoted, *lower, *escaped, *in_json, *headers}

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.errors import InputError
+from harness.errors import InputError, one_line
+from harness.refusals import naming
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,10 +33,11 @@ def replacing(path: Path) -> Iterator[Path]:
     _drop_leftovers(path)
     temporary = _beside(path)
     try:
-        yield temporary
-        # mkstemp makes files private; results are for everybody the folder is for.
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        with naming(path, temporary):
+            yield temporary
+            # mkstemp makes files private; results are for everybody the folder is for.
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -47,7 +49,11 @@ def try_replacing(path: Path) -> None:
 
 def _beside(path: Path) -> Path:
     prefix = f".{path.name}.tmp{os.getpid()}."
-    handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     os.close(handle)
     return Path(name)
 
@@ -60,10 +66,11 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     prefix = f".{path.name}.tmp{os.getpid()}."
     temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
     try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        remove(path)
-        temporary.replace(path)
+        with naming(path, temporary):
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            remove(path)
+            temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -144,8 +151,7 @@ def load_array(path: Path, remedy: str, mmap_mode: Literal["r"] | None = None) -
             return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
     # What is damaged fails in as many ways as it is read: by size, shape, token, zip entry.
     except Exception as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not a .npy array ({reason:.200}); {remedy}") from None
+        raise InputError(f"{path}: not a .npy array ({one_line(error, 200)}); {remedy}") from None
     raise InputError(f"{path}: holds several arrays (.npz); {remedy}")
 
 

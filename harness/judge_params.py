@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from harness.errors import InputError
+from harness.errors import InputError, shown
 
 OPENAI = "https://api.openai.com/v1"
 EXAMPLE = "http://localhost:8000/v1"
@@ -82,7 +82,7 @@ class JudgeParams(BaseModel):
             told = "holds a user, a password or a query"
             raise ValueError(f"{told}; put the key in the variable key_env names, the rest goes")
         if not _is_url(value, _WEB):
-            raise ValueError(f"{value!r:.80} is no URL; such as {EXAMPLE}")
+            raise ValueError(f"{shown(repr(value), 80)} is no URL; such as {EXAMPLE}")
         return value
 
     @model_validator(mode="after")
@@ -116,7 +116,7 @@ class JudgeParams(BaseModel):
                 proxy = _environment(one)
                 if proxy and not _is_url(proxy if "://" in proxy else f"http://{proxy}", _PROXIES):
                     raise InputError(
-                        f"judge: the environment variable {one} is {_bare(proxy)!r:.80}, no proxy "
+                        f"judge: the environment variable {one} is {_shown(proxy)}, no proxy "
                         "such as http://localhost:3128; export another, or unset it"
                     )
         if self.base_url:
@@ -124,7 +124,7 @@ class JudgeParams(BaseModel):
         url = _environment("OPENAI_BASE_URL")
         if url and not _is_url(url, _WEB):
             raise InputError(
-                f"judge: the environment variable OPENAI_BASE_URL is {_bare(url)!r:.80}, no URL "
+                f"judge: the environment variable OPENAI_BASE_URL is {_shown(url)}, no URL "
                 f"such as {EXAMPLE}; export another, unset it, or say judge.base_url"
             )
         return url or OPENAI
@@ -152,6 +152,10 @@ def _is_url(text: str, schemes: frozenset[str]) -> bool:
     except ValueError:  # brackets, a port above 65535
         return False
     return whole and text.isprintable() and " " not in text
+
+
+def _shown(url: str) -> str:
+    return shown(repr(_bare(url)), 80)
 
 
 def _bare(url: str) -> str:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.errors import InputError
+from harness.errors import InputError, shown
+from harness.model_files import check_model_files
 
 if TYPE_CHECKING:
     import torch
@@ -87,7 +88,7 @@ def model_folder(path_or_id: str | Path, revision: str | None = None) -> Path:
     """The folder a model lies in, fetched from the hub (or its cache) where it is a hub id.
 
     Raises InputError for a folder that is missing or holds no model, and for an id that cannot be
-    had. Code and pickles are not fetched.
+    had, and for files that lead to a pickle or out of the folder. Code and pickles are not fetched.
     """
     name, path = str(path_or_id), Path(path_or_id)
     if path.is_dir():
@@ -100,13 +101,11 @@ def model_folder(path_or_id: str | Path, revision: str | None = None) -> Path:
 
     at = f" at revision {revision}" if revision else ""
     try:
-        return Path(
-            snapshot_download(
-                name,
-                revision=revision,
-                allow_patterns=MODEL_FILES,
-                local_files_only=not _hub_in_reach(),
-            )
+        fetched = snapshot_download(
+            name,
+            revision=revision,
+            allow_patterns=MODEL_FILES,
+            local_files_only=not _hub_in_reach(),
         )
     except LocalEntryNotFoundError as error:
         raise InputError(
@@ -118,6 +117,8 @@ def model_folder(path_or_id: str | Path, revision: str | None = None) -> Path:
             f"{name}{at}: no such local folder, and the hub does not yield it ({_line(error)}); "
             "give a local folder, or check the id"
         ) from error
+    check_model_files(Path(fetched))
+    return Path(fetched)
 
 
 def check_ids(model: "PreTrainedModel", rows: Iterable[Sequence[int]]) -> None:
@@ -194,6 +195,7 @@ def _checked(path: Path) -> Path:
         raise InputError(f"{config}: not JSON: {error}") from error
     if not isinstance(content, dict) or "model_type" not in content:
         raise InputError(f"{config}: holds no model_type; this is no model's configuration")
+    check_model_files(path)
     return path
 
 
@@ -215,4 +217,4 @@ def _line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     first = lines[0] if lines else type(error).__name__
     # A library may list a whole folder.
-    return f"{' '.join(lines[:3]) if first.endswith(':') else first:.300}"
+    return shown(" ".join(lines[:3]) if first.endswith(":") else first, 300)

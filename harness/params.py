@@ -11,7 +11,7 @@ from pydantic import (
     model_validator,
 )
 
-from harness.errors import InputError, nearest
+from harness.errors import InputError, nearest, shown
 from harness.evaluation_params import EvaluateParams
 from harness.judge_params import JudgeParams
 from harness.lab.params import LabParams
@@ -79,7 +79,7 @@ class Reference(Section):
     """Rows that are no selection system: they read the planted truth, or take no rows, or all."""
 
     rows: Rows
-    study: str
+    study: Name  # part of a path
     share: Annotated[float, Field(ge=0, le=1)] | None = None
     seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
 
@@ -141,7 +141,7 @@ class Params(Section):
         rows = isinstance(value, int) and not isinstance(value, bool) and value >= 1
         if not share and not rows:
             rule = "a share of the pool lies between 0 and 1 (0.1), a number of rows is whole (600)"
-            raise ValueError(f"{value!r:.40} is neither: {rule}")
+            raise ValueError(f"{shown(repr(value), 40)} is neither: {rule}")
         return value
 
     @field_validator("studies", "reports")

@@ -19,6 +19,7 @@ import numpy as np
 from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.progress import counting
+from harness.refusals import ending_in_one_line, naming
 from harness.scorers.loading import Reader, read_with
 from harness.stores import seal
 from harness.template import Messages
@@ -98,7 +99,8 @@ def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
         )
     table = {"id": rows["id"], "answer": found.texts, "tokens": found.tokens}
     frame = pd.DataFrame({**table, "cut": found.cut, "capped": found.capped})
-    frame.to_parquet(folder / "answers.parquet")
+    with naming(folder / "answers.parquet") as path:
+        frame.to_parquet(path)
     return {
         "generated": len(asked),
         "tokens_generated": int(found.tokens.sum()),
@@ -114,7 +116,8 @@ def _score(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
 
     exchanges = exchanges_of(rows, Path(task["answers"]))
     scores, cost = FEEDBACK_SCORERS[task["scorer"]](task, exchanges)
-    np.save(folder / "scores.npy", scores.reshape(2, len(rows)))
+    with naming(folder / "scores.npy") as path:
+        np.save(path, scores.reshape(2, len(rows)))
     return cost
 
 
@@ -132,7 +135,8 @@ def _embed(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
             batch_size=task["batch_size"],
             step=step,
         )
-    np.save(folder / "embeddings.npy", found)
+    with naming(folder / "embeddings.npy") as path:
+        np.save(path, found)
     return {
         "embedded": len(texts),
         "tokens_embedded": tokens,
@@ -155,7 +159,8 @@ def _uncertainty(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Co
             batch_size=task["batch_size"],
             step=step,
         )
-    np.save(folder / "uncertainty.npy", found)
+    with naming(folder / "uncertainty.npy") as path:
+        np.save(path, found)
     return {
         "scored": len(texts),
         "tokens_scored": tokens,
@@ -200,12 +205,10 @@ def main() -> None:
     parser.add_argument("phase", choices=PHASES)
     parser.add_argument("folder", type=Path)
     given = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("harness").setLevel(logging.INFO)
-    try:
+    with ending_in_one_line():
+        logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+        logging.getLogger("harness").setLevel(logging.INFO)
         run_phase(given.phase, given.folder)
-    except InputError as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -2,15 +2,54 @@
 
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TextIO, TypeVar
+
+from harness.errors import hide, printable
 
 log = logging.getLogger(__name__)
 PLAIN_EVERY_S = 10.0
+# What bars are drawn by: the beginning of the line before a text, or nothing but moves.
+_MOVES = re.compile(r"(?:\n|\x1b\[A)+\Z|\r?(?:\x1b\[K)?")
 T = TypeVar("T")
+
+
+class _Guarded:
+    """A stream on which texts move no cursor and show no secret, whoever writes them."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, or what draws a bar."""
+        moves = _MOVES.match(text)
+        at = moves.end() if moves else 0
+        self._stream.write(text[:at] + printable(hide(text[at:])))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+def guard_output() -> None:
+    """Hide secrets and write out control characters in all that this process prints or logs.
+
+    To be called where a program begins, before logging is set up.
+    """
+    os.environ.setdefault("PYTHON_COLORS", "0")  # colours of a traceback are such characters too
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and not isinstance(stream, _Guarded):
+            setattr(sys, name, _Guarded(stream))
 
 
 def on_terminal() -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.process_groups import Guard, end_groups
-from harness.stage_logs import error_lines, read_log
+from harness.stage_logs import error_lines, fresh_log, read_log
 
 # What DVC prints when another DVC process is in its way: not a failure, only too early.
 BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked by|Unable to read RWLock")
@@ -148,6 +148,8 @@ class Runner:
 
     def _launch(self, stage: str, slot: int, again: bool = False) -> None:
         log = self.logs / f"{stage}.log"
+        if not again:
+            fresh_log(log)
         with log.open("ab" if again else "wb") as stream:
             start = stream.tell()
             process = subprocess.Popen(

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError
+from harness.errors import InputError, one_line, shown
 from harness.files import replacing
 from harness.stores import read_sealed
 
@@ -157,7 +157,7 @@ def check_frame(frame: "pd.DataFrame", table: Table, where: str) -> None:
             first = cases.iloc[0]
             if first.get("index") is not None:
                 row = f", row {int(first['index']) + 1}"
-            value = f" (found {str(first.get('failure_case'))[:60]!r})"
+            value = f" (found {shown(first.get('failure_case'))!r})"
         rule = (
             error.check.error if error.check is not None and hasattr(error.check, "error") else ""
         )
@@ -182,7 +182,7 @@ def read_frame(path: Path, table: Table) -> "pd.DataFrame":
     try:
         frame = pd.read_parquet(path)
     except (ValueError, OSError) as error:
-        reason = str(error).splitlines()[0][:120]
+        reason = one_line(error, 120)
         raise InputError(f"{path}: not a Parquet file ({reason}); run its stage again") from None
     check_frame(frame, table, str(path))
     return frame

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from harness.errors import shown
+
 Positive = Annotated[int, Field(ge=1, strict=True)]
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]  # what NumPy and torch take
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]  # becomes part of a path
@@ -33,7 +35,7 @@ class Selection(Section):
         number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
         if not number and value != "auto":
             told = "neither a number of clusters from 1 (1: the pool as one) nor auto"
-            raise ValueError(f"{value!r:.40} is {told}")
+            raise ValueError(f"{shown(repr(value), 40)} is {told}")
         return value
 
     @property

@@ -3,7 +3,16 @@
 import re
 from pathlib import Path
 
+from harness.errors import shown
+
 ERROR_LINE = re.compile(r"^(error|[\w.]*Error|[\w.]*Exception)\b.*:", re.IGNORECASE)
+
+
+def fresh_log(log: Path) -> Path:
+    """The path of a log to begin; the one before is kept beside it, as ``<name>.1``."""
+    if log.exists():
+        log.replace(log.with_name(f"{log.name}.1"))
+    return log
 
 
 def read_log(log: Path, start: int = 0) -> str:
@@ -30,4 +39,4 @@ def last_line(log: Path, at_most: int = 60) -> str:
         text = stream.read().decode("utf-8", "replace")
     lines = [line.strip() for line in re.split(r"[\r\n]+", text)]
     told = [line for line in lines if line and not line.startswith((">", "Running stage"))]
-    return told[-1][:at_most] if told else ""
+    return shown(told[-1], at_most) if told else ""

@@ -8,12 +8,14 @@ in ``files.json`` of its folder, and checked whenever it is read.
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.errors import InputError
 from harness.files import file_hash, read_json, remove, replacing, write_json
+from harness.refusals import naming
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +57,19 @@ def scratch_folder(stage: str, config_hash: str) -> Path:
     return folder
 
 
+def run_lock() -> Path:
+    """What is held while `make repro` runs, against a second one and a change of preset."""
+    folder = repo_root() / ".store"
+    folder.mkdir(exist_ok=True)
+    return folder / "run"
+
+
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, say: Callable[[str], None] = log.info) -> Iterator[None]:
     """Hold a folder, or a file in one, against other processes; waits for whoever holds it.
 
-    The kernel drops the lock when its holder dies, so a kill never leaves it behind.
+    The kernel drops the lock when its holder dies, so a kill never leaves it behind. ``say`` is
+    told who holds it, and since when.
     """
     lock = path / ".lock" if path.is_dir() else path.with_name(f".{path.name}.lock")
     with lock.open("a+") as stream:
@@ -67,11 +77,12 @@ def locked(path: Path) -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             stream.seek(0)
-            log.info("%s: waiting for process %s, which is at it", path, stream.read() or "?")
+            say(f"{path}: waiting for process {stream.read() or '?'}")
             fcntl.flock(stream, fcntl.LOCK_EX)
-        stream.truncate(0)
-        stream.write(str(os.getpid()))
-        stream.flush()
+        with naming(lock):
+            stream.truncate(0)
+            stream.write(f"{os.getpid()}, at work since {time.strftime('%H:%M:%S')}")
+            stream.flush()
         yield
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError
+from harness.errors import InputError, one_line, shown
 
 if TYPE_CHECKING:
     from ruamel.yaml.nodes import Node
@@ -28,7 +28,7 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401  (YAML is any of its types)
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
-        reason = " ".join(str(getattr(error, "problem", None) or error).split())[:160]
+        reason = one_line(getattr(error, "problem", None) or error)
         raise InputError(f"{where}: not YAML: {reason}") from None
     except RecursionError:
         raise InputError(f"{path}: {DEEP}") from None
@@ -44,8 +44,8 @@ def _no_value(path: Path, text: str) -> str:
         try:
             reader.constructor.construct_object(scalar)
         except ValueError as error:
-            reason = " ".join(str(error).partition(";")[0].split())
-            told = f"{scalar.value!r:.40} is no value ({reason:.120})"
+            reason = one_line(str(error).partition(";")[0], 120)
+            told = f"{shown(repr(scalar.value), 40)} is no value ({reason})"
             return f"{path}, line {scalar.start_mark.line + 1}: {told}; mend it, or quote a text"
     return f"{path}: not YAML; mend it"
 

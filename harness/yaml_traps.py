@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.errors import one_line
+
 
 def yaml_traps(path: Path, values: object) -> Iterator[str]:
     """Scalars that YAML 1.1 readers (PyYAML) take for something else than DVC's YAML 1.2.
@@ -16,7 +18,7 @@ def yaml_traps(path: Path, values: object) -> Iterator[str]:
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark is not None else ""
-        reason = " ".join(str(getattr(error, "problem", None) or error).split())[:160]
+        reason = one_line(getattr(error, "problem", None) or error)
         yield f"{where}DVC can read this, other readers cannot ({reason}); write it in plain words"
         return
     for where, ours, theirs in _differing(values, other, ""):

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from harness.check import check_params
+from harness.progress import guard_output
 
 
 def main() -> None:
@@ -12,6 +13,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="the file to read")
     path = parser.parse_args().params
+    guard_output()
     problems = check_params(path)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)

@@ -1,11 +1,12 @@
 """`make preset PRESET=name`: write params.yaml from conf/name.yaml, the user's edits kept."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from harness.errors import InputError
 from harness.preset import presets, switch_preset
+from harness.refusals import ending_in_one_line
+from harness.stores import locked, run_lock
 
 
 def main() -> None:
@@ -15,14 +16,14 @@ def main() -> None:
     parser.add_argument("--pool", help="what becomes prepare.source: a file or a hub id")
     arguments = parser.parse_args()
     root = Path.cwd()
-    try:
+    with ending_in_one_line():
         if arguments.preset is None:
-            sys.exit(f"error: name a preset: make preset PRESET=...; {', '.join(presets(root))}")
-        told = switch_preset(root, arguments.preset, arguments.pool)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    for line in told:
-        print(f"preset: {line}")
+            named = ", ".join(presets(root))
+            raise InputError(f"name a preset: make preset PRESET=...; {named}")
+        # What runs reads params.yaml at the start of each stage.
+        with locked(run_lock(), lambda told: print(f"preset: make repro runs; {told}")):
+            for line in switch_preset(root, arguments.preset, arguments.pool):
+                print(f"preset: {line}")
     print("preset: dvc params diff shows what changed; make repro runs it")
 
 

@@ -16,9 +16,11 @@ from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.markdown import aligned, first_table
 from harness.preset import name_source, switch_preset
+from harness.refusals import ending_in_one_line
 from harness.runner import Runner, StageFailed
 from harness.screen import Screen
-from harness.stage_logs import error_lines, read_log
+from harness.stage_logs import error_lines, fresh_log, read_log
+from harness.stores import locked, run_lock
 from harness.tracking.dvc_lock import copy_lock
 from harness.yaml_files import read_yaml
 from pipeline.dvc_plan import Outputs, plan, repro_command
@@ -32,30 +34,36 @@ def main() -> None:
     arguments = _arguments()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    try:
-        if arguments.preset:
-            for line in switch_preset(Path.cwd(), arguments.preset, arguments.pool):
-                _say(f"preset: {line}")
-        elif arguments.pool:
-            raise InputError("POOL needs a preset to go with it: PRESET=own POOL=my.jsonl")
-        for line in name_source(Path.cwd()):
+    with ending_in_one_line():
+        try:
+            with locked(run_lock(), lambda told: _say(f"another make repro runs; {told}")):
+                _repro(arguments)
+        except StageFailed as failure:
+            reason = "\n  ".join(failure.reasons)
+            sys.exit(
+                f"error: stage {failure.stage} failed:\n  {reason}\n"
+                f"  its log: {failure.log}\n  to go on where it stopped: {_again(arguments)}"
+            )
+        except KeyboardInterrupt:
+            sys.exit(f"\nstopped; what is finished is kept; to go on: {_again(arguments)}")
+
+
+def _repro(arguments: argparse.Namespace) -> None:
+    if arguments.preset:
+        for line in switch_preset(Path.cwd(), arguments.preset, arguments.pool):
             _say(f"preset: {line}")
-        problems = check_params()
-        if problems:
-            raise InputError("\nerror: ".join(problems))
-        _say("check: params.yaml is fine")
-        _run(arguments)
-        _end(arguments)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except StageFailed as failure:
-        reason = "\n  ".join(failure.reasons)
-        sys.exit(
-            f"error: stage {failure.stage} failed:\n  {reason}\n"
-            f"  its log: {failure.log}\n  to go on where it stopped: {_again(arguments)}"
-        )
-    except KeyboardInterrupt:
-        sys.exit(f"\nstopped; what is finished is kept; to go on: {_again(arguments)}")
+    elif arguments.pool:
+        raise InputError("POOL needs a preset to go with it: PRESET=own POOL=my.jsonl")
+    for line in name_source(Path.cwd()):
+        _say(f"preset: {line}")
+    problems = check_params()
+    for problem in problems[:-1]:
+        print(f"error: {problem}", file=sys.stderr)
+    if problems:
+        raise InputError(problems[-1])
+    _say("check: params.yaml is fine")
+    _run(arguments)
+    _end(arguments)
 
 
 def _arguments() -> argparse.Namespace:
@@ -135,7 +143,7 @@ def _track() -> None:
     """Bring MLflow up to date; it is a view of the results, so its failure is told and no more."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / "track.log"
-    with log.open("wb") as stream:
+    with fresh_log(log).open("wb") as stream:
         command = [sys.executable, "-m", "pipeline.track"]
         ended = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
     if ended.returncode != 0:

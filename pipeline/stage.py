@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -10,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from harness.errors import InputError
-from harness.refusals import refusal
+from harness.errors import InputError, shown
+from harness.refusals import ending_in_one_line
 
 if TYPE_CHECKING:
     import psutil
@@ -22,33 +23,47 @@ CELL = (
     ("selection", "a selection or reference of that study"),
     ("group", "a seed group, as s0_1_2"),
 )
+NAMES = re.compile(r"[A-Za-z0-9_]+")  # of rows, studies, seed groups; numbers of clusters
 
 
 def main(run: Callable[..., None], *arguments: tuple[str, str]) -> None:
     """Run a stage with its positional arguments, given as (name, help) pairs.
 
-    Bad input ends it with one line and status 1. The stage ends with the process that started
-    it: the child of a killed ``dvc`` would otherwise go on beside the next one.
+    Those of a cell come from DVC, by the environment. Bad input ends it with one line and status
+    1. The stage ends with the process that started it: the child of a killed ``dvc`` would
+    otherwise go on beside the next one.
     """
     parser = argparse.ArgumentParser(description=(run.__doc__ or "").splitlines()[0])
     for name, text in arguments:
         parser.add_argument(name, help=text)
-    values = vars(parser.parse_args())
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("harness").setLevel(logging.INFO)
-    if os.environ.get("DVC_STAGE"):
-        end_with_dvc()
     try:
-        run(**values)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+        with ending_in_one_line():
+            values = vars(parser.parse_args([*sys.argv[1:], *names_of_cell()]))
+            logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+            logging.getLogger("harness").setLevel(logging.INFO)
+            if os.environ.get("DVC_STAGE"):
+                end_with_dvc()
+            run(**values)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception as error:
-        told = refusal(error)
-        if told is None:
-            raise
-        sys.exit(f"error: {getattr(error, 'filename', None) or 'output'}: {told}")
+
+
+def names_of_cell() -> list[str]:
+    """The names of the cell that DVC runs; none where it runs a stage of one, or nothing.
+
+    They are no part of a stage's command, which DVC gives to a shell: a name could run there.
+    """
+    # `train@random-s0_1`, after the path of dvc.yaml where DVC was called elsewhere.
+    called = re.match(r"(?:[^@]*:)?([^@]*)@?", os.environ.get("DVC_STAGE", ""))
+    assert called is not None
+    cell = called.string[called.end() :]
+    names = cell.split("-") if cell else []
+    if not all(NAMES.fullmatch(name) for name in names):
+        raise InputError(
+            f"params.yaml: {called[1]} of {shown(repr(cell), 110)}: names hold letters, digits and "
+            "_ only; make check says which to rename"
+        )
+    return names
 
 
 def end_with_dvc() -> None:

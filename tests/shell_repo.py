@@ -43,7 +43,8 @@ STEP = """
 echo "$1 begin $(date +%s.%N) gpu=$CUDA_VISIBLE_DEVICES omp=$OMP_NUM_THREADS" >> trace
 echo "working on $1"
 [ -f slow_$1 ] && sleep "$(cat slow_$1)"
-[ -f fail_$1 ] && { echo "error: source: row 3: blank instruction; fix it" >&2; exit 1; }
+told='error: source: row 3: blank instruction; fix it'
+[ -f fail_$1 ] && { printf "$told\\033]0;pwned\\007\\n" >&2; exit 1; }
 cut -c1 source > "$2"
 [ -n "$3" ] && cat "$3" >> "$2"
 echo "$1 end $(date +%s.%N)" >> trace

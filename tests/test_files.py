@@ -63,57 +63,6 @@ def test_replacing_folder_keeps_the_old_one_on_failure(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a"]
 
 
-WRITE = """
-import sys
-import pandas as pd
-from pathlib import Path
-from safetensors.numpy import save_file
-from harness.files import replacing
-from harness.schemas import SCORES, write_frame
-from pipeline.stage import main
-
-def run(writer):
-    "A stage that writes a table, an array or a model."
-    import numpy as np
-    rng = np.random.default_rng(0)
-    values = rng.random(200_000)
-    if sys.argv[1:] == ["parquet"]:
-        frame = pd.DataFrame({"id": [str(i) for i in range(200_000)], "x": values})
-        write_frame(Path("out/scores.parquet"), frame, SCORES)
-    with replacing(Path("out/values")) as path:
-        if sys.argv[1:] == ["numpy"]:
-            with path.open("wb") as stream:
-                np.save(stream, values)
-        else:
-            save_file({"values": values}, path)
-
-main(run, ("writer", "what writes"))
-"""
-
-
-@pytest.mark.parametrize("writer", ["parquet", "numpy", "safetensors"])
-@pytest.mark.parametrize(
-    ("mount", "told"),
-    [
-        ("mount -t tmpfs -o size=256k none out", "the disk is full"),
-        ("mount -t tmpfs -o ro none out", "the file system is read-only"),
-    ],
-)
-def test_a_refusing_disk(tmp_path: Path, mount: str, told: str, writer: str) -> None:
-    (tmp_path / "out").mkdir()
-    script = f"{mount} && cd . && {{ {sys.executable} - {writer} ; echo status $?; ls -A out; }}"
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script]
-    if subprocess.run([*command[:-1], mount], cwd=tmp_path, capture_output=True).returncode:
-        pytest.skip("this kernel lets no user mount a file system of its own")
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=env, input=WRITE, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["status", "1"], "something was left behind"
-    assert told in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
 def test_hashes(tmp_path: Path) -> None:
     assert value_hash({"b": 1, "a": [1, "ä"]}) == value_hash({"a": [1, "ä"], "b": 1})
     assert value_hash([1]) != value_hash([2])

@@ -142,7 +142,7 @@ def test_two_processes_keep_to_one_cap(tmp_path: Path, caplog: pytest.LogCapture
         assert process.wait(20) != 0
         assert "has cost 660" in (tmp_path / "output.txt").read_text()
         assert len(server.seen) == 6
-        assert f"a.jsonl: waiting for process {process.pid}, which is at it" in caplog.text
+        assert f"a.jsonl: waiting for process {process.pid}, at work since " in caplog.text
 
 
 def test_an_interrupt_ends_it_at_once(tmp_path: Path) -> None:

@@ -112,7 +112,8 @@ def test_failure_names_the_line_the_log_and_the_command(repo: Path) -> None:
     ended = repro(repo)
     assert ended.returncode == 1
     assert "error: stage train@x failed:" in ended.stderr
-    assert "error: source: row 3: blank instruction; fix it" in ended.stderr
+    assert "error: source: row 3: blank instruction; fix it\\x1b]0;pwned\\x07\n" in ended.stderr
+    assert "\x1b" not in ended.stdout + ended.stderr
     assert "its log: .store/logs/train@x.log" in ended.stderr
     assert "make repro" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -150,6 +151,29 @@ def test_lock_held_by_another_program_is_waited_for(repo: Path) -> None:
     holder.communicate(timeout=30)
     assert runner.returncode == 0, output
     assert "random    1.5" in output
+
+
+def test_a_second_make_repro_waits_and_has_its_own_logs(repo: Path) -> None:
+    (repo / "slow_train_x").write_text("3")
+    (repo / "fail_train_x").touch()
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    first = subprocess.Popen(command(), cwd=repo, **pipes)
+    wait_for(lambda: (repo / "trace").exists())
+    second = subprocess.Popen(command(), cwd=repo, **pipes)
+    assert second.stdout is not None
+    told = second.stdout.readline()
+    assert f"/.store/run: waiting for process {first.pid}, at work since " in told
+    assert first.poll() is None
+    _, errors = first.communicate(timeout=90)
+    assert "blank instruction" in errors
+    (repo / "fail_train_x").unlink()
+    (repo / "slow_train_x").unlink()
+    output, _ = second.communicate(timeout=90)
+    assert second.returncode == 0, output
+    assert sorted(ran(repo)) == ["report", "train_x", "train_x", "train_y"]
+    logs = repo / ".store/logs"
+    assert "blank instruction" in text(logs / "train@x.log.1")
+    assert "blank instruction" not in text(logs / "train@x.log")
 
 
 def test_ctrl_c_ends_the_stages_too(repo: Path) -> None:

@@ -16,6 +16,7 @@ CARRIERS = {
     "harness.files",
     "harness.knobs",  # checks values, and changes none
     "harness.layout",
+    "harness.model_files",  # refuses, and changes nothing
     "harness.params",  # the values themselves are params of the stages
     "harness.progress",
     "harness.refusals",

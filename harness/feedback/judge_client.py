@@ -9,7 +9,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError
+from harness.errors import InputError, add_secret, hide, one_line
 from harness.feedback.judge_cache import Answer
 from harness.judge_params import JudgeParams
 
@@ -24,7 +24,6 @@ _PATIENCE_S = 600.0  # what it may ask for
 _LATER = {408, 409, 425, 429}  # statuses that may pass, as those from 500 on may
 _UNFIT = {400, 413, 422}  # statuses that speak of the request, not of the endpoint
 _FRAME = 64  # tokens that an endpoint's chat template may add to a prompt
-_SECRET = 8  # signs a key has at least; under that it is a word for a server that asks for none
 
 
 class Refused(Exception):
@@ -61,6 +60,7 @@ def read_key(params: JudgeParams) -> str:
         raise InputError(
             f"judge: {params.key_env} holds a character that no HTTP header takes; export it again"
         )
+    add_secret(key)
     return key
 
 
@@ -76,14 +76,13 @@ class Endpoint:
                 "judge: the openai package is not installed; pip install 'subset-bench[judge]'"
             ) from None
         self.params = params
-        self._key = key
         # Its own retries would pass by the pace, the count and the halt.
         try:
             self.client = AsyncOpenAI(
                 api_key=key, base_url=params.address, timeout=params.timeout_s, max_retries=0
             )
         except ImportError as error:  # of a proxy's kind
-            raise InputError(f"judge: {self._line(error)}") from None
+            raise InputError(f"judge: {_line(error)}") from None
         self.asked = 0
         self.strange = ""  # the beginning of the last body that was no completion
         self.halt = asyncio.Event()
@@ -164,7 +163,7 @@ class Endpoint:
         except APIStatusError as error:
             raise self._status(error) from None
         except APIConnectionError as error:
-            told = f"no connection ({self._line(error.__cause__ or error)})"
+            told = f"no connection ({_line(error.__cause__ or error)})"
             raise Trouble(told, again=True) from None
         return self._answer(raw, prompt)
 
@@ -179,7 +178,7 @@ class Endpoint:
             return Trouble(what, again=False)
         body = error.body
         told = body.get("message", body) if isinstance(body, dict) else body
-        what = f"HTTP {status}: {self._line(told or error)}"
+        what = f"HTTP {status}: {_line(told or error)}"
         if status in _UNFIT:
             return Refused(what)
         wait = _retry_after(error.response.headers)
@@ -195,13 +194,13 @@ class Endpoint:
             body = None
         choices = body.get("choices") if isinstance(body, dict) else None
         if not isinstance(body, dict) or not isinstance(choices, list) or not choices:
-            self.strange = self._line(repr(raw.text[:100]))
+            self.strange = one_line(repr(raw.text), 100)
             return None
         choice = choices[0] if isinstance(choices[0], dict) else {}
         message = choice.get("message")
         content = message.get("content") if isinstance(message, dict) else None
         flaw = self._flaw(choice.get("finish_reason"), content)
-        text = self.hide(content) if isinstance(content, str) else ""
+        text = hide(content) if isinstance(content, str) else ""
         told = body.get("usage")
         usage = told if isinstance(told, dict) else {}
         read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
@@ -220,17 +219,9 @@ class Endpoint:
         kinds = {type(None): "null", list: "a list of parts"}
         return f"the content is {kinds.get(type(content), 'no text')}"
 
-    def hide(self, text: str) -> str:
-        """The text without the key, which an endpoint may send back.
 
-        A key of a few signs is no secret, and stands in answers by chance: without the "1" of it,
-        a rating of 10 would be none.
-        """
-        return text.replace(self._key, "***") if len(self._key) >= _SECRET else text
-
-    def _line(self, told: object) -> str:
-        text = " ".join(self.hide(str(told)).split()) or type(told).__name__
-        return text if len(text) <= 300 else f"{text[:300]}..."
+def _line(told: object) -> str:
+    return one_line(told, 300) or type(told).__name__
 
 
 def _retry_after(headers: Any) -> float | None:  # noqa: ANN401  (the client's own, of httpx)

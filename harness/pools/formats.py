@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
+from harness.errors import shown
 from harness.pools.rows import BadRowError, kind
 
 Message = dict[str, str]
@@ -161,7 +162,7 @@ def _turn(turn: object, number: int, role_key: str, text_key: str) -> Message:
         raise BadRowError("a turn with no role", f"turn {number} has no {role_key}")
     if not isinstance(role, str) or role not in ROLES:
         known = ", ".join(ROLES)
-        found = f"turn {number}: {str(role)[:40]!r}; known: {known}"
+        found = f"turn {number}: {shown(role, 40)!r}; known: {known}"
         raise BadRowError("an unknown role", found)
     what = "response" if ROLES[role] == "assistant" else f"{ROLES[role]} turn"
     value = turn.get(text_key)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError
+from harness.errors import InputError, one_line
 from harness.pools.params import Source
 from harness.pools.rows import Row
 from harness.progress import on_terminal
@@ -82,7 +82,7 @@ def open_dataset(path: str, source: Source, commit: str | None) -> "Dataset":
         raise InputError(f"{name}: {rule}; unset HF_HUB_OFFLINE, or give a file") from None
     except (RuntimeError, ValueError, OSError, DatasetsError) as error:
         cause = error.__cause__ or error
-        reason = " ".join(str(cause).split()).replace(path, name)[:160].rstrip(".")
+        reason = one_line(str(cause).replace(path, name)).rstrip(".")
         remedy = "set config, split or revision, or give a JSON, JSONL or Parquet file"
         raise InputError(f"{name}: {reason or type(cause).__name__}; {remedy}") from None
     if not len(data):

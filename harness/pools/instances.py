@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError
+from harness.errors import InputError, shown
 from harness.pools.formats import FORMATS, Message, check_text, format_of, is_blank
 from harness.pools.params import OnBadRow
 from harness.pools.rows import DROP_HINT, BadRowError, Loaded, Row, kind
@@ -84,7 +84,7 @@ def read_instances(loaded: Loaded, where: dict[str, Any], on_bad_row: OnBadRow) 
             style = _same_format(format_of(values), style, row.number)
             instance = Instance(_id(values, row), row.number, FORMATS[style[0]](values))
             if instance.id in first_of:
-                found = f"{instance.id[:60]!r} is also that of row {first_of[instance.id]}"
+                found = f"{shown(instance.id)!r} is also that of row {first_of[instance.id]}"
                 remedy = "make ids unique, or leave them out (the line number is the id then)"
                 raise BadRowError("a duplicate id", found, remedy)
         except BadRowError as bad:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.errors import InputError, nearest
+from harness.errors import InputError, nearest, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,7 @@ def _csv_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
             reader = csv.DictReader(stream, strict=True)
             heads = Counter(filter(None, reader.fieldnames or ()))
             if twice := [head for head, count in heads.items() if count > 1]:
-                rule = f"two columns are called {twice[0]!r:.60}"
+                rule = f"two columns are called {shown(repr(twice[0]))}"
                 raise InputError(f"{name}, row 1: {rule}; rename one, or leave it out")
             for values in reader:
                 number = reader.line_num
@@ -136,7 +136,7 @@ def _number(file: str, number: int, values: dict[str, Any], column: str) -> floa
             raise TypeError
         found = float(value)
     except (TypeError, ValueError, OverflowError):
-        told = f"{column} is {value!r:.40}, no number"
+        told = f"{column} is {shown(repr(value), 40)}, no number"
         raise InputError(f"{where}: {told}; give a finite number") from None
     if not math.isfinite(found):
         raise InputError(f"{where}: {column} is {found}; give a finite number")
