@@ -91,11 +91,15 @@ def _train_seed(
             log.write(f"{os.getpid()} {datetime.now(UTC).isoformat()}\n")
         with replacing_folder(store) as folder:
             messages = [json.loads(text) for text in rows["messages"]]
-            made = train(layout.BASE_MODEL, messages, folder, params.train, seed)
+            made = train(layout.BASE_MODEL, messages, folder, params.train, seed, _names(rows))
             weights = weights_hash(folder)
             manifest = {**parts, "weights": key, "weights_hash": weights, **made}
             write_json(folder / "manifest.json", manifest)
     return manifest
+
+
+def _names(rows: "pd.DataFrame") -> list[str]:
+    return [f"instance {name!r}" for name in rows.index]
 
 
 def _finished(store: Path) -> dict[str, Any] | None:
