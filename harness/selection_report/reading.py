@@ -9,7 +9,7 @@ import numpy as np
 from harness import layout
 from harness.budget import read_costs
 from harness.clustering import read_clustering
-from harness.embedding_files import read_embedding
+from harness.embedding_files import read_embedding, read_notes
 from harness.errors import InputError
 from harness.files import read_json
 from harness.params import Params
@@ -62,6 +62,7 @@ class Inputs:
         scorer: the column it is made of.
         clusters: how many the shared clusters are, and whether `k: auto` chose them.
         costs: what each column of the scores cost.
+        notes: what there is to say of how the embedding was made.
     """
 
     pool: PoolView
@@ -70,6 +71,7 @@ class Inputs:
     scorer: str | None
     clusters: tuple[int, bool]
     costs: ScoreCosts = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def read_inputs(params: Params, study: str) -> Inputs:
@@ -102,7 +104,8 @@ def read_inputs(params: Params, study: str) -> Inputs:
         subsets += [replace(one, reads=told[0], scoring_seconds=told[1]) for one in found]
     if not subsets:
         raise InputError(f"params.yaml: studies.{study}: no selection of it takes any row")
-    return Inputs(pool, subsets, quality, scorer, (clustering.k, common == AUTO), costs)
+    notes = tuple(read_notes(layout.EMBEDDINGS, params.embedding))
+    return Inputs(pool, subsets, quality, scorer, (clustering.k, common == AUTO), costs, notes)
 
 
 def _of_pool(frame: "pd.DataFrame", ids: list[str], path: Path, stage: str) -> "pd.DataFrame":
