@@ -21,7 +21,7 @@ def make_base_model(params: PretrainParams, template: str, texts: Path, out: Pat
         out: a folder; replaced when the model is complete.
     """
     from harness.models import load_tokenizer
-    from harness.template import ensure_template
+    from harness.template import ensure_template, source_tokenizer
 
     with replacing_folder(out) as folder:
         if params.source == "scratch":
@@ -35,8 +35,11 @@ def make_base_model(params: PretrainParams, template: str, texts: Path, out: Pat
             _copy(params, folder)
             info = {}
         try:
-            tokenizer = load_tokenizer(folder)
-            ensure_template(tokenizer, template)
+            if params.source == "scratch":
+                tokenizer = load_tokenizer(folder)
+                ensure_template(tokenizer, template)
+            else:
+                tokenizer = source_tokenizer(params.source, params.revision, template)
             tokenizer.save_pretrained(folder)
             _check(folder, params.source)
         except InputError as error:

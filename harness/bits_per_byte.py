@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.progress import progress
-from harness.template import tokenise
+from harness.template import about, tokenise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,8 +45,9 @@ def bits_per_byte(
     context = getattr(model.config, "max_position_embeddings", None) or 2048
     windows: list[Window] = []
     cut: list[bool] = []
-    for row, text in enumerate(heldout["messages"]):
-        ids, start = response_tokens(tokenizer, json.loads(text))
+    for row, (name, text) in enumerate(zip(heldout["id"], heldout["messages"], strict=True)):
+        with about(f"held-out row {name!r}"):
+            ids, start = response_tokens(tokenizer, json.loads(text))
         cut.append(len(ids) > context)
         windows += split_windows(row, ids, start, context)
     bits = [0.0] * len(cut)

@@ -78,7 +78,11 @@ def _train_seed(
                 log.write(f"{os.getpid()} {datetime.now(UTC).isoformat()}\n")
             with replacing_folder(store) as folder:
                 messages = [json.loads(text) for text in rows["messages"]]
-                made = train(layout.BASE_MODEL, messages, folder, params.train, seed)
+                made = train(layout.BASE_MODEL, messages, folder, params.train, seed, _names(rows))
                 write_json(folder / "manifest.json", {**parts, "weights": key, **made})
                 files = seal(folder)
         return {**read_json(store / "manifest.json"), "model_hash": model_hash(files)}
+
+
+def _names(rows: "pd.DataFrame") -> list[str]:
+    return [f"instance {name!r}" for name in rows.index]

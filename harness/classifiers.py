@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.batches import length_batches
 from harness.errors import InputError
 from harness.models import check_ids, loading, model_folder, without_bars
-from harness.template import TEMPLATES, Messages, encode, render
+from harness.template import TEMPLATES, Messages, about, encode, render, template_text
 
 if TYPE_CHECKING:
     import torch
@@ -65,18 +65,29 @@ def conversation_ids(
     Rendered by the tokenizer's own chat template. Without one, by ours of that name, with the
     special tokens that the tokenizer puts around a text (a BERT's pools its first).
     """
-    if tokenizer.chat_template:
-        return encode(tokenizer, [render(tokenizer, messages)])[0]
-    if template not in TEMPLATES:
-        raise InputError(f"template: no template {template!r}; choose from {', '.join(TEMPLATES)}")
-    text = tokenizer.apply_chat_template(
-        messages,
-        tokenize=False,
-        chat_template=TEMPLATES[template].read_text(encoding="utf-8"),
-        eos_token=tokenizer.eos_token or "",
-    )
-    assert isinstance(text, str)
-    return tokenizer(text, verbose=False).input_ids
+    how: dict[str, Any] = {}
+    if not template_text(tokenizer):
+        if template not in TEMPLATES:
+            choices = ", ".join(TEMPLATES)
+            raise InputError(f"template: no template {template!r}; choose from {choices}")
+        how["chat_template"] = TEMPLATES[template].read_text(encoding="utf-8")
+        how["eos_token"] = tokenizer.eos_token or ""
+    text = render(tokenizer, messages, **how)
+    return encode(tokenizer, [text], add_special_tokens=bool(how))[0]
+
+
+def ids_of_rows(
+    tokenizer: "PreTrainedTokenizerBase",
+    conversations: Sequence[Messages],
+    template: str,
+    names: Sequence[str],
+) -> list[list[int]]:
+    """`conversation_ids` of many; InputError calls the one that is refused by its name."""
+    found = []
+    for name, messages in zip(names, conversations, strict=True):
+        with about(name):
+            found.append(conversation_ids(tokenizer, messages, template))
+    return found
 
 
 def cut_ids(tokenizer: "PreTrainedTokenizerBase", ids: list[int], most: int) -> list[int]:

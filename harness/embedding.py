@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.embedding_files import user_embedding
+from harness.embedding_files import Reads, user_embedding
 from harness.errors import InputError, one_line
 from harness.files import file_hash, read_array, read_json, remove, write_json
 from harness.models import check_vocabulary, model_folder, without_bars
@@ -63,6 +63,21 @@ def load_encoder(model: str, revision: str | None) -> Any:  # noqa: ANN401  (Sen
     if isinstance(encoder.tokenizer, PreTrainedTokenizerBase):
         check_vocabulary(encoder.tokenizer, Path(encoder.tokenizer.name_or_path))
     return encoder
+
+
+def count_reads(texts: list[str], model: str, revision: str | None) -> Reads:
+    """How much of the texts an encoder reads: see `Reads`; nothing is embedded."""
+    encoder = load_encoder(model, revision)
+    tokenizer, most = encoder.tokenizer, encoder.max_seq_length
+    over = unknown = 0
+    for start in range(0, len(texts), BLOCK):
+        block = texts[start : start + BLOCK]
+        around = tokenizer.num_special_tokens_to_add()
+        for ids in tokenizer(block, add_special_tokens=False, verbose=False).input_ids:
+            read = ids[: most - around] if most else ids
+            over += len(read) < len(ids)
+            unknown += 2 * read.count(tokenizer.unk_token_id) > len(read)
+    return Reads(len(texts), most, over, unknown)
 
 
 def embed(texts: list[str], model: str, revision: str | None, scratch: Path) -> np.ndarray:

@@ -1,11 +1,46 @@
 """Embeddings as files: the user's own, and those a stage has written."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from harness.errors import InputError
 from harness.files import file_hash, load_array, read_array, read_json
+
+
+class Reads(NamedTuple):
+    """What an encoder reads of `rows` texts.
+
+    most: tokens of one, None without a bound. over: texts of more. unknown: texts of which more
+    than half of the tokens it reads stand for what its vocabulary has not.
+    """
+
+    rows: int
+    most: int | None
+    over: int
+    unknown: int
+
+    def notes(self) -> list[str]:
+        """What there is to say of it, a sentence each."""
+        found = []
+        if self.over:
+            found.append(
+                f"{self.over:,} of {self.rows:,} rows are over the {self.most} tokens that the "
+                "encoder reads: the rest of each is not in its vector"
+            )
+        if self.unknown:
+            found.append(
+                f"{self.unknown:,} of {self.rows:,} rows are mostly unknown to the encoder's "
+                "vocabulary: it hardly tells them apart; take one that knows their language"
+            )
+        return found
+
+
+def read_notes(folder: Path, name: str) -> list[str]:
+    """What there is to say of how a stored embedding was made."""
+    reads = read_json(folder / f"{name}.json").get("reads")  # None: the vectors are the user's own
+    return Reads(**reads).notes() if reads else []
 
 
 def user_embedding(path: Path, rows: int) -> np.ndarray:

@@ -1,9 +1,10 @@
 """A model's scores on a suite: lm-eval's tasks and bits per byte, with every item's own score."""
 
 import time
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.bits_per_byte import bits_per_byte
 from harness.errors import InputError
@@ -12,7 +13,15 @@ from harness.evaluation_shots import LanguageModel
 from harness.evaluation_tasks import prepare_task, quiet, run_tasks
 from harness.models import load_model, load_tokenizer, pick_device
 from harness.suites import Suite
-from harness.template import check_template
+from harness.template import (
+    Messages,
+    check_template,
+    encode,
+    end_of_turn,
+    mark,
+    render,
+    stop_tokens,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,12 +97,59 @@ def _since(start: float) -> float:
 def _language_model(model: Path, device: str, batch_size: int) -> "LanguageModel":
     """lm-eval's model around ours: loaded once, safetensors only."""
     import torch
-    from lm_eval.models.huggingface import HFLM
 
     tokenizer = load_tokenizer(model)
     check_template(tokenizer)
-    loaded = load_model(model, dtype=torch.bfloat16 if device == "cuda" else torch.float32)
-    return HFLM(pretrained=loaded.to(device), tokenizer=tokenizer, batch_size=batch_size)  # pyright: ignore
+    loaded: Any = load_model(model, dtype=torch.bfloat16 if device == "cuda" else torch.float32)
+    made: Any = _chat_model()
+    return made(pretrained=loaded.to(device), tokenizer=tokenizer, batch_size=batch_size)
+
+
+def _chat_model() -> type:
+    """lm-eval's HFLM, which renders, encodes and stops as training does."""
+    from lm_eval.models.huggingface import HFLM
+
+    base: Any = HFLM  # its registration hides its type
+
+    class ChatModel(base):
+        @property
+        def eot_token_id(self) -> int:
+            return end_of_turn(self.tokenizer)
+
+        @cached_property
+        def stops(self) -> list[int]:
+            return stop_tokens(self.model, self.tokenizer)
+
+        def apply_chat_template(self, chat_history: Messages, add_generation_prompt: bool = True):  # noqa: ANN202
+            how = {"add_generation_prompt": add_generation_prompt}
+            more = {"continue_final_message": not add_generation_prompt}
+            return render(self.tokenizer, chat_history, **how, **more)
+
+        def tok_encode(self, string: str, *_: object, **__: object) -> list[int]:
+            return encode(self.tokenizer, [string])[0]
+
+        def tok_batch_encode(self, strings, padding_side="left", left_truncate_len=None, **_):  # noqa: ANN001, ANN003, ANN202
+            rows, how = {"input_ids": encode(self.tokenizer, strings)}, {"return_tensors": "pt"}
+            found = self.tokenizer.pad(rows, padding_side=padding_side, verbose=False, **how)
+            kept = slice(-left_truncate_len if left_truncate_len else None, None)
+            return found["input_ids"][:, kept], found["attention_mask"][:, kept]
+
+        def _encode_pair(self, context: str, continuation: str):  # noqa: ANN202
+            return super()._encode_pair(context, mark(self.tokenizer, continuation))
+
+        def tok_decode(self, tokens: int | list[int], skip_special_tokens: bool = True) -> str:
+            """An answer up to the token that ends it; by itself that is no text to look for."""
+            if isinstance(tokens, int):
+                return ""
+            end = next((i for i, token in enumerate(tokens) if token in self.stops), len(tokens))
+            return super().tok_decode(tokens[:end], skip_special_tokens)
+
+        def _model_generate(self, context, max_length, stop, **how):  # noqa: ANN001, ANN003, ANN202
+            # By its number: an answer may have the same signs in its text.
+            how["eos_token_id"] = self.stops
+            return super()._model_generate(context, max_length, [t for t in stop if t], **how)
+
+    return ChatModel
 
 
 def _benchmarks(

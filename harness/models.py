@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 # All a model's folder needs; code and pickles are not among it.
-MODEL_FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
+TOKENIZER_FILES = ["*.json", "*.model", "*.txt", "*.jinja"]
+MODEL_FILES = ["*.safetensors", *TOKENIZER_FILES]
 # Where tokenizers keep their vocabularies.
 VOCABULARIES = ("tokenizer.json", "*.model", "vocab*", "merges*", "tekken.json", "*.tiktoken")
 
@@ -31,10 +32,13 @@ Device = Literal["auto", "cpu", "cuda"]
 def load_tokenizer(
     path_or_id: str | Path, revision: str | None = None
 ) -> "PreTrainedTokenizerBase":
-    """Load a tokenizer; InputError in one line where it is missing or out of reach."""
+    """Load a tokenizer; InputError in one line where it is missing or out of reach.
+
+    Of a hub id, its files alone are fetched.
+    """
     from transformers import AutoTokenizer
 
-    folder = model_folder(path_or_id, revision)
+    folder = model_folder(path_or_id, revision, TOKENIZER_FILES)
     with loading(folder, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     check_vocabulary(tokenizer, folder)
@@ -84,7 +88,9 @@ def load_model(
     return model
 
 
-def model_folder(path_or_id: str | Path, revision: str | None = None) -> Path:
+def model_folder(
+    path_or_id: str | Path, revision: str | None = None, files: Sequence[str] = MODEL_FILES
+) -> Path:
     """The folder a model lies in, fetched from the hub (or its cache) where it is a hub id.
 
     Raises InputError for a folder that is missing or holds no model, and for an id that cannot be
@@ -104,7 +110,7 @@ def model_folder(path_or_id: str | Path, revision: str | None = None) -> Path:
         fetched = snapshot_download(
             name,
             revision=revision,
-            allow_patterns=MODEL_FILES,
+            allow_patterns=list(files),
             local_files_only=not _hub_in_reach(),
         )
     except LocalEntryNotFoundError as error:

@@ -63,7 +63,8 @@ def _train(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
     from harness.training_params import TrainParams
 
     params = TrainParams.model_validate(task["params"])
-    made = train(Path(task["base"]), _messages(rows), folder / "model", params, task["seed"])
+    names = [f"instance {name!r}" for name in rows["id"]]
+    made = train(Path(task["base"]), _messages(rows), folder / "model", params, task["seed"], names)
     write_json(folder / "manifest.json", made)
     return {"tokens_trained": made["tokens"]}
 

@@ -112,6 +112,30 @@ def name_source(root: Path, pool: str | None = None) -> list[str]:
     return [f"params.yaml: prepare.source = {source}" + (", which has been edited" if same else "")]
 
 
+def name_template(root: Path) -> list[str]:
+    """Write the hash of the base model's chat template into params.yaml, so that DVC sees it.
+
+    For a folder or hub id alone: our own templates are among the deps of the stages. InputError
+    where the template cannot be had, or would be refused later.
+    """
+    from harness.pools.rendering import template_hash
+
+    values = _mapping(root / "params.yaml")
+    base, prepare = values["base_model"], values["prepare"]
+    digest, source = None, str(base.get("source", "scratch"))
+    if source != "scratch":
+        from harness.template import source_tokenizer
+
+        revision = base.get("revision")
+        digest = template_hash(source_tokenizer(source, revision, str(values["template"])))
+    before = prepare.get("template_sha256")
+    if digest == before:
+        return []
+    values = {"source": prepare["source"], "template_sha256": digest}
+    _set_values(root / "params.yaml", "prepare", values)
+    return [f"params.yaml: prepare.template_sha256, of the chat template of {source}"]
+
+
 def _edited_path(root: Path, preset: str) -> Path:
     return root / f"params.{preset}.edited.yaml"
 

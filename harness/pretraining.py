@@ -11,6 +11,7 @@ import numpy as np
 from harness.errors import InputError
 from harness.pretraining_params import PretrainParams
 from harness.progress import progress
+from harness.template import encode, mark
 
 if TYPE_CHECKING:
     import torch
@@ -87,7 +88,7 @@ def make_tokenizer(texts: list[str], params: PretrainParams) -> "PreTrainedToken
 
 def token_stream(texts: list[str], tokenizer: "PreTrainedTokenizerFast") -> np.ndarray:
     """All texts behind one another, the end token after each; int64."""
-    ids = tokenizer(list(texts), add_special_tokens=False).input_ids
+    ids = encode(tokenizer, [mark(tokenizer, text) for text in texts])
     end = [tokenizer.eos_token_id]
     return np.concatenate([np.array(text + end, dtype=np.int64) for text in ids])
 

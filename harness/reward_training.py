@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.classifiers import conversation_ids, load_classifier, logits
+from harness.classifiers import ids_of_rows, load_classifier, logits
 from harness.errors import InputError
 from harness.memory import peak_memory_mb
 from harness.models import load_tokenizer, pick_device, without_bars
@@ -93,13 +93,11 @@ def _encoded(
     context = getattr(AutoConfig.from_pretrained(base), "max_position_embeddings", None)
     most = min(params.max_length, context or params.max_length)
     kept, rows = [], []
-    columns = (pairs["prompt"], pairs["chosen"], pairs["rejected"])
-    for i, (prompt, *responses) in enumerate(zip(*columns, strict=True)):
-        ids = []
-        for response in responses:
-            asked = {"role": "user", "content": prompt}
-            answered = {"role": "assistant", "content": response}
-            ids.append(conversation_ids(tokenizer, [asked, answered], ""))
+    columns = (pairs["id"], pairs["prompt"], pairs["chosen"], pairs["rejected"])
+    for i, (name, prompt, *responses) in enumerate(zip(*columns, strict=True)):
+        asked = {"role": "user", "content": prompt}
+        both = [[asked, {"role": "assistant", "content": text}] for text in responses]
+        ids = ids_of_rows(tokenizer, both, "", [f"preference pair {name!r}"] * 2)
         if max(map(len, ids)) <= most:
             kept.append(i)
             rows.append((ids[0], ids[1]))

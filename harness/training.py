@@ -12,7 +12,7 @@ from harness.files import replacing_folder
 from harness.memory import peak_memory_mb
 from harness.models import load_model, load_tokenizer, pick_device, without_bars
 from harness.progress import PlainMeter, on_terminal
-from harness.template import Messages, check_template, tokenise_all
+from harness.template import Messages, check_template, stop_tokens, tokenise_all
 from harness.training_params import TrainParams
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def train(
     out: Path,
     params: TrainParams,
     seed: int,
+    names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Fine-tune `base` on conversations, write model and tokenizer to `out`, return what it took.
 
@@ -38,8 +39,9 @@ def train(
     bytes on a CPU. The result holds steps, tokens (read, over all epochs), seconds, peak_memory_mb
     (of the process; on CUDA of the card), loss_curve [{step, epoch, loss}], truncated (rows cut to
     `max_length` or the model's context) and dropped (rows of which no response was left after the
-    cut). Raises InputError for a model that cannot be loaded or has no chat template, and for rows
-    none of which leaves anything to learn.
+    cut). The model stops where its template ends a turn, by its own generation config. Raises
+    InputError for a model that cannot be loaded or has no chat template, for rows none of which
+    leaves anything to learn, and for one that the template refuses, called by its name of `names`.
     """
     import torch
 
@@ -50,8 +52,11 @@ def train(
     tokenizer = load_tokenizer(base)
     check_template(tokenizer)
     model = load_model(base)
+    _stop_where_turns_end(model, tokenizer)
     context = getattr(model.config, "max_position_embeddings", None) or params.max_length
-    rows, truncated, dropped = encode_rows(tokenizer, messages, min(params.max_length, context))
+    rows, truncated, dropped = encode_rows(
+        tokenizer, messages, min(params.max_length, context), names
+    )
     curve: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as scratch:
         config = _config(params, seed, device, len(rows), scratch)
@@ -73,6 +78,14 @@ def train(
     }
 
 
+def _stop_where_turns_end(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
+    """Write it into the generation config: whoever serves the model reads it there."""
+    stops, config = stop_tokens(model, tokenizer), model.generation_config
+    assert config is not None
+    if stops != [config.eos_token_id]:
+        config.eos_token_id = stops
+
+
 def _check_finite(curve: list[dict[str, float]], model: "PreTrainedModel") -> None:
     import torch
 
@@ -84,12 +97,15 @@ def _check_finite(curve: list[dict[str, float]], model: "PreTrainedModel") -> No
 
 
 def encode_rows(
-    tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Messages], max_length: int
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: Sequence[Messages],
+    max_length: int,
+    names: Sequence[str] | None = None,
 ) -> tuple[list[dict[str, list[int]]], int, int]:
     """Rows of input_ids and labels, how many were cut to `max_length`, how many dropped for it."""
     rows: list[dict[str, list[int]]] = []
     truncated = dropped = 0
-    for ids, learnt in tokenise_all(tokenizer, messages):
+    for ids, learnt in tokenise_all(tokenizer, messages, names):
         truncated += len(ids) > max_length
         labels = [token if keep else _IGNORED for token, keep in zip(ids, learnt, strict=True)]
         # The first token has no place before it from which it could be predicted.

@@ -1,5 +1,7 @@
 """Embed the pool's texts as unit vectors."""
 
+import logging
+
 import numpy as np
 
 from harness import layout
@@ -10,10 +12,12 @@ from harness.stores import locked, scratch_folder
 from pipeline.code import code_hash
 from pipeline.stage import main
 
+log = logging.getLogger("harness.embed")
+
 
 def run(name: str) -> None:
     """Embed the pool's texts as unit vectors."""
-    from harness.embedding import make_embedding
+    from harness.embedding import count_reads, embedded_texts, make_embedding
 
     item = load_params().embeddings[name]
     pool = read_frame(layout.POOL_FILE, POOL)
@@ -25,6 +29,11 @@ def run(name: str) -> None:
             np.save(path, array)
     rows, dimensions = array.shape
     card = {"pool_sha256": digest, "rows": rows, "dimensions": dimensions, **item.model_dump()}
+    if not item.model.endswith(".npy"):
+        reads = count_reads(embedded_texts(pool, item.text), item.model, item.revision)
+        card["reads"] = reads._asdict()
+        for note in reads.notes():
+            log.info("note: embedding %s: %s", name, note)
     write_json(layout.EMBEDDINGS / f"{name}.json", card)
 
 

@@ -15,7 +15,7 @@ from harness.durations import Durations, spoken
 from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.markdown import aligned, first_table
-from harness.preset import name_source, switch_preset
+from harness.preset import name_source, name_template, switch_preset
 from harness.refusals import ending_in_one_line
 from harness.runner import Runner, StageFailed
 from harness.screen import Screen
@@ -94,6 +94,8 @@ def _arguments() -> argparse.Namespace:
 def _run(arguments: argparse.Namespace) -> None:
     """Bring the target up to date."""
     begin = time.monotonic()
+    for line in name_template(Path.cwd()):
+        _say(f"preset: {line}")
     graph, in_all = plan(Path.cwd(), arguments.target, _say)
     preset = _preset()
     shipped = read_json(SHIPPED, f"git checkout {SHIPPED}") if SHIPPED.is_file() else {}

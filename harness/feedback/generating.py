@@ -12,7 +12,7 @@ from harness.errors import InputError
 from harness.feedback.decoding import Decoding
 from harness.feedback.reading import check_counts, looking_at, most_tokens, name_of
 from harness.scorers.chunks import Step
-from harness.template import Messages, encode, render
+from harness.template import Messages, about, encode, render, stop_tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -74,7 +74,7 @@ def complete(
     most = _most_of_a_prompt(most_tokens(model, tokenizer, max_length), max_new_tokens)
     whole = _prompts(tokenizer, conversations, names)
     prompts = [cut_ids(tokenizer, ids, most) for ids in whole]
-    ends = _end_tokens(model, tokenizer)
+    ends = {*stop_tokens(model, tokenizer)}
     found: list[list[int]] = [[] for _ in prompts]
     numbers = rows or range(len(prompts))
     with looking_at(model):
@@ -124,23 +124,15 @@ def _prompts(
                 f"{name_of(names, i)}: its conversation {last}; give the messages up to the turn "
                 "that is asked for"
             )
-    texts = [render(tokenizer, list(m), add_generation_prompt=True) for m in conversations]
+    texts = []
+    for i, messages in enumerate(conversations):
+        with about(name_of(names, i)):
+            texts.append(render(tokenizer, list(messages), add_generation_prompt=True))
     prompts = encode(tokenizer, texts)
     for i, ids in enumerate(prompts):
         if not ids:
             raise InputError(f"{name_of(names, i)}: its prompt has no token; see the chat template")
     return prompts
-
-
-def _end_tokens(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> set[int]:
-    """The tokens that end an answer: the tokenizer's, and those the model names for generation."""
-    config = model.generation_config
-    given = config.eos_token_id if config is not None else None
-    named = given if isinstance(given, list) else [given]
-    ends = {token for token in [*named, tokenizer.eos_token_id] if isinstance(token, int)}
-    if not ends:
-        raise InputError(f"{tokenizer.name_or_path}: the tokenizer has no end token (eos_token)")
-    return ends
 
 
 def _text(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> str:

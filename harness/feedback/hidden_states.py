@@ -48,7 +48,8 @@ def mean_pooled(
     """
     check_counts(max_length=max_length, batch_size=batch_size)
     most = most_tokens(model, tokenizer, max_length)
-    whole = tokenise_all(tokenizer, [list(messages) for messages in conversations])
+    called = [name_of(names, i) for i in range(len(conversations))]
+    whole = tokenise_all(tokenizer, [list(messages) for messages in conversations], called)
     rows = [ids[:most] for ids, _ in whole]
     if [] in rows:
         raise InputError(f"{name_of(names, rows.index([]))}: its conversation has no token")

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.feedback.exchanges import Exchange, exchanges_of
 from harness.progress import counting
-from harness.template import Messages, tokenise
+from harness.template import Messages, tokenise_all
 
 if TYPE_CHECKING:
     from harness.scorers.loading import Reader
@@ -36,24 +36,27 @@ def by_perplexity(task: dict[str, Any], exchanges: Sequence[Exchange]) -> Scored
 
     how = task["max_length"], task["device"], task["threads"]
     reader = read_with(load_model, str(Path(task["model"]).resolve()), None, *how)
-    whole = [tokenise(reader.tokenizer, messages)[0] for _, messages in exchanges]
+    names = [f"instance {name!r}" for name, _ in exchanges]
+    texts = [messages for _, messages in exchanges]
+    whole = [ids for ids, _ in tokenise_all(reader.tokenizer, texts, names)]
     ids, cost = _cut(reader, whole, exchanges)
-    texts = [Text(one, [False, *[True] * (len(one) - 1)]) for one in ids]
-    with counting("score perplexity", len(texts)) as step:
-        found = losses(reader.model, texts, task["batch_size"], step)
-    counts = np.array([sum(text.scored) for text in texts])
+    scored = [Text(one, [False, *[True] * (len(one) - 1)]) for one in ids]
+    with counting("score perplexity", len(scored)) as step:
+        found = losses(reader.model, scored, task["batch_size"], step)
+    counts = np.array([sum(text.scored) for text in scored])
     return found / np.maximum(counts, 1), cost
 
 
 def by_reward_model(task: dict[str, Any], exchanges: Sequence[Exchange]) -> Scored:
     """A reward model's logit through the sigmoid: logits have no scale that exp could bear."""
-    from harness.classifiers import conversation_ids, load_classifier, logits
+    from harness.classifiers import ids_of_rows, load_classifier, logits
     from harness.scorers.loading import read_with
 
     how = task["max_length"], task["device"], task["threads"]
     reader = read_with(load_classifier, task["reward_model"], task["revision"], *how)
-    template = task["template"]
-    whole = [conversation_ids(reader.tokenizer, one, template) for _, one in exchanges]
+    names = [f"instance {name!r}" for name, _ in exchanges]
+    texts = [messages for _, messages in exchanges]
+    whole = ids_of_rows(reader.tokenizer, texts, task["template"], names)
     ids, cost = _cut(reader, whole, exchanges)
     with counting("score reward", len(ids)) as step:
         found = np.array(logits(reader.model, ids, task["batch_size"], step))

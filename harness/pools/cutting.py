@@ -9,6 +9,7 @@ import numpy as np
 from harness.errors import InputError
 from harness.pools.instances import Instance, Instances, read_instances
 from harness.pools.params import FROM_POOL, Part, PrepareParams, Source
+from harness.pools.rendering import Check
 from harness.pools.rows import Loaded
 from harness.pools.sources import load
 
@@ -40,9 +41,13 @@ def draw(rows: Sequence[T], part: Part, of: int, seed: int, stream: str) -> list
 class Cutter:
     """Holds the pool while parts are cut from it and from other sources, read once each."""
 
-    def __init__(self, params: PrepareParams, lab: "LabParams | None") -> None:
+    def __init__(
+        self, params: PrepareParams, lab: "LabParams | None", check: Check | None = None
+    ) -> None:
         """Read the pool's source and draw its rows."""
-        self.params, self.lab = params, lab
+        self.params, self.lab, self.check = params, lab, check
+        # Other sources are the base model's text, which no template is put around.
+        self.rendered = {params.source, *(part.source for part in params.heldout)}
         self.card: dict[str, Any] = {}
         self._read: dict[str, list[Instance]] = {}
         self.loaded, found = self._load(params.source)
@@ -79,7 +84,8 @@ class Cutter:
         source = self.params.find_source(name)
         loaded = load(source, self.lab)
         bad = source.on_bad_row or self.params.on_bad_row
-        found = read_instances(loaded, source.where, bad)
+        check = self.check if name in self.rendered else None
+        found = read_instances(loaded, source.where, bad, check)
         self.card[name] = _source_card(source, loaded, found)
         self._read[name] = found.kept
         return loaded, found.kept

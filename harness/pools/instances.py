@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import InputError, shown
 from harness.pools.formats import FORMATS, Message, check_text, format_of, is_blank
 from harness.pools.params import OnBadRow
+from harness.pools.rendering import Check
 from harness.pools.rows import DROP_HINT, BadRowError, Loaded, Row, kind
 from harness.progress import progress
 
@@ -63,8 +64,12 @@ class Instances:
         }
 
 
-def read_instances(loaded: Loaded, where: dict[str, Any], on_bad_row: OnBadRow) -> Instances:
+def read_instances(
+    loaded: Loaded, where: dict[str, Any], on_bad_row: OnBadRow, check: Check | None = None
+) -> Instances:
     """Convert every row that ``where`` keeps; a bad one stops or is counted, as ``on_bad_row``.
+
+    ``check`` raises BadRowError for a conversation that a chat template does not render.
 
     All rows of a source are in the format of the first that is in any. InputError names the
     source, the row and the rule.
@@ -87,6 +92,8 @@ def read_instances(loaded: Loaded, where: dict[str, Any], on_bad_row: OnBadRow) 
                 found = f"{shown(instance.id)!r} is also that of row {first_of[instance.id]}"
                 remedy = "make ids unique, or leave them out (the line number is the id then)"
                 raise BadRowError("a duplicate id", found, remedy)
+            if check is not None:
+                check(instance.messages)
         except BadRowError as bad:
             if on_bad_row == "error":
                 bad.stop(loaded.name, row.number)

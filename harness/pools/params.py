@@ -70,6 +70,7 @@ class PrepareParams(_Section):
 
     source: str
     source_sha256: str | None = None  # DVC sees by it that a file was edited; checked if given
+    template_sha256: str | None = None  # the same, of the chat template of a base_model.source
     rows: Rows = "all"
     min_rows: Count = 1  # fewer rows in the source stop the stage
     on_bad_row: OnBadRow = "error"

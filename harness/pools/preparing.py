@@ -14,6 +14,7 @@ from harness.pools.instances import Instance, raw_items, to_frame
 from harness.pools.overlap import Items, Rows
 from harness.pools.params import FROM_POOL, PrepareParams
 from harness.pools.preferences import make_preferences
+from harness.pools.rendering import Check, base_model_check, rendered_pairs
 from harness.pools.rows import Loaded
 from harness.pools.sources import load
 from harness.pools.text import Vocabulary
@@ -43,7 +44,7 @@ class Prepared:
 
 def prepare(params: "Params") -> Prepared:
     """Build the starting point that params.yaml describes; InputError for any bad input."""
-    made = prepare_section(params.prepare, params.lab)
+    made = prepare_section(params.prepare, params.lab, base_model_check(params))
     if params.budget_unit == "rows":  # tokens are counted once there is a tokenizer
         rows = len(made.pool)
         check_budget(params.absolute_budget(rows), rows, params.prepare.source)
@@ -57,9 +58,11 @@ def check_budget(budget: int, rows: int, name: str) -> None:
         raise InputError(f"{name}: {rule}; lower `budget` or give a larger pool")
 
 
-def prepare_section(params: PrepareParams, lab: "LabParams | None" = None) -> Prepared:
-    """As ``prepare``, from its section alone."""
-    cutter = Cutter(params, lab)
+def prepare_section(
+    params: PrepareParams, lab: "LabParams | None" = None, check: Check | None = None
+) -> Prepared:
+    """As ``prepare``, from its section alone; ``check`` is by the base model's chat template."""
+    cutter = Cutter(params, lab, check)
     heldout = {part.name: cutter.cut(part, "heldout") for part in params.heldout}
     base = {part.name: cutter.cut(part, "pretraining") for part in params.pretraining}
     pool = cutter.pool
@@ -83,6 +86,9 @@ def prepare_section(params: PrepareParams, lab: "LabParams | None" = None) -> Pr
     if preferences is None:
         rows = [row for part in base.values() for row in part]
         preferences = make_preferences(rows, params.preference_pairs, params.seed)
+    refused: dict[str, int] = {}
+    if check is not None:
+        preferences, refused = rendered_pairs(preferences, check, params.on_bad_row)
     card = {
         "source": params.source,
         "seed": params.seed,
@@ -95,7 +101,7 @@ def prepare_section(params: PrepareParams, lab: "LabParams | None" = None) -> Pr
         "pretraining": base_card,
         "preferences": preferences["fault"].value_counts().sort_index().to_dict(),
         "benchmarks": {name: {"items": len(items)} for name, items in benchmarks.items()},
-    }
+    } | ({"preferences_dropped": refused} if refused else {})
     named = [(name, i) for name, rows in heldout.items() for i in rows]
     return Prepared(
         pool=to_frame(pool),

@@ -7,7 +7,7 @@ there too, in chunks.
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +17,21 @@ import harness.batches
 import harness.classifiers
 import harness.models
 import harness.template
+import harness.templates
 from harness.errors import InputError, nearest
 from harness.files import file_hash, read_json, remove, value_hash
 from harness.knobs import all_knobs, knob_problems, knobs_of
+from harness.models import load_tokenizer
 from harness.params import ScorerParams
 from harness.scorers import SCORERS
 from harness.scorers.chunks import drop_chunks
 from harness.scorers.loading import find_model, model_hash
 from harness.stores import is_kept, keeping, locked, repo_root
+from harness.template import about, check_conversation, template_text
 
 if TYPE_CHECKING:
     import pandas as pd
+    from transformers import PreTrainedTokenizerBase
 
 _HERE = Path(__file__).parent
 _SHARED = (harness.batches, harness.classifiers, harness.models, harness.template)
@@ -56,6 +60,9 @@ def make_scores(
     # One at a time: a second process waits, and then finds the columns it has in common.
     with locked(store):
         instances = value_hash([pool["id"].tolist(), pool["messages"].tolist()])
+        _check_rows(
+            pool, [item for item in scorers.values() if not _is_kept(store, instances, item)]
+        )
         kept = []
         for name, item in scorers.items():
             if "model" in knobs_of(SCORERS[item.scorer]):
@@ -71,6 +78,33 @@ def make_scores(
             for folder in set(store.iterdir()) - {*kept, store / ".lock"}:
                 remove(folder)
     return pd.DataFrame(columns), costs
+
+
+def rendering_tokenizer(scorer: str, knobs: Mapping[str, Any]) -> "PreTrainedTokenizerBase | None":
+    """The tokenizer by whose own chat template a scorer renders rows; None where none does.
+
+    Ours, which it uses where the model has none, refuse no row.
+    """
+    if "template" not in knobs_of(SCORERS[scorer]):
+        return None
+    given = all_knobs(SCORERS[scorer], knobs)
+    tokenizer = load_tokenizer(find_model(given["model"], given["revision"]))
+    return tokenizer if template_text(tokenizer) else None
+
+
+def _check_rows(pool: "pd.DataFrame", items: Iterable[ScorerParams]) -> None:
+    """InputError for an instance that a template refuses: found before the first model runs."""
+    for item in items:
+        tokenizer = rendering_tokenizer(item.scorer, item.scorer_params)
+        if tokenizer is not None:
+            for name, messages in zip(pool["id"], pool["messages"], strict=True):
+                with about(f"instance {name!r}"):
+                    check_conversation(tokenizer, json.loads(messages))
+
+
+def _is_kept(store: Path, instances: str, item: ScorerParams) -> bool:
+    models = "model" in knobs_of(SCORERS[item.scorer])
+    return models and (store / _key(instances, item) / "column.npy").is_file()
 
 
 def _kept_column(
@@ -107,7 +141,8 @@ def scorer_code(scorer: str) -> str:
     files = [p for p in sorted(_HERE.rglob("*")) if p.suffix in (".py", ".jinja")]
     files = [path for path in files if path not in others]
     files += [Path(str(module.__file__)) for module in _SHARED]
-    files += sorted(harness.template.TEMPLATES.values())
+    templates = Path(harness.templates.__file__).parent
+    files += sorted(path for path in templates.iterdir() if path.suffix in (".py", ".jinja"))
     return value_hash([(path.name, file_hash(path)) for path in files])
 
 

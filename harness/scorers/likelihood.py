@@ -43,7 +43,9 @@ def texts_of(
 ) -> list[Text]:
     """Conversations, assistant turns scored; InputError, by its name, where one has none."""
     found = []
-    for name, (ids, learnt) in zip(names, tokenise_all(tokenizer, conversations), strict=True):
+    for name, (ids, learnt) in zip(
+        names, tokenise_all(tokenizer, conversations, names), strict=True
+    ):
         text = Text(ids, [False, *learnt[1:]])
         if not any(text.scored):
             raise InputError(f"{name}: no token of a response; it cannot be scored")

@@ -21,6 +21,7 @@ from harness.errors import InputError
 from harness.models import Device, check_ids, load_model
 from harness.scorers.chunks import Step, in_chunks
 from harness.scorers.loading import Reader, read_with
+from harness.template import encode, mark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,12 +134,13 @@ def ids_of(
     tokenizer: "PreTrainedTokenizerBase", question: Question, instruction: str, response: str
 ) -> list[int]:
     """The prompt's token ids, with what the tokenizer begins a text by."""
-    text = prompt_text(question.prompt, instruction, response)
+    asked, told = mark(tokenizer, instruction), mark(tokenizer, response)
+    text = prompt_text(question.prompt, asked, told)
     return _ids(tokenizer, text if question.space else text.rstrip(" "))
 
 
 def _ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
-    ids = tokenizer(text, verbose=False).input_ids
+    ids = encode(tokenizer, [text], add_special_tokens=True)[0]
     # Some tokenizers end every text by a token; here the answer follows.
     return ids[:-1] if len(ids) > 1 and ids[-1] == tokenizer.eos_token_id else ids
 

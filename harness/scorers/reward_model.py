@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.classifiers import conversation_ids, cut_ids, load_classifier, logits
+from harness.classifiers import cut_ids, ids_of_rows, load_classifier, logits
 from harness.models import Device
 from harness.scorers.chunks import Step, in_chunks
 from harness.scorers.loading import Count, Threads, Tokens, read_with
@@ -37,7 +37,8 @@ def reward_model(
 
     def score(rows: "pd.DataFrame", step: Step) -> tuple[np.ndarray, np.ndarray]:
         texts = [json.loads(messages) for messages in rows["messages"]]
-        whole = [conversation_ids(reader.tokenizer, text, template) for text in texts]
+        names = [f"instance {name!r}" for name in rows["id"]]
+        whole = ids_of_rows(reader.tokenizer, texts, template, names)
         ids = [cut_ids(reader.tokenizer, one, reader.most) for one in whole]
         was_cut = np.array([len(one) > reader.most for one in whole])
         return np.array(logits(reader.model, ids, batch_size, step)), was_cut

@@ -68,8 +68,9 @@ def make_inputs(choices: Choices, frame: "pd.DataFrame") -> Inputs:
     scores = pool_scores(choices, frame)
     quality, of_quality = pool_quality(choices, scores)
     vectors = vectors or pool_vectors(choices, frame)
-    clusters, notes = None, []
+    clusters, notes = None, list[str]()
     if vectors is not None:
+        notes += vectors.notes
         array = vectors.array
         if "unit" in NEEDS[choices.sampler] and not are_unit(array):
             # Here and not only where the sampler gets them: the subset is measured on them too.

@@ -11,6 +11,7 @@ from harness.pools.hub import open_dataset
 from harness.pools.instances import read_instances, to_frame
 from harness.pools.params import Source
 from harness.pools.places import kind_of, locate, split_revision
+from harness.pools.rendering import Check, renders
 from harness.pools.sources import load, source_hash
 from harness.select_command.choices import Choices
 from harness.select_command.records import (
@@ -52,12 +53,22 @@ def read_pool(choices: Choices) -> UserPool:
     source = Source(path=path, revision=revision, split=choices.split, config=choices.config)
     try:
         loaded = load(source)
-        found = read_instances(loaded, {}, choices.on_bad_row)
+        found = read_instances(loaded, {}, choices.on_bad_row, _check(choices))
     except InputError as error:
         told = str(error).replace("set on_bad_row: drop", "give --on-bad-row drop")
         raise InputError(told.replace("on_bad_row: drop", "--on-bad-row drop")) from None
     frame = to_frame(found.kept)
     return UserPool(source, frame, found.format, dict(sorted(found.dropped.items())), loaded.card)
+
+
+def _check(choices: Choices) -> Check | None:
+    """That the models of the scores render each row: found before the first of them runs."""
+    if not choices.scorers:
+        return None
+    from harness.scorers.columns import rendering_tokenizer
+
+    made = [rendering_tokenizer(scorer, knobs) for scorer, knobs in choices.scorers.values()]
+    return renders(*(tokenizer for tokenizer in made if tokenizer is not None))
 
 
 def write_rows(pool: UserPool, picks: Sequence[int], form: Form, out: Path, target: Path) -> None:

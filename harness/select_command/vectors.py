@@ -1,5 +1,6 @@
 """The embedding of a user's pool: their own file, or made once and kept in the cache."""
 
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.embedding import MINILM_SHA256, embed, embedded_texts
-from harness.embedding_files import user_embedding
-from harness.files import file_hash, folder_hash
+from harness.embedding import MINILM_SHA256, count_reads, embed, embedded_texts
+from harness.embedding_files import Reads, user_embedding
+from harness.files import file_hash, folder_hash, read_json
 from harness.models import model_folder
 from harness.select_command.cache import cache_folder, texts_hash
 from harness.select_command.choices import Choices
@@ -23,10 +24,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Vectors:
-    """An embedding (n, d) float32, and what the provenance says of it."""
+    """An embedding (n, d) float32, what the provenance says of it, and what should be known."""
 
     array: np.ndarray
     card: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def pool_vectors(choices: Choices, frame: "pd.DataFrame") -> Vectors | None:
@@ -45,8 +47,20 @@ def pool_vectors(choices: Choices, frame: "pd.DataFrame") -> Vectors | None:
     texts = embedded_texts(frame, choices.embedding_text)
     with cache_folder(choices.cache, "embeddings", texts_hash(texts), model_sha256) as folder:
         array = _kept(folder, texts, name, revision)
+        reads = _reads(folder, texts, name, revision)
     told = {"model": choices.model, "model_sha256": model_sha256, "text": choices.embedding_text}
-    return Vectors(array, told)
+    return Vectors(array, told, tuple(reads.notes()))
+
+
+def _reads(folder: Path, texts: list[str], model: str, revision: str | None) -> Reads:
+    """What the encoder reads of the texts, counted once."""
+    file = folder / "reads.json"
+    if is_kept(file):
+        return Reads(**read_json(file))
+    reads = count_reads(texts, model, revision)
+    with keeping(file) as temporary:
+        temporary.write_text(json.dumps(reads._asdict()))
+    return reads
 
 
 def _split(model: str) -> tuple[str, str | None]:

@@ -9,7 +9,7 @@ import numpy as np
 from harness import layout
 from harness.budget import read_costs
 from harness.clustering import read_clustering
-from harness.embedding_files import read_embedding
+from harness.embedding_files import read_embedding, read_notes
 from harness.errors import InputError
 from harness.files import read_json
 from harness.params import Params
@@ -63,6 +63,7 @@ class Inputs:
         clusters: how many the shared clusters are, and whether `k: auto` chose them.
         costs: what each column of the scores cost.
         quality_notes: what ``pool.quality`` does not tell apart.
+        embedding_notes: what there is to say of how the embedding was made.
     """
 
     pool: PoolView
@@ -72,6 +73,7 @@ class Inputs:
     clusters: tuple[int, bool]
     costs: ScoreCosts = field(default_factory=dict)
     quality_notes: tuple[str, ...] = ()
+    embedding_notes: tuple[str, ...] = ()
 
 
 def read_inputs(params: Params, study: str) -> Inputs:
@@ -104,8 +106,10 @@ def read_inputs(params: Params, study: str) -> Inputs:
         subsets += [replace(one, reads=told[0], scoring_seconds=told[1]) for one in found]
     if not subsets:
         raise InputError(f"params.yaml: studies.{study}: no selection of it takes any row")
-    notes = quality_notes(quality, scores) if quality else ()
-    return Inputs(pool, subsets, quality, scorer, (clustering.k, common == AUTO), costs, notes)
+    said = quality_notes(quality, scores) if quality else ()
+    made = tuple(read_notes(layout.EMBEDDINGS, params.embedding))
+    found = clustering.k, common == AUTO
+    return Inputs(pool, subsets, quality, scorer, found, costs, said, made)
 
 
 def _of_pool(frame: "pd.DataFrame", ids: list[str], path: Path, stage: str) -> "pd.DataFrame":

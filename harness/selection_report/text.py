@@ -188,7 +188,8 @@ def _choices(params: Params, inputs: Inputs) -> str:
     own = {n: item.quality for n, item in read.items() if item.quality}
     named = [f"{n} `{own[n]}`" for n in dict.fromkeys(s.name for s in inputs.subsets) if n in own]
     parts = [
-        f"Similarities and distances: of the embedding `{params.embedding}`.",
+        f"Similarities and distances: of the embedding `{params.embedding}`"
+        f"{''.join(f'; {note}' for note in inputs.embedding_notes)}.",
         f"Clusters that all subsets are measured on: k = {k}, {which}.",
     ]
     if named:
