@@ -10,6 +10,7 @@ from harness.errors import InputError
 from harness.files import file_hash, folder_hash
 from harness.lab.params import LabParams
 from harness.pools.hub import cached_commit, dataset_rows, open_dataset, resolve
+from harness.pools.limits import DEFAULT
 from harness.pools.params import Source
 from harness.pools.places import kind_of, locate
 from harness.pools.reading import read_file
@@ -32,8 +33,8 @@ def source_hash(path: str) -> str | None:
 def from_file(source: Source, lab: LabParams | None) -> Loaded:
     """A JSON, JSONL or Parquet file."""
     place = locate(source.path)
-    rows, total = read_file(place, source.path)
-    return Loaded(source.path, rows, total, {"sha256": source_hash(source.path)})
+    rows = read_file(place, source.path, source.limits or DEFAULT)
+    return Loaded(source.path, rows, None, {"sha256": source_hash(source.path)})
 
 
 def from_folder(source: Source, lab: LabParams | None) -> Loaded:

@@ -10,32 +10,46 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import InputError, nearest
+from harness.pools.limits import DEFAULT, Limits
+from harness.pools.places import locate
+from harness.pools.reading import read_file
+from harness.pools.rows import BadRowError
+from harness.pools.unpacking import Unpacked
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def column(
-    pool: "pd.DataFrame", scratch: Path | None = None, *, file: str, column: str
+    pool: "pd.DataFrame",
+    scratch: Path | None = None,
+    *,
+    file: str,
+    column: str,
+    file_mb: int = DEFAULT.file_mb,
+    row_mb: int = DEFAULT.row_mb,
+    rows: int = DEFAULT.rows,
 ) -> np.ndarray:
     """The numbers of a file's column, one an instance of the pool: (n,) float64.
 
-    `file`: CSV with a header, JSON, JSONL or Parquet. Where its rows have an `id`, they are found
+    `file`: CSV with a header, JSON, JSONL or Parquet, gzipped or not, of at most `file_mb`
+    unpacked, `row_mb` a row and so many `rows`. Where its rows have an `id`, they are found
     by the pool's ids (the line number in the source, where that has none), and may be more than
     the pool; else there must be as many as instances, in the pool's order. Raises InputError,
     naming file, row and rule, for a missing file, column or instance, an id given twice, and what
     is no finite number.
     """
-    rows = list(_rows(file))
-    if not rows:
-        raise InputError(f"{file}: empty, no rows; give a score for every instance")
-    keyed = "id" in rows[0][1]
+    limits = Limits(file_mb=file_mb, row_mb=row_mb, rows=rows)
+    keyed = False
     found: dict[str, float] = {}
-    for number, values in rows:
+    for number, values in _rows(file, limits):
+        keyed = "id" in values if not found else keyed  # as the first row is
         name = _id(file, number, values) if keyed else str(len(found))
         if name in found:
             raise InputError(f"{file}, row {number}: id {name!r} is given twice; keep one row")
         found[name] = _number(file, number, values, column)
+    if not found:
+        raise InputError(f"{file}: empty, no rows; give a score for every instance")
     if keyed:
         wanted = pool["id"].tolist()
     elif len(found) == len(pool):
@@ -49,32 +63,34 @@ def column(
     return np.array([found[name] for name in wanted], dtype=np.float64)
 
 
-def _rows(file: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _rows(file: str, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
     """Numbered rows, as dictionaries."""
-    from harness.pools.places import locate
-    from harness.pools.reading import read_file
-    from harness.pools.rows import BadRowError
-
     path = locate(file)
     if not path.is_file():
         raise InputError(f"{file}: no such file; give a CSV, JSON, JSONL or Parquet file")
-    if path.suffix.lower() == ".csv":
-        yield from _csv_rows(path, file)
-        return
-    for row in read_file(path, file)[0]:
+    try:
+        if path.name.lower().removesuffix(".gz").endswith(".csv"):
+            yield from _csv_rows(path, file, limits)
+        else:
+            yield from _json_rows(path, file, limits)
+    except InputError as error:
+        raise InputError(str(error).replace("prepare.limits.", "the scorer's ")) from None
+
+
+def _json_rows(path: Path, file: str, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
+    for row in read_file(path, file, limits):
         if isinstance(row.value, BadRowError):
-            told = f" ({row.value.detail})" if row.value.detail else ""
-            raise InputError(f"{file}, row {row.number}: {row.value.rule}{told}; mend the row")
+            row.value.stop(file, row.number, optional=False)
         assert isinstance(row.value, dict)
         yield row.number, row.value
 
 
-def _csv_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv_rows(path: Path, name: str, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows are numbered as lines are, the header being line 1."""
     number = 1
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
+        with Unpacked(path, name, limits) as stream:
+            reader = csv.DictReader(stream.text_lines(), strict=True)
             heads = Counter(filter(None, reader.fieldnames or ()))
             if twice := [head for head, count in heads.items() if count > 1]:
                 rule = f"two columns are called {twice[0]!r:.60}"
