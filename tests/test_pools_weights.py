@@ -13,7 +13,7 @@ from harness.pools.preparing import prepare_section
 from harness.scorers.rating import exchanges
 from harness.template import TEMPLATES, Messages, ensure_template, render
 from harness.training import encode_rows
-from tests.pool_files import lines, messages, read
+from tests.pool_files import lines, messages, read, weighted
 
 TURNS = (("user", "first?"), ("assistant", "WRONG"), ("user", "again?"), ("assistant", "right"))
 IGNORED = -100
@@ -62,3 +62,25 @@ def test_the_scratch_model_does_not_learn_its_language_from_it(tmp_path: Path) -
         }
     )
     assert prepare_section(params).pretraining["text"].tolist() == ["first?\n\nagain?\n\nright"]
+
+
+@pytest.mark.parametrize("field", ["weight", "train", "training", "loss"])
+def test_a_turn_that_is_not_to_be_learnt_is_marked(tmp_path: Path, field: str) -> None:
+    path = tmp_path / "pool.jsonl"
+    path.write_bytes(lines(weighted(field)))
+    kept = read(path).kept[0]
+    assert kept.messages == [
+        {"role": "user", "content": "first?"},
+        {"role": "assistant", "content": "WRONG", "weight": 0},
+        {"role": "user", "content": "again?"},
+        {"role": "assistant", "content": "right"},
+    ]
+    assert kept.learnt_text == "first?\n\nagain?\n\nright"
+
+
+def test_what_follows_the_last_learnt_answer_is_left_off(tmp_path: Path) -> None:
+    turns = [("user", "a", None), ("assistant", "b", 1), ("user", "c", None)]
+    path = tmp_path / "pool.jsonl"
+    path.write_bytes(lines(weighted("train", *turns, ("assistant", "WRONG", False))))
+    kept = read(path).kept[0]
+    assert (kept.prompt, kept.response) == ("a", "b")

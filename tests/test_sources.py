@@ -21,6 +21,7 @@ CARRIERS = {
     "harness.refusals",
     "harness.schemas",
     "harness.stores",
+    "harness.yaml_files",
     "pipeline.code",
     "pipeline",
     "pipeline.stage",

@@ -15,7 +15,8 @@ is in docs/pools.md.
 from collections.abc import Callable
 from typing import Any
 
-from harness.pools.fields import Fields, check_text, is_blank
+from harness.errors import shown
+from harness.pools.fields import Fields, check_text, is_blank, printable
 from harness.pools.rows import OR_DROP, BadRowError, kind
 
 Message = dict[str, Any]  # role, content; `weight: 0` where an assistant's turn is not learnt
@@ -95,7 +96,7 @@ def format_of(row: Fields) -> str:
         for name, key in FIELD.items():
             if present(key):
                 return name
-    fields = ", ".join(sorted(map(str, row.values))[:6]) or "none"
+    fields = ", ".join(shown(printable(name)) for name in sorted(row.values)[:6]) or "none"
     wanted = ", ".join(FIELD.values())
     raise BadRowError(UNKNOWN, f"fields: {fields}", f"one of these is wanted: {wanted}")
 

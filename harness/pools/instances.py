@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError, shown
-from harness.pools.fields import Fields, check_text, is_blank
+from harness.pools.fields import Fields, check_text, is_blank, printable
 from harness.pools.formats import FORMATS, MIXED, UNKNOWN, Message, format_of
 from harness.pools.params import OnBadRow
 from harness.pools.rows import BadRowError, Loaded, Row, kind
@@ -128,7 +128,7 @@ def _check_one_format(name: str, style: tuple[str, int], rows: int, dropped: Cou
 def _named(left_out: Counter[str]) -> dict[str, int]:
     """The fields as text that can be written, those of most rows first."""
     most = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
-    named = {shown(name.encode("utf-8", "replace").decode()): rows for name, rows in most[:NAMED]}
+    named = {shown(printable(name)): rows for name, rows in most[:NAMED]}
     return named | ({f"({len(most) - NAMED} more fields)": 0} if len(most) > NAMED else {})
 
 
