@@ -102,7 +102,7 @@ def json_list(stream: Unpacked) -> Iterator[Row]:
     number = 0
     while text.sign() != "]":
         number += 1
-        value = _element(text, decoder, number)
+        value, length = _element(text, decoder, number)
         stream.count_row()
         sign = text.sign()
         if sign == ",":
@@ -113,6 +113,8 @@ def json_list(stream: Unpacked) -> Iterator[Row]:
         if sign == "":
             text.broken(CUT, number)
         try:
+            if length > stream.limits.row_mb * MB:
+                raise BadRowError.too_large(stream.limits.row_mb)
             yield Row(number, decoder.row(value))
         except BadRowError as bad:
             yield Row(number, bad)
@@ -125,18 +127,18 @@ def json_list(stream: Unpacked) -> Iterator[Row]:
         raise InputError(f"{stream.name}: empty, no rows; give a file with one instance a row")
 
 
-def _element(text: "_Window", decoder: Decoder, number: int) -> object:
-    """The element that begins at the window's place, which moves past it."""
+def _element(text: "_Window", decoder: Decoder, number: int) -> tuple[object, int]:
+    """The element that begins at the window's place, which moves past it; and its length."""
     most = text.stream.limits.row_mb * MB
     while True:
         try:
             value, end = decoder.at(text.text, text.at)
             if end < len(text.text) or text.ended:  # else a number may go on
-                text.at = end
-                return value
+                length, text.at = end - text.at, end
+                return value, length
         except json.JSONDecodeError as error:
             if text.ended or not is_cut(error):
-                rule = CUT if is_cut(error) else text.wrong(error.msg, error)
+                rule = CUT if is_cut(error) else text.wrong(error.msg.removesuffix(" at"), error)
                 text.broken(rule, number)
         except RecursionError:
             text.broken(DEEP, number)

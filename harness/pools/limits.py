@@ -13,9 +13,9 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    file_mb: Count = 2000  # unpacked, in millions of bytes
+    file_mb: Count = 1000  # unpacked, in millions of bytes
     row_mb: Count = 16  # a line, or an element of a list
-    rows: Count = 5_000_000  # lines, blank ones too
+    rows: Count = 2_000_000  # lines, blank ones too
 
 
 DEFAULT = Limits()

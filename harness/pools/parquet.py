@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 UNREADABLE = (ValueError, OverflowError, LookupError)
 TEXT = "BYTE_ARRAY"
 WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12, TEXT: 4}
+LEVELS = 8  # bytes that tell where a value stands, while it is read
+DEEPEST = 200  # names in the path of a column
 BATCH = 1000
 
 
@@ -39,9 +41,13 @@ def parquet_rows(source: Path | io.BytesIO, name: str, limits: Limits) -> Iterat
             raise InputError(f"{name}: {rule}; rename one, or leave it out")
         _check_size(file.metadata.num_rows, _stored_bytes(file), name, limits)
         columns = [file.schema.column(i) for i in range(len(file.schema))]
+        if any(column.path.count(".") > DEEPEST for column in columns):
+            raise InputError(f"{name}: a column is nested too deeply; leave it out")
         texts = [column.path for column in columns if column.physical_type == TEXT]
         # pyarrow's type stubs ask for a list of names, and take one.
         table = pq.ParquetFile(source, read_dictionary=texts).read()
+    except MemoryError:
+        raise InputError(f"{name}: more than the memory holds; give a smaller file") from None
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise InputError(f"{name}: damaged or cut-off Parquet; copy or download it again") from None
     if not table.num_rows:
@@ -68,7 +74,7 @@ def _stored_bytes(file: "pq.ParquetFile") -> int:
         for i in range(part.num_columns):
             chunk, column = part.column(i), file.schema.column(i)
             width = WIDTHS.get(column.physical_type) or column.length
-            found += max(chunk.total_uncompressed_size, chunk.num_values * width)
+            found += max(chunk.total_uncompressed_size, chunk.num_values * (width + LEVELS))
     return found
 
 

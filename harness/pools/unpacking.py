@@ -72,11 +72,10 @@ class Unpacked:
                 self.refuse_binary(self.rows + 1)
             if self.rows == 0:
                 line = line.removeprefix(BOM)
-            rest = line
-            while len(line) > most and rest and not rest.endswith(b"\n"):
-                rest = self._take(self._stream.readline, most)
             self.count_row()
             yield self.rows, line if len(line) <= most else None
+            while len(line) > most and not line.endswith(b"\n"):
+                line = self._take(self._stream.readline, most + 1)
 
     def text_lines(self) -> Iterator[str]:
         """Each line as CSV has it: one may end at a carriage return. UnicodeDecodeError as met."""
@@ -85,7 +84,8 @@ class Unpacked:
         while line := text.readline(most + 1):
             self.count_row()
             if len(line) > most:
-                BadRowError.too_large(self.limits.row_mb).stop(self.name, self.rows)
+                bad = BadRowError.too_large(self.limits.row_mb)
+                bad.stop(self.name, self.rows, optional=False)
             yield line
 
     def count_row(self) -> None:
