@@ -8,6 +8,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.pools.instances import Instances, read_instances
+from harness.pools.limits import Limits
 from harness.pools.params import OnBadRow, Source
 from harness.pools.sources import load
 
@@ -17,10 +18,13 @@ DROP = "mend the row, or set on_bad_row: drop"
 
 
 def read(
-    path: Path, on_bad_row: OnBadRow = "error", where: dict[str, Any] | None = None
+    path: Path,
+    on_bad_row: OnBadRow = "error",
+    where: dict[str, Any] | None = None,
+    limits: Limits | None = None,
 ) -> Instances:
     """The instances of a file."""
-    return read_instances(load(Source(path=str(path))), where or {}, on_bad_row)
+    return read_instances(load(Source(path=str(path), limits=limits)), where or {}, on_bad_row)
 
 
 def lines(*rows: object) -> bytes:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -15,13 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import InputError
-from harness.pools.instances import read_instances
 from harness.pools.limits import Limits
-from harness.pools.params import OnBadRow, PrepareParams, Source
+from harness.pools.params import PrepareParams
 from harness.pools.preparing import prepare_section
-from harness.pools.sources import load
 from harness.scorers.column import column
-from tests.pool_files import ROW, lines
+from tests.pool_files import ROW, lines, read
 from tests.select_files import pool as select_pool
 from tests.select_files import refused
 from tests.small_repo import ROOT, environment
@@ -62,11 +59,6 @@ TEXTS: dict[str, tuple[str, bytes, str, str]] = {
 }
 
 
-def read(path: Path, on_bad_row: OnBadRow = "error", limits: Limits = SMALL) -> Any:  # noqa: ANN401
-    """The instances of a file, within limits."""
-    return read_instances(load(Source(path=str(path), limits=limits)), {}, on_bad_row)
-
-
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
 @pytest.mark.parametrize("case", TEXTS.values(), ids=TEXTS.keys())
 def test_text_ends_at_a_bound(
@@ -77,7 +69,7 @@ def test_text_ends_at_a_bound(
     path.write_bytes(gzip.compress(data, 1) if zipped else data)
     for mode, line in zip(("error", "drop"), told, strict=True):
         with pytest.raises(InputError) as caught:
-            read(path, mode)
+            read(path, mode, limits=SMALL)
         # A plain file over the bound is refused by its size, before a line of it is read.
         want = f": {FILE}" if not zipped and len(data) > 3 * MB else line
         assert str(caught.value) == f"{path}{want}"
@@ -90,7 +82,7 @@ def test_a_raised_bound_reads_it(tmp_path: Path, name: str) -> None:
     rows = [row] * 4 + [GOOD.strip()] * 100
     path.write_bytes(b"\n".join(rows) if name.endswith("l") else b"[" + b",".join(rows) + b"]")
     with pytest.raises(InputError):
-        read(path)
+        read(path, limits=SMALL)
     assert len(read(path, limits=Limits(file_mb=5, row_mb=2, rows=104)).kept) == 104
 
 
@@ -98,77 +90,11 @@ def test_a_raised_bound_reads_it(tmp_path: Path, name: str) -> None:
 def test_a_row_over_the_bound_is_dropped_and_the_next_is_read(tmp_path: Path, name: str) -> None:
     path, rows = tmp_path / name, [GOOD, LONG_ROW, GOOD]
     path.write_bytes(b"".join(rows) if name.endswith("l") else b"[" + b",".join(rows) + b"]")
-    found = read(path, "drop")
+    found = read(path, "drop", limits=SMALL)
     assert (found.dropped, [i.row for i in found.kept]) == (
         {"a row over the size limit": 1},
         [1, 3],
     )
-
-
-def dictionary(count: int, size: int) -> pa.DictionaryArray:
-    """One text, stored once, so many times."""
-    return pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), ["z" * size])
-
-
-def nested(count: int) -> pa.Table:
-    """A row with a list of so many nulls, which takes no room."""
-    items = pa.ListArray.from_arrays([0, count], pa.nulls(count, pa.int8()))
-    return pa.table({"instruction": ["a"], "output": ["b"], "x": items})
-
-
-def deep(levels: int) -> pa.Table:
-    kind = pa.int8()
-    for _ in range(levels):
-        kind = pa.list_(kind)
-    return pa.table({"instruction": ["a"], "output": ["b"], "x": pa.array([None], kind)})
-
-
-TABLES = {
-    # 100,000 texts of 100 kB: 10 GB of a file of 5 kB, at the usual bound.
-    "one text many times": (
-        lambda: pa.table({"instruction": dictionary(100_000, 10**5)}),
-        Limits(),
-        ": 10,000 MB unpacked, over 1,000; raise prepare.limits.file_mb, or give a smaller file",
-    ),
-    "rows of nothing": (
-        lambda: pa.table({"instruction": pa.nulls(3 * MB)}),
-        Limits(),
-        ": 3,000,000 rows, over 2,000,000; raise prepare.limits.rows, or give a smaller file",
-    ),
-    "a list of nothing": (
-        lambda: nested(MB),
-        SMALL,
-        ": 12 MB unpacked, over 3; raise prepare.limits.file_mb, or give a smaller file",
-    ),
-    "a long text": (
-        lambda: pa.table({"instruction": ["a"] * 2, "output": ["b", "z" * (MB + 1)]}),
-        SMALL,
-        f", row 2: {ROW_MB}",
-    ),
-    "deep": (lambda: deep(500), Limits(), ": a column is nested too deeply; leave it out"),
-}
-
-
-@pytest.mark.parametrize("case", TABLES.values(), ids=TABLES.keys())
-def test_a_parquet_file_that_swells_ends_at_a_bound(tmp_path: Path, case: Any) -> None:  # noqa: ANN401
-    make, limits, told = case
-    path = tmp_path / "p.parquet"
-    pq.write_table(make(), path, store_schema=False)
-    assert path.stat().st_size < 200_000
-    begin = time.monotonic()
-    with pytest.raises(InputError) as caught:
-        read(path, limits=limits)
-    assert str(caught.value) == f"{path}{told}"
-    assert time.monotonic() - begin < 10
-
-
-def test_a_long_row_of_parquet_is_dropped(tmp_path: Path) -> None:
-    path = tmp_path / "p.parquet"
-    texts = ["b", "z" * (MB + 1), "c"]
-    pq.write_table(pa.table({"instruction": ["a"] * 3, "output": texts}), path)
-    found = read(path, "drop")
-    assert [i.response for i in found.kept] == ["b", "c"]
-    assert found.dropped == {"a row over the size limit": 1}
 
 
 POOL = pd.DataFrame({"id": ["1"]})
