@@ -36,6 +36,11 @@ def replacing(path: Path) -> Iterator[Path]:
         # mkstemp makes files private; results are for everybody the folder is for.
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        # A full disk names no file, and the temporary name would tell nothing.
+        if error.errno is not None and error.filename in (None, str(temporary)):
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
