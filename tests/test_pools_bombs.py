@@ -143,6 +143,24 @@ def test_a_benchmark_has_the_bounds_of_the_section(tmp_path: Path) -> None:
     prepare_section(PrepareParams.model_validate({**section, "limits": {"rows": 2}}))
 
 
+def test_a_folder_has_the_bounds_of_one_file(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "a.jsonl").write_bytes(GOOD * 3)
+    assert len(read(folder, limits=SMALL).kept) == 3
+    with pytest.raises(InputError, match=r"3 rows, over 2; raise prepare\.limits\.rows"):
+        read(folder, limits=Limits(rows=2))
+    for name in ("b", "c"):
+        (folder / f"{name}.jsonl.gz").write_bytes(gzip.compress(GOOD + SPACES[: 2 * MB]))
+    with pytest.raises(InputError) as caught:
+        read(folder, limits=SMALL)
+    assert str(caught.value) == f"{folder}/c.jsonl.gz: {FILE}"
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * 4, pa.int32()), ["z" * MB])
+    pq.write_table(pa.table({"prompt": text}), folder / "a.parquet", store_schema=False)
+    with pytest.raises(InputError, match=r"a\.parquet: 4 MB unpacked, over 3"):
+        read(folder, limits=SMALL)
+
+
 def test_the_command_has_the_same_bounds(tmp_path: Path) -> None:
     path, out = select_pool(tmp_path), tmp_path / "out.jsonl"
     line = refused(path, out, "random", "--limit", "rows=39")

@@ -30,6 +30,14 @@ BATCH = 1000
 
 def parquet_rows(source: Path | io.BytesIO, name: str, limits: Limits) -> Iterator[Row]:
     """The rows of a file; InputError, with ``name``, for one that is damaged or too large."""
+    table = read_table(source, name, limits)
+    if not table.num_rows:
+        raise InputError(f"{name}: empty, no rows; give a file with one instance a row")
+    yield from _rows(table, name, limits)
+
+
+def read_table(source: Path | io.BytesIO, name: str, limits: Limits) -> "pa.Table":
+    """A file's table, its texts as dictionaries; InputError as `parquet_rows`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -44,17 +52,18 @@ def parquet_rows(source: Path | io.BytesIO, name: str, limits: Limits) -> Iterat
         if any(column.path.count(".") > DEEPEST for column in columns):
             raise InputError(f"{name}: a column is nested too deeply; leave it out")
         texts = [column.path for column in columns if column.physical_type == TEXT]
-        # pyarrow's type stubs ask for a list of names, and take one.
         table = pq.ParquetFile(source, read_dictionary=texts).read()
     except MemoryError:
         raise InputError(f"{name}: more than the memory holds; give a smaller file") from None
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise InputError(f"{name}: damaged or cut-off Parquet; copy or download it again") from None
-    if not table.num_rows:
-        raise InputError(f"{name}: empty, no rows; give a file with one instance a row")
-    written = sum(decoded_bytes(c) for column in table.columns for c in column.chunks)
-    _check_size(table.num_rows, written, name, limits)
-    yield from _rows(table, name, limits)
+    _check_size(table.num_rows, table_bytes(table), name, limits)
+    return table
+
+
+def table_bytes(table: "pa.Table") -> int:
+    """What a table takes with every text written out."""
+    return sum(decoded_bytes(chunk) for column in table.columns for chunk in column.chunks)
 
 
 def _check_size(rows: int, size: int, name: str, limits: Limits) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.errors import InputError
 from harness.pools.json_text import CHUNK, json_lines, json_list
 from harness.pools.limits import DEFAULT, Limits
-from harness.pools.parquet import parquet_rows
+from harness.pools.parquet import parquet_rows, read_table, table_bytes
 from harness.pools.rows import Row
 from harness.pools.unpacking import BLANK, BOM, Unpacked
 
@@ -89,3 +89,23 @@ def _seekable(path: Path, name: str, limits: Limits) -> Path | io.BytesIO:
         if not stream.zipped:
             return path
         return io.BytesIO(b"".join(iter(lambda: stream.read(CHUNK), b"")))
+
+
+def check_folder(folder: Path, name: str, limits: Limits) -> None:
+    """Raise InputError where a folder's files come to more than one file may.
+
+    For `datasets`, which unpacks them to a disk and knows no bound.
+    """
+    total = 0
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        called = f"{name}/{path.relative_to(folder)}"
+        with Unpacked(path, called, limits, total) as stream:
+            head = stream.read_some(CHUNK)
+            if head.startswith(PARQUET):
+                stream.add(table_bytes(read_table(_seekable(path, called, limits), called, limits)))
+            elif stream.zipped:
+                while stream.read(CHUNK):
+                    pass
+            else:
+                stream.add(path.stat().st_size - len(head))
+            total = stream.bytes

@@ -24,10 +24,10 @@ class Unpacked:
     Raises InputError for what cannot be read, is damaged, or goes beyond ``limits``.
     """
 
-    def __init__(self, path: Path, name: str, limits: Limits = DEFAULT) -> None:
-        """Say what is to be read; entering opens it."""
+    def __init__(self, path: Path, name: str, limits: Limits = DEFAULT, before: int = 0) -> None:
+        """Say what is to be read, after so many bytes of others; entering opens it."""
         self.path, self.name, self.limits = path, name, limits
-        self.bytes = self.rows = 0  # read so far
+        self.bytes, self.rows = before, 0  # read so far
 
     def __enter__(self) -> Self:
         """Open the file."""
@@ -111,10 +111,14 @@ class Unpacked:
             raise InputError(f"{self.name}: the gzip file is damaged {where}") from None
         except OSError as error:
             self._unreadable(error)
-        self.bytes += len(data)
+        self.add(len(data))
+        return data
+
+    def add(self, size: int) -> None:
+        """So many bytes more were read; InputError where they are more than the limit."""
+        self.bytes += size
         if self.bytes > self.limits.file_mb * MB:
             self._refuse_size()
-        return data
 
     def _refuse_size(self) -> NoReturn:
         rule = f"over {self.limits.file_mb:,} MB unpacked"
