@@ -35,10 +35,7 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
         return [str(error)]
     if not isinstance(values, dict):
         return [f"{path.name}: holds no table of keys; make preset PRESET=lab writes one that does"]
-    try:
-        problems = [*_names(values), *_groups(values), *yaml_traps(path, values)]
-    except RecursionError:
-        return [f"{path.name}: an anchor (&) holds itself (*); write its values out"]
+    problems = [*_names(values), *_groups(values), *yaml_traps(path, values)]
     try:
         params = Params.model_validate(values)
     except ValidationError as error:

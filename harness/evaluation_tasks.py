@@ -19,6 +19,7 @@ from harness.evaluation_shots import (
 )
 from harness.progress import PlainMeter, on_terminal
 from harness.suites import Column, Suite
+from harness.yaml_files import check_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +56,7 @@ def prepare_task(
 
     assert column.task is not None
     limit = min((n for n in (column.items, limit) if n is not None), default=None)
+    check_yaml(suite.folder / column.task)
     config = load_yaml(suite.folder / column.task)
     data = _read_splits(config, suite.folder / column.task, benchmarks, limit)
     # A dataset handed over needs no cache folder, and cannot be a stale copy of its file.

@@ -18,6 +18,7 @@ REFUSALS = {
     errno.ENOSPC: "the disk is full; free some space and run it again",
     errno.EFBIG: "the file is larger than this process may write; raise the limit (ulimit -f)",
     errno.EDQUOT: "the disk quota is used up; free some space and run it again",
+    errno.EFBIG: "the file is over the size that is allowed; raise it (ulimit -f)",
     errno.EROFS: "the file system is read-only; results cannot be written there",
     errno.EACCES: "permission denied; make the folder writable",
     errno.EPERM: "not permitted; make the folder writable",

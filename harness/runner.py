@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.process_groups import Guard, end_groups
-from harness.stage_logs import error_lines, fresh_log, read_log
+from harness.stage_logs import error_lines, fresh_log, note_lines, read_log
 
 # What DVC prints when another DVC process is in its way: not a failure, only too early.
 BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked by|Unable to read RWLock")
@@ -42,6 +42,9 @@ class Screen(Protocol):
 
     def finished(self, stage: str, seconds: float, ran: bool, changed: bool) -> None:
         """A stage ended well; did its command run, and are its outputs others than before."""
+
+    def noted(self, stage: str, line: str) -> None:
+        """A stage that ended well has something to say of what it did."""
 
     def skipped(self, stage: str) -> None:
         """Nothing a stage waits for has changed."""
@@ -190,6 +193,8 @@ class Runner:
             ran = RAN.search(read_log(job.log, job.log_start)) is not None
             seconds = time.monotonic() - job.started
             self.screen.finished(job.stage, seconds, ran, done[job.stage])
+            for line in note_lines(job.log, job.log_start):
+                self.screen.noted(job.stage, line)
         return failure
 
     def _retried(self, job: Job) -> bool:

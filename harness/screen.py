@@ -56,6 +56,10 @@ class Screen:
         how = f"done in {spoken(seconds)}" if ran else "needed no run"
         self._line(stage, how + ("" if changed else ", same outputs as before"), clock=True)
 
+    def noted(self, stage: str, line: str) -> None:
+        """A stage that ended well has something to say of what it did."""
+        self._say(f"  {line}")
+
     def skipped(self, stage: str) -> None:
         """Nothing a stage waits for has changed."""
         self.done.add(stage)

@@ -30,6 +30,12 @@ def error_lines(log: Path, start: int = 0) -> list[str]:
     return (told or found or lines or ["it printed nothing"])[-2:]
 
 
+def note_lines(log: Path, start: int = 0) -> list[str]:
+    """The lines by which a stage says what its user should know of a run that went well."""
+    lines = re.split(r"[\r\n]+", read_log(log, start))
+    return [line for line in lines if line.startswith("note: ")]
+
+
 def last_line(log: Path, at_most: int = 60) -> str:
     """The last line a stage wrote, of what is not DVC's own; "" where there is none."""
     if not log.is_file():

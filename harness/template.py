@@ -152,10 +152,11 @@ def tokenise(
 ) -> tuple[list[int], list[bool]]:
     """Token ids of a conversation and, for each, whether it is learnt.
 
-    Learnt is every assistant turn with its end token, nothing else. The ids before a turn are
-    those of the prompt from which that turn would be generated: where a tokenizer merges across
-    the border, prompt and turn are tokenised apart. Raises RefusedError where the template refuses
-    it, or renders a turn differently once others follow, so that no such border exists.
+    Learnt is every assistant turn with its end token, but for those with `weight: 0`. The ids
+    before a turn are those of the prompt from which that turn would be generated: where a
+    tokenizer merges across the border, prompt and turn are tokenised apart. Raises RefusedError
+    where the template refuses it, or renders a turn differently once others follow, so that no such
+    border exists.
     """
     return tokenise_all(tokenizer, [messages])[0]
 
@@ -209,7 +210,7 @@ def _borders(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> tuple[
     text = render(tokenizer, messages)
     borders: list[int] = []
     for i, message in enumerate(messages):
-        if message["role"] != "assistant":
+        if message["role"] != "assistant" or "weight" in message:  # 0: not to be learnt
             continue
         prompt = render(tokenizer, messages[:i], add_generation_prompt=True)
         turn = render(tokenizer, messages[: i + 1]) if i + 1 < len(messages) else text

@@ -8,6 +8,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.pools.instances import Instances, read_instances
+from harness.pools.limits import Limits
 from harness.pools.params import OnBadRow, Source
 from harness.pools.sources import load
 
@@ -17,10 +18,13 @@ DROP = "mend the row, or set on_bad_row: drop"
 
 
 def read(
-    path: Path, on_bad_row: OnBadRow = "error", where: dict[str, Any] | None = None
+    path: Path,
+    on_bad_row: OnBadRow = "error",
+    where: dict[str, Any] | None = None,
+    limits: Limits | None = None,
 ) -> Instances:
     """The instances of a file."""
-    return read_instances(load(Source(path=str(path))), where or {}, on_bad_row)
+    return read_instances(load(Source(path=str(path), limits=limits)), where or {}, on_bad_row)
 
 
 def lines(*rows: object) -> bytes:
@@ -84,3 +88,24 @@ def refused(path: Path, row: int, rule: str, detail: str, rules: dict[str, int])
     assert dropped.dropped == rules
     assert [i.row for i in dropped.kept] == [1, row + 2]
     assert dropped.counts()["rows_kept"] == 2
+
+
+QUESTION, REPLY = ("user", "first?"), ("assistant", "right")
+WEIGHTED = [("user", "first?", None), ("assistant", "WRONG", 0), ("user", "again?", None)]
+WEIGHTED += [("assistant", "right", 1)]
+
+
+def weighted(field: str = "weight", *turns: tuple[str, str, object]) -> dict[str, Any]:
+    """A conversation whose turns say whether they are to be learnt."""
+    made = [
+        {"role": role, "content": text} | ({} if weight is None else {field: weight})
+        for role, text, weight in turns or WEIGHTED
+    ]
+    return {"messages": made}
+
+
+def beside(turn: int, **fields: object) -> dict[str, Any]:
+    """A question and its answer, one of them with more fields."""
+    row = messages(QUESTION, REPLY)
+    row["messages"][turn].update(fields)
+    return row

@@ -87,7 +87,7 @@ def test_a_metric_that_does_not_exist(tiny_model: Path, suite: Suite, benchmarks
         ("task: text.yaml", "task: nowhere.yaml", "column text: no task file nowhere.yaml"),
         ("name: norm", "name: choice", "two columns share a name"),
         ("label: Code", "lable: Code", "label"),
-        ("title: Small", "title: [", "cannot be read as a suite"),
+        ("title: Small", "title: [", "not YAML"),
     ],
 )
 def test_malformed_suites(suite: Suite, tmp_path: Path, old: str, new: str, message: str) -> None:

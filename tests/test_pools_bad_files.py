@@ -88,7 +88,7 @@ BAD_FILES: dict[str, tuple[str, bytes, int | None, str]] = {
         "p.json",
         b'[{"instruction": "a", "output": "b"},\n{instruction: 1}]',
         2,
-        "not JSON (Expecting property name enclosed in double quotes: line 2 column 2 (char 39));"
+        "not JSON (Expecting property name enclosed in double quotes at line 2 column 2);"
         " mend or copy the file again",
     ),
     "two lists": (

@@ -1,12 +1,15 @@
-"""A Parquet file with a column that cannot be read is refused in one line that names the column."""
+"""A Parquet file that cannot be read, or swells, is refused in one line that names the column."""
 
+import time
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import InputError
+from harness.pools.limits import Limits
 from tests.pool_files import read
 
 TEXT = {"instruction": ["Say hi."] * 3, "output": ["Hi."] * 3}
@@ -71,3 +74,76 @@ def test_a_column_whose_name_is_damaged_is_a_damaged_file(tmp_path: Path) -> Non
     path.write_bytes(path.read_bytes().replace(b"output", b"outpu\xff"))
     with pytest.raises(InputError, match="damaged or cut-off Parquet"):
         read(path)
+
+
+MB = 10**6
+SMALL = Limits(file_mb=3, row_mb=1, rows=100)
+ROW_MB = (
+    "a row over the size limit (over 1 MB); raise prepare.limits.row_mb, or set on_bad_row: drop"
+)
+
+
+def dictionary(count: int, size: int) -> pa.DictionaryArray:
+    """One text, stored once, so many times."""
+    return pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), ["z" * size])
+
+
+def nested(count: int) -> pa.Table:
+    """A row with a list of so many nulls, which takes no room."""
+    items = pa.ListArray.from_arrays([0, count], pa.nulls(count, pa.int8()))
+    return pa.table({"instruction": ["a"], "output": ["b"], "x": items})
+
+
+def deep(levels: int) -> pa.Table:
+    kind = pa.int8()
+    for _ in range(levels):
+        kind = pa.list_(kind)
+    return pa.table({"instruction": ["a"], "output": ["b"], "x": pa.array([None], kind)})
+
+
+TABLES = {
+    # 100,000 texts of 100 kB: 10 GB of a file of 5 kB, at the usual bound.
+    "one text many times": (
+        lambda: pa.table({"instruction": dictionary(100_000, 10**5)}),
+        Limits(),
+        ": 10,000 MB unpacked, over 1,000; raise prepare.limits.file_mb, or give a smaller file",
+    ),
+    "rows of nothing": (
+        lambda: pa.table({"instruction": pa.nulls(3 * MB)}),
+        Limits(),
+        ": 3,000,000 rows, over 2,000,000; raise prepare.limits.rows, or give a smaller file",
+    ),
+    "a list of nothing": (
+        lambda: nested(MB),
+        SMALL,
+        ": 12 MB unpacked, over 3; raise prepare.limits.file_mb, or give a smaller file",
+    ),
+    "a long text": (
+        lambda: pa.table({"instruction": ["a"] * 2, "output": ["b", "z" * (MB + 1)]}),
+        SMALL,
+        f", row 2: {ROW_MB}",
+    ),
+    "deep": (lambda: deep(500), Limits(), ": a column is nested too deeply; leave it out"),
+}
+
+
+@pytest.mark.parametrize("case", TABLES.values(), ids=TABLES.keys())
+def test_a_parquet_file_that_swells_ends_at_a_bound(tmp_path: Path, case: Any) -> None:  # noqa: ANN401
+    make, limits, told = case
+    path = tmp_path / "p.parquet"
+    pq.write_table(make(), path, store_schema=False)
+    assert path.stat().st_size < 200_000
+    begin = time.monotonic()
+    with pytest.raises(InputError) as caught:
+        read(path, limits=limits)
+    assert str(caught.value) == f"{path}{told}"
+    assert time.monotonic() - begin < 10
+
+
+def test_a_long_row_of_parquet_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "p.parquet"
+    texts = ["b", "z" * (MB + 1), "c"]
+    pq.write_table(pa.table({"instruction": ["a"] * 3, "output": texts}), path)
+    found = read(path, "drop", limits=SMALL)
+    assert [i.response for i in found.kept] == ["b", "c"]
+    assert found.dropped == {"a row over the size limit": 1}

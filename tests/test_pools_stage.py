@@ -1,6 +1,7 @@
 """The prepare stage as it is run: one line for bad input, earlier outputs left as they were."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,11 @@ from tests.pool_files import as_jsonl
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def stage(folder: Path) -> subprocess.CompletedProcess[str]:
+def stage(folder: Path, most: int = resource.RLIM_INFINITY) -> subprocess.CompletedProcess[str]:
+    """The stage, which may write files of so many bytes at most."""
     return subprocess.run(
         [sys.executable, "-m", "pipeline.prepare"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)),
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"},
         capture_output=True,
@@ -52,6 +55,17 @@ def test_bad_input_ends_the_stage_and_writes_nothing(folder: Path, case: tuple[b
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {case[1]}")
     assert done.stderr.count("\n") == 1
+    assert folder_hash(folder / "data") == before
+
+
+def test_a_file_over_the_size_that_is_allowed_is_named(folder: Path) -> None:
+    before = folder_hash(folder / "data")
+    rows = [{"instruction": f"say {i}", "output": f"it is {i}"} for i in range(250)]
+    as_jsonl(folder / "my.jsonl", rows)
+    done = stage(folder, 1000)
+    assert done.returncode == 1
+    told = "the file is over the size that is allowed; raise it (ulimit -f)"
+    assert done.stderr == f"error: data/pool.parquet: {told}\n"
     assert folder_hash(folder / "data") == before
 
 

@@ -123,6 +123,9 @@ def test_bad_rows_are_left_out_and_counted(tmp_path: Path) -> None:
     counted = {"blank response": 1, "not JSON": 1}
     assert written(out)["pool"]["rows_dropped"] == counted
     assert written(out)["pool"]["rows"] == 3
+    # A field that no system looks at is told of, and stays in the subset.
+    assert written(out)["pool"]["fields_left_out"] == {"more": 3}
+    assert all("more" in json.loads(line) for line in out.read_text().splitlines())
 
 
 def test_conversations_stay_whole(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ CARRIERS = {
     "harness.refusals",
     "harness.schemas",
     "harness.stores",
+    "harness.yaml_files",
     "pipeline.code",
     "pipeline",
     "pipeline.stage",

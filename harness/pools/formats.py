@@ -3,20 +3,23 @@
 | format | fields |
 |---|---|
 | messages | `messages`: [{role: system, user, assistant; content}] (OpenAI) |
-| sharegpt | `conversations`: [{from: system, human, gpt; value}] |
-| alpaca | `instruction`, `input` (optional; Dolly's `context` too), `output` or `response` |
+| sharegpt | `conversations`: [{from: system, human, gpt; value}], or as `messages` |
+| alpaca | `instruction`, `output` or `response` |
 | prompt_completion | `prompt`, `completion` or `response` |
-| question_answer | `question`, `answer` (GSM8K) |
+| question_answer | `question`, `answer` or `response` (GSM8K) |
+
+What a format reads besides (`input`, `system`, `history`, a turn's `weight`), and what is refused,
+is in docs/pools.md.
 """
 
-import unicodedata
 from collections.abc import Callable
 from typing import Any
 
 from harness.errors import shown
-from harness.pools.rows import BadRowError, kind
+from harness.pools.fields import Fields, check_text, is_blank, printable
+from harness.pools.rows import OR_DROP, BadRowError, kind
 
-Message = dict[str, str]
+Message = dict[str, Any]  # role, content; `weight: 0` where an assistant's turn is not learnt
 ROLES = {
     "system": "system",
     "developer": "system",  # OpenAI's newer word for it
@@ -25,46 +28,53 @@ ROLES = {
     "assistant": "assistant",
     "gpt": "assistant",
 }
-# Drawn as nothing, though letters or signs to Unicode: the Hangul fillers and the braille blank.
-FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
+INPUT = ("input", "context")
+SYSTEM = ("system", "system_prompt")
+WEIGHT = ("weight", "train", "training", "loss")  # OpenAI's, Axolotl's, ms-swift's
+REASONING, MEDIA = "reasoning is not supported", "images, video and sound are not supported"
+TOOLS, CALLS = "tools are not supported", "tool calls are not supported"
+# What changes what a response means: a model that learnt the text alone would learn it wrong.
+REFUSED = {
+    "tools": TOOLS,
+    "functions": TOOLS,
+    "tool_calls": CALLS,
+    "function_call": CALLS,
+    "reasoning_content": REASONING,
+    "reasoning": REASONING,
+    "thinking": REASONING,
+    **dict.fromkeys(("image", "images", "video", "videos", "audio", "audios"), MEDIA),
+}
+UNKNOWN, MIXED = "no known format", "mixed formats"
+REFUSED_REMEDY = f"remove the field{OR_DROP}"
 
 
-def messages(row: dict[str, Any]) -> list[Message]:
+def messages(row: Fields) -> list[Message]:
     """OpenAI's form."""
-    return _conversation(row["messages"], "messages", "role", "content")
+    return _conversation(row, "messages", ("role", "from"), ("content", "value"))
 
 
-def sharegpt(row: dict[str, Any]) -> list[Message]:
-    """ShareGPT's form."""
-    return _conversation(row["conversations"], "conversations", "from", "value")
+def sharegpt(row: Fields) -> list[Message]:
+    """ShareGPT's form, or turns of OpenAI's under its name."""
+    return _conversation(row, "conversations", ("from", "role"), ("value", "content"))
 
 
-def alpaca(row: dict[str, Any]) -> list[Message]:
-    """Alpaca's form: the input follows the instruction after a blank line."""
-    prompt = _text(row, ("instruction",), "instruction")
-    given = row.get("input", row.get("context"))
-    if given is not None and not isinstance(given, str):
-        raise BadRowError("the input is no text", f"it is {kind(given)}")
-    if given:
-        check_text(given, "input")
-    if given and not is_blank(given):
-        prompt = f"{prompt}\n\n{given}"
-    return _pair(prompt, _text(row, ("output", "response"), "response"))
+def alpaca(row: Fields) -> list[Message]:
+    """Alpaca's form."""
+    return _pair(row, "instruction", ("output", "response"))
 
 
-def prompt_completion(row: dict[str, Any]) -> list[Message]:
+def prompt_completion(row: Fields) -> list[Message]:
     """A prompt and its completion."""
-    prompt = _text(row, ("prompt",), "prompt")
-    return _pair(prompt, _text(row, ("completion", "response"), "response"))
+    return _pair(row, "prompt", ("completion", "response"))
 
 
-def question_answer(row: dict[str, Any]) -> list[Message]:
+def question_answer(row: Fields) -> list[Message]:
     """A question and its answer."""
-    return _pair(_text(row, ("question",), "question"), _text(row, ("answer",), "response"))
+    return _pair(row, "question", ("answer", "response"))
 
 
 # The first format whose field a row has is the row's; many sets carry `prompt` beside `messages`.
-FORMATS: dict[str, Callable[[dict[str, Any]], list[Message]]] = {
+FORMATS: dict[str, Callable[[Fields], list[Message]]] = {
     "messages": messages,
     "sharegpt": sharegpt,
     "alpaca": alpaca,
@@ -80,64 +90,76 @@ FIELD = {
 }
 
 
-def format_of(row: dict[str, Any]) -> str:
-    """The format a row is in; a field that is null counts only where no other is given."""
-    for present in (lambda key: row.get(key) is not None, lambda key: key in row):
+def format_of(row: Fields) -> str:
+    """The format a row is in; a field that is empty counts only where no other is filled."""
+    for present in (row.is_filled, row.has):
         for name, key in FIELD.items():
             if present(key):
                 return name
-    fields = ", ".join(sorted(map(str, row))[:6]) or "none"
+    fields = ", ".join(shown(printable(name)) for name in sorted(row.values)[:6]) or "none"
     wanted = ", ".join(FIELD.values())
-    raise BadRowError("no known format", f"fields: {fields}", f"one of these is wanted: {wanted}")
+    raise BadRowError(UNKNOWN, f"fields: {fields}", f"one of these is wanted: {wanted}")
 
 
-def check_text(value: str, what: str) -> None:
-    """Refuse text that cannot be written as UTF-8."""
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        found = f"\\u{ord(value[error.start]):04x} in the {what}"
-        raise BadRowError("a lone surrogate", found) from None
+def _pair(row: Fields, ask: str, answers: tuple[str, ...]) -> list[Message]:
+    """A question, with what was said before it; the input follows after a blank line."""
+    _refuse(row)
+    prompt = row.text((ask,), ask)
+    given = row.optional_text(INPUT, "input")
+    if given is not None:
+        prompt = f"{prompt}\n\n{given}"
+    response = row.text(answers, "response")
+    return [*_system(row), *_history(row), *_exchange(prompt, response)]
 
 
-def is_blank(value: str) -> bool:
-    """Whether a text shows nothing: white space, control and format characters, fillers."""
-    return all(
-        c.isspace() or c in FILLERS or unicodedata.category(c) in ("Cc", "Cf") for c in value
-    )
-
-
-def _text(row: dict[str, Any], keys: tuple[str, ...], what: str) -> str:
-    given = [key for key in keys if row.get(key) is not None]
-    if len(given) > 1:
-        raise BadRowError(f"two {what}s", " and ".join(given), f"keep one field for the {what}")
-    if not given:
-        if any(key in row for key in keys):
-            raise BadRowError(f"null {what}")
-        raise BadRowError(f"no {what}", f"no field {' or '.join(keys)}")
-    value = row[given[0]]
-    if not isinstance(value, str):
-        raise BadRowError(f"the {what} is no text", f"{given[0]} is {kind(value)}")
-    return _not_blank(value, what)
-
-
-def _not_blank(value: str, what: str) -> str:
-    check_text(value, what)
-    if is_blank(value):
-        raise BadRowError(f"blank {what}")
-    return value
-
-
-def _pair(prompt: str, response: str) -> list[Message]:
+def _exchange(prompt: str, response: str) -> list[Message]:
     return [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
 
 
-def _conversation(turns: object, field: str, role_key: str, text_key: str) -> list[Message]:
+def _system(row: Fields) -> list[Message]:
+    text = row.optional_text(SYSTEM, "system turn")
+    return [] if text is None else [{"role": "system", "content": text}]
+
+
+def _history(row: Fields) -> list[Message]:
+    """Earlier exchanges, as LLaMA-Factory and ChatGLM have them: [[question, answer], ...]."""
+    if not row.is_filled("history"):
+        return []
+    given = row.get("history")
+    pairs = given if isinstance(given, list) else [given]
+    found: list[Message] = []
+    for number, pair in enumerate(pairs, 1):
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise BadRowError("a history that is no list of pairs", f"element {number}")
+        exchange = Fields(dict(zip(("question", "answer"), pair, strict=True)))
+        asked = exchange.text(("question",), "user turn of the history")
+        found += _exchange(asked, exchange.text(("answer",), "response of the history"))
+    return found
+
+
+def _refuse(fields: Fields, where: str = "") -> None:
+    """Refuse what a template would have to write, and does not."""
+    for name, rule in REFUSED.items():
+        if fields.is_filled(name) and str(fields.get(name)).strip() not in ("[]", "{}", "null"):
+            raise BadRowError(rule, f"{where}{name}", REFUSED_REMEDY)
+
+
+def _conversation(
+    row: Fields, field: str, roles: tuple[str, ...], texts: tuple[str, ...]
+) -> list[Message]:
+    _refuse(row)
+    turns = row.get(field)
     if not isinstance(turns, list):
         raise BadRowError(f"{field} is no list", f"it is {kind(turns)}")
+    if row.is_filled("history"):
+        raise BadRowError(f"{field} and a history", remedy="keep one of them")
     found: list[Message] = []
     for number, turn in enumerate(turns, 1):
-        message = _turn(turn, number, role_key, text_key)
+        if not isinstance(turn, dict):
+            raise BadRowError("a turn that is no object", f"turn {number} is {kind(turn)}")
+        fields = Fields(turn)
+        message = _turn(fields, number, roles, texts)
+        row.fields_of_turns |= {f"{field}.{name}" for name in fields.left_out()}
         if message["role"] == "system":
             if number > 1:
                 raise BadRowError("a system turn that is not the first", f"turn {number}")
@@ -146,32 +168,63 @@ def _conversation(turns: object, field: str, role_key: str, text_key: str) -> li
         elif message["role"] == "assistant" and not any(m["role"] == "user" for m in found):
             raise BadRowError("an assistant turn before any user turn", f"turn {number}")
         found.append(message)
-    # What follows the last answer teaches nothing: every learnt token is an assistant's.
-    while found and found[-1]["role"] != "assistant":
-        found.pop()
-    if not found:
-        raise BadRowError("a conversation with no assistant turn")
-    return found
+    return _with_system(row, _learnt(found))
 
 
-def _turn(turn: object, number: int, role_key: str, text_key: str) -> Message:
-    if not isinstance(turn, dict):
-        raise BadRowError("a turn that is no object", f"turn {number} is {kind(turn)}")
-    role = turn.get(role_key)
+def _learnt(turns: list[Message]) -> list[Message]:
+    """The turns up to the last that is learnt: what follows teaches nothing."""
+    asked = any(turn["role"] == "assistant" for turn in turns)
+    while turns and (turns[-1]["role"] != "assistant" or "weight" in turns[-1]):
+        turns.pop()
+    if not turns:
+        none = "no assistant turn that is learnt"
+        rule = none if asked else "no assistant turn"
+        raise BadRowError(f"a conversation with {rule}")
+    return turns
+
+
+def _with_system(row: Fields, turns: list[Message]) -> list[Message]:
+    """The turns, after the row's own system turn where it has one."""
+    own = _system(row)
+    if own and turns[0]["role"] == "system":
+        if turns[0] != own[0]:
+            remedy = "keep one of them"
+            raise BadRowError("two system turns", "a field of the row and turn 1", remedy)
+        return turns
+    return own + turns
+
+
+def _turn(turn: Fields, number: int, roles: tuple[str, ...], texts: tuple[str, ...]) -> Message:
+    role = turn.get(turn.filled(roles, "role") or roles[0])
     if role is None:
-        raise BadRowError("a turn with no role", f"turn {number} has no {role_key}")
+        raise BadRowError("a turn with no role", f"turn {number} has no {roles[0]}")
     if not isinstance(role, str) or role not in ROLES:
         known = ", ".join(ROLES)
         found = f"turn {number}: {shown(role, 40)!r}; known: {known}"
         raise BadRowError("an unknown role", found)
-    what = "response" if ROLES[role] == "assistant" else f"{ROLES[role]} turn"
-    value = turn.get(text_key)
-    if value is None:
-        rule = "null" if text_key in turn else "no"
+    role = ROLES[role]
+    _refuse(turn, f"turn {number}: ")
+    what = "response" if role == "assistant" else f"{role} turn"
+    name = turn.filled(texts, what) or next((n for n in texts if turn.get(n) is not None), None)
+    if name is None:
+        rule = "null" if any(map(turn.has, texts)) else "no"
         raise BadRowError(f"{rule} {what}", f"turn {number}")
+    value = turn.get(name)
     if not isinstance(value, str):
         raise BadRowError(f"the {what} is no text", f"turn {number} is {kind(value)}")
     check_text(value, what)
-    if is_blank(value) and ROLES[role] != "system":
+    if is_blank(value) and role != "system":
         raise BadRowError(f"blank {what}", f"turn {number}")
-    return {"role": ROLES[role], "content": value}
+    weight = _weight(turn, number)
+    dropped = role == "assistant" and not weight
+    return {"role": role, "content": value} | ({"weight": 0} if dropped else {})
+
+
+def _weight(turn: Fields, number: int) -> bool:
+    """Whether a turn is to be learnt, as far as it says."""
+    name = turn.filled(WEIGHT, "weight")
+    value = 1 if name is None else turn.get(name)
+    if not isinstance(value, bool | int | float) or value not in (0, 1):
+        found = f"turn {number}: {name} is {str(value)[:40]!r}"
+        raise BadRowError("a weight that is neither 0 nor 1", found)
+    return bool(value)

@@ -1,22 +1,25 @@
 """Rows become instances: filtered, converted, checked; what is dropped is counted by rule."""
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError, shown
-from harness.pools.formats import FORMATS, Message, check_text, format_of, is_blank
+from harness.pools.fields import Fields, check_text, is_blank, printable
+from harness.pools.formats import FORMATS, MIXED, UNKNOWN, Message, format_of
 from harness.pools.params import OnBadRow
 from harness.pools.rendering import Check
-from harness.pools.rows import DROP_HINT, BadRowError, Loaded, Row, kind
+from harness.pools.rows import BadRowError, Loaded, Row, kind
 from harness.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("id", "row", "prompt", "response", "messages")
+log = logging.getLogger(__name__)
+NAMED = 100  # fields that the data card names, at most
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Instance:
         """All turns, as one document."""
         return "\n\n".join(m["content"] for m in self.messages)
 
+    @property
+    def learnt_text(self) -> str:
+        """The text without the turns that are not to be learnt."""
+        return "\n\n".join(m["content"] for m in self.messages if "weight" not in m)
+
 
 @dataclass(frozen=True)
 class Instances:
@@ -52,15 +60,18 @@ class Instances:
     read: int
     filtered: int  # rows that ``where`` leaves out
     dropped: dict[str, int]  # by rule
+    left_out: dict[str, int]  # fields that were not read, and how many rows had them
 
     def counts(self) -> dict[str, Any]:
         """What the data card says of the source's rows."""
+        left = {"fields_left_out": self.left_out} if self.left_out else {}
         return {
             "format": self.format,
             "rows_read": self.read,
             "rows_left_out_by_where": self.filtered,
             "rows_dropped": dict(sorted(self.dropped.items())),
             "rows_kept": len(self.kept),
+            **left,
         }
 
 
@@ -72,10 +83,11 @@ def read_instances(
     ``check`` raises BadRowError for a conversation that a chat template does not render.
 
     All rows of a source are in the format of the first that is in any. InputError names the
-    source, the row and the rule.
+    source, the row and the rule, and also a source most of whose rows are in another format.
     """
     kept: list[Instance] = []
     dropped: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
     first_of: dict[str, int] = {}  # id -> row
     style: tuple[str, int] | None = None
     read = filtered = 0
@@ -86,8 +98,9 @@ def read_instances(
             if not _matches(values, where):
                 filtered += 1
                 continue
-            style = _same_format(format_of(values), style, row.number)
-            instance = Instance(_id(values, row), row.number, FORMATS[style[0]](values))
+            fields = Fields(values)
+            style = _same_format(format_of(fields), style, row.number)
+            instance = Instance(_id(fields, row), row.number, FORMATS[style[0]](fields))
             if instance.id in first_of:
                 found = f"{shown(instance.id)!r} is also that of row {first_of[instance.id]}"
                 remedy = "make ids unique, or leave them out (the line number is the id then)"
@@ -101,9 +114,40 @@ def read_instances(
             continue
         first_of[instance.id] = row.number
         kept.append(instance)
+        left_out.update(fields.left_out() - where.keys())
     if not kept:
         raise InputError(f"{loaded.name}: {_why_none(read, filtered, dropped, where)}")
-    return Instances(kept, style[0] if style else "", read, filtered, dict(dropped))
+    assert style is not None
+    _check_one_format(loaded.name, style, read - filtered, dropped)
+    found = Instances(kept, style[0], read, filtered, dict(dropped), _named(left_out))
+    _tell(loaded.name, found)
+    return found
+
+
+def _check_one_format(name: str, style: tuple[str, int], rows: int, dropped: Counter[str]) -> None:
+    """Raise InputError where the first row stands for the smaller part of the file."""
+    other = dropped[MIXED] + dropped[UNKNOWN]
+    if 2 * other > rows:
+        rule = f"{other:,} of {rows:,} rows are not in the format of row {style[1]} ({style[0]})"
+        raise InputError(f"{name}: {rule}; give a file of one format")
+
+
+def _named(left_out: Counter[str]) -> dict[str, int]:
+    """The fields as text that can be written, those of most rows first."""
+    most = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
+    named = {shown(printable(name)): rows for name, rows in most[:NAMED]}
+    return named | ({f"({len(most) - NAMED} more fields)": 0} if len(most) > NAMED else {})
+
+
+def _tell(name: str, found: Instances) -> None:
+    """Say what was left out: a line each, which `make repro` shows too."""
+    gone = sum(found.dropped.values())
+    if gone:
+        rules = ", ".join(f"{rule} {n:,}" for rule, n in Counter(found.dropped).most_common())
+        log.info("note: %s: %s of %s rows dropped: %s", name, f"{gone:,}", f"{found.read:,}", rules)
+    if found.left_out:
+        fields = ", ".join(f"{field} {n:,}" for field, n in list(found.left_out.items())[:10])
+        log.info("note: %s: fields not read, and the rows that have them: %s", name, fields)
 
 
 def _values(row: Row) -> dict[str, Any]:
@@ -127,12 +171,12 @@ def _same_format(found: str, style: tuple[str, int] | None, row: int) -> tuple[s
         return found, row
     if style[0] != found:
         detail = f"this row is {found}, row {style[1]} is {style[0]}"
-        raise BadRowError("mixed formats", detail, "one format a file, or on_bad_row: drop")
+        raise BadRowError(MIXED, detail, "one format a file, or on_bad_row: drop")
     return style
 
 
-def _id(values: dict[str, Any], row: Row) -> str:
-    given = values.get("id")
+def _id(fields: Fields, row: Row) -> str:
+    given = fields.get("id")
     if given is None:
         return str(row.number)
     if isinstance(given, bool) or not isinstance(given, str | int | float):
@@ -167,8 +211,7 @@ def raw_items(loaded: Loaded, where: dict[str, Any], name: str) -> Iterator[dict
                 continue
             _check_item(values)
         except BadRowError as bad:
-            remedy = "mend the row" if bad.remedy == DROP_HINT else bad.remedy
-            BadRowError(bad.rule, bad.detail, remedy).stop(loaded.name, row.number)
+            bad.stop(loaded.name, row.number, optional=False)
         given = values.get("id")
         yield {**values, "id": f"{name}_{row.number}" if given is None else str(given)}
 

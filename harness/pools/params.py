@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.errors import nearest
+from harness.pools.limits import Limits
 from harness.pools.places import split_revision
 
 Count = Annotated[int, Field(ge=1, strict=True)]
@@ -30,6 +31,7 @@ class Source(_Section):
     path: str
     where: dict[str, str | int | bool] = {}
     on_bad_row: OnBadRow | None = None  # None: as the section says
+    limits: Limits | None = None  # None: as the section says
     revision: str | None = None  # hub only
     config: str | None = None  # hub only
     split: str = "train"  # hub only
@@ -74,6 +76,7 @@ class PrepareParams(_Section):
     rows: Rows = "all"
     min_rows: Count = 1  # fewer rows in the source stop the stage
     on_bad_row: OnBadRow = "error"
+    limits: Limits = Limits()  # of each file that is read
     seed: Annotated[int, Field(ge=0)] = 0
     near_duplicate: Annotated[float, Field(ge=0.7, le=1)] = 0.8
     overlap: OverlapParams = OverlapParams()
@@ -103,4 +106,10 @@ class PrepareParams(_Section):
         """The source of that name; what is no name is a path, a hub id (with @revision) or lab."""
         source = self.sources.get(name) or Source(path=name)
         path, revision = split_revision(source.path)
-        return source.model_copy(update={"path": path, "revision": revision or source.revision})
+        return source.model_copy(
+            update={
+                "path": path,
+                "revision": revision or source.revision,
+                "limits": source.limits or self.limits,
+            }
+        )

@@ -44,9 +44,11 @@ def make_preferences(rows: Sequence[Instance], pairs: int, seed: int) -> "pd.Dat
 
 
 def _first_exchange(row: Instance) -> tuple[str, str] | None:
-    """The first question and its answer, without a system message; None where there is none."""
+    """The first question and its answer, without a system message; None where none is learnt."""
     turns = [m for m in row.messages if m["role"] != "system"]
     if len(turns) < 2 or (turns[0]["role"], turns[1]["role"]) != ("user", "assistant"):
+        return None
+    if "weight" in turns[1]:
         return None
     prompt, response = turns[0]["content"], turns[1]["content"]
     return (prompt, response) if prompt.strip() and response.strip() else None

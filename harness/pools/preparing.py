@@ -174,7 +174,7 @@ def _truth(loaded: Loaded, pool: list[Instance]) -> "pd.DataFrame":
 def _pretraining(parts: Parts, loaded: Loaded) -> "pd.DataFrame":
     import pandas as pd
 
-    rows = [(row.text, name) for name, rows in parts.items() for row in rows]
+    rows = [(row.learnt_text, name) for name, rows in parts.items() for row in rows]
     made = pd.DataFrame(
         {
             "text": pd.Series([text for text, _ in rows], dtype="str"),

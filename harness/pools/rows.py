@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")  # that the parser knows
 NUMBER_BEGUN = re.compile(r"\.|[eE][+-]?")
 ESCAPE = 6  # signs of \\u00e9
-DROP_HINT = "mend the row, or set on_bad_row: drop"
+OR_DROP = ", or set on_bad_row: drop"
+DROP_HINT = f"mend the row{OR_DROP}"
+UTF8_HINT = "save the file as UTF-8"
 
 
 class BadRowError(Exception):
@@ -25,10 +27,17 @@ class BadRowError(Exception):
         super().__init__(rule)
         self.rule, self.detail, self.remedy = rule, detail, remedy
 
-    def stop(self, file: str, row: int) -> NoReturn:
-        """Raise the one line a user reads."""
+    @classmethod
+    def too_large(cls, most: int) -> "BadRowError":
+        """A row over so many MB."""
+        remedy = f"raise prepare.limits.row_mb{OR_DROP}"
+        return cls("a row over the size limit", f"over {most} MB", remedy)
+
+    def stop(self, file: str, row: int, optional: bool = True) -> NoReturn:
+        """Raise the one line a user reads; ``optional``: rows may be left out of such a file."""
         found = f" ({self.detail})" if self.detail else ""
-        raise InputError(f"{file}, row {row}: {self.rule}{found}; {self.remedy}") from None
+        remedy = self.remedy if optional else self.remedy.removesuffix(OR_DROP)
+        raise InputError(f"{file}, row {row}: {self.rule}{found}; {remedy}") from None
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Loaded:
 
     name: str  # as the user wrote it
     rows: Iterable[Row]
-    total: int
+    total: int | None  # None: not known before they are read
     card: dict[str, Any]
     truth: "pd.DataFrame | None" = None
     pretraining: "pd.DataFrame | None" = None

@@ -10,9 +10,10 @@ from harness.errors import InputError
 from harness.files import file_hash, folder_hash
 from harness.lab.params import LabParams
 from harness.pools.hub import cached_commit, dataset_rows, open_dataset, resolve
+from harness.pools.limits import DEFAULT
 from harness.pools.params import Source
 from harness.pools.places import kind_of, locate
-from harness.pools.reading import read_file
+from harness.pools.reading import check_folder, read_file
 from harness.pools.rows import Loaded, Row
 
 
@@ -32,14 +33,19 @@ def source_hash(path: str) -> str | None:
 def from_file(source: Source, lab: LabParams | None) -> Loaded:
     """A JSON, JSONL or Parquet file."""
     place = locate(source.path)
-    rows, total = read_file(place, source.path)
-    return Loaded(source.path, rows, total, {"sha256": source_hash(source.path)})
+    rows = read_file(place, source.path, source.limits or DEFAULT)
+    return Loaded(source.path, rows, None, {"sha256": source_hash(source.path)})
 
 
 def from_folder(source: Source, lab: LabParams | None) -> Loaded:
     """A folder laid out like a dataset repository of the hub, read by the same code."""
-    place = locate(source.path)
+    place, limits = locate(source.path), source.limits or DEFAULT
+    check_folder(place, source.path, limits)
     data = open_dataset(str(place), source, None)
+    if len(data) > limits.rows:
+        rule = f"{len(data):,} rows, over {limits.rows:,}"
+        remedy = "raise prepare.limits.rows, or give a smaller folder"
+        raise InputError(f"{source.path}: {rule}; {remedy}")
     card = {"sha256": source_hash(source.path), "split": source.split}
     return Loaded(source.path, dataset_rows(data), len(data), card)
 

@@ -1,43 +1,52 @@
 """Scores that are there already: a column of a file of the user's own."""
 
 import csv
-import gzip
 import math
 import sys
-import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.errors import InputError, nearest, shown
+from harness.pools.limits import DEFAULT, Limits
+from harness.pools.places import locate
+from harness.pools.reading import read_file
+from harness.pools.rows import BadRowError
+from harness.pools.unpacking import Unpacked
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def column(
-    pool: "pd.DataFrame", scratch: Path | None = None, *, file: str, column: str
+    pool: "pd.DataFrame",
+    scratch: Path | None = None,
+    *,
+    file: str,
+    column: str,
+    file_mb: int = DEFAULT.file_mb,
+    row_mb: int = DEFAULT.row_mb,
+    rows: int = DEFAULT.rows,
 ) -> np.ndarray:
     """The numbers of a file's column, one an instance of the pool: (n,) float64.
 
-    `file`: CSV with a header (gzipped or not), JSON, JSONL or Parquet. Where its rows have an `id`,
-    they are found by the pool's ids (the line number in the source, from 1, where that has none),
-    and of others nothing is read; else there must be as many as instances, in the pool's order.
-    Raises InputError, naming file, row and rule, for a missing file, column or instance, an id of
-    the pool given twice, ids that count from 0 where the pool's are line numbers, and what is no
-    finite number.
+    `file`: CSV with a header, JSON, JSONL or Parquet, gzipped or not, of at most `file_mb`
+    unpacked, `row_mb` a row and so many `rows`. Where its rows have an `id`, they are found by the
+    pool's ids (the line number in the source, from 1, where that has none), and of others nothing is
+    read; else there must be as many as instances, in the pool's order. Raises InputError, naming
+    file, row and rule, for a missing file, column or instance, an id of the pool given twice, ids
+    that count from 0 where the pool's are line numbers, and what is no finite number.
     """
+    limits = Limits(file_mb=file_mb, row_mb=row_mb, rows=rows)
     ids = pool["id"].tolist()
     wanted = set(ids)
     line_numbers = ids == pool["row"].astype(str).tolist()
     keyed: bool | None = None
     found: dict[str, float] = {}
-    for number, values in _rows(file):
+    for number, values in _rows(file, limits):
         keyed = "id" in values if keyed is None else keyed
         name = _id(file, number, values) if keyed else str(len(found))
         if keyed and name not in wanted:
@@ -60,33 +69,35 @@ def column(
     return np.array([found[name] for name in order], dtype=np.float64)
 
 
-def _rows(file: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _rows(file: str, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
     """Numbered rows, as dictionaries."""
-    from harness.pools.places import locate
-    from harness.pools.reading import read_file
-    from harness.pools.rows import BadRowError
-
     path = locate(file)
     if not path.is_file():
         raise InputError(f"{file}: no such file; give a CSV, JSON, JSONL or Parquet file")
-    if path.name.lower().endswith((".csv", ".csv.gz")):
-        yield from _csv_rows(path, file)
-        return
-    for row in read_file(path, file)[0]:
+    try:
+        if path.name.lower().removesuffix(".gz").endswith(".csv"):
+            yield from _csv_rows(path, file, limits)
+        else:
+            yield from _json_rows(path, file, limits)
+    except InputError as error:
+        raise InputError(str(error).replace("prepare.limits.", "the scorer's ")) from None
+
+
+def _json_rows(path: Path, file: str, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
+    for row in read_file(path, file, limits):
         if isinstance(row.value, BadRowError):
-            told = f" ({row.value.detail})" if row.value.detail else ""
-            raise InputError(f"{file}, row {row.number}: {row.value.rule}{told}; mend the row")
+            row.value.stop(file, row.number, optional=False)
         assert isinstance(row.value, dict)
         yield row.number, row.value
 
 
-def _csv_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv_rows(path: Path, name: str, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows are numbered as lines are, the header being line 1."""
     number = 1
-    before = csv.field_size_limit(sys.maxsize)  # else no cell may have over 131,072 signs
+    before = csv.field_size_limit(sys.maxsize)  # 131,072 signs; `limits` bound it here
     try:
-        with _text(path) as stream:
-            reader = csv.DictReader(stream, strict=True)
+        with Unpacked(path, name, limits) as stream:
+            reader = csv.DictReader(stream.text_lines(), strict=True)
             heads = Counter(filter(None, reader.fieldnames or ()))
             if twice := [head for head, count in heads.items() if count > 1]:
                 rule = f"two columns are called {shown(repr(twice[0]))}"
@@ -101,22 +112,8 @@ def _csv_rows(path: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
         raise InputError(f"{name}, row {number + 1}: not UTF-8; save it as UTF-8") from None
     except csv.Error as error:
         raise InputError(f"{name}, row {number + 1}: not CSV ({error}); mend the row") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        rule = f"the gzip file is cut off or damaged after row {number}"
-        raise InputError(f"{name}: {rule}; copy or download it again") from None
     finally:
         csv.field_size_limit(before)
-
-
-@contextmanager
-def _text(path: Path) -> Iterator[TextIOWrapper]:
-    from harness.pools.reading import GZIP
-
-    with path.open("rb") as raw:
-        zipped = raw.read(2) == GZIP
-        raw.seek(0)
-        data = gzip.GzipFile(fileobj=raw) if zipped else raw
-        yield TextIOWrapper(data, encoding="utf-8-sig", newline="")
 
 
 def _id(file: str, number: int, values: dict[str, Any]) -> str:

@@ -82,12 +82,13 @@ def rate(
 
 
 def exchanges(messages: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
-    """(instruction, response) of every turn; what stands before an answer is its instruction."""
+    """(instruction, response) of every learnt turn; what stands before one is its instruction."""
     found: list[tuple[str, str]] = []
     asked: list[str] = []
     for message in messages:
         if message["role"] == "assistant":
-            found.append(("\n\n".join(asked), message["content"]))
+            if "weight" not in message:  # 0: not to be learnt
+                found.append(("\n\n".join(asked), message["content"]))
             asked = []
         else:
             asked.append(message["content"])

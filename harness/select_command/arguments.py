@@ -5,7 +5,9 @@ import os
 from typing import NoReturn
 
 from harness.errors import InputError, nearest
+from harness.pools.limits import DEFAULT
 
+LIMITS = ", ".join(f"{name} ({value})" for name, value in DEFAULT)
 COMMAND = "python -m harness select"
 USAGE = f"{COMMAND} --pool FILE --sampler NAME --budget ROWS\n           --out FILE [options]"
 DESCRIPTION = """\
@@ -91,6 +93,13 @@ def _pool(parser: Parser) -> None:
         choices=("error", "drop"),
         default="error",
         help="stop at a row that cannot be used, or leave it out and count it (error)",
+    )
+    group.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help=f"raise what is read of a file at most: {LIMITS}; may be repeated",
     )
     group.add_argument("--split", default="train", help="of a hub id or folder (train)")
     group.add_argument("--config", help="of a hub id or folder")

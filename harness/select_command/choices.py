@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import InputError, nearest, shown
+from harness.pools.limits import DEFAULT, Limits
 from harness.pools.params import OnBadRow
 from harness.samplers import SAMPLERS, needs_of
 from harness.select_command.needs import read_knobs
@@ -36,6 +37,7 @@ class Choices:
     split: str
     config: str | None
     on_bad_row: OnBadRow
+    limits: Limits
     sampler: str
     budget: int | float
     params: dict[str, Any]
@@ -76,6 +78,7 @@ def read_choices(values: argparse.Namespace) -> Choices:
         split=values.split,
         config=values.config,
         on_bad_row=values.on_bad_row,
+        limits=_limits(values.limit),
         sampler=values.sampler,
         budget=_budget(values.budget),
         params=params,
@@ -104,6 +107,16 @@ def _pairs(option: str, texts: list[str]) -> dict[str, str]:
             raise InputError(f"{option} {name}: given twice; give it once")
         found[name] = value
     return found
+
+
+def _limits(texts: list[str]) -> Limits:
+    given = _pairs("--limit", texts)
+    known = dict(DEFAULT)
+    for name in given:
+        if name not in known:
+            raise InputError(f"--limit {name}: no such limit{nearest(name, known)}")
+    read = {name: _whole(f"--limit {name}", text, least=1) for name, text in given.items()}
+    return Limits.model_validate(read)
 
 
 def _budget(text: str) -> int | float:

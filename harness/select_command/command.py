@@ -54,8 +54,9 @@ def _select(choices: "Choices", say: Callable[[str], None]) -> None:
     chosen = choose(choices, inputs, rows)
     out, beside = choices.out, provenance_file(choices.out)
     # The subset takes its place last: wherever it is whole, so is the file beside it.
-    with naming(out), replacing(out) as subset, replacing(beside) as told:
-        write_rows(pool, chosen.picks.tolist(), form, out, subset)
+    with replacing(out) as subset, replacing(beside) as told:
+        with naming(subset):
+            write_rows(pool, chosen.picks.tolist(), form, out, subset)
         made = provenance(choices, pool, inputs, chosen, subset)
         text = json.dumps(made, indent=2, ensure_ascii=False, allow_nan=False)
         told.write_text(text + "\n", encoding="utf-8")

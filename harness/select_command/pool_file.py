@@ -35,6 +35,7 @@ class UserPool:
         frame: the columns of data/pool.parquet, one row an instance; ``row`` counts from 1.
         format: how its rows are written, a key of harness.pools.formats.FORMATS.
         dropped: rows left out by rule.
+        left_out: fields that no system looks at, and how many rows have them.
         card: SHA-256 of a file or folder, or the revision of a hub id.
     """
 
@@ -42,6 +43,7 @@ class UserPool:
     frame: "pd.DataFrame"
     format: str
     dropped: dict[str, int]
+    left_out: dict[str, int]
     card: dict[str, Any]
 
 
@@ -50,15 +52,23 @@ def read_pool(choices: Choices) -> UserPool:
     if kind_of(choices.pool) == "lab":
         raise InputError("--pool lab: the generated pool is the pipeline's; give a file or hub id")
     path, revision = split_revision(choices.pool)
-    source = Source(path=path, revision=revision, split=choices.split, config=choices.config)
+    source = Source(
+        path=path,
+        revision=revision,
+        split=choices.split,
+        config=choices.config,
+        limits=choices.limits,
+    )
     try:
         loaded = load(source)
         found = read_instances(loaded, {}, choices.on_bad_row, _check(choices))
     except InputError as error:
         told = str(error).replace("set on_bad_row: drop", "give --on-bad-row drop")
+        told = told.replace("prepare.limits.", "--limit ")
         raise InputError(told.replace("on_bad_row: drop", "--on-bad-row drop")) from None
     frame = to_frame(found.kept)
-    return UserPool(source, frame, found.format, dict(sorted(found.dropped.items())), loaded.card)
+    dropped = dict(sorted(found.dropped.items()))
+    return UserPool(source, frame, found.format, dropped, found.left_out, loaded.card)
 
 
 def _check(choices: Choices) -> Check | None:

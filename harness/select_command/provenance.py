@@ -46,6 +46,7 @@ def provenance(
             "format": pool.format,
             "rows": len(pool.frame),
             "rows_dropped": pool.dropped,
+            "fields_left_out": pool.left_out,
         },
         "subset": {
             "name": choices.out.name,

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from harness.errors import InputError
 from harness.pools.places import kind_of, locate
-from harness.pools.reading import BLANK, BOM, GZIP, PARQUET
+from harness.pools.reading import PARQUET
+from harness.pools.unpacking import BLANK, BOM, GZIP
 
 if TYPE_CHECKING:
     import pyarrow as pa

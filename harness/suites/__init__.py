@@ -60,6 +60,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from harness.errors import InputError
+from harness.yaml_files import read_yaml
 
 _HERE = Path(__file__).parent
 
@@ -162,11 +163,11 @@ def load_suite(name: str) -> Suite:
 def read_suite(folder: Path) -> Suite:
     """Read the suite in `folder`; InputError naming the file and the rule it breaks."""
     path = folder / "suite.yaml"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; a suite's folder holds one")
     try:
-        with path.open(encoding="utf-8") as file:
-            content = yaml.safe_load(file)
-        return Suite(**content, folder=folder)
-    except (OSError, yaml.YAMLError, TypeError) as error:
+        return Suite(**read_yaml(path), folder=folder)
+    except (OSError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as a suite: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.files import replacing
+from harness.yaml_files import check_aliases
 
 LOCK = Path("dvc.lock")
 
@@ -16,7 +17,13 @@ def read_stages(path: Path = LOCK) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    content = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    reader = loader(path.read_text(encoding="utf-8"))
+    try:
+        node = reader.get_single_node()
+        check_aliases(node, path)
+        content = None if node is None else reader.construct_document(node)
+    finally:
+        reader.dispose()
     return (content.get("stages") or {}) if isinstance(content, dict) else {}
 
 

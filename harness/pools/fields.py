@@ -1,0 +1,107 @@
+"""The fields of a row: those that a format reads are noted, so that the others can be named."""
+
+import math
+import unicodedata
+from typing import Any
+
+from harness.pools.rows import BadRowError, kind
+
+# Drawn as nothing, though letters or signs to Unicode: the Hangul fillers and the braille blank.
+FILLERS = "\u115f\u1160\u3164\uffa0\u2800"
+
+
+class Fields:
+    """A row's or a turn's fields. NaN, which pandas writes for what is absent, reads as null."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        """Note nothing as read yet."""
+        self.values = values
+        self.read: set[str] = set()
+        self.fields_of_turns: set[str] = set()  # that were left out of the row's conversation
+
+    def get(self, name: str) -> Any:  # noqa: ANN401  (a value of JSON)
+        """A field's value, null where it is absent."""
+        self.read.add(name)
+        value = self.values.get(name)
+        return None if is_nan(value) else value
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a field, empty or not."""
+        return name in self.values
+
+    def is_filled(self, name: str) -> bool:
+        """Whether a field holds anything; it does not count as read."""
+        return not is_empty(self.values.get(name))
+
+    def filled(self, names: tuple[str, ...], what: str) -> str | None:
+        """The one of several names that is filled; BadRowError where two differ."""
+        self.read.update(names)
+        found = [name for name in names if self.is_filled(name)]
+        if any(self.get(name) != self.get(found[0]) for name in found[1:]):
+            raise BadRowError(f"two {what}s", " and ".join(found), f"keep one field for the {what}")
+        return found[0] if found else None
+
+    def text(self, names: tuple[str, ...], what: str) -> str:
+        """The text of the one that is filled; BadRowError where there is none."""
+        given = [name for name in names if self.get(name) is not None]
+        name = self.filled(names, what) or (given[0] if given else None)
+        if name is None:
+            if any(map(self.has, names)):
+                raise BadRowError(f"null {what}")
+            raise BadRowError(f"no {what}", f"no field {' or '.join(names)}")
+        value = self.get(name)
+        if not isinstance(value, str):
+            raise BadRowError(f"the {what} is no text", f"{name} is {kind(value)}")
+        check_text(value, what)
+        if is_blank(value):
+            raise BadRowError(f"blank {what}")
+        return value
+
+    def optional_text(self, names: tuple[str, ...], what: str) -> str | None:
+        """As `text`; None where none is filled."""
+        name = self.filled(names, what)
+        if name is None:
+            return None
+        value = self.get(name)
+        if not isinstance(value, str):
+            raise BadRowError(f"the {what} is no text", f"it is {kind(value)}")
+        check_text(value, what)
+        return value
+
+    def left_out(self) -> set[str]:
+        """The fields that hold something and were not read."""
+        unread = self.values.keys() - self.read
+        return {name for name in unread if not is_empty(self.values[name])} | self.fields_of_turns
+
+
+def is_empty(value: object) -> bool:
+    """Whether a value holds nothing: null, NaN, a blank text, an empty list or object."""
+    if isinstance(value, str):
+        return is_blank(value)
+    return value is None or is_nan(value) or (isinstance(value, list | dict) and not value)
+
+
+def is_nan(value: object) -> bool:
+    """Whether a value is the number that is none."""
+    return isinstance(value, float) and math.isnan(value)
+
+
+def check_text(value: str, what: str) -> None:
+    """Refuse text that cannot be written as UTF-8."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        found = f"\\u{ord(value[error.start]):04x} in the {what}"
+        raise BadRowError("a lone surrogate", found) from None
+
+
+def is_blank(value: str) -> bool:
+    """Whether a text shows nothing: white space, control and format characters, fillers."""
+    return all(
+        c.isspace() or c in FILLERS or unicodedata.category(c) in ("Cc", "Cf") for c in value
+    )
+
+
+def printable(name: str) -> str:
+    """A field's name for a line of text: what is no sign is written as its escape."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)

@@ -1,0 +1,143 @@
+"""Reads a Parquet file into numbered rows, within the limits.
+
+A value that repeats is stored once, so a small file can stand for more text than a machine holds.
+Texts are therefore read as numbers into a list of the distinct ones, and what they come to is
+counted before they are written out.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InputError
+from harness.pools.limits import MB, Limits
+from harness.pools.rows import UTF8_HINT, BadRowError, Row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+# What Arrow raises for a value that Python has no form for: a far date, an unknown time zone.
+UNREADABLE = (ValueError, OverflowError, LookupError)
+TEXT = "BYTE_ARRAY"
+WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12, TEXT: 4}
+LEVELS = 8  # bytes that tell where a value stands, while it is read
+DEEPEST = 200  # names in the path of a column
+BATCH = 1000
+
+
+def parquet_rows(source: Path | io.BytesIO, name: str, limits: Limits) -> Iterator[Row]:
+    """The rows of a file; InputError, with ``name``, for one that is damaged or too large."""
+    table = read_table(source, name, limits)
+    if not table.num_rows:
+        raise InputError(f"{name}: empty, no rows; give a file with one instance a row")
+    yield from _rows(table, name, limits)
+
+
+def read_table(source: Path | io.BytesIO, name: str, limits: Limits) -> "pa.Table":
+    """A file's table, its texts as dictionaries; InputError as `parquet_rows`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(source)
+        twice = [column for column, n in Counter(file.schema_arrow.names).items() if n > 1]
+        if twice:
+            rule = f"two columns are called {twice[0]!r}"
+            raise InputError(f"{name}: {rule}; rename one, or leave it out")
+        _check_size(file.metadata.num_rows, _stored_bytes(file), name, limits)
+        columns = [file.schema.column(i) for i in range(len(file.schema))]
+        if any(column.path.count(".") > DEEPEST for column in columns):
+            raise InputError(f"{name}: a column is nested too deeply; leave it out")
+        texts = [column.path for column in columns if column.physical_type == TEXT]
+        table = pq.ParquetFile(source, read_dictionary=texts).read()
+    except MemoryError:
+        raise InputError(f"{name}: more than the memory holds; give a smaller file") from None
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
+        raise InputError(f"{name}: damaged or cut-off Parquet; copy or download it again") from None
+    _check_size(table.num_rows, table_bytes(table), name, limits)
+    return table
+
+
+def table_bytes(table: "pa.Table") -> int:
+    """What a table takes with every text written out."""
+    return sum(decoded_bytes(chunk) for column in table.columns for chunk in column.chunks)
+
+
+def _check_size(rows: int, size: int, name: str, limits: Limits) -> None:
+    if rows > limits.rows:
+        rule = f"{rows:,} rows, over {limits.rows:,}"
+        raise InputError(f"{name}: {rule}; raise prepare.limits.rows, or give a smaller file")
+    if size > limits.file_mb * MB:
+        rule = f"{size // MB:,} MB unpacked, over {limits.file_mb:,}"
+        raise InputError(f"{name}: {rule}; raise prepare.limits.file_mb, or give a smaller file")
+
+
+def _stored_bytes(file: "pq.ParquetFile") -> int:
+    """What the columns take at least once read, by the file's own account of them."""
+    found = 0
+    for group in range(file.metadata.num_row_groups):
+        part = file.metadata.row_group(group)
+        for i in range(part.num_columns):
+            chunk, column = part.column(i), file.schema.column(i)
+            width = WIDTHS.get(column.physical_type) or column.length
+            found += max(chunk.total_uncompressed_size, chunk.num_values * (width + LEVELS))
+    return found
+
+
+def decoded_bytes(array: "pa.Array") -> int:
+    """What an array takes with every text written out."""
+    import pyarrow as pa
+    import pyarrow.compute
+
+    values: Any = array
+    compute: Any = pyarrow.compute  # its functions are made when it is imported
+    if isinstance(values, pa.ExtensionArray):
+        return decoded_bytes(values.storage)
+    if pa.types.is_dictionary(values.type):
+        lengths = compute.binary_length(values.dictionary)
+        return 4 * len(values) + (compute.sum(lengths.take(values.indices)).as_py() or 0)
+    if pa.types.is_struct(values.type):
+        return sum(decoded_bytes(field) for field in values.flatten())
+    if pa.types.is_nested(values.type):
+        return 4 * len(values) + decoded_bytes(values.flatten())
+    return values.nbytes
+
+
+def _rows(table: "pa.Table", name: str, limits: Limits) -> Iterator[Row]:
+    most = limits.row_mb * MB
+    number = 0
+    for batch in table.to_batches(max_chunksize=BATCH):
+        whole = sum(map(decoded_bytes, batch.columns))
+        parts = [batch] if whole <= most else [batch.slice(i, 1) for i in range(batch.num_rows)]
+        for part in parts:
+            if part.num_rows == 1 and sum(map(decoded_bytes, part.columns)) > most:
+                number += 1
+                yield Row(number, BadRowError.too_large(limits.row_mb))
+                continue
+            try:
+                values = part.to_pylist()
+            except UNREADABLE:
+                raise _unreadable(part, number, name) from None
+            for value in values:
+                number += 1
+                yield Row(number, value)
+
+
+def _unreadable(batch: "pa.RecordBatch", before: int, name: str) -> InputError:
+    """The line for a batch with a value that cannot be read: names its row and column."""
+    for column, values in zip(batch.schema.names, batch.columns, strict=True):
+        for number, value in enumerate(values, before + 1):
+            try:
+                value.as_py()
+            except UnicodeDecodeError:
+                rule = f"column {column!r} is not UTF-8; {UTF8_HINT}"
+            except UNREADABLE as error:
+                why = f"unknown time zone {error}" if isinstance(error, LookupError) else error
+                rule = f"column {column!r} cannot be read ({why}); leave it out, or make it text"
+            else:
+                continue
+            return InputError(f"{name}, row {number}: {' '.join(rule.split())}")
+    return InputError(f"{name}: cannot be read after row {before}; save it as JSONL")

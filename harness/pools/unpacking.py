@@ -1,0 +1,145 @@
+"""The bytes of a file, gzip taken off, read as they are wanted and within the limits."""
+
+import gzip
+import io
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NoReturn, Self
+
+from harness.errors import InputError
+from harness.pools.limits import DEFAULT, MB, Limits
+from harness.pools.rows import BadRowError
+
+BOM = b"\xef\xbb\xbf"
+GZIP = b"\x1f\x8b"
+BLANK = b" \t\r\n"
+
+
+class Unpacked:
+    """A file being read; ``name`` is what the user calls it.
+
+    Raises InputError for what cannot be read, is damaged, or goes beyond ``limits``.
+    """
+
+    def __init__(self, path: Path, name: str, limits: Limits = DEFAULT, before: int = 0) -> None:
+        """Say what is to be read, after so many bytes of others; entering opens it."""
+        self.path, self.name, self.limits = path, name, limits
+        self.bytes, self.rows = before, 0  # read so far
+
+    def __enter__(self) -> Self:
+        """Open the file."""
+        try:
+            self._raw = self.path.open("rb")
+            self.zipped = self._raw.read(len(GZIP)) == GZIP
+            self._raw.seek(0)
+        except OSError as error:
+            self._unreadable(error)
+        if os.fstat(self._raw.fileno()).st_size > self.limits.file_mb * MB:
+            self._raw.close()
+            self._refuse_size()
+        self._stream: Any = gzip.GzipFile(fileobj=self._raw) if self.zipped else self._raw
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self._stream.close()
+        self._raw.close()
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, so many at most; none at the end."""
+        return self._take(self._stream.read, size)
+
+    def read_some(self, size: int) -> bytes:
+        """As `read`, but no further than one look into the file: what comes before damage."""
+        return self._take(self._stream.read1, size)
+
+    def lines(self) -> Iterator[tuple[int, bytes | None]]:
+        """Each line with its number and its end; None for one over the limit of a row.
+
+        Lines end at a line feed and nowhere else: JSON strings may hold U+2028 and its like.
+        """
+        most = self.limits.row_mb * MB
+        while line := self._take(self._stream.readline, most + 1):
+            if b"\0" in line:
+                self.refuse_binary(self.rows + 1)
+            if self.rows == 0:
+                line = line.removeprefix(BOM)
+            self.count_row()
+            yield self.rows, line if len(line) <= most else None
+            while len(line) > most and not line.endswith(b"\n"):
+                line = self._take(self._stream.readline, most + 1)
+
+    def text_lines(self) -> Iterator[str]:
+        """Each line as CSV has it: one may end at a carriage return. UnicodeDecodeError as met."""
+        most = self.limits.row_mb * MB
+        text = io.TextIOWrapper(io.BufferedReader(_Raw(self)), encoding="utf-8-sig", newline="")
+        while line := text.readline(most + 1):
+            self.count_row()
+            if len(line) > most:
+                bad = BadRowError.too_large(self.limits.row_mb)
+                bad.stop(self.name, self.rows, optional=False)
+            yield line
+
+    def count_row(self) -> None:
+        """One row more was read; InputError where there are more than the limit."""
+        self.rows += 1
+        if self.rows > self.limits.rows:
+            rule = f"over {self.limits.rows:,} rows"
+            remedy = "raise prepare.limits.rows, or give a smaller file"
+            raise InputError(f"{self.name}: {rule}; {remedy}")
+
+    def refuse_binary(self, row: int) -> NoReturn:
+        """Raise InputError for a file that is no text."""
+        rule = "binary, not text; give JSON, JSONL or Parquet"
+        raise InputError(f"{self.name}, row {row}: {rule}")
+
+    def _take(self, method: Callable[[int], bytes], size: int) -> bytes:
+        where = f"after row {self.rows}; copy or download it again"
+        try:
+            data = method(size)
+        except EOFError:
+            raise InputError(f"{self.name}: the gzip file is cut off {where}") from None
+        except (gzip.BadGzipFile, zlib.error):
+            raise InputError(f"{self.name}: the gzip file is damaged {where}") from None
+        except OSError as error:
+            self._unreadable(error)
+        self.add(len(data))
+        return data
+
+    def add(self, size: int) -> None:
+        """So many bytes more were read; InputError where they are more than the limit."""
+        self.bytes += size
+        if self.bytes > self.limits.file_mb * MB:
+            self._refuse_size()
+
+    def _refuse_size(self) -> NoReturn:
+        rule = f"over {self.limits.file_mb:,} MB unpacked"
+        remedy = "raise prepare.limits.file_mb, or give a smaller file"
+        raise InputError(f"{self.name}: {rule}; {remedy}")
+
+    def _unreadable(self, error: OSError) -> NoReturn:
+        rule = f"cannot be read ({error.strerror})"
+        raise InputError(f"{self.name}: {rule}; make it readable, or copy it again") from None
+
+
+class _Raw(io.RawIOBase):
+    """What is being read, as the standard library's readers want it."""
+
+    def __init__(self, stream: Unpacked) -> None:
+        self._of = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401  (a writable buffer of any type)
+        data = self._of.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
