@@ -35,8 +35,8 @@ def column(
 
     `file`: CSV with a header, JSON, JSONL or Parquet, gzipped or not, of at most `file_mb`
     unpacked, `row_mb` a row and so many `rows`. Where its rows have an `id`, they are found by the
-    pool's ids (the line number in the source, from 1, where that has none), and of others nothing is
-    read; else there must be as many as instances, in the pool's order. Raises InputError, naming
+    pool's ids (the line number in the source, from 1, where that has none), and of others nothing
+    is read; else there must be as many as instances, in the pool's order. Raises InputError, naming
     file, row and rule, for a missing file, column or instance, an id of the pool given twice, ids
     that count from 0 where the pool's are line numbers, and what is no finite number.
     """
