@@ -8,6 +8,7 @@ import numpy as np
 from harness import layout
 from harness.files import replacing
 from harness.params import Params
+from harness.report.footnotes import cut_notes, score_notes
 from harness.report.plots import BLACK, BLUE, GREY, ORANGE, new_figure, save_figure, tidy
 from harness.report.proofs import Level, Proof, Sensitivity, examine
 from harness.report.render import BLANK, TextTable, markdown_table, number
@@ -92,13 +93,17 @@ def markdown(found: Sensitivity, params: Params, study: str) -> str:
     first = f"{len(found.proofs) - len(failed)} of {len(found.proofs)} claims hold."
     if failed:
         first += f" Failed: {', '.join(failed)}."
+    notes = score_notes(found.suite, found.rows)
     parts = [
         f"# Can the {params.preset} tell subsets apart?",
         first,
         markdown_table(_proof_table(found.proofs)),
+        *notes,
+        *cut_notes(found.rows),
         f"![{study}]({study}.png)",
         "## The rows behind it",
         markdown_table(_level_table(found)),
+        *notes,
         "Averages over the benchmarks, in percent, mean over seeds with 95% Student t interval. "
         "Interval of a difference: items resampled, seed error from Student's t, as in the main "
         "table; a row of one seed against another of one seed: over items alone. Interval of a "

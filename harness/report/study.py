@@ -6,12 +6,13 @@ from typing import Any
 from harness import layout
 from harness.files import replacing, write_json
 from harness.params import Params
+from harness.report.footnotes import cut_notes, score_notes
 from harness.report.notes import preset_note, study_notes
 from harness.report.plots import plot_study
 from harness.report.provenance import provenance
 from harness.report.reading import study_rows
 from harness.report.render import digits_of, fact_table, latex_table, markdown_table, score_table
-from harness.report.table import StudyTable, build_table
+from harness.report.table import NOT_RUN, StudyTable, build_table
 from harness.suites import load_suite
 
 
@@ -44,6 +45,7 @@ def markdown(table: StudyTable) -> str:
         f"# {suite.title}: {table.study} study, preset {params.preset}",
         preset_note(params.preset),
         markdown_table(score_table(table)),
+        *notes_below(table),
         f"![{table.study}]({table.study}.png)",
         "## What each subset is, and what it cost",
         markdown_table(fact_table(table)),
@@ -54,13 +56,18 @@ def markdown(table: StudyTable) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def notes_below(table: StudyTable) -> list[str]:
+    """What stands right under the scores, as plain text."""
+    return [*score_notes(table.suite, table.rows), *cut_notes(table.rows)]
+
+
 def latex(table: StudyTable) -> str:
     """Both tables in LaTeX, the preset's note as the first one's caption."""
     name = f"{table.study} study, preset {table.params.preset}"
     caption = f"{table.suite.title}: {name}. {preset_note(table.params.preset)}".strip()
     label = f"tab:{table.params.preset}-{table.study}"
     return (
-        latex_table(score_table(table), caption, label)
+        latex_table(score_table(table), caption, label, notes_below(table))
         + "\n"
         + latex_table(fact_table(table), f"What each subset is and cost: {name}.", f"{label}-facts")
     )
@@ -73,11 +80,14 @@ def summary(table: StudyTable) -> dict[str, dict[str, Any]]:
     digits = {c.name: max(2, digits_of(suite, c)) for c in suite.columns}
     for line in table.lines:
         sd = line[f"{head}_sd"]
-        short: dict[str, Any] = {head: round(float(line[head]), digits[head])}
+        scores: dict[str, Any] = {
+            name: round(float(line[name]), places) if line[name] == line[name] else NOT_RUN
+            for name, places in digits.items()
+        }
+        short: dict[str, Any] = {head: scores.pop(head)}
         if sd == sd:
             short["sd"] = round(float(sd), digits[head])
         short["seeds"] = int(line["seeds"])
-        others = (c.name for c in suite.columns if c.name != head)
-        short |= {name: round(float(line[name]), digits[name]) for name in others}
+        short |= scores
         found[str(line["selection"])] = short
     return found
