@@ -19,10 +19,10 @@ from harness.params import Params, load_params
 from harness.schemas import HELDOUT, SAMPLES, read_frame, write_frame
 from harness.suites import SUITES, Suite, read_suite
 from harness.suites.metrics import NotRun, read_metrics
+from tests.build_runs import WHY
 from tests.small_repo import ROOT, SMALL, edit_params
 from tests.small_suite import CODE, PARAMS, SUITE, heldout, write_benchmarks, write_suite
 
-WHY = "no namespaces here; remedy: run on Linux"
 WITH_CODE = SUITE.replace("of: [choice, text]", "of: [choice, text, code]")
 CODE_COLUMN = SUITE[SUITE.index("  - {name: code") : SUITE.index("  - {name: bpb_a")]
 

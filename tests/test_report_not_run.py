@@ -1,27 +1,29 @@
 """Tables of rows of which some were not run on every column, by hand, from evaluation to MLflow."""
 
 import csv
+import re
 import statistics
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from harness import layout
 from harness.errors import InputError
 from harness.files import read_json, write_json
-from harness.params import Params
-from harness.report import write_sensitivity_report, write_study_report
+from harness.params import Params, load_params
+from harness.report import write_study_report
 from harness.report.comparable import comparable
-from harness.report.table import NOT_RUN
-from harness.round_report import write_round_report
-from harness.schemas import SAMPLES, read_frame, write_frame
+from harness.report.render import csv_text, fact_table, markdown_table, score_table
+from harness.report.study import latex
+from harness.report.table import NOT_RUN, StudyTable
+from harness.schemas import SAMPLES, read_frame
 from harness.suites import SUITES, load_suite
-from tests.build_runs import QUALITY, build_runs, write_cell
-from tests.by_round_tree import build_in, copy_of, table_after
+from tests.build_runs import QUALITY, ROOT, WHY, build_runs, cells, take_away, write_cell
+from tests.by_round_tree import table_after
 from tests.toy_suite import write_toy_suite
 
-WHY = "no namespaces here; remedy: run on Linux"
 FEWER = "Average of 2"
 MAIN_ONLY: dict[str, Any] = {
     "studies": {
@@ -40,25 +42,6 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
     return build_runs(tmp_path, **MAIN_ONLY)
-
-
-def cells(study: str, *names: str) -> list[Path]:
-    found = [p.parent for n in names for p in layout.RUNS.glob(f"{study}/{n}/*/metrics.json")]
-    assert found
-    return found
-
-
-def take_away(cell: Path, *columns: str) -> None:
-    """Leave a cell as it is where the columns, and so the average, were not run."""
-    metrics = read_json(cell / "metrics.json")
-    for seed in metrics["seeds"].values():
-        seed["scores"] |= {name: {"not_run": WHY} for name in (*columns, "avg")}
-        for field in ("n", "shots"):
-            seed[field] = {k: v for k, v in seed[field].items() if k not in (*columns, "avg")}
-    write_json(cell / "metrics.json", metrics)
-    samples = read_frame(cell / "samples.parquet", SAMPLES)
-    kept = samples.loc[~samples["task"].isin(columns)]
-    write_frame(cell / "samples.parquet", kept, SAMPLES)
 
 
 def by_hand(name: str, *columns: str) -> list[float]:
@@ -225,65 +208,24 @@ def test_a_file_without_a_column_names_the_stage(tree: Params) -> None:
         write_study_report(tree, "main")
 
 
-def test_the_proofs_are_over_what_every_row_has(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
-    params = build_runs(tmp_path, evaluate={"suite": "toy"})
-    for cell in cells("sensitivity", "oracle"):
-        take_away(cell, "two")
-    folder = write_sensitivity_report(params)
-    with (folder / "sensitivity.csv").open(encoding="utf-8") as file:
-        found = {line["name"]: line for line in csv.DictReader(file)}
-    gain = statistics.fmean(by_hand("full_clean", "one", "three")) - statistics.fmean(
-        by_hand("none", "one", "three")
-    )
-    assert float(found["gain"]["value"]) == pytest.approx(gain, abs=1e-4)
-    assert found["none"]["what"] == "avg_of_2"
-    text = (folder / "sensitivity.md").read_text(encoding="utf-8")
-    again = "dvc repro -f -s evaluate_sensitivity fills them in"
-    assert text.count(f"Not run: Two in oracle. Why: {WHY}. Afterwards, {again}.") == 2
-    assert FEWER in table_after(text, "## The rows")[0]
-    for cell in cells("sensitivity", "oracle"):
-        take_away(cell, "one", "three")
-    with pytest.raises(InputError, match=f"Average of oracle was not run: {WHY}"):
-        write_sensitivity_report(params)
+@pytest.mark.parametrize("preset", ["lab", "alpaca_cpu"])
+def test_the_tables_in_results_keep_their_form(preset: str) -> None:
+    """Numbers of the CSV are rounded already, so a last digit may differ from the page's."""
+    params = load_params(ROOT / f"conf/{preset}.yaml")
+    folder = ROOT / "results" / preset
+    numbers = pd.read_csv(folder / "main.csv").to_dict("records")
+    table = StudyTable("main", params, load_suite(params.evaluate.suite), [], numbers)
+    assert csv_text(table.frame()) == (folder / "main.csv").read_text(encoding="utf-8")
+    page = (folder / "main.md").read_text(encoding="utf-8")
+    assert digits_left_out(score_page(table)) == digits_left_out(page)
+    assert digits_left_out(latex(table)) == digits_left_out((folder / "main.tex").read_text())
 
 
-@pytest.fixture(scope="module")
-def by_round(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_in(tmp_path_factory.mktemp("by_round"))
+def score_page(table: StudyTable) -> str:
+    return f"{markdown_table(score_table(table))}\n{markdown_table(fact_table(table))}"
 
 
-@pytest.mark.parametrize("study", ["scorers", "rounds"])
-def test_tables_by_round_are_over_what_every_cut_has(
-    by_round: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, study: str
-) -> None:
-    params = copy_of(by_round, tmp_path, monkeypatch)
-    for cell in cells(study, "random_8"):
-        take_away(cell, "two")
-    folder = write_round_report(params, study)
-    with (folder / f"{study}.csv").open(encoding="utf-8") as file:
-        found = {line["cut"]: line for line in csv.DictReader(file)}
-    for name, line in found.items():
-        seeds = [
-            one["scores"]
-            for cell in cells(study, name)
-            for one in read_json(cell / "metrics.json")["seeds"].values()
-        ]
-        mean = statistics.fmean((one["one"] + one["three"]) / 2 for one in seeds)
-        assert float(line["avg_of_2"]) == pytest.approx(mean, abs=1e-5)
-        assert (line["two"] == NOT_RUN) is (name == "random_8")
-    text = (folder / f"{study}.md").read_text(encoding="utf-8")
-    first = table_after(text, "# ")
-    assert [row["Two"] for row in first].count(NOT_RUN) == 1
-    tables = 3 if study == "scorers" else 2
-    assert text.count(f"Not run: Two in random_8. Why: {WHY}.") == tables
-    assert FEWER in table_after(text, "## What the loop cost")[0]
-    for cell in cells(study, "*"):
-        take_away(cell, "one", "three", *(["two"] if "random_8" not in cell.parts else []))
-    folder = write_round_report(params, study)
-    text = (folder / f"{study}.md").read_text(encoding="utf-8")
-    assert {row["Average"] for row in table_after(text, "# ")} == {NOT_RUN}
-    assert {row["Average"] for row in table_after(text, "## What the loop cost")} == {NOT_RUN}
+def digits_left_out(text: str) -> list[str]:
+    """The lines of a page's tables, each digit as 0."""
+    lines = [line for line in text.splitlines() if line.startswith("|") or " & " in line]
+    return [re.sub(r"[0-9]", "0", line) for line in lines]

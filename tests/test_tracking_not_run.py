@@ -13,8 +13,8 @@ from harness.report import write_study_report
 from harness.report.table import NOT_RUN
 from harness.suites import SUITES
 from harness.tracking import study_table, track
-from tests.build_runs import build_runs
-from tests.test_report_not_run import MAIN_ONLY, WHY, cells, take_away
+from tests.build_runs import WHY, build_runs, cells, take_away
+from tests.test_report_not_run import MAIN_ONLY
 from tests.test_tracking import contents, runs
 from tests.toy_suite import write_toy_suite
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from harness import layout
 from harness.files import read_json
+from harness.markdown import markdown_text
 from harness.report.render import digits_of, number
 from harness.report.table import StudyTable
 
@@ -46,8 +47,9 @@ PRESET_NOTES = {
 
 def study_notes(table: StudyTable) -> list[str]:
     """The notes under a table, each a paragraph; what is said of chance is computed."""
-    found = [_reading(table), _intervals(table), _costs(table), *_columns(table)]
-    return [note for note in found if note]
+    found = [_reading(table), _intervals(table), _costs(table)]
+    columns = "\n".join(map(markdown_text, _columns(table)))
+    return [note for note in (*map(markdown_text, found), columns) if note]
 
 
 def preset_note(preset: str) -> str:
@@ -117,7 +119,7 @@ def _columns(table: StudyTable) -> list[str]:
             )
         else:
             lines.append(_benchmark(table, column.name))
-    return ["\n".join(lines)]
+    return lines
 
 
 def _benchmark(table: StudyTable, name: str) -> str:

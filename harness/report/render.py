@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from harness.markdown import markdown_text, visible
 from harness.report.statistics import ALPHA
 from harness.report.table import NOT_RUN, StudyTable
 from harness.suites import Column, Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCORER_LABELS = {"length": "mean response length (characters)", "ifd": "mean IFD"}
 FACT_LABELS = {
@@ -128,14 +132,14 @@ def _is_large(table: StudyTable, name: str) -> bool:
 
 
 def markdown_table(table: TextTable) -> str:
-    """A Markdown table, padded so that it reads as plain text too."""
-    rows = [list(row) for row in table.rows]
+    """A Markdown table, padded so that it reads as plain text too; its cells are plain text."""
+    heads, *rows = [[markdown_text(cell) for cell in row] for row in (table.heads, *table.rows)]
     if table.bold is not None:
         i, j = table.bold
         rows[i][j] = f"**{rows[i][j]}**"
-    widths = [max(len(row[j]) for row in [table.heads, *rows]) for j in range(len(table.heads))]
+    widths = [max(len(row[j]) for row in [heads, *rows]) for j in range(len(heads))]
     rule = ["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])]
-    lines = [table.heads, rule, *rows]
+    lines = [heads, rule, *rows]
     return "\n".join(
         "| "
         + " | ".join(
@@ -179,8 +183,19 @@ def _latex_line(cells: list[str]) -> str:
 
 
 def latex_text(text: str) -> str:
-    """Text with what LaTeX would read as commands made literal."""
+    """Text with what LaTeX would read as commands, or show as another sign, made literal."""
     marks = {"\\": r"\textbackslash{}", "±": r"$\pm$", "−": "$-$", "–": "--"}
     marks |= {"↓": r"$\downarrow$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    marks |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
     marks |= {c: f"\\{c}" for c in "_%&#${}"}
-    return "".join(marks.get(c, c) for c in text)
+    # After the end of a row, LaTeX would take these for an argument.
+    guard = "{}" if text[:1] in ("[", "*") else ""
+    return guard + "".join(marks.get(c, c) for c in visible(text))
+
+
+def csv_text(frame: "pd.DataFrame") -> str:
+    """A frame as CSV, a line a row: line breaks and control characters in texts are written out."""
+    shown = frame.rename(columns=visible)
+    for name in shown.select_dtypes(exclude=["number", "bool"]).columns:
+        shown[name] = [visible(v) if isinstance(v, str) else v for v in shown[name]]
+    return shown.to_csv(index=False)

@@ -5,13 +5,21 @@ from typing import Any
 
 from harness import layout
 from harness.files import replacing, write_json
+from harness.markdown import markdown_text
 from harness.params import Params
 from harness.report.footnotes import cut_notes, score_notes
 from harness.report.notes import preset_note, study_notes
 from harness.report.plots import plot_study
 from harness.report.provenance import provenance
 from harness.report.reading import study_rows
-from harness.report.render import digits_of, fact_table, latex_table, markdown_table, score_table
+from harness.report.render import (
+    csv_text,
+    digits_of,
+    fact_table,
+    latex_table,
+    markdown_table,
+    score_table,
+)
 from harness.report.table import NOT_RUN, StudyTable, build_table
 from harness.suites import load_suite
 
@@ -26,7 +34,7 @@ def write_study_report(params: Params, study: str) -> Path:
     rows = study_rows(params, study)
     table = build_table(params, study, suite, rows)
     folder = layout.RESULTS / params.preset
-    texts = {"md": markdown(table), "tex": latex(table), "csv": table.frame().to_csv(index=False)}
+    texts = {"md": markdown(table), "tex": latex(table), "csv": csv_text(table.frame())}
     origin = provenance(params, rows)
     for ending, text in texts.items():
         with replacing(folder / f"{study}.{ending}") as temporary:
@@ -42,10 +50,10 @@ def markdown(table: StudyTable) -> str:
     """The report's text: what it is, the scores, what each subset is and costs, the notes."""
     params, suite = table.params, table.suite
     parts = [
-        f"# {suite.title}: {table.study} study, preset {params.preset}",
+        markdown_text(f"# {suite.title}: {table.study} study, preset {params.preset}"),
         preset_note(params.preset),
         markdown_table(score_table(table)),
-        *notes_below(table),
+        *map(markdown_text, notes_below(table)),
         f"![{table.study}]({table.study}.png)",
         "## What each subset is, and what it cost",
         markdown_table(fact_table(table)),

@@ -9,6 +9,7 @@ from harness import layout
 from harness.errors import InputError
 from harness.files import replacing
 from harness.params import Params
+from harness.report.render import csv_text
 from harness.report.table import not_run_cells
 from harness.round_report.loops import loop_lines
 from harness.round_report.plots import plot_scores, plot_weights
@@ -63,4 +64,4 @@ def _csv(lines: list[dict[str, Any]], suite: Suite | None = None) -> str:
     for name in frame.columns.intersection(COUNTS):
         if not np.any(frame[name].dropna().to_numpy() % 1):  # seeds may differ
             frame[name] = frame[name].astype("Int64")
-    return frame.to_csv(index=False)
+    return csv_text(frame)

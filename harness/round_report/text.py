@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from harness.markdown import markdown_text
 from harness.report.footnotes import cut_notes, score_notes
 from harness.report.notes import preset_note
 from harness.report.reading import BASELINE
@@ -20,15 +21,15 @@ def markdown(found: Inputs, scores: Lines, loops: Lines) -> str:
     """The report's text: tables, what is to be seen in them, and how to read them."""
     params, study = found.params, found.study
     rows = [cut.row for cut in found.cuts]
-    notes = score_notes(found.suite, rows)
+    notes = [*map(markdown_text, score_notes(found.suite, rows))]
     parts = [
-        f"# {TITLES[study]}: {study} study, preset {params.preset}",
+        markdown_text(f"# {TITLES[study]}: {study} study, preset {params.preset}"),
         preset_note(params.preset),
         markdown_table(score_table(found, scores)),
         *notes,
-        *cut_notes(rows),
+        *map(markdown_text, cut_notes(rows)),
         f"![{study}]({study}.png)",
-        reading(found, scores),
+        markdown_text(reading(found, scores)),
         judge_note(found),
         "## What the loop cost",
         markdown_table(cost_table(found, loops)),
@@ -85,15 +86,15 @@ def _feedback(found: Inputs, loops: Lines, notes: list[str]) -> list[str]:
         "## What the answers gained, and what the benchmarks",
         markdown_table(gain_table(found, loops)),
         *notes,
-        hacking(found, loops),
-        _gain_note(found, loops),
+        markdown_text(hacking(found, loops)),
+        markdown_text(_gain_note(found, loops)),
         "## Weights of the clusters",
         markdown_table(weight_table(loops)),
         f"![weights](weights_{found.study}.png)",
         "A round draws by the weights that the rounds before have led to; the first by those it "
         "begins with. Effective number of clusters: exp of the weights' entropy, as many clusters "
         "of equal weight would be as spread.",
-        noise_note(loops),
+        markdown_text(noise_note(loops)),
     ]
 
 
