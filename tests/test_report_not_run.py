@@ -21,7 +21,7 @@ from harness.report.table import NOT_RUN, StudyTable
 from harness.schemas import SAMPLES, read_frame
 from harness.suites import SUITES, load_suite
 from tests.build_runs import QUALITY, ROOT, WHY, build_runs, cells, take_away, write_cell
-from tests.by_round_tree import table_after
+from tests.by_round_tree import copy_of, table_after
 from tests.toy_suite import write_toy_suite
 
 FEWER = "Average of 2"
@@ -37,11 +37,19 @@ MAIN_ONLY: dict[str, Any] = {
 }
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setitem(SUITES, "toy", write_toy_suite(folder / "suite"))
+        build_runs(folder, **MAIN_ONLY)
+    return folder
+
+
 @pytest.fixture
-def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
-    return build_runs(tmp_path, **MAIN_ONLY)
+def tree(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    return copy_of(built, tmp_path, monkeypatch)
 
 
 def by_hand(name: str, *columns: str) -> list[float]:
