@@ -45,6 +45,14 @@ def first_table(text: str) -> list[list[str]]:
     return [row for row in rows if not all(re.fullmatch(r":?-+:?", cell) for cell in row)]
 
 
+def notes_below(text: str) -> list[str]:
+    """The paragraphs between the first table of a report and its picture, as plain text."""
+    _, _, rest = text.partition("\n|")
+    below, picture, _ = rest.partition("\n![")
+    paragraphs = below.split("\n\n")[1:] if picture else []
+    return [_plain(paragraph) for paragraph in paragraphs if paragraph.strip()]
+
+
 def _plain(cell: str) -> str:
     """A cell without emphasis, code and link marks, and as it was before `markdown_text`."""
     without_links = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", cell)

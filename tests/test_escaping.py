@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.files import read_json, write_json
-from harness.markdown import first_table, markdown_text, visible
+from harness.markdown import first_table, markdown_text, notes_below, visible
 from harness.params import Params
 from harness.report import write_study_report
 from harness.report.render import TextTable, latex_table, latex_text, markdown_table
@@ -110,6 +110,12 @@ def test_every_file_of_a_study_holds_them_as_text(tree: Params) -> None:
     assert "[x](" not in page
     rows = first_table(page)
     assert {len(row) for row in rows} == {9}
+    assert [note.split(":")[0] for note in notes_below(page)] == [
+        "Not run",
+        "Programs that models wrote ran without every wall of the sandbox "
+        "(evaluate.allow_unisolated) in random",
+    ]
+    assert visible(NASTY) in notes_below(page)[0]
     assert visible(NASTY) in rows[0]
     assert rows[2][rows[0].index("One")] == NOT_RUN
     (seed,) = [r for r in records(tree) if r.name == "random seed 0"]
