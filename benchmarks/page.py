@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.cases import LIMIT, Case, Peer
 from harness.files import replacing
+from harness.markdown import markdown_text
 
 PACKAGES = ("numpy", "numba", "scikit-learn", "faiss-cpu", "apricot-select", "vendi-score")
 
@@ -76,7 +77,8 @@ HEAD = ("what", "size", "ours", "memory", "beside", "theirs", "ratio", "agreemen
 def write_page(path: Path, rows: list[Row], command: str, begun: float) -> None:
     """Write the table as Markdown, with what it was measured on."""
     minutes = (time.perf_counter() - begun) / 60
-    cells = [list(HEAD), *(row.cells() for row in rows)]
+    lines = [list(HEAD), *(row.cells() for row in rows)]
+    cells = [[markdown_text(cell) for cell in line] for line in lines]
     widths = [max(len(line[i]) for line in cells) for i in range(len(HEAD))]
     table = [
         "| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |"
@@ -86,8 +88,10 @@ def write_page(path: Path, rows: list[Row], command: str, begun: float) -> None:
     text = [
         "# The selection algorithms beside others that do the same",
         "",
-        f"Written by `{command}` on {datetime.now(UTC):%Y-%m-%d} in {minutes:.0f} min; commit "
-        f"{_commit()}; {_machine()}; {_versions()}.",
+        markdown_text(
+            f"Written by `{command}` on {datetime.now(UTC):%Y-%m-%d} in {minutes:.0f} min; commit "
+            f"{_commit()}; {_machine()}; {_versions()}."
+        ),
         "",
         "Unit vectors made by seed: `separated`, around 1,000 directions of very unequal size; "
         "`overlapping`, clusters that run into each other. Ours and its peer run in turn in one "

@@ -1,9 +1,10 @@
 """Evaluating a cell: each of its models on the suite, item by item, each once."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import layout
+from harness import layout, sandbox
 from harness.cells import BASE, weights_folder
 from harness.files import (
     file_hash,
@@ -17,9 +18,14 @@ from harness.files import (
 from harness.params import Params
 from harness.schemas import HELDOUT, SAMPLES, read_frame, write_frame
 from harness.stores import kept, locked, model_store, scratch_folder, seal
+from harness.suites.metrics import CellMetrics, SeedMetrics, read_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from harness.suites import Suite
+
+log = logging.getLogger(__name__)
 
 
 def evaluate_cell(
@@ -48,7 +54,8 @@ def evaluate_cell(
             "suite": folder_hash(suite.folder),
             "benchmarks": folder_hash(layout.BENCHMARKS),
             "heldout": file_hash(layout.HELDOUT_FILE),
-            "params": params.evaluate.model_dump(),
+            "params": params.evaluate.model_dump(exclude={"allow_unisolated"}),
+            "walls": _walls(params, suite),
             "code": code,
         }
     )
@@ -70,9 +77,32 @@ def evaluate_cell(
     samples = pd.concat(frames) if frames else empty_samples()
     write_frame(cell / "samples.parquet", samples.reset_index(drop=True), SAMPLES)
     write_json(cell / "metrics.json", {"suite": suite.name, "seeds": metrics})
+    _tell_of_walls(read_metrics(cell / "metrics.json"))
     if params.train.keep_models == "none":
         for seed in seeds:
             _delete_weights(read_json(cell / "train" / f"seed_{seed}.json"))
+
+
+def _walls(params: Params, suite: "Suite") -> tuple[str, bool]:
+    """Which walls are missing, if that matters to the suite, and whether programs run without.
+
+    Part of the key of what is kept: a wall that is there again runs what was not run.
+    """
+    from harness.evaluation_tasks import runs_programs
+
+    tasks = [column for column in suite.columns if column.kind == "lm_eval"]
+    missing = any(runs_programs(suite, column) for column in tasks) and sandbox.missing_walls()
+    return missing or "", bool(missing) and params.evaluate.allow_unisolated
+
+
+def _tell_of_walls(metrics: CellMetrics) -> None:
+    """One line of what was not run, and one of what ran without every wall of the sandbox."""
+    runs = metrics.seeds.values()
+    for why in dict.fromkeys(why for run in runs for why in run.not_run.values()):
+        names = dict.fromkeys(n for run in runs for n, w in run.not_run.items() if w == why)
+        log.warning("warning: evaluate: not run: %s: %s", ", ".join(names), why)
+    for missing in dict.fromkeys(run.unisolated for run in runs if run.unisolated):
+        log.warning("warning: evaluate: programs ran without every wall: %s", missing)
 
 
 def _delete_weights(manifest: dict[str, Any]) -> None:
@@ -96,7 +126,7 @@ def _evaluate_seed(
     suite = load_suite(params.evaluate.suite)
     found = evaluate(model, suite, layout.BENCHMARKS, heldout, params.evaluate, seed)
     write_frame(out / "samples.parquet", found.samples.assign(selection=""), SAMPLES)
-    told = {**found._asdict()}
-    del told["samples"]
-    write_json(out / "metrics.json", told)
+    told = {name: value for name, value in found._asdict().items() if name != "samples"}
+    metrics = SeedMetrics.model_validate(told).model_dump(mode="json", exclude_none=True)
+    write_json(out / "metrics.json", metrics)
     seal(out)

@@ -6,13 +6,16 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harness import sandbox
 from harness.bits_per_byte import bits_per_byte
 from harness.errors import InputError
 from harness.evaluation_params import EvaluateParams
 from harness.evaluation_shots import LanguageModel
-from harness.evaluation_tasks import prepare_task, quiet, run_tasks
+from harness.evaluation_tasks import prepare_task, quiet, run_tasks, runs_programs
 from harness.models import load_model, load_tokenizer, pick_device
-from harness.suites import Suite
+from harness.schemas import SAMPLES
+from harness.suites import Column, Suite
+from harness.suites.metrics import NotRun
 from harness.template import (
     Messages,
     check_template,
@@ -32,18 +35,21 @@ _SAMPLE_COLUMNS = ["seed", "task", "item", "prediction", "score", "weight"]
 class Evaluation(NamedTuple):
     """What `evaluate` found; the keys of the dicts are the suite's columns.
 
-    scores: percent for benchmarks, bits for bits per byte. n: items. samples: seed, task (the
-    column), item, prediction, score, weight; a column's score is the weighted mean of its items'.
-    seconds: of `load`, `tasks` (read and fitted), `benchmarks`, `bits_per_byte`. shots: examples
-    shown before each question. truncated: items cut from the left to fit the model's context.
+    scores: percent for benchmarks, bits for bits per byte; NotRun for a column whose programs a
+    missing wall of the sandbox kept from running, and for a mean over one. n: items. samples: seed,
+    task (the column), item, prediction, score, weight; a column's score is the weighted mean of its
+    items'. seconds: of `load`, `tasks` (read and fitted), `benchmarks`, `bits_per_byte`. shots:
+    examples shown before each question. truncated: items cut from the left to fit the model's
+    context. unisolated: the walls that were missing where programs ran all the same.
     """
 
-    scores: dict[str, float]
+    scores: dict[str, float | NotRun]
     n: dict[str, int]
     samples: "pd.DataFrame"
     seconds: dict[str, float]
     shots: dict[str, int]
     truncated: dict[str, int]
+    unisolated: str | None = None
 
 
 def evaluate(
@@ -57,7 +63,9 @@ def evaluate(
     """Evaluate a model on every column of a suite; greedy but where a task asks for sampling.
 
     `benchmarks` holds the tasks' JSONL files, `heldout` the rows for bits per byte (HELDOUT).
-    Raises InputError for a model, benchmark file or held-out source that is missing.
+    Where a wall of the sandbox is missing, columns that run programs are neither generated nor run,
+    unless `params.allow_unisolated`. Raises InputError for a model, benchmark file or held-out
+    source that is missing.
     """
     import pandas as pd
     import torch
@@ -69,25 +77,51 @@ def evaluate(
     with quiet():
         lm = _language_model(model, device, params.batch_size)
     found = Evaluation({}, {}, pd.DataFrame(), {"load": _since(start)}, {}, {})
-    frames = _benchmarks(lm, suite, benchmarks, params, seed, found)
+    with quiet():
+        programs = [
+            c.name for c in suite.columns if c.kind == "lm_eval" and runs_programs(suite, c)
+        ]
+    missing = sandbox.missing_walls() if programs else ""
+    not_run = [] if params.allow_unisolated or not missing else programs
+    with sandbox.unisolated(params.allow_unisolated):
+        tasks = [c for c in suite.columns if c.kind == "lm_eval" and c.name not in not_run]
+        frames = _benchmarks(lm, suite, tasks, benchmarks, params, seed, found)
     frames |= _held_out(lm, suite, heldout, params, found)
-    for column in suite.columns:
-        if column.kind == "mean":
-            continue
-        frame = frames[column.name]
-        found.scores[column.name] = float((frame.score * frame.weight).sum() / frame.weight.sum())
-        found.n[column.name] = len(frame)
-    for column in suite.columns:
-        if column.of:
-            found.scores[column.name] = fmean(found.scores[name] for name in column.of)
-            found.n[column.name] = sum(found.n[name] for name in column.of)
+    _add_scores(suite, frames, NotRun(not_run=missing) if not_run else None, found)
     # In the order of the suite, whatever order they were computed in.
     wanted = [column.name for column in suite.columns if column.name in frames]
-    samples = pd.concat(
-        [frames[name].assign(seed=seed, task=name)[_SAMPLE_COLUMNS] for name in wanted],
-        ignore_index=True,
+    samples = [frames[name].assign(seed=seed, task=name)[_SAMPLE_COLUMNS] for name in wanted]
+    if not samples:
+        samples = [
+            pd.DataFrame({n: pd.Series(dtype=dict(SAMPLES.columns)[n]) for n in _SAMPLE_COLUMNS})
+        ]
+    return found._replace(
+        samples=pd.concat(samples, ignore_index=True),
+        unisolated=(missing or None) if params.allow_unisolated else None,
     )
-    return found._replace(samples=samples)
+
+
+def _add_scores(
+    suite: Suite, frames: "dict[str, pd.DataFrame]", not_run: NotRun | None, found: Evaluation
+) -> None:
+    """Score and count every column; one without items, and a mean over one, is `not_run`."""
+    for column in suite.columns:
+        if column.name in frames:
+            frame = frames[column.name]
+            score = float((frame.score * frame.weight).sum() / frame.weight.sum())
+            found.scores[column.name], found.n[column.name] = score, len(frame)
+        elif column.kind != "mean":
+            assert not_run is not None
+            found.scores[column.name] = not_run
+    for column in suite.columns:
+        parts = [found.scores[name] for name in column.of or []]
+        numbers = [part for part in parts if not isinstance(part, NotRun)]
+        if column.of and len(numbers) < len(parts):
+            assert not_run is not None
+            found.scores[column.name] = not_run
+        elif column.of:
+            found.scores[column.name] = fmean(numbers)
+            found.n[column.name] = sum(found.n[name] for name in column.of)
 
 
 def _since(start: float) -> float:
@@ -155,13 +189,13 @@ def _chat_model() -> type:
 def _benchmarks(
     lm: "LanguageModel",
     suite: Suite,
+    columns: list[Column],
     benchmarks: Path,
     params: EvaluateParams,
     seed: int,
     found: Evaluation,
 ) -> "dict[str, pd.DataFrame]":
-    """The items of every lm-eval column; notes shots, cut items and seconds in `found`."""
-    columns = [column for column in suite.columns if column.kind == "lm_eval"]
+    """The items of the lm-eval columns given; notes shots, cut items and seconds in `found`."""
     if not columns:
         return {}
     start = time.monotonic()

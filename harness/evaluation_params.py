@@ -17,3 +17,7 @@ class EvaluateParams(BaseModel):
         default=1, ge=1, le=1024, description="CPU threads; null leaves torch's own"
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    allow_unisolated: bool = Field(
+        default=False,
+        description="run programs that the model wrote where a wall of the sandbox is missing",
+    )

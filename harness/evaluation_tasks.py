@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
+from harness.evaluation_code import run_answers
 from harness.evaluation_shots import (
     Benchmark,
     Cut,
@@ -42,6 +43,20 @@ def quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def runs_programs(suite: Suite, column: Column) -> bool:
+    """Whether a column's task runs programs that the model wrote: by lm-eval's own mark for it.
+
+    A task that runs answers as `harness.evaluation_code` does counts as one without the mark too.
+    """
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    config = load_yaml(suite.folder / str(column.task))
+    steps = [step for one in config.get("filter_list") or [] for step in one.get("filter") or []]
+    return bool(config.get("unsafe_code")) or any(
+        step.get("filter_fn") is run_answers for step in steps
+    )
 
 
 def prepare_task(
@@ -101,7 +116,7 @@ def run_tasks(
         numpy_random_seed=seed,
         torch_random_seed=seed,
         fewshot_random_seed=0,
-        confirm_run_unsafe_code=True,  # such code runs in harness.sandbox
+        confirm_run_unsafe_code=True,  # such code runs in harness.sandbox, or not at all
     )
     pairs = zip(tasks, columns, strict=True)
     return {c.name: _items(task, c, results["samples"][c.name]) for task, c in pairs}

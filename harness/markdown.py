@@ -1,6 +1,36 @@
-"""A Markdown table as plain aligned text, for the terminal."""
+"""Text within Markdown, whatever it holds; and a Markdown table as plain text for the terminal."""
 
 import re
+import unicodedata
+
+# What is no letter of a text but steers where it is shown: controls, line breaks, halves of a
+# pair, and the marks that turn the direction of writing.
+_STEERING = {"Cc", "Zl", "Zp", "Cs"}
+_DIRECTIONS = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# `<` only where it opens a tag, so that `p < 0.05` stays as it is; `&` where it opens an entity.
+_ENTITIES = {"<": "&lt;", "&": "&amp;"}
+_MARKUP = re.compile(r"[\\|]|<(?=[A-Za-z/!?]|$)|&(?=#?\w+;)|(?<=\])\(")
+
+
+def visible(text: object) -> str:
+    r"""A text on one line, its line breaks and control characters written out, as in `\n`."""
+    return "".join(c.encode("unicode_escape").decode() if _steers(c) else c for c in str(text))
+
+
+def _steers(character: str) -> bool:
+    return unicodedata.category(character) in _STEERING or character in _DIRECTIONS
+
+
+def markdown_text(text: object) -> str:
+    """A text as Markdown shows it, in a table's cell too: it makes no tag, cell, link or line.
+
+    Marks of emphasis and code stay what they are.
+    """
+    return _MARKUP.sub(lambda found: _escaped(found[0]), visible(text))
+
+
+def _escaped(mark: str) -> str:
+    return _ENTITIES.get(mark, f"\\{mark}")
 
 
 def first_table(text: str) -> list[list[str]]:
@@ -8,16 +38,26 @@ def first_table(text: str) -> list[list[str]]:
     rows: list[list[str]] = []
     for line in text.splitlines():
         if line.lstrip().startswith("|"):
-            rows.append([_plain(cell) for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))])
+            cells = re.findall(r"\|((?:\\.|[^|\\])*)(?=\|)", line.strip())
+            rows.append([_plain(cell) for cell in cells])
         elif rows:
             break
     return [row for row in rows if not all(re.fullmatch(r":?-+:?", cell) for cell in row)]
 
 
+def notes_below(text: str) -> list[str]:
+    """The paragraphs between the first table of a report and its picture, as plain text."""
+    _, _, rest = text.partition("\n|")
+    below, picture, _ = rest.partition("\n![")
+    paragraphs = below.split("\n\n")[1:] if picture else []
+    return [_plain(paragraph) for paragraph in paragraphs if paragraph.strip()]
+
+
 def _plain(cell: str) -> str:
-    """A cell without emphasis, code and link marks."""
+    """A cell without emphasis, code and link marks, and as it was before `markdown_text`."""
     without_links = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", cell)
-    return re.sub(r"\*\*|`", "", without_links).replace("\\|", "|").strip()
+    shown = re.sub(r"\\([\\|(])", r"\1", re.sub(r"\*\*|`", "", without_links))
+    return shown.replace("&lt;", "<").replace("&amp;", "&").strip()
 
 
 def aligned(rows: list[list[str]]) -> str:

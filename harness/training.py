@@ -1,5 +1,6 @@
 """Supervised fine-tuning of a causal language model with TRL's SFTTrainer."""
 
+import logging
 import tempfile
 import time
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
+
+log = logging.getLogger(__name__)
 
 _POINTS = 100  # of the loss curve, at most
 _SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
@@ -54,9 +57,14 @@ def train(
     model = load_model(base)
     _stop_where_turns_end(model, tokenizer)
     context = getattr(model.config, "max_position_embeddings", None) or params.max_length
-    rows, truncated, dropped = encode_rows(
-        tokenizer, messages, min(params.max_length, context), names
-    )
+    longest = min(params.max_length, context)
+    rows, truncated, dropped = encode_rows(tokenizer, messages, longest, names)
+    if truncated or dropped:
+        log.warning(
+            "warning: train seed %d: of %d rows %d cut to %d tokens (train.max_length, or the "
+            "model's context), %d dropped, as no response was left",
+            *(seed, len(messages), truncated, longest, dropped),
+        )
     curve: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as scratch:
         config = _config(params, seed, device, len(rows), scratch)

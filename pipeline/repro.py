@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 from types import FrameType
@@ -14,7 +15,7 @@ from harness.check import check_params
 from harness.durations import Durations, spoken
 from harness.errors import InputError
 from harness.files import read_json, write_json
-from harness.markdown import aligned, first_table
+from harness.markdown import aligned, first_table, notes_below
 from harness.preset import name_source, name_template, switch_preset
 from harness.refusals import ending_in_one_line
 from harness.runner import Runner, StageFailed
@@ -131,7 +132,10 @@ def _end(arguments: argparse.Namespace) -> None:
     table = results / f"{'selection_' if stage == 'report_selection' else ''}{study}.md"
     if not table.is_file():
         raise InputError(f"{table}: the report did not write it; see {LOGS}")
-    print(f"\n{aligned(first_table(table.read_text(encoding='utf-8')))}\n")
+    text = table.read_text(encoding="utf-8")
+    print(f"\n{aligned(first_table(text))}\n")
+    for note in notes_below(text):
+        print(f"{textwrap.fill(note, 100)}\n")
     print(f"table: {table}")
     subsets = results / f"selection_{study}.md"
     if subsets.is_file() and subsets != table:

@@ -115,6 +115,23 @@ def test_other_params_train_again_and_lost_weights_are_named(repo: Params) -> No
         weights_folder(manifest, "train@random-s0")
 
 
+def test_rows_cut_for_length_are_told_and_written_down(
+    repo: Params, caplog: pytest.LogCaptureFixture
+) -> None:
+    subsets = layout.subset_folder("main", "random") / "s0"
+    train_cell(repo, "main", "random", "s0", subsets, "code")
+    assert "cut to" not in caplog.text
+    pool = read_frame(layout.POOL_FILE, POOL)
+    pool.loc[0, "messages"] = str(pool.loc[0, "messages"]).replace("Say one.", "Say " * 30)
+    write_frame(layout.POOL_FILE, pool, POOL)
+    short = repo.model_copy(update={"train": repo.train.model_copy(update={"max_length": 18})})
+    train_cell(short, "main", "random", "s0", subsets, "code")
+    manifest = read_json(layout.cell_folder("main", "random", "s0") / "train/seed_0.json")
+    assert (manifest["truncated"], manifest["dropped"]) == (2, 1)
+    assert "warning: train seed 0: of 2 rows 2 cut to 18 tokens" in caplog.text
+    assert "1 dropped, as no response was left" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("name", "kept"),
     [

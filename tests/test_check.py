@@ -44,6 +44,8 @@ def test_every_preset_is_fine(path: Path) -> None:
         ("start: mean", "strat: mean", ["selections.k_center.strat: k_center takes no", "'start'"]),
         ("scorer: length", "scorer: lenght", ["scorers.length.scorer: no scorer", "'length'"]),
         ("scorer: ifd, model", "scorer: ifd, modle", ["scorers.ifd.modle: ifd takes", "'model'"]),
+        ("allow_unisolated: false", "allow_unisolated: 1", ["evaluate.allow_unisolated: input"]),
+        ("allow_unisolated:", "allow_unisolate:", ["did you mean 'allow_unisolated'?"]),
         ("scorer: length", "scorer: length, x: 1", ["scorers.length.x: length takes no such"]),
         ("  length: {scorer", "  id: {scorer", ["scorers.id: the column of ids is called so"]),
         ("  length: {scorer", "  len-gth: {scorer", ["scorers.len-gth: names hold", "'len_gth'"]),

@@ -60,7 +60,8 @@ def test_a_score_is_the_weighted_mean_of_its_items(found: Evaluation) -> None:
     for name, frame in found.samples.groupby("task"):
         mean = (frame["score"] * frame["weight"]).sum() / frame["weight"].sum()
         assert found.scores[str(name)] == pytest.approx(mean)
-    assert found.scores["avg"] == (found.scores["choice"] + found.scores["text"]) / 2
+    numbers = {name: score for name, score in found.scores.items() if isinstance(score, float)}
+    assert numbers["avg"] == (numbers["choice"] + numbers["text"]) / 2
 
 
 def items(found: Evaluation, task: str) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from harness import layout
 from harness.files import read_json, write_json
+from harness.markdown import markdown_text
 from harness.params import Params
 from harness.report.render import BLANK
 from harness.round_report import write_round_report
@@ -199,13 +200,15 @@ def test_random_in_fewer_seeds_is_of_the_same_size(tree: Params) -> None:
 
 
 def test_what_rounds_warned_of_is_told_once_with_its_seeds(tree: Params) -> None:
-    told = "every cluster scored 0.5: the weights stay as they are"
+    told = "every cluster scored 0.5:\nthe weights|<b>stay</b> as they are\x1b[0m"
     for group, seed in (("s0_1", 0), ("s2", 2)):
         path = layout.rounds_folder("main", "by_reward") / group / f"seed_{seed}" / "rounds.json"
         rounds = read_json(path)
         rounds[1]["notes"] = [told]
         write_json(path, rounds)
-    assert f"\n- by_reward, round 2 (seeds 0, 2): {told}\n" in text_of(tree, "scorers")
+    assert f"\n- by_reward, round 2 (seeds 0, 2): {markdown_text(told)}\n" in text_of(
+        tree, "scorers"
+    )
     assert told not in text_of(tree, "rounds")
 
 

@@ -228,12 +228,12 @@ def test_what_samplers_warned_of_is_told(tree: Params) -> None:
     path = layout.selection_file("main", "top_k")
     info = read_json(path)
     for seed in ("0", "2"):
-        info["seeds"][seed]["notes"] = ["all quality is zero"]
+        info["seeds"][seed]["notes"] = ["all quality\n|is|<b>zero"]
     write_json(path, info)
     lines, text = report(tree)
     notes = column(lines, "top_k", "notes").tolist()
-    assert [note == "all quality is zero" for note in notes] == [True, False, True]
-    assert "- top_k (seed 0, 2): all quality is zero" in text
+    assert [note == r"all quality\n|is|<b>zero" for note in notes] == [True, False, True]
+    assert r"- top_k (seed 0, 2): all quality\\n\|is\|&lt;b>zero" in text
 
 
 def test_two_reports_of_the_same_files_are_the_same_bytes(tree: Params) -> None:

@@ -80,12 +80,14 @@ def test_a_second_call_changes_nothing(tracked: Params, tmp_path: Path) -> None:
 
 
 def test_runs_hold_what_the_files_hold(tracked: Params) -> None:
+    cell = layout.cell_folder("main", "k_center", "s0_1")
+    path = cell / "train" / "seed_1.json"
+    write_json(path, {**read_json(path), "truncated": 3, "dropped": 1})
     write_study_report(tracked, "main")
     track(tracked)
     found = {run.info.run_name: run for run in runs(tracked)}
     run, client = found["k_center seed 1"], connect()
     assert run.data.tags["mlflow.parentRunId"] == found["k_center"].info.run_id
-    cell = layout.cell_folder("main", "k_center", "s0_1")
     scores = read_json(cell / "metrics.json")["seeds"]["1"]["scores"]
     manifest = read_json(cell / "train" / "seed_1.json")
     assert {name: run.data.metrics[name] for name in scores} == pytest.approx(scores)
@@ -96,6 +98,8 @@ def test_runs_hold_what_the_files_hold(tracked: Params) -> None:
     assert run.data.params["selection.sampler"] == "k_center"
     assert run.data.params["train.epochs"] == str(tracked.train.epochs)
     assert run.data.metrics["cost/train_seconds"] == manifest["seconds"]
+    cut = ("cost/train_truncated_rows", "cost/train_dropped_rows")
+    assert [run.data.metrics[name] for name in cut] == [3.0, 1.0]
     assert run.data.tags["model_hash"] == manifest["model_hash"]
     dataset = run.inputs.dataset_inputs[0].dataset
     assert dataset.profile == '{"num_rows": 6}'

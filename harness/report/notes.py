@@ -5,6 +5,7 @@ from typing import Any
 
 from harness import layout
 from harness.files import read_json
+from harness.markdown import markdown_text
 from harness.report.render import digits_of, number
 from harness.report.table import StudyTable
 
@@ -46,8 +47,9 @@ PRESET_NOTES = {
 
 def study_notes(table: StudyTable) -> list[str]:
     """The notes under a table, each a paragraph; what is said of chance is computed."""
-    found = [_reading(table), _intervals(table), _costs(table), *_columns(table)]
-    return [note for note in found if note]
+    found = [_reading(table), _intervals(table), _costs(table)]
+    columns = "\n".join(map(markdown_text, _columns(table)))
+    return [note for note in (*map(markdown_text, found), columns) if note]
 
 
 def preset_note(preset: str) -> str:
@@ -117,15 +119,15 @@ def _columns(table: StudyTable) -> list[str]:
             )
         else:
             lines.append(_benchmark(table, column.name))
-    return ["\n".join(lines)]
+    return lines
 
 
 def _benchmark(table: StudyTable, name: str) -> str:
     column = table.suite.column(name)
     n, shots = _one(table, "n", name), _one(table, "shots", name)
-    parts = [f"metric {(column.metric or '').split(',')[0]}"]
-    if n:
-        parts.append(f"{n:,} items")
+    if n is None:
+        return f"- {column.label}: not run."
+    parts = [f"metric {(column.metric or '').split(',')[0]}", f"{n:,} items"]
     shots = column.shots if shots is None else shots
     parts.append(f"{shots} shots" if shots != "fit" else f"as many of {column.max_shots} as fit")
     cut = _one(table, "truncated", name)
@@ -137,10 +139,11 @@ def _benchmark(table: StudyTable, name: str) -> str:
     return f"- {column.label}: {', '.join(parts)}. {_against_chance(table, name, n)}".rstrip()
 
 
-def _against_chance(table: StudyTable, name: str, n: int | None) -> str:
+def _against_chance(table: StudyTable, name: str, n: int) -> str:
     """Whether no row is told apart from guessing, by the binomial error, or some lie below it."""
-    column, values = table.suite.column(name), [line[name] for line in table.lines]
-    if not n or column.chance is None:
+    column = table.suite.column(name)
+    values = [line[name] for line in table.lines if not isnan(line[name])]
+    if column.chance is None or not values:
         return ""
     p, digits = column.chance / 100, digits_of(table.suite, column)
     error = 100 * sqrt(p * (1 - p) / n)
@@ -162,8 +165,6 @@ def _against_chance(table: StudyTable, name: str, n: int | None) -> str:
 
 
 def _one(table: StudyTable, field: str, column: str) -> Any:  # noqa: ANN401  (a JSON value)
-    """A field of the first run's metrics for a column; None where it was not written."""
-    for row in table.rows:
-        for seed in row.seeds:
-            return row.metrics[seed].get(field, {}).get(column)
-    return None
+    """A field of the metrics for a column, of the first run that has it; None where none has."""
+    runs = (row.metrics[seed] for row in table.rows for seed in row.seeds)
+    return next((found[column] for run in runs if column in (found := getattr(run, field))), None)

@@ -9,7 +9,7 @@ from harness.files import replacing
 from harness.report.reading import BASELINE, Row
 from harness.report.render import digits_of
 from harness.report.statistics import ALPHA
-from harness.report.table import StudyTable
+from harness.report.table import NOT_RUN, StudyTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,6 +67,9 @@ def plot_study(table: StudyTable, path: Path) -> None:
 
 
 def _scores(axes: "Axes", place: int, scores: list[float], colour: str) -> None:
+    if not np.isfinite(scores).all():
+        axes.annotate(NOT_RUN, (0.5, place), xycoords=("axes fraction", "data"), ha="center")
+        return
     axes.plot([np.mean(scores)], [place], "o", color=colour, ms=6)
     if len(scores) > 1:
         axes.plot(scores, np.full(len(scores), place - 0.27), "|", color=colour, ms=7, mew=1.4)

@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.params import Params
+from harness.report.comparable import compare
 from harness.report.reading import BASELINE, Row, every_cell, read_row
 from harness.report.statistics import (
     ALPHA,
@@ -57,16 +58,22 @@ class Level:
 class Sensitivity:
     """The proofs and the rows they were computed from."""
 
-    suite: Suite
+    suite: Suite  # over which the rows compare
     proofs: list[Proof]
     levels: list[Level]
+    rows: list[Row]
 
 
 def examine(params: Params, suite: Suite) -> Sensitivity:
     """Read the rows the proofs need, whichever study they lie in, and compute every verdict."""
-    rows = {name: read_row(params, name, every_cell(params, name)) for name in _needed(params)}
-    for row in rows.values():
+    read = [read_row(params, name, every_cell(params, name)) for name in _needed(params)]
+    suite, compared = compare(suite, read)
+    rows = {row.name: row for row in compared}
+    for row in compared:
         check_agreement(suite, row)
+        if not row.has(suite.headline):
+            label, why = suite.column(suite.headline).label, _why(row)
+            raise InputError(f"sensitivity: {label} of {row.name} was not run: {why}")
     scores = {name: row.scores(suite.headline) for name, row in rows.items()}
     doses = {part: _doses(params, part) for part in ("noise", "coverage")}
     levels = [
@@ -82,7 +89,11 @@ def examine(params: Params, suite: Suite) -> Sensitivity:
         dose_proof("coverage", [scores[name] for _, name in doses["coverage"]], falls=False),
         deviation_proof(scores[BASELINE]),
     ]
-    return Sensitivity(suite, proofs, levels)
+    return Sensitivity(suite, proofs, levels, compared)
+
+
+def _why(row: Row) -> str:
+    return next(why for one in row.metrics.values() for why in one.not_run.values())
 
 
 def _doses(params: Params, part: str) -> list[tuple[float, str]]:

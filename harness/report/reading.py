@@ -14,6 +14,7 @@ from harness.params import Params
 from harness.report.statistics import Items
 from harness.schemas import SAMPLES, read_frame
 from harness.suites import Suite
+from harness.suites.metrics import SeedMetrics, read_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +28,10 @@ class Row:
 
     name: str
     seeds: tuple[int, ...]
-    metrics: dict[int, dict[str, Any]]  # by seed: what evaluate wrote
+    metrics: dict[int, SeedMetrics]  # by seed: what evaluate wrote
     manifests: dict[int, dict[str, Any]]  # by seed: what train wrote
     samples: "pd.DataFrame"
+    stages: tuple[str, ...]  # that evaluate it
 
     @property
     def trained(self) -> bool:
@@ -37,8 +39,18 @@ class Row:
         return all(m["weights"] != "base" for m in self.manifests.values())
 
     def scores(self, column: str) -> list[float]:
-        """A column's score for each seed, in the order of ``seeds``."""
-        return [float(self.metrics[seed]["scores"][column]) for seed in self.seeds]
+        """A column's score for each seed, in the order of ``seeds``; NaN where it was not run."""
+        for seed in self.seeds:
+            if column not in self.metrics[seed].scores:
+                raise InputError(
+                    f"{self.name}: metrics.json has no column {column} of seed {seed}; run "
+                    f"dvc repro {' '.join(self.stages)}"
+                )
+        return [self.metrics[seed].measured.get(column, np.nan) for seed in self.seeds]
+
+    def has(self, column: str) -> bool:
+        """Whether a column was run for every seed."""
+        return bool(np.isfinite(self.scores(column)).all())
 
 
 def stage_name(params: Params, study: str, selection: str, group: str) -> str:
@@ -52,34 +64,33 @@ def read_row(params: Params, name: str, cells: Sequence[tuple[str, str]]) -> Row
     """Read a row from its cells, given as (study, group); InputError names a missing one."""
     import pandas as pd
 
-    metrics: dict[int, dict[str, Any]] = {}
+    metrics: dict[int, SeedMetrics] = {}
     manifests: dict[int, dict[str, Any]] = {}
     frames: list[pd.DataFrame] = []
-    for study, group in cells:
+    stages = [stage_name(params, study, name, group) for study, group in cells]
+    for (study, group), stage in zip(cells, stages, strict=True):
         cell = layout.cell_folder(study, name, group)
         if not (cell / "metrics.json").is_file():
-            stage = stage_name(params, study, name, group)
             raise InputError(f"{cell / 'metrics.json'}: no such file; run dvc repro {stage}")
-        found = read_json(cell / "metrics.json")
-        if found["suite"] != params.evaluate.suite:
-            stage = stage_name(params, study, name, group)
+        found = read_metrics(cell / "metrics.json")
+        if found.suite != params.evaluate.suite:
             raise InputError(
-                f"{cell / 'metrics.json'}: scores of suite {found['suite']}, not of "
+                f"{cell / 'metrics.json'}: scores of suite {found.suite}, not of "
                 f"{params.evaluate.suite}; run dvc repro {stage}"
             )
         frames.append(read_frame(cell / "samples.parquet", SAMPLES))
         for seed in params.seeds_of(name, group):
-            if str(seed) not in found["seeds"]:
-                stage = stage_name(params, study, name, group)
+            if str(seed) not in found.seeds:
                 raise InputError(
                     f"{cell / 'metrics.json'}: no scores of seed {seed}; run dvc repro {stage}"
                 )
-            metrics[seed] = found["seeds"][str(seed)]
+            metrics[seed] = found.seeds[str(seed)]
             manifests[seed] = read_json(cell / "train" / f"seed_{seed}.json")
     if not metrics:
         raise InputError(f"params.yaml: {name} has no seed in common with the groups it is run for")
-    samples = pd.concat([f for f in frames if len(f)], ignore_index=True)
-    return Row(name, tuple(sorted(metrics)), metrics, manifests, samples)
+    # Of a suite of programs alone that were not run, no frame has a row.
+    samples = pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
+    return Row(name, tuple(sorted(metrics)), metrics, manifests, samples, tuple(stages))
 
 
 def study_rows(params: Params, study: str) -> list[Row]:

@@ -1,11 +1,16 @@
 """A study's table as Markdown and LaTeX: the same numbers, rounded for reading."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from harness.markdown import markdown_text, visible
 from harness.report.statistics import ALPHA
-from harness.report.table import StudyTable
+from harness.report.table import NOT_RUN, StudyTable
 from harness.suites import Column, Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCORER_LABELS = {"length": "mean response length (characters)", "ifd": "mean IFD"}
 FACT_LABELS = {
@@ -53,7 +58,8 @@ def winner(table: StudyTable) -> int | None:
     """The row of the best selection, only if it is better than random after the correction."""
     head = table.suite.column(table.suite.headline)
     sign = 1 if head.higher_is_better else -1
-    chosen = [i for i, line in enumerate(table.lines) if line["kind"] == "selection"]
+    known = [i for i, line in enumerate(table.lines) if line[head.name] == line[head.name]]
+    chosen = [i for i in known if table.lines[i]["kind"] == "selection"]
     if not chosen:
         return None
     best = max(chosen, key=lambda i: sign * table.lines[i][head.name])
@@ -76,8 +82,8 @@ def score_table(table: StudyTable) -> TextTable:
             low, high = (number(line[n], digits, sign=True) for n in ("diff_low", "diff_high"))
             gap = f"{gap} [{low}, {high}]"
         cells = [str(line["selection"]), str(line["seeds"]), number(line["rows"], 0)]
-        cells += [_score(line, head, digits), gap, p_text(line["p"])]
-        rows.append(cells + [_score(line, c, digits_of(suite, c)) for c in columns[1:]])
+        cells += [score_text(line, head.name, digits), gap, p_text(line["p"])]
+        rows.append(cells + [score_text(line, c.name, digits_of(suite, c)) for c in columns[1:]])
     best = winner(table)
     return TextTable(heads, rows, None if best is None else (best, 3))
 
@@ -89,8 +95,11 @@ def p_text(p: float) -> str:
     return "<0.001" if p < 0.001 else number(p, 3)
 
 
-def _score(line: dict[str, Any], column: Column, digits: int) -> str:
-    mean, sd = number(line[column.name], digits), number(line[f"{column.name}_sd"], digits)
+def score_text(line: dict[str, Any], name: str, digits: int, missing: str = NOT_RUN) -> str:
+    """A column's mean ± deviation, `missing` where there is none."""
+    mean, sd = number(line[name], digits), number(line[f"{name}_sd"], digits)
+    if mean == BLANK:
+        return missing
     return mean if sd == BLANK else f"{mean} ± {sd}"
 
 
@@ -123,14 +132,14 @@ def _is_large(table: StudyTable, name: str) -> bool:
 
 
 def markdown_table(table: TextTable) -> str:
-    """A Markdown table, padded so that it reads as plain text too."""
-    rows = [list(row) for row in table.rows]
+    """A Markdown table, padded so that it reads as plain text too; its cells are plain text."""
+    heads, *rows = [[markdown_text(cell) for cell in row] for row in (table.heads, *table.rows)]
     if table.bold is not None:
         i, j = table.bold
         rows[i][j] = f"**{rows[i][j]}**"
-    widths = [max(len(row[j]) for row in [table.heads, *rows]) for j in range(len(table.heads))]
+    widths = [max(len(row[j]) for row in [heads, *rows]) for j in range(len(heads))]
     rule = ["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])]
-    lines = [table.heads, rule, *rows]
+    lines = [heads, rule, *rows]
     return "\n".join(
         "| "
         + " | ".join(
@@ -142,8 +151,8 @@ def markdown_table(table: TextTable) -> str:
     )
 
 
-def latex_table(table: TextTable, caption: str, label: str) -> str:
-    """A LaTeX table (booktabs)."""
+def latex_table(table: TextTable, caption: str, label: str, notes: Sequence[str] = ()) -> str:
+    """A LaTeX table (booktabs), each note a paragraph under it."""
     rows = [[latex_text(cell) for cell in row] for row in table.rows]
     if table.bold is not None:
         i, j = table.bold
@@ -162,6 +171,7 @@ def latex_table(table: TextTable, caption: str, label: str) -> str:
             *(_latex_line(row) for row in rows),
             r"\bottomrule",
             r"\end{tabular}",
+            *(rf"\par\smallskip {{\footnotesize {latex_text(note)}\par}}" for note in notes),
             r"\end{table}",
             "",
         ]
@@ -173,8 +183,19 @@ def _latex_line(cells: list[str]) -> str:
 
 
 def latex_text(text: str) -> str:
-    """Text with what LaTeX would read as commands made literal."""
+    """Text with what LaTeX would read as commands, or show as another sign, made literal."""
     marks = {"\\": r"\textbackslash{}", "±": r"$\pm$", "−": "$-$", "–": "--"}
     marks |= {"↓": r"$\downarrow$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    marks |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
     marks |= {c: f"\\{c}" for c in "_%&#${}"}
-    return "".join(marks.get(c, c) for c in text)
+    # After the end of a row, LaTeX would take these for an argument.
+    guard = "{}" if text[:1] in ("[", "*") else ""
+    return guard + "".join(marks.get(c, c) for c in visible(text))
+
+
+def csv_text(frame: "pd.DataFrame") -> str:
+    """A frame as CSV, a line a row: line breaks and control characters in texts are written out."""
+    shown = frame.rename(columns=visible)
+    for name in shown.select_dtypes(exclude=["number", "bool"]).columns:
+        shown[name] = [visible(v) if isinstance(v, str) else v for v in shown[name]]
+    return shown.to_csv(index=False)

@@ -7,10 +7,12 @@ import numpy as np
 
 from harness import layout
 from harness.files import replacing
+from harness.markdown import markdown_text
 from harness.params import Params
+from harness.report.footnotes import cut_notes, score_notes
 from harness.report.plots import BLACK, BLUE, GREY, ORANGE, new_figure, save_figure, tidy
 from harness.report.proofs import Level, Proof, Sensitivity, examine
-from harness.report.render import BLANK, TextTable, markdown_table, number
+from harness.report.render import BLANK, TextTable, csv_text, markdown_table, number
 from harness.report.statistics import deviation, mean_interval
 from harness.suites import load_suite
 
@@ -33,7 +35,7 @@ def write_sensitivity_report(params: Params, study: str = "sensitivity") -> Path
     """Compute the four proofs and write them, the failed ones too; returns the folder."""
     found = examine(params, load_suite(params.evaluate.suite))
     folder = layout.RESULTS / params.preset
-    texts = {"csv": frame(found).to_csv(index=False), "md": markdown(found, params, study)}
+    texts = {"csv": csv_text(frame(found)), "md": markdown(found, params, study)}
     for ending, text in texts.items():
         with replacing(folder / f"{study}.{ending}") as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -92,13 +94,17 @@ def markdown(found: Sensitivity, params: Params, study: str) -> str:
     first = f"{len(found.proofs) - len(failed)} of {len(found.proofs)} claims hold."
     if failed:
         first += f" Failed: {', '.join(failed)}."
+    notes = [*map(markdown_text, score_notes(found.suite, found.rows))]
     parts = [
-        f"# Can the {params.preset} tell subsets apart?",
+        markdown_text(f"# Can the {params.preset} tell subsets apart?"),
         first,
         markdown_table(_proof_table(found.proofs)),
+        *notes,
+        *map(markdown_text, cut_notes(found.rows)),
         f"![{study}]({study}.png)",
         "## The rows behind it",
         markdown_table(_level_table(found)),
+        *notes,
         "Averages over the benchmarks, in percent, mean over seeds with 95% Student t interval. "
         "Interval of a difference: items resampled, seed error from Student's t, as in the main "
         "table; a row of one seed against another of one seed: over items alone. Interval of a "

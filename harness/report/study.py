@@ -5,13 +5,22 @@ from typing import Any
 
 from harness import layout
 from harness.files import replacing, write_json
+from harness.markdown import markdown_text
 from harness.params import Params
+from harness.report.footnotes import cut_notes, score_notes
 from harness.report.notes import preset_note, study_notes
 from harness.report.plots import plot_study
 from harness.report.provenance import provenance
 from harness.report.reading import study_rows
-from harness.report.render import digits_of, fact_table, latex_table, markdown_table, score_table
-from harness.report.table import StudyTable, build_table
+from harness.report.render import (
+    csv_text,
+    digits_of,
+    fact_table,
+    latex_table,
+    markdown_table,
+    score_table,
+)
+from harness.report.table import NOT_RUN, StudyTable, build_table
 from harness.suites import load_suite
 
 
@@ -25,7 +34,7 @@ def write_study_report(params: Params, study: str) -> Path:
     rows = study_rows(params, study)
     table = build_table(params, study, suite, rows)
     folder = layout.RESULTS / params.preset
-    texts = {"md": markdown(table), "tex": latex(table), "csv": table.frame().to_csv(index=False)}
+    texts = {"md": markdown(table), "tex": latex(table), "csv": csv_text(table.frame())}
     origin = provenance(params, rows)
     for ending, text in texts.items():
         with replacing(folder / f"{study}.{ending}") as temporary:
@@ -41,9 +50,10 @@ def markdown(table: StudyTable) -> str:
     """The report's text: what it is, the scores, what each subset is and costs, the notes."""
     params, suite = table.params, table.suite
     parts = [
-        f"# {suite.title}: {table.study} study, preset {params.preset}",
+        markdown_text(f"# {suite.title}: {table.study} study, preset {params.preset}"),
         preset_note(params.preset),
         markdown_table(score_table(table)),
+        *map(markdown_text, notes_below(table)),
         f"![{table.study}]({table.study}.png)",
         "## What each subset is, and what it cost",
         markdown_table(fact_table(table)),
@@ -54,13 +64,18 @@ def markdown(table: StudyTable) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def notes_below(table: StudyTable) -> list[str]:
+    """What stands right under the scores, as plain text."""
+    return [*score_notes(table.suite, table.rows), *cut_notes(table.rows)]
+
+
 def latex(table: StudyTable) -> str:
     """Both tables in LaTeX, the preset's note as the first one's caption."""
     name = f"{table.study} study, preset {table.params.preset}"
     caption = f"{table.suite.title}: {name}. {preset_note(table.params.preset)}".strip()
     label = f"tab:{table.params.preset}-{table.study}"
     return (
-        latex_table(score_table(table), caption, label)
+        latex_table(score_table(table), caption, label, notes_below(table))
         + "\n"
         + latex_table(fact_table(table), f"What each subset is and cost: {name}.", f"{label}-facts")
     )
@@ -73,11 +88,14 @@ def summary(table: StudyTable) -> dict[str, dict[str, Any]]:
     digits = {c.name: max(2, digits_of(suite, c)) for c in suite.columns}
     for line in table.lines:
         sd = line[f"{head}_sd"]
-        short: dict[str, Any] = {head: round(float(line[head]), digits[head])}
+        scores: dict[str, Any] = {
+            name: round(float(line[name]), places) if line[name] == line[name] else NOT_RUN
+            for name, places in digits.items()
+        }
+        short: dict[str, Any] = {head: scores.pop(head)}
         if sd == sd:
             short["sd"] = round(float(sd), digits[head])
         short["seeds"] = int(line["seeds"])
-        others = (c.name for c in suite.columns if c.name != head)
-        short |= {name: round(float(line[name]), digits[name]) for name in others}
+        short |= scores
         found[str(line["selection"])] = short
     return found

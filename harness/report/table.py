@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.params import Params
+from harness.report.comparable import compare
 from harness.report.facts import read_pool_facts, subset_facts
 from harness.report.reading import BASELINE, Row, paired_items, row_items
 from harness.report.statistics import (
@@ -24,12 +25,17 @@ if TYPE_CHECKING:
 
 # The bootstrap's own stream: a table made twice from the same cells is the same table.
 BOOTSTRAP_SEED = 20409
+NOT_RUN = "not run"  # in place of a score
 AGREEMENT = 0.01  # metrics and the mean of their items may differ by rounding only
 
 
 @dataclass(frozen=True)
 class StudyTable:
-    """A study's rows, its suite, and the table's lines: numbers by the name of their column."""
+    """A study's rows, its suite, and the table's lines: numbers by the name of their column.
+
+    A number is NaN where there is none: a column's where it was not run. The suite is the one over
+    which the rows compare.
+    """
 
     study: str
     params: Params
@@ -41,12 +47,22 @@ class StudyTable:
         """The lines as they are written to the CSV."""
         import pandas as pd
 
-        return pd.DataFrame(self.lines).round(4)
+        return not_run_cells(pd.DataFrame(self.lines).round(4), self.suite)
+
+
+def not_run_cells(frame: "pd.DataFrame", suite: Suite) -> "pd.DataFrame":
+    """The frame with the words for it where a column of the suite was not run."""
+    for name in (column.name for column in suite.columns):
+        known = frame[name].notna().to_numpy()
+        if not known.all():
+            frame[name] = frame[name].astype(object).where(known, NOT_RUN)
+    return frame
 
 
 def build_table(params: Params, study: str, suite: Suite, rows: list[Row]) -> StudyTable:
     """Fill in every number of the table: scores, intervals, differences, facts of the subsets."""
     pool = read_pool_facts()
+    suite, rows = compare(suite, rows)
     baseline = next((row for row in rows if row.name == BASELINE), None)
     lines = []
     for row in rows:
@@ -72,8 +88,13 @@ def build_table(params: Params, study: str, suite: Suite, rows: list[Row]) -> St
 
 
 def row_difference(suite: Suite, row: Row, baseline: Row | None) -> Interval:
-    """Difference of two rows' headlines with its interval; NaN from itself or from no row."""
+    """Difference of two rows' headlines with its interval; NaN from itself or from no row.
+
+    And where the headline of one was not run.
+    """
     if baseline is None or row.name == baseline.name:
+        return Interval(np.nan, np.nan, np.nan)
+    if not (row.has(suite.headline) and baseline.has(suite.headline)):
         return Interval(np.nan, np.nan, np.nan)
     ours, theirs, paired = paired_items(suite, row, baseline)
     rng = np.random.default_rng(BOOTSTRAP_SEED)
@@ -83,6 +104,8 @@ def row_difference(suite: Suite, row: Row, baseline: Row | None) -> Interval:
 
 def check_agreement(suite: Suite, row: Row) -> None:
     """Raise InputError where a row's items do not average to the headline in its metrics."""
+    if not row.has(suite.headline):
+        return
     stated = np.array(row.scores(suite.headline))
     from_items = averages(row_items(suite, row, row.seeds))
     if not np.allclose(stated, from_items, atol=AGREEMENT):

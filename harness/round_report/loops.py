@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.feedback.weights import effective_clusters
+from harness.markdown import markdown_text
 from harness.report.statistics import deviation
 from harness.round_report.reading import Inputs, Loop, SeedRounds
 from harness.rounds import MODEL_CALLS
@@ -63,7 +64,7 @@ def round_notes(found: Inputs) -> str:
         f"- {name}, round {number} (seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}): {note}"
         for (name, number, note), seeds in told.items()
     ]
-    return "\n".join(lines)
+    return "\n".join(map(markdown_text, lines))
 
 
 def _scores(found: Inputs, loop: Loop, place: int) -> dict[str, float]:

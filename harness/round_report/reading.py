@@ -12,6 +12,7 @@ from harness.embedding_files import read_embedding
 from harness.errors import InputError, nearest
 from harness.files import read_json, remove
 from harness.params import Params
+from harness.report.comparable import compare
 from harness.report.reading import Row, study_rows, unnamed
 from harness.report.table import check_agreement
 from harness.schemas import (
@@ -128,9 +129,9 @@ def read_inputs(params: Params, study: str) -> Inputs:
             f"params.yaml: studies.{study}.selections: no cut of a selection {wanted}; list one, "
             f"or write reports.{study}: []"
         )
-    suite = load_suite(params.evaluate.suite)
+    suite, rows = compare(load_suite(params.evaluate.suite), study_rows(params, study))
     cuts = []
-    for row in study_rows(params, study):
+    for row in rows:
         check_agreement(suite, row)
         cuts.append(CutRow(params.cuts[row.name].of, row, _ids(params, row)))
     vendi = _vendi(params, cuts) if study == ROUNDS else {}

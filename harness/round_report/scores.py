@@ -5,7 +5,15 @@ from typing import Any
 import numpy as np
 
 from harness.report.reading import BASELINE
-from harness.report.render import BLANK, TextTable, digits_of, head_of, number, p_text
+from harness.report.render import (
+    BLANK,
+    TextTable,
+    digits_of,
+    head_of,
+    number,
+    p_text,
+    score_text,
+)
 from harness.report.statistics import ALPHA, deviation, holm
 from harness.report.table import row_difference
 from harness.round_report.reading import CutRow, Inputs
@@ -63,10 +71,10 @@ def score_table(found: Inputs, lines: list[dict[str, Any]]) -> TextTable:
             low, high = (number(line[n], digits, sign=True) for n in ("diff_low", "diff_high"))
             gap = f"{gap} [{low}, {high}]"
         cells = [line["selection"], number(line["rows"], 0), str(line["seeds"])]
-        cells += [_score(line, head.name, digits), gap, p_text(line["p"])]
+        cells += [score_text(line, head.name, digits), gap, p_text(line["p"])]
         if found.vendi:
-            cells.append(_score(line, "vendi_score", VENDI_DIGITS))
-        rows.append(cells + [_score(line, c.name, digits_of(suite, c)) for c in columns[1:]])
+            cells.append(score_text(line, "vendi_score", VENDI_DIGITS))
+        rows.append(cells + [score_text(line, c.name, digits_of(suite, c)) for c in columns[1:]])
     best = winner(lines, head)
     heads += [head_of(c) for c in columns[1:]]
     return TextTable(heads, rows, None if best is None else (best, 3))
@@ -75,11 +83,9 @@ def score_table(found: Inputs, lines: list[dict[str, Any]]) -> TextTable:
 def winner(lines: list[dict[str, Any]], head: Column) -> int | None:
     """The best line, only if it is better than as many random rows after the correction."""
     sign = 1 if head.higher_is_better else -1
-    best = max(range(len(lines)), key=lambda i: sign * lines[i][head.name])
+    known = [i for i, line in enumerate(lines) if line[head.name] == line[head.name]]
+    if not known:
+        return None
+    best = max(known, key=lambda i: sign * lines[i][head.name])
     line = lines[best]
     return best if sign * line["diff"] > 0 and line["p"] < ALPHA else None
-
-
-def _score(line: dict[str, Any], name: str, digits: int) -> str:
-    mean, sd = number(line[name], digits), number(line[f"{name}_sd"], digits)
-    return mean if sd == BLANK else f"{mean} ± {sd}"

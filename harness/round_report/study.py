@@ -9,11 +9,14 @@ from harness import layout
 from harness.errors import InputError
 from harness.files import replacing
 from harness.params import Params
+from harness.report.render import csv_text
+from harness.report.table import not_run_cells
 from harness.round_report.loops import loop_lines
 from harness.round_report.plots import plot_scores, plot_weights
 from harness.round_report.reading import ROUNDS, SCORERS, read_inputs
 from harness.round_report.scores import score_lines
 from harness.round_report.text import markdown
+from harness.suites import Suite
 
 DECIMALS = 6
 COUNTS = ("rows", "clusters", "noisy_clusters")
@@ -36,7 +39,7 @@ def write_round_report(params: Params, study: str) -> Path:
     scores, loops = score_lines(found), loop_lines(found)
     folder = layout.RESULTS / params.preset
     texts = {
-        f"{study}.csv": _csv(scores),
+        f"{study}.csv": _csv(scores, found.suite),
         f"loop_{study}.csv": _csv(loops),
         f"{study}.md": markdown(found, scores, loops),
     }
@@ -49,12 +52,16 @@ def write_round_report(params: Params, study: str) -> Path:
     return folder
 
 
-def _csv(lines: list[dict[str, Any]]) -> str:
-    """The lines, counts without a point; columns that hold nothing are left out."""
+def _csv(lines: list[dict[str, Any]], suite: Suite | None = None) -> str:
+    """The lines, counts without a point; columns that hold nothing are left out.
+
+    But for those of the suite, where one is given: they were not run.
+    """
     import pandas as pd
 
-    frame = pd.DataFrame(lines).dropna(axis="columns", how="all").round(DECIMALS)
+    frame = pd.DataFrame(lines).round(DECIMALS)
+    frame = (not_run_cells(frame, suite) if suite else frame).dropna(axis="columns", how="all")
     for name in frame.columns.intersection(COUNTS):
         if not np.any(frame[name].dropna().to_numpy() % 1):  # seeds may differ
             frame[name] = frame[name].astype("Int64")
-    return frame.to_csv(index=False)
+    return csv_text(frame)

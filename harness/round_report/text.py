@@ -2,47 +2,44 @@
 
 from typing import Any
 
+from harness.markdown import markdown_text
+from harness.report.footnotes import cut_notes, score_notes
 from harness.report.notes import preset_note
 from harness.report.reading import BASELINE
 from harness.report.render import BLANK, TextTable, digits_of, markdown_table, number
+from harness.round_report.cost_table import cost_note, cost_table
 from harness.round_report.loops import FALLING, MOSTLY, round_notes
 from harness.round_report.reading import ROUNDS, SCORERS, WEIGHING, Inputs
 from harness.round_report.scores import score_table
 
 Lines = list[dict[str, Any]]
 TITLES = {SCORERS: "Iterative kMQ by round and scorer", ROUNDS: "DiverseEvol by round"}
-COST_HEADS = {
-    "tokens_trained": "tokens trained",
-    "tokens_generated": "tokens generated",
-    "tokens_scored": "tokens scored",
-    "tokens_embedded": "tokens embedded",
-    "model_calls": "model calls",
-    "judge_answers": "judge answers",
-    "judge_left_out": "left out by the judge",
-    "usd": "USD",
-    "seconds": "seconds",
-}
-PLACES = {"usd": 2, "seconds": 1}
 SCORE_DIGITS = 3
 
 
 def markdown(found: Inputs, scores: Lines, loops: Lines) -> str:
     """The report's text: tables, what is to be seen in them, and how to read them."""
     params, study = found.params, found.study
+    rows = [cut.row for cut in found.cuts]
+    notes = [*map(markdown_text, score_notes(found.suite, rows))]
     parts = [
-        f"# {TITLES[study]}: {study} study, preset {params.preset}",
+        markdown_text(f"# {TITLES[study]}: {study} study, preset {params.preset}"),
         preset_note(params.preset),
         markdown_table(score_table(found, scores)),
+        *notes,
+        *map(markdown_text, cut_notes(rows)),
         f"![{study}]({study}.png)",
-        reading(found, scores),
+        markdown_text(reading(found, scores)),
         judge_note(found),
         "## What the loop cost",
         markdown_table(cost_table(found, loops)),
+        *notes,
         cost_note(loops),
         round_notes(found),
     ]
     if study == SCORERS:
-        parts += _feedback(found, [line for line in loops if "effective_clusters" in line])
+        weighed = [line for line in loops if "effective_clusters" in line]
+        parts += _feedback(found, weighed, notes)
     parts.append(f"Every number: `{study}.csv` (a row a cut), `loop_{study}.csv` (a row a round).")
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -84,59 +81,20 @@ def judge_note(found: Inputs) -> str:
     )
 
 
-def cost_note(loops: Lines) -> str:
-    """What the columns of the costs count."""
-    text = (
-        "Of all rounds up to the row's, means over seeds; the last round trains and asks nothing. "
-        "Tokens trained are counted once an epoch."
-    )
-    if any(line["tokens_scored"] == line["tokens_scored"] for line in loops):
-        text += (
-            " Tokens scored are of given and, where the model answered, generated responses, each "
-            "with its prompt."
-        )
-    if any(line["judge_answers"] == line["judge_answers"] for line in loops):
-        text += (
-            " A judge is asked each question once a seed: what a round asks again is counted in "
-            "the first that asked it, and what another seed or an earlier run has paid for is "
-            "counted here too, so that the cost is that of the selection alone. Judge answers: at "
-            "most two a question; requests that failed are none. Left out: responses that it gave "
-            "no rating, in each round. USD: by the prices in params.yaml, if any."
-        )
-    return text + (
-        " Model calls: conversations that a model answered, scored or embedded. The models of the "
-        "loop only choose: training on the subset, as for every row above, comes on top."
-    )
-
-
-def cost_table(found: Inputs, loops: Lines) -> TextTable:
-    """What each selection had spent by the end of each round, beside that round's headline."""
-    head = found.suite.column(found.suite.headline)
-    digits = digits_of(found.suite, head)
-    names = [n for n in COST_HEADS if any(line[n] == line[n] for line in loops)]
-    rows = []
-    for line in loops:
-        mean, sd = number(line[head.name], digits), number(line[f"{head.name}_sd"], digits)
-        cells = [line["selection"], str(line["round"]), number(line["rows"], 0)]
-        cells += [number(line[name], PLACES.get(name, 0)) for name in names]
-        rows.append([*cells, mean if sd == BLANK else f"{mean} ± {sd}"])
-    heads = ["selection", "round", "rows", *(COST_HEADS[name] for name in names), head.label]
-    return TextTable(heads, rows)
-
-
-def _feedback(found: Inputs, loops: Lines) -> list[str]:
+def _feedback(found: Inputs, loops: Lines, notes: list[str]) -> list[str]:
     return [
         "## What the answers gained, and what the benchmarks",
         markdown_table(gain_table(found, loops)),
-        hacking(found, loops),
-        _gain_note(found, loops),
+        *notes,
+        markdown_text(hacking(found, loops)),
+        markdown_text(_gain_note(found, loops)),
         "## Weights of the clusters",
         markdown_table(weight_table(loops)),
         f"![weights](weights_{found.study}.png)",
         "A round draws by the weights that the rounds before have led to; the first by those it "
         "begins with. Effective number of clusters: exp of the weights' entropy, as many clusters "
         "of equal weight would be as spread.",
-        noise_note(loops),
+        markdown_text(noise_note(loops)),
     ]
 
 

@@ -9,6 +9,7 @@ from harness import layout
 from harness.files import replacing
 from harness.params import Params
 from harness.progress import progress
+from harness.report.render import csv_text
 from harness.selection_report.bars import plot_bars
 from harness.selection_report.clusterings import clustering_facts, plot_clusterings
 from harness.selection_report.columns import COLUMNS, COST, MEAN, SIZE
@@ -43,8 +44,8 @@ def write_selection_report(params: Params, study: str) -> Path:
     folder = layout.RESULTS / params.preset
     texts = {
         f"selection_{study}.md": text,
-        f"selection_{study}.csv": frame.round(DECIMALS).to_csv(index=False),
-        f"scorers_{study}.csv": scorers.round(DECIMALS).to_csv(index=False),
+        f"selection_{study}.csv": csv_text(frame.round(DECIMALS)),
+        f"scorers_{study}.csv": csv_text(scorers.round(DECIMALS)),
     }
     for name, written in texts.items():
         with replacing(folder / name) as temporary:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from harness.markdown import markdown_text
 from harness.params import Params
 from harness.report.notes import preset_note
 from harness.report.render import BLANK, TextTable, markdown_table, number
@@ -42,8 +43,10 @@ def markdown(
     planted = [name for name in PLANTED if name in frame]
     costs = shown_costs(frame)
     parts = [
-        f"# What each subset is, before any training: {study} study, preset {params.preset}",
-        _reading(frame),
+        markdown_text(
+            f"# What each subset is, before any training: {study} study, preset {params.preset}"
+        ),
+        markdown_text(_reading(frame)),
         preset_note(params.preset),
         markdown_table(subset_table(frame, COVERAGE)),
         f"![measures](selection_{study}.png)",
@@ -69,7 +72,7 @@ def markdown(
                 *meanings([*SIZE, *QUALITY, *COVERAGE, *of_clusters, *planted, *costs]),
             ]
         ),
-        _choices(params, inputs),
+        markdown_text(_choices(params, inputs)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -135,7 +138,7 @@ def _said(frame: "pd.DataFrame") -> str:
     for note in dict.fromkeys(zip(warned["selection"], warned["notes"], strict=True)):
         mine = warned[(warned["selection"] == note[0]) & (warned["notes"] == note[1])]
         seeds = ", ".join(str(seed) for seed in mine["seed"])
-        lines.append(f"- {note[0]} (seed {seeds}): {note[1]}")
+        lines.append(markdown_text(f"- {note[0]} (seed {seeds}): {note[1]}"))
     return "\n".join(lines)
 
 

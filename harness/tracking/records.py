@@ -9,11 +9,14 @@ import numpy as np
 from harness import layout
 from harness.files import file_hash, read_json, value_hash
 from harness.params import Params
+from harness.report.comparable import comparable, is_headline, with_means
 from harness.report.statistics import deviation
+from harness.report.table import NOT_RUN
 from harness.suites import Suite, load_suite
+from harness.suites.metrics import SeedMetrics
+from harness.tracking.evaluated import NOTE_LIMIT, evaluated_run, scores_csv, wall_tags
 from harness.tracking.made_with import logged_params, made_with, recorded_params
 
-NOTE_LIMIT = 7500  # characters; MLflow's is 8,000 for a tag
 STUDY_FILES = ("{}.csv", "{}.md", "{}.tex", "{}.png", "loop_{}.csv", "weights_{}.png")
 
 
@@ -44,6 +47,7 @@ class Record:
     loss: list[dict[str, float]] = field(default_factory=list)
     artifacts: list[tuple[Path, str]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
+    walls: dict[str, str] = field(default_factory=dict)  # tags of what was not run, or without
     subset: Subset | None = None
     parent: str | None = None  # its identity
     start_ms: int = 0
@@ -59,11 +63,17 @@ def records(params: Params) -> list[Record]:
         by_name: dict[str, list[tuple[str, int]]] = {}
         for name, group in params.cells(study):
             by_name.setdefault(name, []).extend((group, s) for s in params.seeds_of(name, group))
-        for name, runs in by_name.items():
-            children = [_seed_record(params, suite, lock, study, name, *run) for run in runs]
+        runs = [(name, *run) for name, own in by_name.items() for run in own]
+        evaluated = {run: evaluated_run(study, *run, suite) for run in runs}
+        shared = comparable(suite, [one.measured for one in evaluated.values() if one])
+        for name in by_name:
+            mine = [run for run in runs if run[0] == name]
+            children = [
+                _seed_record(params, shared, lock, study, run, evaluated[run]) for run in mine
+            ]
             there = [child for child in children if child is not None]
             if there:
-                found += [_parent_record(params, suite, study, name, there), *there]
+                found += [_parent_record(params, shared, study, name, there), *there]
     return found + [r for study in params.studies if (r := _table_record(params, study))]
 
 
@@ -83,10 +93,10 @@ def _seed_record(
     suite: Suite,
     lock: dict[str, dict[str, Any]],
     study: str,
-    name: str,
-    group: str,
-    seed: int,
+    run: tuple[str, str, int],
+    evaluated: SeedMetrics | None,
 ) -> Record | None:
+    name, group, seed = run
     cell = layout.cell_folder(study, name, group)
     path = cell / "train" / f"seed_{seed}.json"
     if not path.is_file():
@@ -97,25 +107,30 @@ def _seed_record(
     outputs = [layout.POOL_FILE, layout.BASE_MODEL, layout.subset_folder(home, name)]
     outputs += [cell / "train", cell / "metrics.json"]
     logged = logged_params(made_with(params, lock, outputs), study, name)
-    evaluated = _evaluated(cell, seed, suite)
-    metrics = dict(evaluated.get("scores", {}))
+    measured = evaluated.measured if evaluated else {}
+    metrics = {**measured, **with_means(suite, measured)}
     metrics |= _costs(manifest, evaluated, home, name, seed)
+    walls = wall_tags(suite, evaluated) if evaluated else {}
     if subset is not None:
         metrics["subset/rows"] = float(subset.rows)
     hashes = {key: str(value) for key, value in manifest.items() if key.endswith("_hash")}
-    content = {"manifest": manifest, "evaluated": evaluated, "subset": subset and subset.digest}
+    told = evaluated.model_dump(mode="json", exclude_none=True) if evaluated else {}
+    content = {"manifest": manifest, "evaluated": told, "subset": subset and subset.digest}
     identity = f"{study}/{name}/seed_{seed}"
+    tags = {"kind": "seed", "study": study, "selection": name, "seed": str(seed)}
     return Record(
         identity=identity,
-        key=value_hash([identity, logged, manifest]),
+        # MLflow takes no metric and no tag back: with other columns it is another run.
+        key=value_hash([identity, logged, manifest, *([walls] if walls else [])]),
         state=value_hash([content, metrics]),
         name=f"{name} seed {seed}",
-        tags={"kind": "seed", "study": study, "selection": name, "seed": str(seed), **hashes},
+        tags={**tags, **hashes, **walls},
         params={**logged, "seed": str(seed)},
         metrics=metrics,
         loss=manifest.get("loss_curve", []),
         artifacts=[(path, "train")] + ([(subset.path, "subset")] if subset else []),
-        texts={"scores.csv": _scores_csv(suite, evaluated)} if evaluated else {},
+        texts={"scores.csv": scores_csv(suite, evaluated)} if evaluated else {},
+        walls=walls,
         subset=subset,
         parent=f"{study}/{name}",
         start_ms=int((path.stat().st_mtime - manifest["seconds"]) * 1000),
@@ -132,17 +147,8 @@ def _subset(path: Path) -> Subset | None:
     return Subset(path, file_hash(path), rows) if rows else None
 
 
-def _evaluated(cell: Path, seed: int, suite: Suite) -> dict[str, Any]:
-    """What evaluate wrote of a seed; empty where it has not run, or ran another suite."""
-    path = cell / "metrics.json"
-    if not path.is_file():
-        return {}
-    found = read_json(path)
-    return found["seeds"].get(str(seed), {}) if found["suite"] == suite.name else {}
-
-
 def _costs(
-    manifest: dict[str, Any], evaluated: dict[str, Any], home: str, name: str, seed: int
+    manifest: dict[str, Any], evaluated: SeedMetrics | None, home: str, name: str, seed: int
 ) -> dict[str, float]:
     costs = {
         "cost/train_seconds": manifest.get("seconds"),
@@ -150,23 +156,14 @@ def _costs(
         "cost/train_steps": manifest.get("steps"),
         "cost/train_peak_memory_mb": manifest.get("peak_memory_mb"),
         "cost/train_truncated_rows": manifest.get("truncated"),
+        "cost/train_dropped_rows": manifest.get("dropped"),
     }
     if evaluated:
-        costs["cost/evaluate_seconds"] = sum(evaluated.get("seconds", {}).values())
+        costs["cost/evaluate_seconds"] = sum(evaluated.seconds.values())
     info = layout.selection_file(home, name)
     if info.is_file():
         costs["cost/select_seconds"] = read_json(info)["seeds"].get(str(seed), {}).get("seconds")
     return {key: float(value) for key, value in costs.items() if isinstance(value, int | float)}
-
-
-def _scores_csv(suite: Suite, evaluated: dict[str, Any]) -> str:
-    lines = ["column,label,score,chance,items"]
-    for c in suite.columns:
-        chance = "" if c.chance is None else f"{c.chance:g}"
-        label = '"' + c.label.replace('"', "'") + '"'
-        score = evaluated["scores"][c.name]
-        lines.append(f"{c.name},{label},{score:.4f},{chance},{evaluated['n'].get(c.name, '')}")
-    return "\n".join(lines) + "\n"
 
 
 def _parent_record(
@@ -174,8 +171,11 @@ def _parent_record(
 ) -> Record:
     """A selection's runs as one: means and deviations over its seeds, and the study's tables."""
     metrics: dict[str, float] = {"seeds": float(len(children))}
+    evaluated = [child for child in children if child.texts]
     for column in suite.columns:
-        scores = [c.metrics[column.name] for c in children if column.name in c.metrics]
+        scores = [c.metrics[column.name] for c in evaluated if column.name in c.metrics]
+        if len(scores) < len(evaluated):  # not run for some seed: no mean over all of them
+            continue
         if scores:
             metrics[column.name] = float(np.mean(scores))
         if len(scores) > 1:
@@ -185,12 +185,13 @@ def _parent_record(
     # The children's params are one and the same but for the seed.
     logged = {key: value for key, value in children[0].params.items() if key != "seed"}
     identity, tables = f"{study}/{name}", _study_files(params, study)
+    walls = {name: text for child in children for name, text in child.walls.items()}
     return Record(
         identity=identity,
-        key=value_hash([identity, logged]),
+        key=value_hash([identity, logged, *([walls] if walls else [])]),
         state=value_hash([[c.state for c in children], [file_hash(path) for path in tables]]),
         name=name,
-        tags={"kind": "selection", "study": study, "selection": name},
+        tags={"kind": "selection", "study": study, "selection": name} | walls,
         params=logged,
         metrics=metrics,
         artifacts=[(path, "study") for path in tables],
@@ -220,7 +221,7 @@ def _table_record(params: Params, study: str) -> Record | None:
     note = "".join(line for line in note.splitlines(True) if not line.startswith("!["))
     identity = f"{study}/table"
     summary = read_json(folder / "summary.json") if "summary.json" in hashes else {}
-    head = load_suite(params.evaluate.suite).headline
+    suite = load_suite(params.evaluate.suite)
     return Record(
         identity=identity,
         key=value_hash([identity, tables]),
@@ -228,7 +229,10 @@ def _table_record(params: Params, study: str) -> Record | None:
         name=f"table: {study}",
         tags={"kind": "table", "study": study, "mlflow.note.content": note[:NOTE_LIMIT]},
         metrics={
-            f"{head}/{name}": float(row[head]) for name, row in summary.items() if head in row
+            f"{column}/{name}": float(value)
+            for name, row in summary.items()
+            for column, value in row.items()
+            if is_headline(suite, column) and value != NOT_RUN
         },
         artifacts=[(path, "") for path in files],
         start_ms=int(files[0].stat().st_mtime * 1000),

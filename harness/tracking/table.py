@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING
 
 from harness.params import Params, group_seeds
-from harness.suites import load_suite
+from harness.report.comparable import comparable
+from harness.report.table import NOT_RUN
+from harness.suites import Suite, load_suite
 from harness.tracking.names import clean_name
 from harness.tracking.upsert import experiment_name
 from harness.tracking.uri import tracking_uri
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
 def study_table(params: Params, study: str) -> "pd.DataFrame":
     """A study's means and deviations over seeds from ``mlflow.search_runs``, a row a selection.
 
-    Columns: selection, seeds, and ``<column>``, ``<column>_sd`` for each column of the suite.
+    Columns: selection, seeds, and ``<column>``, ``<column>_sd`` for each column of the suite over
+    which they compare.
     """
     import mlflow
     import pandas as pd
@@ -29,16 +32,30 @@ def study_table(params: Params, study: str) -> "pd.DataFrame":
         output_format="list",
     )
     seeds = {str(seed) for group in params.groups.main for seed in group_seeds(group)}
-    lines = []
-    for name in params.studies[study].selections:
-        mine = [
+    suite = load_suite(params.evaluate.suite)
+    found = {
+        name: [
             run.data.metrics
             for run in runs
             if run.data.tags["selection"] == name and run.data.tags["seed"] in seeds
         ]
+        for name in params.studies[study].selections
+    }
+    suite = comparable(suite, [_measured(suite, one) for mine in found.values() for one in mine])
+    lines = []
+    for name, mine in found.items():
         line: dict[str, object] = {"selection": name, "seeds": len(mine)}
-        for column in load_suite(params.evaluate.suite).columns:
-            scores = pd.Series([metrics[clean_name(column.name)] for metrics in mine])
-            line |= {column.name: scores.mean(), f"{column.name}_sd": scores.std()}
+        for column in suite.columns:
+            scores = pd.Series(
+                [metrics.get(clean_name(column.name)) for metrics in mine], dtype="float64"
+            )
+            mean = NOT_RUN if scores.isna().any() else scores.mean()
+            line |= {column.name: mean, f"{column.name}_sd": scores.std(skipna=False)}
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def _measured(suite: Suite, metrics: dict[str, float]) -> dict[str, float]:
+    """A run's scores by the suite's own names."""
+    logged = {column.name: clean_name(column.name) for column in suite.columns}
+    return {name: metrics[key] for name, key in logged.items() if key in metrics}

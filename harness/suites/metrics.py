@@ -1,0 +1,65 @@
+"""What an evaluation writes of a cell, `metrics.json`: typed, and checked when it is read.
+
+A column that was not run has the reason and the remedy in place of its score:
+
+    {"suite": "lab", "seeds": {"0": {"scores": {"science": 42.5, "code": {"not_run": "..."}}, ...}}}
+"""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import InputError
+from harness.files import read_json
+
+_CHECKED = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
+
+
+class NotRun(BaseModel):
+    """In place of a score: why the column was not run, and the remedy."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    not_run: str = Field(min_length=1)
+
+
+class SeedMetrics(BaseModel):
+    """The scores of one run by column, and what `harness.evaluation.Evaluation` has beside them."""
+
+    model_config = _CHECKED
+
+    scores: dict[str, float | NotRun]
+    n: dict[str, int]
+    seconds: dict[str, float] = {}
+    shots: dict[str, int] = {}
+    truncated: dict[str, int] = {}
+    unisolated: str | None = None  # the walls that were missing where programs ran without them
+
+    @property
+    def measured(self) -> dict[str, float]:
+        """The scores of the columns that were run."""
+        return {name: s for name, s in self.scores.items() if not isinstance(s, NotRun)}
+
+    @property
+    def not_run(self) -> dict[str, str]:
+        """Why each column that was not run was not."""
+        return {name: s.not_run for name, s in self.scores.items() if isinstance(s, NotRun)}
+
+
+class CellMetrics(BaseModel):
+    """The whole file: the suite's name and each seed's metrics."""
+
+    model_config = _CHECKED
+
+    suite: str
+    seeds: dict[str, SeedMetrics]
+
+
+def read_metrics(path: Path) -> CellMetrics:
+    """Read a cell's `metrics.json`; InputError names the file and the first rule it breaks."""
+    try:
+        return CellMetrics.model_validate(read_json(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path}: {where}: {first['msg']}; run its stage again") from None

@@ -1,0 +1,239 @@
+"""Tables of rows of which some were not run on every column, by hand, from evaluation to MLflow."""
+
+import csv
+import re
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness import layout
+from harness.errors import InputError
+from harness.files import read_json, write_json
+from harness.params import Params, load_params
+from harness.report import write_study_report
+from harness.report.comparable import comparable
+from harness.report.render import csv_text, fact_table, markdown_table, score_table
+from harness.report.study import latex
+from harness.report.table import NOT_RUN, StudyTable
+from harness.schemas import SAMPLES, read_frame
+from harness.suites import SUITES, load_suite
+from tests.build_runs import QUALITY, ROOT, WHY, build_runs, cells, take_away, write_cell
+from tests.by_round_tree import copy_of, table_after
+from tests.toy_suite import write_toy_suite
+
+FEWER = "Average of 2"
+MAIN_ONLY: dict[str, Any] = {
+    "studies": {
+        "main": {"selections": ["none", "random", "k_center", "full"]},
+        "sensitivity": {"selections": [], "more_seeds": []},
+        "scorers": {"selections": []},
+        "rounds": {"selections": []},
+    },
+    "groups": {"main": ["s0_1", "s2"], "more": []},
+    "evaluate": {"suite": "toy"},
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setitem(SUITES, "toy", write_toy_suite(folder / "suite"))
+        build_runs(folder, **MAIN_ONLY)
+    return folder
+
+
+@pytest.fixture
+def tree(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    return copy_of(built, tmp_path, monkeypatch)
+
+
+def by_hand(name: str, *columns: str) -> list[float]:
+    """Each seed's mean over columns, from the items alone."""
+    items: dict[int, dict[str, list[float]]] = {}
+    for cell in cells("main", name):
+        for line in read_frame(cell / "samples.parquet", SAMPLES).to_dict("records"):
+            items.setdefault(line["seed"], {}).setdefault(line["task"], []).append(line["score"])
+    return [
+        statistics.fmean(statistics.fmean(items[seed][column]) for column in columns)
+        for seed in sorted(items)
+    ]
+
+
+def lines(folder: Path, study: str = "main") -> dict[str, dict[str, str]]:
+    with (folder / f"{study}.csv").open(encoding="utf-8") as file:
+        return {line["selection"]: line for line in csv.DictReader(file)}
+
+
+def test_the_headline_is_over_what_every_row_has(tree: Params) -> None:
+    for cell in cells("main", "random", "full"):
+        take_away(cell, "two")
+    folder = write_study_report(tree, "main")
+    found = lines(folder)
+    for name, line in found.items():
+        headline = by_hand(name, "one", "three")
+        assert float(line["avg_of_2"]) == pytest.approx(statistics.fmean(headline), abs=1e-4)
+        if len(headline) == 3:
+            sd = statistics.stdev(headline)
+            assert float(line["avg_of_2_sd"]) == pytest.approx(sd, abs=1e-4)
+        assert "avg" not in line
+    gap = statistics.fmean(by_hand("k_center", "one", "three")) - statistics.fmean(
+        by_hand("random", "one", "three")
+    )
+    assert float(found["k_center"]["diff"]) == pytest.approx(gap, abs=1e-4)
+    two = {name: line["two"] for name, line in found.items()}
+    assert (two["random"], two["full"]) == (NOT_RUN, NOT_RUN)
+    assert float(two["k_center"]) == pytest.approx(statistics.fmean(by_hand("k_center", "two")))
+    assert found["random"]["two_sd"] == ""
+
+
+def test_interval_and_p_are_of_the_same_columns(tree: Params) -> None:
+    """A suite of the two columns alone gives the same draws, so the same interval and p."""
+    for cell in cells("main", "random"):
+        take_away(cell, "two")
+    with_two = {name: line for name, line in lines(write_study_report(tree, "main")).items()}
+    suite = SUITES["toy"] / "suite.yaml"
+    text = suite.read_text().replace("of: [one, two, three]", "of: [one, three]")
+    suite.write_text(text)
+    for cell in layout.RUNS.glob("main/*/*"):
+        metrics = read_json(cell / "metrics.json")
+        for seed in metrics["seeds"].values():
+            seed["scores"]["avg"] = (seed["scores"]["one"] + seed["scores"]["three"]) / 2
+        write_json(cell / "metrics.json", metrics)
+    alone = lines(write_study_report(tree, "main"))
+    for name, line in with_two.items():
+        for field in ("low", "high", "diff", "diff_low", "diff_high", "p"):
+            assert line[field] == alone[name][field], (name, field)
+        assert line["avg_of_2"] == alone[name]["avg"]
+
+
+def test_every_form_says_what_why_and_how(tree: Params) -> None:
+    for cell in cells("main", "random"):
+        take_away(cell, "two")
+    folder = write_study_report(tree, "main")
+    text = (folder / "main.md").read_text(encoding="utf-8")
+    shown = {row["selection"]: row for row in table_after(text, "# Three")}
+    assert shown["random"]["Two"] == NOT_RUN
+    assert FEWER in shown["random"]
+    assert "Average" not in shown["random"]
+    note = text.split("![main]")[0].strip().splitlines()[-1]
+    assert note == (
+        f"Not run: Two in random. Why: {WHY}. Afterwards, dvc repro -f -s evaluate fills them in. "
+        f"{FEWER} is the mean of the columns that every row has: One, Three. Differences, their "
+        "intervals and p are of it."
+    )
+    assert f"- {FEWER}: the mean of One, Three." in text
+    tex = (folder / "main.tex").read_text(encoding="utf-8")
+    assert f" & {NOT_RUN} & " in tex
+    assert f" & {FEWER} & " in tex
+    assert note in tex
+    summary = read_json(folder / "summary.json")
+    assert summary["random"]["two"] == NOT_RUN
+    assert next(iter(summary["random"])) == "avg_of_2"
+    mean = statistics.fmean(by_hand("random", "one", "three"))
+    assert summary["random"]["avg_of_2"] == round(mean, 2)
+
+
+def test_one_seed_that_was_not_run_leaves_the_cell_out(tree: Params) -> None:
+    (cell,) = [c for c in cells("main", "random") if c.name == "s2"]
+    take_away(cell, "two")
+    found = lines(write_study_report(tree, "main"))
+    assert found["random"]["two"] == NOT_RUN
+    mean = statistics.fmean(by_hand("random", "one", "three"))
+    assert float(found["random"]["avg_of_2"]) == pytest.approx(mean, abs=1e-4)
+
+
+def test_nothing_that_every_row_has_leaves_no_headline(tree: Params) -> None:
+    for cell in cells("main", "*"):
+        take_away(cell, "one", "two", "three")
+    folder = write_study_report(tree, "main")
+    found = lines(folder)
+    assert {line["avg"] for line in found.values()} == {NOT_RUN}
+    assert {line["diff"] + line["p"] for line in found.values()} == {""}
+    text = (folder / "main.md").read_text(encoding="utf-8")
+    assert "Not run: One in every row; Two in every row; Three in every row." in text
+    assert "Average has no column that every row has: no row is compared." in text
+    assert "- One: not run." in text
+    assert read_json(folder / "summary.json")["full"]["avg"] == NOT_RUN
+
+
+def test_the_best_row_is_still_bold(tree: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(QUALITY, "k_center", 30.0)
+    for group in ("s0_1", "s2"):
+        write_cell(tree, load_suite("toy"), "main", "k_center", group)
+    for cell in cells("main", "*"):
+        take_away(cell, "two")
+    text = (write_study_report(tree, "main") / "main.md").read_text(encoding="utf-8")
+    assert [line.split()[1] for line in text.splitlines() if "**" in line] == ["k_center"]
+
+
+def test_a_table_where_nothing_is_missing_has_no_note(tree: Params) -> None:
+    text = (write_study_report(tree, "main") / "main.md").read_text(encoding="utf-8")
+    before = text.split("![main]")[0].strip().splitlines()[-1]
+    assert before.startswith("| full")
+    suite = load_suite("toy")
+    assert comparable(suite, [{"one": 1.0, "two": 1.0, "three": 1.0}]) == suite
+
+
+def test_a_row_that_ran_without_walls_is_named_under_the_table(tree: Params) -> None:
+    (cell,) = [c for c in cells("main", "random") if c.name == "s2"]
+    metrics = read_json(cell / "metrics.json")
+    metrics["seeds"]["2"]["unisolated"] = WHY
+    write_json(cell / "metrics.json", metrics)
+    folder = write_study_report(tree, "main")
+    text = (folder / "main.md").read_text(encoding="utf-8")
+    note = text.split("![main]")[0].strip().splitlines()[-1]
+    assert note == (
+        "Programs that models wrote ran without every wall of the sandbox "
+        f"(evaluate.allow_unisolated) in random: {WHY}."
+    )
+    assert "(evaluate.allow\\_unisolated) in random" in (folder / "main.tex").read_text()
+    assert float(lines(folder)["random"]["avg"])
+
+
+def test_rows_cut_in_training_are_told_under_the_table(tree: Params) -> None:
+    for seed, (cut, dropped) in {0: (3, 0), 1: (1200, 2)}.items():
+        path = layout.cell_folder("main", "random", "s0_1") / f"train/seed_{seed}.json"
+        write_json(path, {**read_json(path), "truncated": cut, "dropped": dropped})
+    text = (write_study_report(tree, "main") / "main.md").read_text(encoding="utf-8")
+    note = text.split("![main]")[0].strip().splitlines()[-1]
+    assert note == (
+        "Rows longer than train.max_length or the model's context in training, the most of any "
+        "seed. Cut: 1,200 of random. Dropped, as no response was left: 2 of random."
+    )
+
+
+def test_a_file_without_a_column_names_the_stage(tree: Params) -> None:
+    (cell,) = [c for c in cells("main", "random") if c.name == "s2"]
+    metrics = read_json(cell / "metrics.json")
+    del metrics["seeds"]["2"]["scores"]["two"]
+    write_json(cell / "metrics.json", metrics)
+    with pytest.raises(InputError, match=r"random: .* no column two of seed 2; run dvc repro eval"):
+        write_study_report(tree, "main")
+
+
+@pytest.mark.parametrize("preset", ["lab", "alpaca_cpu"])
+def test_the_tables_in_results_keep_their_form(preset: str) -> None:
+    """Numbers of the CSV are rounded already, so a last digit may differ from the page's."""
+    params = load_params(ROOT / f"conf/{preset}.yaml")
+    folder = ROOT / "results" / preset
+    numbers = pd.read_csv(folder / "main.csv").to_dict("records")
+    table = StudyTable("main", params, load_suite(params.evaluate.suite), [], numbers)
+    assert csv_text(table.frame()) == (folder / "main.csv").read_text(encoding="utf-8")
+    page = (folder / "main.md").read_text(encoding="utf-8")
+    assert digits_left_out(score_page(table)) == digits_left_out(page)
+    assert digits_left_out(latex(table)) == digits_left_out((folder / "main.tex").read_text())
+
+
+def score_page(table: StudyTable) -> str:
+    return f"{markdown_table(score_table(table))}\n{markdown_table(fact_table(table))}"
+
+
+def digits_left_out(text: str) -> list[str]:
+    """The lines of a page's tables, each digit as 0."""
+    lines = [line for line in text.splitlines() if line.startswith("|") or " & " in line]
+    return [re.sub(r"[0-9]", "0", line) for line in lines]
