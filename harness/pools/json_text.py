@@ -145,7 +145,8 @@ def _element(text: "_Window", decoder: Decoder, number: int) -> tuple[object, in
         except ValueError:
             text.broken("not JSON (a number of over 4300 digits)", number)
         if len(text.text) - text.at > most:
-            BadRowError.too_large(text.stream.limits.row_mb).stop(text.stream.name, number)
+            bad = BadRowError.too_large(text.stream.limits.row_mb)
+            bad.stop(text.stream.name, number, optional=False)  # where it ends is not known
         text.grow()
 
 

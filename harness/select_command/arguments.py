@@ -5,9 +5,7 @@ import os
 from typing import NoReturn
 
 from harness.errors import InputError, nearest
-from harness.pools.limits import DEFAULT
 
-LIMITS = ", ".join(f"{name} ({value})" for name, value in DEFAULT)
 COMMAND = "python -m harness select"
 USAGE = f"{COMMAND} --pool FILE --sampler NAME --budget ROWS\n           --out FILE [options]"
 DESCRIPTION = """\
@@ -99,7 +97,7 @@ def _pool(parser: Parser) -> None:
         action="append",
         default=[],
         metavar="NAME=NUMBER",
-        help=f"raise what is read of a file at most: {LIMITS}; may be repeated",
+        help="how much is read of a file at most: file_mb, row_mb, rows; may be repeated",
     )
     group.add_argument("--split", default="train", help="of a hub id or folder (train)")
     group.add_argument("--config", help="of a hub id or folder")
