@@ -43,7 +43,8 @@ class _Guarded:
 def guard_output() -> None:
     """Hide secrets and write out control characters in all that this process prints or logs.
 
-    To be called where a program begins, before logging is set up.
+    To be called where a program begins, before logging is set up; and again after an import that
+    replaces the streams.
     """
     os.environ.setdefault("PYTHON_COLORS", "0")  # colours of a traceback are such characters too
     for name in ("stdout", "stderr"):

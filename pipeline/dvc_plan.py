@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
+from harness.progress import guard_output
 from harness.runner import BUSY_PATIENCE_S, Graph
 from harness.tracking.dvc_lock import read_stages
 
@@ -28,6 +29,7 @@ def plan(root: Path, targets: Sequence[str], say: Callable[[str], None]) -> tupl
     from dvc.lock import LockError
     from dvc.scm import SCMError
 
+    guard_output()  # anew: dvc puts a stream before ours that obeys control characters, and fails
     deadline = time.monotonic() + BUSY_PATIENCE_S
     told = False
     while True:
