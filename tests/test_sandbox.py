@@ -21,7 +21,7 @@ from harness.sandbox import (
     run_programs,
     unisolated,
 )
-from harness.stores import repo_root
+from harness.stores import keeping
 from tests.small_repo import ROOT
 
 
@@ -136,24 +136,27 @@ def test_a_program_that_hangs_the_worker_or_ends_it_is_its_own_outcome(
         "    print(json.dumps(found), flush=True)\n"
     )
     (tmp_path / "worker.py").write_text(obeys)
-    monkeypatch.setattr("harness.sandbox._HERE", tmp_path)
+    command = [sys.executable, str(tmp_path / "worker.py")]
+    monkeypatch.setattr("harness.sandbox._WORKER", command)
     programs = [Program(word, ("1",)) for word in ("", "hang", "fine", "die", "good")]
     outcomes = run_programs(programs, Limits(wall_s=2))
     assert [outcome.values for outcome in outcomes] == [[42], None, [42], None, [42]]
     assert [outcomes[i].why for i in (1, 3)] == ["out of time", "brought the sandbox down"]
 
 
-def test_a_damaged_guest_is_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_damaged_guest_is_made_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     assert missing_walls() == ""
-    made = next((repo_root() / ".store/scratch/sandbox").glob("*/guest.cwasm")).parent
-    for name in ("guest.cwasm", "guest.sha256"):
-        (tmp_path / name).write_bytes((made / name).read_bytes())
-    damaged = bytearray((tmp_path / "guest.cwasm").read_bytes())
-    damaged[len(damaged) // 2] ^= 1
-    (tmp_path / "guest.cwasm").write_bytes(damaged)
-    monkeypatch.setattr("harness.sandbox._guest_folder", lambda: tmp_path)
-    assert run("", "6 * 7").values == [42]
-    assert (tmp_path / "guest.cwasm").read_bytes() != damaged
+    monkeypatch.setattr("harness.sandbox.scratch_folder", lambda *_: tmp_path)
+    compiled = tmp_path / "guest.cwasm"
+    with keeping(compiled) as temporary:
+        temporary.write_bytes(b"code of an engine")
+    compiled.write_bytes(b"Code of an engine")
+    with caplog.at_level("INFO", logger="harness"):
+        assert run("", "6 * 7").values == [42]
+    assert f"{compiled}: not what was written there; it is made again" in caplog.messages
+    assert compiled.stat().st_size > 10**7
 
 
 BROKEN = """

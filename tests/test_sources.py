@@ -34,7 +34,7 @@ OF_TABLES = ("harness/samplers/", "harness/round_systems/")
 # sandbox starts its supervisor as a script.
 SANDBOX = [f"harness.sandbox.{path.stem}" for path in (ROOT / "harness/sandbox").glob("[a-z]*.py")]
 REACHED_OTHERWISE = {"pipeline.evaluate": ["harness.evaluation_code", *SANDBOX]}
-LONGEST_FILE, LONGEST_FUNCTION = 250, 60
+LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 
 
 def path_of(module: str) -> Path | None:

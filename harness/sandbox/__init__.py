@@ -23,6 +23,7 @@ and like any start of Python has its own order of strings in sets.
 import json
 import logging
 import os
+import platform
 import select
 import subprocess
 import sys
@@ -35,15 +36,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.errors import InputError
+from harness.errors import InputError, one_line
 from harness.files import folder_hash, value_hash
-from harness.stores import locked, scratch_folder
+from harness.stores import is_kept, keeping, locked, scratch_folder
 
 log = logging.getLogger(__name__)
 
 _HERE = Path(__file__).parent
+_WORKER = [sys.executable, "-I", str(_HERE / "worker.py")]
 _REMEDY = "make env installs what it needs; evaluate.allow_unisolated: true runs programs as you"
-_MAKING_S = 600  # seconds the guest may take to be made, on a machine full of other work
 _UNISOLATED = ContextVar("unisolated", default=False)
 
 
@@ -127,26 +128,19 @@ class _Worker:
         self._start()
 
     def _start(self) -> None:
-        folder = _guest_folder()
-        with locked(folder):  # two processes make the guest once
-            if not (folder / "guest.sha256").is_file():
-                log.info("sandbox: making its Python, once on this machine (about 20 s)")
-            script, limits = str(_HERE / "worker.py"), json.dumps(self._limits._asdict())
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", script, str(folder), limits],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={},
-                start_new_session=True,
-            )
-            self._rest = b""
-            ready = self._line(_MAKING_S)
-        if ready == b"ready":
-            return
-        said = self.close().decode(errors="replace").strip().splitlines()
-        why = said[-1][:300] if said else f"its worker {'ended' if ready is None else 'hung'}"
-        raise MissingWallError(f"the sandbox does not start: {why}; {_REMEDY}")
+        self._process = subprocess.Popen(
+            [*_WORKER, "run", str(_guest()), json.dumps(self._limits._asdict())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={},
+            start_new_session=True,
+        )
+        self._rest = b""
+        ready = self._line(self._limits.wall_s)
+        if ready != b"ready":
+            said = self.close()
+            raise _missing(said or f"its worker {'ended' if ready is None else 'hung'}".encode())
 
     def run(self, program: Program) -> Outcome:
         """The outcome of one program; one that brings the worker down gets another for the next."""
@@ -183,13 +177,35 @@ class _Worker:
         return self._process.communicate()[1]
 
 
-def _guest_folder() -> Path:
-    """Where the guest lies that this code and these packages make."""
+def _guest() -> Path:
+    """The compiled guest of this code, these packages and this processor; made where it is not."""
     try:
         made_by = [version(name) for name in ("componentize-py", "wasmtime")]
     except PackageNotFoundError as error:
-        raise MissingWallError(f"{error.name} is not installed; {_REMEDY}") from None
-    return scratch_folder("sandbox", value_hash([folder_hash(_HERE), *made_by]))
+        raise _missing(f"{error.name} is not installed".encode()) from None
+    folder = scratch_folder("sandbox", value_hash([folder_hash(_HERE), *made_by, _processor()]))
+    compiled = folder / "guest.cwasm"
+    with locked(folder):  # two processes make it once
+        if not is_kept(compiled):
+            log.info("sandbox: making its Python, once on this machine (about 20 s)")
+            with keeping(compiled) as temporary:
+                command = [*_WORKER, "make", str(temporary)]
+                done = subprocess.run(command, capture_output=True, env={}, check=False)
+                if done.returncode:
+                    raise _missing(done.stderr)
+    return compiled
+
+
+def _processor() -> str:
+    """What the compiler looks at: code for one processor may not run on another of its kind."""
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+        return next((line for line in file if line.startswith(("flags", "Features"))), "")
+    return platform.machine()
+
+
+def _missing(said: bytes) -> MissingWallError:
+    lines = said.decode(errors="replace").strip().splitlines() or ["no message"]
+    return MissingWallError(f"the sandbox does not start: {one_line(lines[-1], 300)}; {_REMEDY}")
 
 
 def _as_the_user(program: Program, limits: Limits) -> Outcome:

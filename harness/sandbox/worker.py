@@ -1,11 +1,10 @@
 """The sandbox's worker, a script of its own: answers programs in WebAssembly, one after another.
 
-`worker.py FOLDER LIMITS` makes the guest in FOLDER unless it is there, writes a line when it
-works, then reads [source, calls] a line and writes {"answer", "why"} a line. Imports wasmtime and,
-to make the guest, runs componentize-py; nothing of the package.
+`worker.py make FILE` writes the compiled guest. `worker.py run FILE LIMITS` loads it, writes a line
+when it works, then reads [source, calls] a line and writes {"answer", "why"} a line. Imports
+wasmtime and, to make the guest, runs componentize-py; nothing of the package.
 """
 
-import hashlib
 import json
 import os
 import random
@@ -99,24 +98,6 @@ def engine() -> wasmtime.Engine:
     return wasmtime.Engine(config)
 
 
-def load(folder: Path, engine: wasmtime.Engine) -> Component:
-    """The compiled guest of a folder, made there unless it is whole; raises as its makers do."""
-    compiled, digest = folder / "guest.cwasm", folder / "guest.sha256"
-    try:
-        # Compiled code is trusted by the engine: what was damaged must not reach it.
-        if hashlib.sha256(compiled.read_bytes()).hexdigest() == digest.read_text():
-            return Component.deserialize_file(engine, str(compiled))
-    except (OSError, wasmtime.WasmtimeError):
-        pass  # not there, or of another machine
-    data = compile_guest(engine)
-    digest.unlink(missing_ok=True)
-    partial = folder / "guest.tmp"
-    partial.write_bytes(data)
-    partial.replace(compiled)
-    digest.write_text(hashlib.sha256(data).hexdigest())
-    return Component.deserialize_file(engine, str(compiled))
-
-
 def compile_guest(engine: wasmtime.Engine) -> bytes:
     """CPython with guest.py inside, compiled for this machine: 15 s."""
     with tempfile.TemporaryDirectory() as name:
@@ -174,10 +155,10 @@ def reason(error: Exception) -> str:
     return f"ended by {type(error).__name__}"
 
 
-def main(folder: Path, limits: dict[str, Any]) -> None:
-    """Serve programs until the input ends."""
+def serve(compiled: str, limits: dict[str, Any]) -> None:
+    """Answer programs until the input ends."""
     host, machine = Host(), engine()
-    component = load(folder, machine)
+    component = Component.deserialize_file(machine, compiled)
     linker = host.link(machine, component)
     found = answer(linker, component, ("", ["6 * 7"]), limits)
     if json.loads(found["answer"] or "{}").get("values") != [42]:
@@ -195,4 +176,7 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), json.loads(sys.argv[2]))
+    if sys.argv[1] == "make":
+        Path(sys.argv[2]).write_bytes(compile_guest(engine()))
+    else:
+        serve(sys.argv[2], json.loads(sys.argv[3]))
