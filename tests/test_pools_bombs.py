@@ -98,7 +98,7 @@ def test_a_row_over_the_bound_is_dropped_and_the_next_is_read(tmp_path: Path, na
     )
 
 
-POOL = pd.DataFrame({"id": ["1"]})
+POOL = pd.DataFrame({"id": ["1"], "row": [1]})
 
 
 @pytest.mark.parametrize("name", ["s.csv", "s.csv.gz", "s.jsonl", "s.jsonl.gz", "s.parquet"])

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,8 +105,12 @@ def test_a_file_that_cannot_be_read_is_named(
     path = tmp_path / "my.jsonl"
     path.write_text("{}\n")
 
-    def refuse(*_: object) -> None:
-        raise OSError(5, "Input/output error")
+    original = Path.open
+
+    def refuse(self: Path, *given: Any, **named: Any) -> object:  # noqa: ANN401
+        if self == path:
+            raise OSError(5, "Input/output error")
+        return original(self, *given, **named)
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(InputError) as caught:

@@ -143,7 +143,7 @@ FILES = {
     "latin": ("s.csv", b"id,quality\na,1\n\xe9,2\n", r"s\.csv, row \d: not UTF-8"),
     "quote": ("s.csv", b'id,quality\na,"1"x\n', r"s\.csv, row 2: not CSV"),
     "zipped, cut": ("s.csv.gz", gzip.compress(b"id,quality\na,1\nb,2\n")[:-9], "gzip file is cut"),
-    "zipped, damaged": ("s.csv.gz", b"\x1f\x8b" + b"x" * 30, "gzip file is damaged after row 0"),
+    "zipped, damaged": ("s.csv.gz", b"\x1f\x8b" + b"x" * 30, "the gzip file is damaged"),
     "blank": ("s.jsonl", b"\n", r"s\.jsonl: empty, no rows"),
     "not json": ("s.jsonl", b'{"id": "a", "quality": 1}\n{"id"\n', r"s\.jsonl, row 2: not JSON"),
     "number": ("s.jsonl", b"3\n", r"s\.jsonl, row 1: the row is a number, not an object"),
