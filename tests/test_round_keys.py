@@ -15,6 +15,7 @@ from harness.clustering.files import Clustering
 from harness.params import Params
 from harness.selecting import Inputs
 from harness.selecting_rounds import _key
+from harness.stores import seal
 from harness.yaml_files import read_yaml
 from tests.scored_rows import POOL
 from tests.test_scorers_reward import save_classifier
@@ -30,6 +31,7 @@ def place(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     shutil.copytree(tiny_model, layout.BASE_MODEL)
     save_classifier(tiny_model, layout.REWARD_MODEL)
+    seal(layout.REWARD_MODEL)
     return tmp_path
 
 
@@ -124,10 +126,12 @@ def test_models_change_it_where_they_are_read(place: Path) -> None:
     before = {name: key(name) for name in ("judged", "kmq_iterative_rm", "diverse_evol")}
     config = layout.REWARD_MODEL / "config.json"
     config.write_text(config.read_text() + "\n")
+    seal(layout.REWARD_MODEL)
     after = {name: key(name) for name in before}
     assert [name for name in before if before[name] != after[name]] == ["kmq_iterative_rm"]
     weights = layout.BASE_MODEL / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
+    seal(layout.BASE_MODEL)
     assert all(key(name) != after[name] for name in after)
 
 
