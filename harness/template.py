@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import InputError
+from harness.errors import InputError, shown
 from harness.templates.special_tokens import encode, mark
 from harness.templates.writing import PAIR, RefusedError, about, end_token, template_text, written
 
@@ -101,8 +101,8 @@ def end_of_turn(tokenizer: "PreTrainedTokenizerBase") -> int:
     if found is None:
         raise InputError(
             f"{tokenizer.name_or_path}: its chat template ends an assistant's turn with "
-            f"{after!r:.60}, no special token, so that a model would never stop; let the template "
-            f"write one there, as {tokenizer.eos_token}"
+            f"{shown(repr(after))}, no special token, so that a model would never stop; let the "
+            f"template write one there, as {tokenizer.eos_token}"
         )
     number = tokenizer.convert_tokens_to_ids(found)
     assert isinstance(number, int)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError
+from harness.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -51,7 +51,7 @@ def written(
     # A template may fail in every way that an expression can.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        told = f"the chat template refuses the conversation: {reason:.160}"
+        told = f"the chat template refuses the conversation: {one_line(reason)}"
         raise RefusedError(tokenizer, told, told) from None
     assert isinstance(text, str)
     return text
