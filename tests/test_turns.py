@@ -112,7 +112,8 @@ def test_lm_eval_stops_there_and_scores_the_answers_right(model: Path, tmp_path:
     )
     (tmp_path / "choice.yaml").write_text(CHOICE)
     pairs = list(ANSWERS.items())
-    write_lines(tmp_path / "text.jsonl", [{"prompt": q, "target": a} for q, a in pairs])
+    for name in ("text", "text_shots"):
+        write_lines(tmp_path / f"{name}.jsonl", [{"prompt": q, "target": a} for q, a in pairs])
     choices = [
         {"prompt": q, "choices": [a, *(other for other in ANSWERS.values() if other != a)]}
         for q, a in pairs
