@@ -104,7 +104,7 @@ def test_a_killed_embedding_goes_on(encoder: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(again[0], vectors[1])
     np.testing.assert_array_equal(again[1:], vectors[1:])
     listed = sorted(p.name for p in whole.parent.iterdir())
-    assert listed == [".lock", "embedding.npy", "files.json"]
+    assert listed == [".lock", "embedding.npy", "files.json", "reads.json"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "other record", "no record"])
