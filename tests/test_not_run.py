@@ -57,6 +57,11 @@ def repo(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(SUITES, "small", suite.folder)
     (tmp_path / "dvc.yaml").touch()
+    # The sandbox's Python takes a while to make: that of this repository serves.
+    guests = ROOT / ".store/scratch/sandbox"
+    guests.mkdir(parents=True, exist_ok=True)
+    (tmp_path / ".store/scratch").mkdir(parents=True)
+    (tmp_path / ".store/scratch/sandbox").symlink_to(guests)
     shutil.copy(ROOT / "conf/lab.yaml", "params.yaml")
     evaluated = {"suite": "small", "batch_size": 4, "limit": None}
     edit_params(tmp_path, **{**SMALL, "evaluate": evaluated})
