@@ -121,7 +121,7 @@ def name_template(root: Path) -> list[str]:
     from harness.pools.rendering import template_hash
 
     values = _mapping(root / "params.yaml")
-    base, prepare = values["base_model"], values["prepare"]
+    base, prepare = values.get("base_model") or {}, values.get("prepare") or {}
     digest, source = None, str(base.get("source", "scratch"))
     if source != "scratch":
         from harness.template import source_tokenizer
