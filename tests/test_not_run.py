@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness import layout
+from harness import layout, sandbox
 from harness.cell_evaluation import evaluate_cell
 from harness.cell_training import train_cell
 from harness.errors import InputError
@@ -149,6 +149,23 @@ def test_only_the_param_goes_around_and_it_is_written_down(
     assert told["unisolated"] == WHY
     assert told["scores"] == with_walls["scores"]
     assert caplog.messages[-1] == f"warning: evaluate: programs ran without every wall: {WHY}"
+
+
+def test_a_wall_that_is_broken_for_real(
+    tiny_model: Path, suite: Suite, benchmarks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 3 GB of addresses the worker cannot set up a program's memory."""
+    limited = ["sh", "-c", 'ulimit -v 3000000; exec "$@"', "sh", *sandbox._WORKER]
+    walled = evaluate(tiny_model, suite, benchmarks, heldout(), PARAMS, seed=0).scores["code"]
+    monkeypatch.setattr("harness.sandbox._WORKER", limited)
+    found = evaluate(tiny_model, suite, benchmarks, heldout(), PARAMS, seed=0)
+    code = found.scores["code"]
+    assert isinstance(code, NotRun)
+    assert code.not_run.startswith("the sandbox does not start: ")
+    allowed = PARAMS.model_copy(update={"allow_unisolated": True})
+    found = evaluate(tiny_model, suite, benchmarks, heldout(), allowed, seed=0)
+    assert found.unisolated == code.not_run
+    assert found.scores["code"] == walled, "the same programs, run as the user"
 
 
 def test_a_suite_without_programs_asks_for_no_wall(
