@@ -203,6 +203,14 @@ def test_without_the_packages_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch
         run("", "6 * 7")
 
 
+def _alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def test_unisolated_programs_have_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(self: object, limits: Limits) -> None:
         raise MissingWallError("not to be had")
@@ -218,6 +226,12 @@ def test_unisolated_programs_have_limits(monkeypatch: pytest.MonkeyPatch) -> Non
         assert run("import os\nos._exit(0)").why == "ended with status 0 and no answer"
         assert run("", "'a' * 100_000").why == "answer too long"
         assert run("import sys\nsys.stdin.read()\ninput()").why == "EOFError"
+        wait = "import os, select\nif not os.fork():\n    select.select([], [], [], 99)\n"
+        (group,) = run(wait + "pid = os.getpid()", "pid").values or [0]
+        end = time.monotonic() + 10
+        while _alive(group) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert not _alive(group), "what it started ends with it"
         slow = "import select\nselect.select([], [], [], 99)"
         assert run(slow, limits=Limits(wall_s=1)).why == "out of time"
 

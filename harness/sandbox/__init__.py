@@ -25,6 +25,7 @@ import logging
 import os
 import platform
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,7 +45,10 @@ log = logging.getLogger(__name__)
 
 _HERE = Path(__file__).parent
 _WORKER = [sys.executable, "-I", str(_HERE / "worker.py")]
-_REMEDY = "make env installs what it needs; evaluate.allow_unisolated: true runs programs as you"
+_REMEDY = (
+    "make env installs what it needs; evaluate.allow_unisolated: true runs programs without it, "
+    "with your rights"
+)
 _UNISOLATED = ContextVar("unisolated", default=False)
 
 
@@ -126,6 +130,7 @@ class _Worker:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._start()
+        self._ended = False
 
     def _start(self) -> None:
         self._process = subprocess.Popen(
@@ -144,6 +149,8 @@ class _Worker:
 
     def run(self, program: Program) -> Outcome:
         """The outcome of one program; one that brings the worker down gets another for the next."""
+        if self._ended:
+            self._restart()
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # it ended: there is no line to read
             self._process.stdin.write(json.dumps(program).encode() + b"\n")
@@ -151,10 +158,20 @@ class _Worker:
         line = self._line(self._limits.wall_s)
         if line:
             return _outcome(json.loads(line))
-        why = "out of time" if line == b"" else "brought the sandbox down"
         self.close()
+        self._ended = True
+        return Outcome(None, "out of time" if line == b"" else "brought the sandbox down")
+
+    def _restart(self) -> None:
+        """Start again for the next program; a machine that is short of something gets a minute."""
+        for _ in range(5):
+            with suppress(MissingWallError):
+                self._start()
+                self._ended = False
+                return
+            time.sleep(10)
         self._start()
-        return Outcome(None, why)
+        self._ended = False
 
     def _line(self, patience: float) -> bytes | None:
         """The worker's next line; b"" where it took too long, None where it has ended."""
@@ -211,25 +228,35 @@ def _missing(said: bytes) -> MissingWallError:
 def _as_the_user(program: Program, limits: Limits) -> Outcome:
     """Run one program with the caller's rights, in an empty folder."""
     seconds = max(1, limits.instructions // 10**10)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    order = json.dumps([*program, seconds, limits.memory_mb]).encode()
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryFile() as answer,
+    ):
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_HERE / "guest.py")],
+            stdin=subprocess.PIPE,
+            stdout=answer,
+            stderr=subprocess.DEVNULL,
+            env={},
+            cwd=folder,
+            start_new_session=True,
+        )
         try:
-            done = subprocess.run(
-                [sys.executable, "-I", "-S", str(_HERE / "guest.py")],
-                input=json.dumps([*program, seconds, limits.memory_mb]).encode(),
-                capture_output=True,
-                env={},
-                cwd=folder,
-                timeout=limits.wall_s,
-                start_new_session=True,
-                check=False,
-            )
+            process.communicate(order, timeout=limits.wall_s)
         except subprocess.TimeoutExpired:
             return Outcome(None, "out of time")
-    if len(done.stdout) > limits.answer_bytes:
+        finally:
+            with suppress(ProcessLookupError):  # what it started, too
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        answer.seek(0)
+        said = answer.read(limits.answer_bytes + 1)
+    if len(said) > limits.answer_bytes:
         return Outcome(None, "answer too long")
-    if not done.stdout:
-        return Outcome(None, f"ended with status {done.returncode} and no answer")
-    return _outcome({"answer": done.stdout.decode(errors="replace"), "why": ""})
+    if not said:
+        return Outcome(None, f"ended with status {process.returncode} and no answer")
+    return _outcome({"answer": said.decode(errors="replace"), "why": ""})
 
 
 def _outcome(told: dict[str, str]) -> Outcome:

@@ -1,7 +1,7 @@
 """What runs inside the sandbox: a program, then the calls whose values are wanted.
 
-componentize-py makes a WebAssembly component of this file with CPython around it, a picture of the
-interpreter as it is after the imports below; each program begins from that picture. Without walls
+componentize-py makes a WebAssembly component of this file with CPython around it, a snapshot of the
+interpreter as it is after the imports below; each program begins from that snapshot. Without walls
 (`evaluate.allow_unisolated`) the file is a script, run once a program. Standard library only.
 """
 

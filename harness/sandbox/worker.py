@@ -108,13 +108,10 @@ def compile_guest(engine: wasmtime.Engine) -> bytes:
         command += ["-q", "-d", "guest.wit", "-w", "guest"]
         command += ["componentize", "guest", "-p", ".", "-o", "guest.wasm"]
         # An empty environment to look for packages in: only the standard library goes inside.
-        subprocess.run(
-            command,
-            cwd=folder,
-            env={"PATH": os.defpath, "VIRTUAL_ENV": name, "TMPDIR": name},
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        env = {"PATH": os.defpath, "VIRTUAL_ENV": name, "TMPDIR": name}
+        made = subprocess.run(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, check=False)
+        if made.returncode:  # what went wrong is on standard error already
+            sys.exit(made.returncode)
         return bytes(Component.from_file(engine, str(folder / "guest.wasm")).serialize())
 
 
@@ -162,7 +159,7 @@ def serve(compiled: str, limits: dict[str, Any]) -> None:
     linker = host.link(machine, component)
     found = answer(linker, component, ("", ["6 * 7"]), limits)
     if json.loads(found["answer"] or "{}").get("values") != [42]:
-        sys.exit(f"its Python cannot multiply: {found}")
+        sys.exit(f"its first program failed: {found}")
     say("ready")
     for line in sys.stdin:
         host.begin()
