@@ -120,7 +120,10 @@ def _tokenizer() -> "PreTrainedTokenizerFast":
     inner = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, "<pad>"))
     inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     made = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<eos>", pad_token="<pad>")
-    made.chat_template = "{{ messages[0].content }}"
+    made.chat_template = (
+        "{% for turn in messages %}{{ turn.content }}"
+        "{% if turn.role == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
+    )
     return made
 
 

@@ -10,9 +10,7 @@ class PretrainParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
-    source: str = Field(
-        default="scratch", min_length=1, description="scratch, a local model folder, or a hub id"
-    )
+    source: str = Field(min_length=1, description="scratch, a local model folder, or a hub id")
     revision: str | None = Field(default=None, description="commit of a hub id")
     seed: int = Field(default=0, ge=0, lt=2**32)
     vocab_size: int = Field(default=1024, ge=300, description="of the BPE, 256 bytes included")

@@ -288,9 +288,10 @@ def test_every_bit_of_a_judges_answer(tmp_path: Path, caplog: pytest.LogCaptureF
             assert judged.scores.tolist() == whole
             assert (judged.asked, judged.cached) == (1, 1)
             assert f"{cache}: 1 lines are torn or altered and passed over" in caplog.text
-        # Answers of before there was a hash were paid for as well.
+        # Answers of before there was a hash, or a flaw, were paid for as well.
         rows = [json.loads(line) for line in data.splitlines()]
-        old = [{name: value for name, value in row.items() if name != "sha256"} for row in rows]
+        since = {"sha256", "flaw"}
+        old = [{name: value for name, value in row.items() if name not in since} for row in rows]
         cache.write_text("".join(json.dumps(row) + "\n" for row in old))
         assert judge(pairs(2), params, cache).asked == 0
 

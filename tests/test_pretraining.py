@@ -9,6 +9,7 @@ from harness.pretraining import learning_rate, make_tokenizer, pretrain, token_s
 from harness.pretraining_params import PretrainParams
 
 SMALL = PretrainParams(
+    source="scratch",
     vocab_size=300,
     layers=1,
     hidden=16,
