@@ -46,17 +46,22 @@ def quiet() -> Iterator[None]:
 
 
 def runs_programs(suite: Suite, column: Column) -> bool:
-    """Whether a column's task runs programs that the model wrote: by lm-eval's own mark for it.
+    """Whether a column's task runs programs that the model wrote, in the sandbox.
 
-    A task that runs answers as `harness.evaluation_code` does counts as one without the mark too.
+    InputError where lm-eval's own mark says that it does, and an answer could miss the sandbox.
     """
     from lm_eval.tasks._yaml_loader import load_yaml
 
-    config = load_yaml(suite.folder / str(column.task))
-    steps = [step for one in config.get("filter_list") or [] for step in one.get("filter") or []]
-    return bool(config.get("unsafe_code")) or any(
-        step.get("filter_fn") is run_answers for step in steps
-    )
+    path = suite.folder / str(column.task)
+    config = load_yaml(path)
+    filters = [one.get("filter") or [] for one in config.get("filter_list") or []]
+    walled = [any(step.get("filter_fn") is run_answers for step in steps) for steps in filters]
+    if config.get("unsafe_code") and not (walled and all(walled)):
+        raise InputError(
+            f"{path}: unsafe_code is true, but not every filter runs the answers in the sandbox; "
+            "give each filter_fn: !function harness.evaluation_code.run_answers"
+        )
+    return any(walled)
 
 
 def prepare_task(
@@ -116,7 +121,8 @@ def run_tasks(
         numpy_random_seed=seed,
         torch_random_seed=seed,
         fewshot_random_seed=0,
-        confirm_run_unsafe_code=True,  # such code runs in harness.sandbox, or not at all
+        # Of the tasks that `runs_programs` lets through: programs run in harness.sandbox.
+        confirm_run_unsafe_code=any(getattr(task, "UNSAFE_CODE", False) for task in tasks),
     )
     pairs = zip(tasks, columns, strict=True)
     return {c.name: _items(task, c, results["samples"][c.name]) for task, c in pairs}

@@ -183,7 +183,6 @@ def test_a_suite_without_programs_asks_for_no_wall(
     [
         (CODE, True),
         (CODE.replace("unsafe_code: true\n", ""), True),  # by our own filter
-        (CODE.replace("harness.evaluation_code.run_answers", "builtins.map"), True),  # by the mark
         ("include: other.yaml\ntask: code\n", True),
         ("task: code\noutput_type: generate_until\n", False),
     ],
@@ -197,6 +196,31 @@ def test_a_task_that_runs_programs_is_known(
     own = read_suite(tmp_path / "suite")
     assert runs_programs(own, own.column("code")) is runs
     assert not runs_programs(own, own.column("text"))
+
+
+BESIDE = "filter_list:\n  - {name: raw, filter: [{function: take_first}]}"
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        CODE.replace("harness.evaluation_code.run_answers", "builtins.map"),  # as HumanEval's own
+        CODE.replace("filter_list:", BESIDE),
+        "task: code\nunsafe_code: true\n",
+    ],
+)
+def test_programs_that_would_miss_the_sandbox_are_refused(
+    tiny_model: Path, suite: Suite, benchmarks: Path, tmp_path: Path, task: str
+) -> None:
+    shutil.copytree(suite.folder, tmp_path / "suite")
+    (tmp_path / "suite/code.yaml").write_text(task)
+    own = read_suite(tmp_path / "suite")
+    with pytest.raises(InputError) as caught:
+        evaluate(tiny_model, own, benchmarks, heldout(), PARAMS, seed=0)
+    assert str(caught.value) == (
+        f"{own.folder / 'code.yaml'}: unsafe_code is true, but not every filter runs the answers "
+        "in the sandbox; give each filter_fn: !function harness.evaluation_code.run_answers"
+    )
 
 
 @pytest.mark.parametrize(

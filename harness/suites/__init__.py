@@ -50,8 +50,8 @@ A task file is an ordinary lm-eval task config (`lm_eval` can run it too) with t
 - `generate_until` needs `generation_kwargs` with `max_gen_toks` and `until` (`until: []` = only the
   model's end token); sampling is seeded by the run's seed.
 - Code: `repeats: 10`, `unsafe_code: true` and the three functions of `harness.evaluation_code`
-  (see there); programs run in `harness.sandbox`. `unsafe_code` is what tells that a task runs
-  programs: where the sandbox lacks a wall, its column is not run.
+  (see there); programs run in `harness.sandbox`, and where it lacks a wall, the column is not run.
+  A task with `unsafe_code: true` and a filter without `run_answers` is refused.
 """
 
 from pathlib import Path
