@@ -19,8 +19,7 @@ from harness.evaluation_shots import (
     fit_shots,
 )
 from harness.progress import PlainMeter, on_terminal
-from harness.suites import Column, Suite
-from harness.yaml_files import check_yaml
+from harness.suites import Column, Suite, read_task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,10 +49,8 @@ def runs_programs(suite: Suite, column: Column) -> bool:
 
     InputError where lm-eval's own mark says that it does, and an answer could miss the sandbox.
     """
-    from lm_eval.tasks._yaml_loader import load_yaml
-
     path = suite.folder / str(column.task)
-    config = load_yaml(path)
+    config = read_task(path)
     filters = [one.get("filter") or [] for one in config.get("filter_list") or []]
     walled = [any(step.get("filter_fn") is run_answers for step in steps) for steps in filters]
     if config.get("unsafe_code") and not (walled and all(walled)):
@@ -72,12 +69,10 @@ def prepare_task(
     InputError for a file that cannot be read, and for examples that are items.
     """
     from lm_eval.tasks import TaskManager
-    from lm_eval.tasks._yaml_loader import load_yaml
 
     assert column.task is not None
     limit = min((n for n in (column.items, limit) if n is not None), default=None)
-    check_yaml(suite.folder / column.task)
-    config = load_yaml(suite.folder / column.task)
+    config = read_task(suite.folder / column.task)
     data = _read_splits(config, suite.folder / column.task, benchmarks, limit)
     # A dataset handed over needs no cache folder, and cannot be a stale copy of its file.
     config |= {"task": column.name, "custom_dataset": lambda **_: data, "num_fewshot": 0}

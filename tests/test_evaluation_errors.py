@@ -9,11 +9,12 @@ import pytest
 
 from harness.errors import InputError
 from harness.evaluation import _language_model, evaluate
-from harness.evaluation_tasks import prepare_task
+from harness.evaluation_tasks import prepare_task, runs_programs
 from harness.models import load_tokenizer
-from harness.suites import SUITES, Suite, load_suite, read_suite
+from harness.suites import SUITES, Suite, load_suite, read_suite, read_task
 from harness.template import render
 from tests.small_suite import PARAMS, SUITE, heldout, write_benchmarks, write_lines, write_suite
+from tests.test_yaml_bombs import MERGES
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +164,45 @@ def test_shots_without_a_split_of_their_own_are_refused_when_the_suite_is_read(
     assert f"column {task}: shots is " in line
     assert "an item's own answer could be among its examples" in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("task: [", "line 2: not YAML: "),
+        ("- text", "not a task; write `key: value` lines"),
+        ("include: text.yaml", "included twice or by itself; take one include out"),
+        ("include: nowhere.yaml", "text.yaml: includes nowhere.yaml, which is no file"),
+        ("include: bomb.yaml", r"bomb.yaml: its aliases \(\*\) stand for over 100,000 values"),
+        ("process_results: !function nowhere.f", "cannot be read as a task: Cannot import module"),
+    ],
+)
+def test_a_task_file_that_cannot_be_read(
+    suite: Suite, tmp_path: Path, text: str, told: str
+) -> None:
+    """Whether the suite, the sandbox or lm-eval is the first to ask."""
+    shutil.copytree(suite.folder, tmp_path / "suite")
+    path = tmp_path / "suite/text.yaml"
+    path.write_text(f"{text}\n")
+    (tmp_path / "suite/bomb.yaml").write_text(MERGES)
+    own = suite.model_copy(update={"folder": tmp_path / "suite"})
+    tries = [lambda: runs_programs(own, own.column("text")), lambda: read_task(path)]
+    for read in tries if "function" in text else [*tries, lambda: read_suite(own.folder)]:
+        with pytest.raises(InputError, match=told) as caught:
+            read()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_task_may_include_its_split_of_examples(suite: Suite, tmp_path: Path) -> None:
+    shutil.copytree(suite.folder, tmp_path / "suite")
+    path = tmp_path / "suite/text.yaml"
+    path.rename(path.with_name("base.yaml"))
+    path.write_text("include: base.yaml\n")
+    assert read_suite(tmp_path / "suite").column("text").shots == suite.column("text").shots
+    assert read_task(path) == read_task(path.with_name("base.yaml"))
+    path.write_text("include: base.yaml\nfewshot_split: test\n")
+    with pytest.raises(InputError, match="names the test split as its fewshot_split"):
+        read_suite(tmp_path / "suite")
 
 
 @pytest.mark.parametrize("name", ["choice_shots.jsonl", "text_shots.jsonl"])

@@ -55,13 +55,13 @@ A task file is an ordinary lm-eval task config (`lm_eval` can run it too) with t
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from harness.errors import InputError
-from harness.yaml_files import read_yaml
+from harness.errors import InputError, one_line
+from harness.yaml_files import check_yaml, read_yaml
 
 _HERE = Path(__file__).parent
 
@@ -135,8 +135,7 @@ class Suite(BaseModel):
 
 def _check_split(column: Column, file: Path) -> None:
     """Raise ValueError where a task's examples would come from the items themselves."""
-    task = yaml.load(file.read_text(encoding="utf-8"), Loader=_TaskLoader)
-    task = task if isinstance(task, dict) else {}
+    task = _task_values(file)
     split = task.get("fewshot_split")
     if split is None or split == task.get("test_split"):
         what = "no fewshot_split" if split is None else "the test split as its fewshot_split"
@@ -145,6 +144,46 @@ def _check_split(column: Column, file: Path) -> None:
             "item's own answer could be among its examples: name a split of other rows, or say "
             "shots: 0"
         )
+
+
+def read_task(path: Path) -> dict[str, Any]:
+    """A task as lm-eval reads it: with what it includes, and the functions that it names.
+
+    InputError for a file that cannot be read, and for a function that cannot be imported.
+    """
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    _task_values(path)
+    try:
+        return load_yaml(path)
+    except Exception as error:  # importing what a task names may fail in any way
+        reason = one_line(error) or type(error).__name__
+        raise InputError(f"{path}: cannot be read as a task: {reason}") from error
+
+
+def _task_values(path: Path, read: list[Path] | None = None) -> dict[str, Any]:
+    """A task's values, with those it includes, as lm-eval has them; a function is None.
+
+    Without lm-eval, whose import takes seconds. InputError where a file cannot be read.
+    """
+    path, read = path.resolve(), read if read is not None else []
+    if path in read:
+        raise InputError(f"{path}: included twice or by itself; take one include out")
+    read.append(path)
+    check_yaml(path)
+    try:
+        own = yaml.load(path.read_text(encoding="utf-8"), Loader=_TaskLoader)
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"{path}: not YAML: {one_line(error)}") from None
+    if not isinstance(own, dict):
+        raise InputError(f"{path}: not a task; write `key: value` lines")
+    included = own.pop("include", None) or []
+    found: dict[str, Any] = {}
+    for name in included if isinstance(included, list) else [included]:
+        if not (path.parent / str(name)).is_file():
+            raise InputError(f"{path}: includes {name}, which is no file")
+        found |= _task_values(path.parent / str(name), read)
+    return found | own
 
 
 class _TaskLoader(yaml.SafeLoader):
