@@ -14,7 +14,7 @@ from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.params import Params, load_params
 from harness.report import write_study_report
-from harness.report.comparable import comparable
+from harness.report.comparable import comparable, with_means
 from harness.report.render import csv_text, fact_table, markdown_table, score_table
 from harness.report.study import latex
 from harness.report.table import NOT_RUN, StudyTable
@@ -159,6 +159,22 @@ def test_nothing_that_every_row_has_leaves_no_headline(tree: Params) -> None:
     assert "Average has no column that every row has: no row is compared." in text
     assert "- One: not run." in text
     assert read_json(folder / "summary.json")["full"]["avg"] == NOT_RUN
+
+
+def test_a_mean_of_no_shared_column_is_of_no_row(tree: Params) -> None:
+    """Those of different columns are no rows of one table, though two have all of theirs."""
+    for cell in cells("main", "random"):
+        take_away(cell, "one", "two", "three")
+    folder = write_study_report(tree, "main")
+    found = lines(folder)
+    assert {line["avg"] for line in found.values()} == {NOT_RUN}
+    assert {line["diff"] + line["p"] for line in found.values()} == {""}
+    assert float(found["full"]["one"])
+    text = (folder / "main.md").read_text(encoding="utf-8")
+    assert "Average has no column that every row has: no row is compared." in text
+    assert "- Average: not run." in text
+    suite = comparable(load_suite("toy"), [{"one": 50.0, "avg": 50.0}, {}])
+    assert with_means(suite, {"one": 50.0, "avg": 50.0}) == {"one": 50.0}
 
 
 def test_the_best_row_is_still_bold(tree: Params, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,9 @@ from statistics import fmean
 
 from harness.report.reading import Row
 from harness.suites import Column, Suite
+from harness.suites.metrics import NotRun
+
+_NONE = NotRun(not_run="it has no column that every row has")
 
 
 def comparable(suite: Suite, runs: Sequence[Mapping[str, float]]) -> Suite:
@@ -16,14 +19,14 @@ def comparable(suite: Suite, runs: Sequence[Mapping[str, float]]) -> Suite:
         runs: each run's scores by column; what was not run is not among them.
 
     A mean over fewer columns has another name (`avg_of_5`, "Average of 5"), so that it is not
-    taken for the whole one; the headline goes along. One of which no column is left stays: it has
-    no score in any row.
+    taken for the whole one; the headline goes along. One of which no column is left is of none: it
+    has no score in any row, as those that rows have are of different columns.
     """
     columns, headline = [], suite.headline
     for column in suite.columns:
         of = [name for name in column.of or [] if all(name in scores for scores in runs)]
-        if of and len(of) < len(column.of or []):
-            fewer = _over(column, of)
+        if len(of) < len(column.of or []):
+            fewer = _over(column, of) if of else column.model_copy(update={"of": []})
             headline = fewer.name if column.name == headline else headline
             columns.append(fewer)
         else:
@@ -44,7 +47,7 @@ def is_headline(suite: Suite, name: str) -> bool:
 
 def with_means(suite: Suite, scores: Mapping[str, float]) -> dict[str, float]:
     """A run's scores of the suite's columns, its means worked out where its columns are there."""
-    found = {c.name: scores[c.name] for c in suite.columns if c.name in scores}
+    found = {c.name: scores[c.name] for c in suite.columns if c.name in scores and c.of != []}
     for column in suite.columns:
         if column.of and column.name not in found and all(name in scores for name in column.of):
             found[column.name] = fmean(scores[name] for name in column.of)
@@ -59,8 +62,9 @@ def compare(suite: Suite, rows: Sequence[Row]) -> tuple[Suite, list[Row]]:
 
 
 def _row(suite: Suite, row: Row) -> Row:
+    none = {column.name: _NONE for column in suite.columns if column.of == []}
     metrics = {
-        seed: one.model_copy(update={"scores": one.scores | with_means(suite, one.measured)})
+        seed: one.model_copy(update={"scores": one.scores | none | with_means(suite, one.measured)})
         for seed, one in row.metrics.items()
     }
     return replace(row, metrics=metrics)

@@ -110,7 +110,7 @@ def _columns(table: StudyTable) -> list[str]:
     for column in table.suite.columns:
         if column.kind == "mean":
             of = ", ".join(table.suite.column(name).label for name in column.of or [])
-            lines.append(f"- {column.label}: the mean of {of}.")
+            lines.append(f"- {column.label}: {f'the mean of {of}' if of else 'not run'}.")
         elif column.kind == "bits_per_byte":
             n = _one(table, "n", column.name)
             lines.append(

@@ -174,7 +174,8 @@ def _parent_record(
     evaluated = [child for child in children if child.texts]
     for column in suite.columns:
         scores = [c.metrics[column.name] for c in evaluated if column.name in c.metrics]
-        if len(scores) < len(evaluated):  # not run for some seed: no mean over all of them
+        # Not run for some seed, or of columns that no other row has: no mean over all of them.
+        if len(scores) < len(evaluated) or column.of == []:
             continue
         if scores:
             metrics[column.name] = float(np.mean(scores))

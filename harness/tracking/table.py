@@ -46,9 +46,8 @@ def study_table(params: Params, study: str) -> "pd.DataFrame":
     for name, mine in found.items():
         line: dict[str, object] = {"selection": name, "seeds": len(mine)}
         for column in suite.columns:
-            scores = pd.Series(
-                [metrics.get(clean_name(column.name)) for metrics in mine], dtype="float64"
-            )
+            logged = None if column.of == [] else clean_name(column.name)
+            scores = pd.Series([metrics.get(logged) for metrics in mine], dtype="float64")
             mean = NOT_RUN if scores.isna().any() else scores.mean()
             line |= {column.name: mean, f"{column.name}_sd": scores.std(skipna=False)}
         lines.append(line)
