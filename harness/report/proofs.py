@@ -71,9 +71,10 @@ def examine(params: Params, suite: Suite) -> Sensitivity:
     rows = {row.name: row for row in compared}
     for row in compared:
         check_agreement(suite, row)
-        if not row.has(suite.headline):
-            label, why = suite.column(suite.headline).label, _why(row)
-            raise InputError(f"sensitivity: {label} of {row.name} was not run: {why}")
+    if not all(row.has(suite.headline) for row in compared):
+        row = next(row for row in read if not row.has(suite.headline))
+        label, why = suite.column(suite.headline).label, _why(row)
+        raise InputError(f"sensitivity: {label} of {row.name} was not run: {why}")
     scores = {name: row.scores(suite.headline) for name, row in rows.items()}
     doses = {part: _doses(params, part) for part in ("noise", "coverage")}
     levels = [
