@@ -14,7 +14,7 @@ from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.params import Params, load_params
 from harness.report import write_study_report
-from harness.report.comparable import comparable, with_means
+from harness.report.comparable import comparable, is_headline, with_means
 from harness.report.render import csv_text, fact_table, markdown_table, score_table
 from harness.report.study import latex
 from harness.report.table import NOT_RUN, StudyTable
@@ -122,7 +122,8 @@ def test_every_form_says_what_why_and_how(tree: Params) -> None:
     assert "Average" not in shown["random"]
     note = text.split("![main]")[0].strip().splitlines()[-1]
     assert note == (
-        f"Not run: Two in random. Why: {WHY}. Afterwards, dvc repro -f -s evaluate fills them in. "
+        f"Not run: Two in random. Why: {WHY}. Afterwards, dvc repro -f -s evaluate fills them in, "
+        "then make repro makes the table again. "
         f"{FEWER} is the mean of the columns that every row has: One, Three. Differences, their "
         "intervals and p are of it."
     )
@@ -175,6 +176,19 @@ def test_a_mean_of_no_shared_column_is_of_no_row(tree: Params) -> None:
     assert "- Average: not run." in text
     suite = comparable(load_suite("toy"), [{"one": 50.0, "avg": 50.0}, {}])
     assert with_means(suite, {"one": 50.0, "avg": 50.0}) == {"one": 50.0}
+
+
+@pytest.mark.parametrize("headline", ["avg", "share_of_right", "best_of_2"])
+def test_the_headline_is_known_by_its_name_and_that_over_fewer(tree: Params, headline: str) -> None:
+    suite = load_suite("toy")
+    columns = [c.model_copy(update={"name": headline}) if c.of else c for c in suite.columns]
+    suite = suite.model_copy(update={"columns": columns, "headline": headline})
+    fewer = comparable(suite, [{"one": 1.0, "two": 1.0}]).headline
+    assert fewer == f"{headline}_of_2"
+    assert is_headline(suite, headline)
+    assert is_headline(suite, fewer)
+    for other in ("one", "share", "best", f"{headline}_of_3", f"{headline}_of_right"):
+        assert not is_headline(suite, other)
 
 
 def test_the_best_row_is_still_bold(tree: Params, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,8 +41,9 @@ def _over(mean: Column, of: list[str]) -> Column:
 
 def is_headline(suite: Suite, name: str) -> bool:
     """Whether a column of that name is the suite's headline, or that over fewer columns."""
-    head, _, fewer = name.partition("_of_")
-    return suite.headline in (name, head if fewer.isdigit() else name)
+    head = suite.column(suite.headline)
+    of = head.of or []
+    return name in {head.name, *(_over(head, of[:n]).name for n in range(1, len(of)))}
 
 
 def with_means(suite: Suite, scores: Mapping[str, float]) -> dict[str, float]:
@@ -62,9 +63,10 @@ def compare(suite: Suite, rows: Sequence[Row]) -> tuple[Suite, list[Row]]:
 
 
 def _row(suite: Suite, row: Row) -> Row:
-    none = {column.name: _NONE for column in suite.columns if column.of == []}
-    metrics = {
-        seed: one.model_copy(update={"scores": one.scores | none | with_means(suite, one.measured)})
-        for seed, one in row.metrics.items()
-    }
+    of_none = [column.name for column in suite.columns if column.of == []]
+    metrics = {}
+    for seed, one in row.metrics.items():
+        void = {name: _NONE for name in of_none if name in one.measured}
+        scores = one.scores | void | with_means(suite, one.measured)
+        metrics[seed] = one.model_copy(update={"scores": scores})
     return replace(row, metrics=metrics)
