@@ -77,8 +77,10 @@ def evaluate_cell(
     samples = pd.concat(frames) if frames else empty_samples()
     write_frame(cell / "samples.parquet", samples.reset_index(drop=True), SAMPLES)
     write_json(cell / "metrics.json", {"suite": suite.name, "seeds": metrics})
-    _tell_of_walls(read_metrics(cell / "metrics.json"))
-    if params.train.keep_models == "none":
+    found = read_metrics(cell / "metrics.json")
+    _tell_of_walls(found)
+    # Weights are kept while a column is yet to be run on them.
+    if params.train.keep_models == "none" and not any(s.not_run for s in found.seeds.values()):
         for seed in seeds:
             _delete_weights(read_json(cell / "train" / f"seed_{seed}.json"))
 

@@ -137,6 +137,20 @@ def test_the_cell_says_so_until_the_wall_is_there(
     assert "code" in set(read_frame(cell / "samples.parquet", SAMPLES)["task"])
 
 
+def test_weights_are_kept_until_every_column_was_run(
+    repo: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone: list[str] = []
+    monkeypatch.setattr("harness.cell_evaluation._delete_weights", lambda m: gone.append(m))
+    edit_params(Path(), train={"keep_models": "none"})
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.sandbox.missing_walls", lambda: WHY)
+        cell_metrics(load_params())
+        assert not gone
+    cell_metrics(load_params())
+    assert len(gone) == 1
+
+
 def test_only_the_param_goes_around_and_it_is_written_down(
     repo: Params, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

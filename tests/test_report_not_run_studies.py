@@ -35,7 +35,9 @@ def test_the_proofs_are_over_what_every_row_has(
     assert float(found["gain"]["value"]) == pytest.approx(gain, abs=1e-4)
     assert found["none"]["what"] == "avg_of_2"
     text = (folder / "sensitivity.md").read_text(encoding="utf-8")
-    again = "dvc repro -f -s evaluate_sensitivity fills them in"
+    again = (
+        "dvc repro -f -s evaluate_sensitivity fills them in, then dvc repro makes the table again"
+    )
     assert text.count(f"Not run: Two in oracle. Why: {WHY}. Afterwards, {again}.") == 2
     assert FEWER in table_after(text, "## The rows")[0]
     for cell in cells("sensitivity", "oracle"):

@@ -34,7 +34,9 @@ def _not_run(suite: Suite, rows: Sequence[Row]) -> list[str]:
     ]
     without = [row for row in rows if any(m.not_run for m in row.metrics.values())]
     stages = sorted({stage.partition("@")[0] for row in without for stage in row.stages})
-    again = f"Afterwards, dvc repro -f -s {' '.join(stages)} fills them in."
+    command = f"dvc repro -f -s {' '.join(stages)}"
+    after = "make repro" if stages == ["evaluate"] else "dvc repro"  # the main table, or another
+    again = f"Afterwards, {command} fills them in, then {after} makes the table again."
     return [" ".join([*told, again, _headline(suite, rows)]).strip()]
 
 
