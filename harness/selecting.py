@@ -173,7 +173,7 @@ def chosen(name: str, choose: Choose, seed: int) -> tuple[np.ndarray, dict[str, 
         picks = choose(np.random.default_rng(seed))
     seconds = time.perf_counter() - start
     for note in notes:
-        log.warning("note: %s, seed %d: %s", name, seed, note)
+        log.info("note: %s, seed %d: %s", name, seed, note)
     cost = {"size": len(picks), "seconds": round(seconds, 4), "peak_memory_mb": peak_memory_mb()}
     return picks, {**cost, "notes": notes, "clusters_reached": None, "clusters_total": None}
 

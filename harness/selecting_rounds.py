@@ -45,7 +45,7 @@ def write_round_subsets(params: Params, name: str, inputs: Inputs, budget: int, 
         )
     system = _system(name, item)
     for note in inputs.quality_notes:
-        log.warning("note: %s: %s", name, note)
+        log.info("note: %s: %s", name, note)
     found: dict[str, Any] = {}
     results: list[tuple[str, int, Path]] = []
     for group in params.groups_of(name):

@@ -31,9 +31,12 @@ def error_lines(log: Path, start: int = 0) -> list[str]:
 
 
 def note_lines(log: Path, start: int = 0) -> list[str]:
-    """The lines by which a stage says what its user should know of a run that went well."""
+    """The lines by which a stage says what its user should know of a run that went well.
+
+    ``warning:`` needs the user's attention, ``note:`` is for information.
+    """
     lines = re.split(r"[\r\n]+", read_log(log, start))
-    return [line for line in lines if line.startswith("note: ")]
+    return [line for line in lines if line.startswith(("warning: ", "note: "))]
 
 
 def last_line(log: Path, at_most: int = 60) -> str:

@@ -20,7 +20,7 @@ from harness.preset import name_source, name_template, switch_preset
 from harness.refusals import ending_in_one_line
 from harness.runner import Runner, StageFailed
 from harness.screen import Screen
-from harness.stage_logs import error_lines, fresh_log, read_log
+from harness.stage_logs import error_lines, fresh_log, note_lines
 from harness.stores import locked, run_lock
 from harness.tracking.dvc_lock import copy_lock
 from harness.yaml_files import read_yaml
@@ -155,9 +155,8 @@ def _track() -> None:
     if ended.returncode != 0:
         why = error_lines(log)[-1]
         _say(f"warning: the results are complete, but MLflow has not got them: {why} ({log})")
-    for line in read_log(log).splitlines():
-        if line.startswith("warning: "):  # a dead server, which is no failure of the stage
-            _say(line)
+    for line in note_lines(log):  # a dead server, say, which is no failure of the stage
+        _say(line)
 
 
 def _preset() -> str:

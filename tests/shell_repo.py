@@ -43,6 +43,7 @@ STEP = """
 echo "$1 begin $(date +%s.%N) gpu=$CUDA_VISIBLE_DEVICES omp=$OMP_NUM_THREADS" >> trace
 echo "working on $1"
 echo "note: $1: 2 of 9 rows dropped: blank response 2" >&2
+echo "warning: $1: not run: code" >&2
 [ -f slow_$1 ] && sleep "$(cat slow_$1)"
 told='error: source: row 3: blank instruction; fix it'
 [ -f fail_$1 ] && { printf "$told\\033]0;pwned\\007\\n" >&2; exit 1; }

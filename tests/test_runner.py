@@ -74,7 +74,8 @@ def test_first_run(fresh: Path, first_run: subprocess.CompletedProcess[str]) -> 
     assert "stage 5 of 5: report@main done" in first_run.stdout
     # What a stage notes is shown below the line that says it is done.
     done = next(line for line in first_run.stdout.splitlines() if ": base done" in line)
-    assert f"{done}\n  note: base: 2 of 9 rows dropped: blank response 2\n" in first_run.stdout
+    noted = "  note: base: 2 of 9 rows dropped: blank response 2\n  warning: base: not run: code\n"
+    assert f"{done}\n{noted}" in first_run.stdout
     assert "left]" in first_run.stdout
     assert_ends_with_table(first_run.stdout)
     assert (fresh / "results/lab/dvc.lock").read_bytes() == (fresh / "dvc.lock").read_bytes()
