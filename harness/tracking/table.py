@@ -46,7 +46,7 @@ def study_table(params: Params, study: str) -> "pd.DataFrame":
     for name, mine in found.items():
         line: dict[str, object] = {"selection": name, "seeds": len(mine)}
         for column in suite.columns:
-            logged = None if column.of == [] else clean_name(column.name)
+            logged = "" if column.of == [] else clean_name(column.name)
             scores = pd.Series([metrics.get(logged) for metrics in mine], dtype="float64")
             mean = NOT_RUN if scores.isna().any() else scores.mean()
             line |= {column.name: mean, f"{column.name}_sd": scores.std(skipna=False)}
