@@ -128,12 +128,17 @@ def name_template(root: Path) -> list[str]:
 
         revision = base.get("revision")
         digest = template_hash(source_tokenizer(source, revision, str(values["template"])))
-    before = prepare.get("template_sha256")
-    if digest == before:
-        return []
-    values = {"source": prepare["source"], "template_sha256": digest}
-    _set_values(root / "params.yaml", "prepare", values)
-    return [f"params.yaml: prepare.template_sha256, of the chat template of {source}"]
+    # Twice: DVC compares the sections apart, and a key that is not there stops a stage it names.
+    stale = [
+        key
+        for key, section in (("prepare", prepare), ("base_model", base))
+        if section.get("template_sha256") != digest
+    ]
+    for key in stale:
+        given = {"source": values[key]["source"], "template_sha256": digest}
+        _set_values(root / "params.yaml", key, given)
+    note = f"params.yaml: template_sha256, of the chat template of {source}"
+    return [note] if stale else []
 
 
 def _edited_path(root: Path, preset: str) -> Path:

@@ -12,6 +12,9 @@ class PretrainParams(BaseModel):
 
     source: str = Field(min_length=1, description="scratch, a local model folder, or a hub id")
     revision: str | None = Field(default=None, description="commit of a hub id")
+    template_sha256: str | None = Field(
+        default=None, description="of the source's chat template, by which DVC sees an edit"
+    )
     seed: int = Field(default=0, ge=0, lt=2**32)
     vocab_size: int = Field(default=1024, ge=300, description="of the BPE, 256 bytes included")
     layers: int = Field(default=4, ge=1)

@@ -76,6 +76,9 @@ def test_a_judge_that_is_always_cut_off_is_said_to_be(tmp_path: Path) -> None:
         ("<reasoning>[[3]]</reasoning>[[4]]", 4.0),
         ("[[3]]\n<think>No, it is", None),
         ("<think>a</think>[[3]]\n<think>[[4]]", None),
+        ("I rate [[8]]\n</think> was used in the answer.", 8.0),
+        ("<think>[[3]]</think>I rate [[8]]\n</think> was used in the answer.", 8.0),
+        ("Is it [[3]]?</think>", None),
         ("The response forgets to close its <think> tag. Rating: [[4]]", 4.0),
     ],
 )

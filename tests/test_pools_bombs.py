@@ -1,11 +1,16 @@
 """A small file that unpacks to more than a machine holds ends in one line, at a bound."""
 
+import bz2
 import gzip
+import io
 import json
+import lzma
 import resource
 import subprocess
 import sys
 import time
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -160,6 +165,23 @@ def test_a_folder_has_the_bounds_of_one_file(tmp_path: Path) -> None:
     pq.write_table(pa.table({"prompt": text}), folder / "a.parquet", store_schema=False)
     with pytest.raises(InputError, match=r"a\.parquet: 4 MB unpacked, over 3"):
         read(folder, limits=SMALL)
+
+
+def zipped(data: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("b.jsonl", data)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("packed", [bz2.compress, lzma.compress, zipped])
+def test_a_folder_has_no_packed_files_but_gzip(
+    tmp_path: Path, packed: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(GOOD)
+    (tmp_path / "b.jsonl.x").write_bytes(packed(GOOD))
+    with pytest.raises(InputError, match=r"/b\.jsonl\.x: .*; unpack it$"):
+        read(tmp_path, limits=SMALL)
 
 
 def test_the_command_has_the_same_bounds(tmp_path: Path) -> None:

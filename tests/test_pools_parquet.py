@@ -10,6 +10,8 @@ import pytest
 
 from harness.errors import InputError
 from harness.pools.limits import Limits
+from harness.pools.reading import read_file
+from harness.pools.rows import BadRowError
 from tests.pool_files import read
 
 TEXT = {"instruction": ["Say hi."] * 3, "output": ["Hi."] * 3}
@@ -74,6 +76,17 @@ def test_a_column_whose_name_is_damaged_is_a_damaged_file(tmp_path: Path) -> Non
     path.write_bytes(path.read_bytes().replace(b"output", b"outpu\xff"))
     with pytest.raises(InputError, match="damaged or cut-off Parquet"):
         read(path)
+
+
+def test_a_map_is_read_and_counted_row_by_row(tmp_path: Path) -> None:
+    path = tmp_path / "pool.parquet"
+    maps = pa.array([[("k", "z" * MB)], None, [("k", "v")]], pa.map_(pa.string(), pa.string()))
+    pq.write_table(pa.table({**TEXT, "m": maps}), path)
+    first, *others = read_file(path, "pool", Limits(row_mb=1))
+    assert isinstance(first.value, BadRowError)
+    assert [row.value["m"] for row in others] == [None, [("k", "v")]]
+    with pytest.raises(InputError, match="MB unpacked, over 1; raise"):
+        list(read_file(path, "pool", Limits(file_mb=1)))
 
 
 MB = 10**6

@@ -114,6 +114,16 @@ def test_a_field_is_refused_by_a_rule_that_is_counted(
     assert read(path, "drop").dropped == {rule: 1}
 
 
+@pytest.mark.parametrize("name", ["audio", "thinking", "tools"])
+@pytest.mark.parametrize("value", [False, 0, "off", "None", " [] ", "FALSE", "null"])
+def test_a_field_that_says_none_is_no_content(tmp_path: Path, name: str, value: object) -> None:
+    path = tmp_path / "pool.jsonl"
+    path.write_bytes(lines({**ROW, name: value}, {**ROW, name: True}))
+    assert [item.row for item in read(path, "drop").kept] == [1]
+    path.write_bytes(lines(beside(1, **{name: value}), beside(1, **{name: "off we go"})))
+    assert [item.row for item in read(path, "drop").kept] == [1]
+
+
 DOUBLE = '{"instruction":"Name a tree","instruction":"Name a fish","output":"Oak"}'
 DEEP = '{"instruction":"a","output":"b","more":[{"x":1,"y":{"k":1,"k":1}}]}'
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from harness.errors import InputError
 from harness.params import ScorerParams, load_params
@@ -165,9 +166,7 @@ def test_other_weights_with_the_same_template_give_the_same_pool(repo: Path) -> 
 
 
 def test_an_edited_template_is_noticed_by_its_hash(repo: Path) -> None:
-    assert name_template(repo) == [
-        "params.yaml: prepare.template_sha256, of the chat template of model"
-    ]
+    assert name_template(repo) == ["params.yaml: template_sha256, of the chat template of model"]
     assert name_template(repo) == []
     first = load_params().prepare.template_sha256
     assert first
@@ -181,6 +180,26 @@ def test_an_edited_template_is_noticed_by_its_hash(repo: Path) -> None:
     write_tokenizer(repo / "model", CHATML.replace("'<|im_end|>' + ", ""))
     with pytest.raises(InputError, match="model: its chat template ends an assistant's turn with"):
         name_template(repo)
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # of pygtrie, in DVC
+def test_an_edited_template_makes_both_stages_that_read_it_run_again(repo: Path) -> None:
+    from dvc.repo import Repo
+
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    idle = {
+        name: {"cmd": "true", "params": stages[name]["params"]}
+        for name in ("prepare", "base_model")
+    }
+    (repo / "dvc.yaml").write_text(yaml.safe_dump({"stages": idle}))
+    with Repo.init(str(repo), no_scm=True) as opened:
+        name_template(repo)
+        opened.reproduce()
+        assert opened.status() == {}
+    write_tokenizer(repo / "model", CHATML + "{#- edited -#}")
+    name_template(repo)
+    with Repo(str(repo)) as opened:
+        assert opened.status().keys() == {"prepare", "base_model"}
 
 
 def test_scores_refuse_before_any_model_runs(

@@ -28,6 +28,10 @@ BAD = {
     "value": (scorer("ifd", batch_size=0), r"scorers\.x\.batch_size: .* greater than or equal"),
     "choice": (scorer("ifd", ratio="ppl"), r"scorers\.x\.ratio: .* not 'ppl'"),
     "needed": (scorer("column", file="s.csv"), r"scorers\.x\.column: column needs it; add"),
+    "limit": (
+        scorer("column", file="s.csv", column="s", file_mb=0),
+        r"scorers\.x\.file_mb: input should be greater than or equal to 1, not 0",
+    ),
     "length": (scorer("length", model="base"), r"scorers\.x\.model: length takes no such param"),
 }
 

@@ -15,6 +15,7 @@ from harness import layout
 from harness.files import read_json, write_json
 from harness.params import Params
 from harness.tracking import experiment_name, study_table, track
+from harness.tracking.artifacts import bring
 from harness.tracking.names import LONGEST_NAME, clean_name, clean_value
 from harness.tracking.upsert import connect
 from tests.build_runs import ROOT, build_runs
@@ -195,3 +196,16 @@ def test_a_repository_elsewhere_has_its_artifacts_there(
     caplog.set_level(logging.INFO)
     track(tree)
     assert "moved or copied" not in caplog.text
+
+
+def test_artifacts_that_were_copied_in_part_are_copied_again(tmp_path: Path) -> None:
+    old, own = tmp_path / "old", tmp_path / "own"
+    (old / "run").mkdir(parents=True)
+    (old / "run" / "a.txt").write_text("a")
+    (old / "run" / "b.txt").symlink_to(tmp_path / "gone")
+    with pytest.raises(shutil.Error):
+        bring(old, own, ["run"])
+    assert list(own.iterdir()) == []
+    (tmp_path / "gone").write_text("b")
+    bring(old, own, ["run"])
+    assert [path.read_text() for path in sorted((own / "run").iterdir())] == ["a", "b"]

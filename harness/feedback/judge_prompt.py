@@ -11,9 +11,12 @@ from pathlib import Path
 from string import Template
 
 PROMPT = Path(__file__).parent / "prompts" / "judge.txt"
-_THINKING_ENDS = re.compile(r"</(?:think|thinking|reasoning)>")
-# At the start of a line, as models write it: an answer may speak of such a tag.
-_THINKING_BEGINS = re.compile(r"^\s*<(?:think|thinking|reasoning)>", re.MULTILINE)
+# As models write the tags, since an answer may speak of them: the first at the start of a line, the
+# last at the end of one where nothing began.
+_BEGIN, _END = r"^\s*<(?:think|thinking|reasoning)>", r"</(?:think|thinking|reasoning)>"
+_THINKING = re.compile(f"{_BEGIN}.*?{_END}", re.MULTILINE | re.DOTALL)
+_THINKING_BEGINS = re.compile(_BEGIN, re.MULTILINE)
+_THINKING_ENDS = re.compile(rf"{_END}\s*$", re.MULTILINE)
 _RATING = re.compile(r"\[\[\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*\]\]")
 
 
@@ -34,7 +37,7 @@ def after_thinking(text: str) -> str | None:
 
     A template may begin the thinking itself: then there is its end alone.
     """
-    said = _THINKING_ENDS.split(text)[-1]
+    said = _THINKING_ENDS.split(_THINKING.sub("", text))[-1]
     return None if _THINKING_BEGINS.search(said) else said
 
 

@@ -44,6 +44,8 @@ REFUSED = {
     "thinking": REASONING,
     **dict.fromkeys(("image", "images", "video", "videos", "audio", "audios"), MEDIA),
 }
+# What a field of those may say where there is no such thing: an empty list as text, a switch.
+NOTHING = ("[]", "{}", "null", "none", "no", "off", "false", "disabled", "0")
 UNKNOWN, MIXED = "no known format", "mixed formats"
 REFUSED_REMEDY = f"remove the field{OR_DROP}"
 
@@ -140,7 +142,7 @@ def _history(row: Fields) -> list[Message]:
 def _refuse(fields: Fields, where: str = "") -> None:
     """Refuse what a template would have to write, and does not."""
     for name, rule in REFUSED.items():
-        if fields.is_filled(name) and str(fields.get(name)).strip() not in ("[]", "{}", "null"):
+        if fields.is_filled(name) and str(fields.get(name)).strip().casefold() not in NOTHING:
             raise BadRowError(rule, f"{where}{name}", REFUSED_REMEDY)
 
 

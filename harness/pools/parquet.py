@@ -53,11 +53,13 @@ def read_table(source: Path | io.BytesIO, name: str, limits: Limits) -> "pa.Tabl
             raise InputError(f"{name}: a column is nested too deeply; leave it out")
         texts = [column.path for column in columns if column.physical_type == TEXT]
         table = pq.ParquetFile(source, read_dictionary=texts).read()
+        _check_size(table.num_rows, table_bytes(table), name, limits)
     except MemoryError:
         raise InputError(f"{name}: more than the memory holds; give a smaller file") from None
+    except pa.ArrowNotImplementedError:
+        raise InputError(f"{name}: a column of a type that is not read; save it as JSONL") from None
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise InputError(f"{name}: damaged or cut-off Parquet; copy or download it again") from None
-    _check_size(table.num_rows, table_bytes(table), name, limits)
     return table
 
 
@@ -101,6 +103,11 @@ def decoded_bytes(array: "pa.Array") -> int:
         return 4 * len(values) + (compute.sum(lengths.take(values.indices)).as_py() or 0)
     if pa.types.is_struct(values.type):
         return sum(decoded_bytes(field) for field in values.flatten())
+    if pa.types.is_map(values.type):  # it has no flatten, and its keys are those of every row
+        first, last = values.offsets[0].as_py(), values.offsets[-1].as_py()
+        parts = (values.keys, values.items)
+        parts = [part.slice(first, last - first) for part in parts]
+        return 4 * len(values) + sum(map(decoded_bytes, parts))
     if pa.types.is_nested(values.type):
         return 4 * len(values) + decoded_bytes(values.flatten())
     return values.nbytes

@@ -17,11 +17,17 @@ from harness.pools.rows import Row
 from harness.pools.unpacking import BLANK, BOM, Unpacked
 
 PARQUET = b"PAR1"
-OTHERS = {
+PACKED = {
     b"PK\x03\x04": "a zip archive; unpack it",
     b"\x28\xb5\x2f\xfd": "compressed with zstd; unpack it",
     b"\xfd7zXZ": "compressed with xz; unpack it",
     b"BZh": "compressed with bzip2; unpack it",
+    b"\x04\x22\x4d\x18": "compressed with lz4; unpack it",
+    b"Rar!": "a rar archive; unpack it",
+    b"7z\xbc\xaf": "a 7z archive; unpack it",
+}
+OTHERS = {
+    **PACKED,
     b"\xff\xfe\0\0": "UTF-32; save it as UTF-8",  # before UTF-16, whose mark it begins with
     b"\0\0\xfe\xff": "UTF-32; save it as UTF-8",
     b"\xff\xfe": "UTF-16; save it as UTF-8",
@@ -74,13 +80,17 @@ def _head(path: Path, name: str, limits: Limits) -> bytes:
 
 def _first_of_text(head: bytes, name: str) -> bytes:
     """The first byte that is not blank; InputError where there is none, or it is no text."""
-    for magic, what in OTHERS.items():
-        if head.startswith(magic):
-            raise InputError(f"{name}, row 1: {what}")
+    _refuse(OTHERS, head, f"{name}, row 1")
     text = head.removeprefix(BOM).lstrip(BLANK)
     if not text:
         raise InputError(f"{name}: empty, no rows; give a file with one instance a row")
     return text[:1]
+
+
+def _refuse(kinds: dict[bytes, str], head: bytes, where: str) -> None:
+    for magic, what in kinds.items():
+        if head.startswith(magic):
+            raise InputError(f"{where}: {what}")
 
 
 def _seekable(path: Path, name: str, limits: Limits) -> Path | io.BytesIO:
@@ -92,15 +102,17 @@ def _seekable(path: Path, name: str, limits: Limits) -> Path | io.BytesIO:
 
 
 def check_folder(folder: Path, name: str, limits: Limits) -> None:
-    """Raise InputError where a folder's files come to more than one file may.
+    """Raise InputError where a folder's files come to more than one file may, or are packed.
 
-    For `datasets`, which unpacks them to a disk and knows no bound.
+    For `datasets`, which unpacks them to a disk and knows no bound. A gzip file is measured as it
+    unpacks; other packed files are refused, as a single one is.
     """
     total = 0
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         called = f"{name}/{path.relative_to(folder)}"
         with Unpacked(path, called, limits, total) as stream:
             head = stream.read_some(CHUNK)
+            _refuse(PACKED, head, called)
             if head.startswith(PARQUET):
                 stream.add(table_bytes(read_table(_seekable(path, called, limits), called, limits)))
             elif stream.zipped:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import InputError, nearest, shown
-from harness.pools.limits import DEFAULT, Limits
+from harness.pools.limits import DEFAULT, Count, Limits
 from harness.pools.places import locate
 from harness.pools.reading import read_file
 from harness.pools.rows import BadRowError
@@ -27,9 +27,9 @@ def column(
     *,
     file: str,
     column: str,
-    file_mb: int = DEFAULT.file_mb,
-    row_mb: int = DEFAULT.row_mb,
-    rows: int = DEFAULT.rows,
+    file_mb: Count = DEFAULT.file_mb,
+    row_mb: Count = DEFAULT.row_mb,
+    rows: Count = DEFAULT.rows,
 ) -> np.ndarray:
     """The numbers of a file's column, one an instance of the pool: (n,) float64.
 

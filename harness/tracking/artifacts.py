@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from harness.files import replacing_folder
 from harness.stores import repo_root
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def settle_artifacts() -> None:
             mine = "experiment_id = ? AND substr(artifact_uri, 1, ?) = ?"
             which = (experiment, len(old) + 1, f"{old}/")
             runs = link.execute(f"SELECT run_uuid FROM runs WHERE {mine}", which).fetchall()
-            _bring(_folder(old), _folder(own), [run for (run,) in runs])
+            bring(_folder(old), _folder(own), [run for (run,) in runs])
             moved = f"UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE {mine}"
             link.execute(moved, (own, len(old) + 1, *which))
             link.execute(
@@ -50,11 +51,12 @@ def settle_artifacts() -> None:
             )
 
 
-def _bring(old: Path, own: Path, runs: list[str]) -> None:
+def bring(old: Path, own: Path, runs: list[str]) -> None:
     """Copy the artifacts of runs that are in the old place only."""
     for run in runs:
         if (old / run).is_dir() and not (own / run).exists():
-            shutil.copytree(old / run, own / run)
+            with replacing_folder(own / run) as folder:  # a kill leaves no half that looks whole
+                shutil.copytree(old / run, folder, dirs_exist_ok=True)
 
 
 def _folder(uri: str) -> Path:
