@@ -117,15 +117,24 @@ def _pieces(known: frozenset[str]) -> frozenset[str]:
 
 def _written(secret: str) -> set[str]:
     """The ways in which others write a secret."""
+    raw = _bytes(secret)
     plain = urllib.parse.unquote(secret)  # one that stands in a URL
-    quoted = {urllib.parse.quote(secret, safe=safe) for safe in ("", "/", "/+=:")}
+    quoted = {urllib.parse.quote(raw, safe=safe) for safe in ("", "/", "/+=:")}
     lower = {re.sub(r"%..", lambda sign: sign[0].lower(), one) for one in quoted}
-    escaped = {json.dumps(secret)[1:-1], repr(secret)[1:-1], html.escape(secret)}
+    escaped = {json.dumps(secret)[1:-1], repr(secret)[1:-1], repr(raw)[2:-1], html.escape(secret)}
     in_json = {json.dumps(secret)[1:-1].replace("/", "\\/")}
     # base64 of `user:password`: what stands before it decides which of three ways it is written.
     headers = set()
     for before in range(3):
-        text = base64.b64encode(bytes(before) + secret.encode()).decode()
+        text = base64.b64encode(bytes(before) + raw).decode()
         inner = text[-(-before * 8 // 6) :].rstrip("=")[:-1]  # the rest depends on its neighbours
         headers |= {inner, inner.replace("+", "-").replace("/", "_")}
     return {secret, plain, *quoted, *lower, *escaped, *in_json, *headers}
+
+
+def _bytes(secret: str) -> bytes:
+    """What the environment holds need not be UTF-8, and a hidden secret must end no message."""
+    try:
+        return secret.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a character that stands for no byte
+        return secret.encode("utf-8", "surrogatepass")

@@ -91,6 +91,24 @@ def test_secrets_are_known_by_variable_url_and_login(
     assert hide("an unused word") == "an unused word"
 
 
+@pytest.mark.parametrize("secret", ["p\udce4ssw\udcf6rdxx", "p\ud800ssw\udcf6rdxx"])
+def test_a_secret_that_is_no_utf8(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.errors.secrets", lambda: frozenset({secret}))
+    raw = secret.encode("utf-8", "surrogatepass" if "\ud800" in secret else "surrogateescape")
+    for form in (secret, json.dumps(secret)[1:-1], repr(raw)[2:-1], urllib.parse.quote(raw)):
+        assert hide(f"at {form} it") == "at *** it"
+
+
+def test_a_password_that_is_no_utf8_ends_no_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from harness.errors import InputError; print(InputError('ok'))"],
+        env={**os.environb, b"PYTHONPATH": os.fsencode(ROOT), b"DB_PASSWORD": b"p\xe4ssw\xf6rdxx"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("ok\n", "")
+
+
 @pytest.mark.parametrize("before", [0, 70, 80, 95])
 def test_a_page_that_quotes_the_judges_key(tmp_path: Path, before: int) -> None:
     page = Reply(200, f"{'.' * before}{KEY} sent to a page".encode(), {"Content-Type": "text/html"})
