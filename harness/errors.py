@@ -22,10 +22,10 @@ _WORD = re.compile(r"[a-z]{1,16}")
 _URL_PASSWORD = re.compile(r"://[^/?#\s:@]*:((?:(?!://)\S)+)@")
 _URL_TOKEN = re.compile(r"[?&]\w*(?:key|token|secret|password)=([^&#\s]+)", re.IGNORECASE)
 _registered: dict[str, int] = {}  # and the signs each must have
-# C0 but for tab and line feed, DEL, C1, marks that turn the direction of a text, separators of
+# C0, DEL, C1, marks that turn the direction of a text, separators of
 # lines, and halves of a character, which no UTF-8 terminal takes.
 _CONTROLS = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
@@ -60,9 +60,16 @@ def nearest(name: object, known: Iterable[str]) -> str:
     return f"; choices: {', '.join(choices) or 'none'}"
 
 
-def printable(text: str) -> str:
-    r"""The text with control characters written out (``\x1b``): a terminal would obey them."""
-    return _CONTROLS.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
+def printable(text: object, keep: str = "") -> str:
+    r"""A text on one line, its control characters written out (``\n``, ``\x1b``) but for some.
+
+    A terminal, a page or a table would obey them.
+    """
+
+    def written(sign: re.Match[str]) -> str:
+        return sign[0] if sign[0] in keep else sign[0].encode("unicode_escape").decode()
+
+    return _CONTROLS.sub(written, str(text))
 
 
 def add_secret(value: str, least: int = _LEAST) -> None:
