@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from harness.files import read_json
-from harness.stores import is_kept, keeping
+from harness.stores import keeping, take_kept
 
 
 class Durations:
@@ -19,7 +19,7 @@ class Durations:
     def __init__(self, path: Path, shipped: Mapping[str, float] | None = None) -> None:
         self.path = path
         self.shipped = dict(shipped or {})
-        self.own: dict[str, float] = read_json(path) if is_kept(path) else {}
+        self.own: dict[str, float] = read_json(path) if take_kept(path) else {}
         self.measured: dict[str, float] = {}
         self._first_guess = {**self.shipped, **self.own}
 

@@ -190,7 +190,7 @@ def _read_jsonl(path: Path) -> list[dict[str, Any]]:
         for number, line in enumerate(file, 1):
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise InputError(f"{path}, line {number}: not JSON: {error}") from error
             if not isinstance(row, dict):
                 raise InputError(f"{path}, line {number}: not a JSON object")

@@ -129,7 +129,7 @@ def read_json(path: Path, remedy: str = "run its stage again") -> Any:  # noqa: 
         raise InputError(f"{path}: no such file; run the stage that writes it (dvc repro)")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter of many brackets in a row
         raise InputError(f"{path}: not JSON ({error}); {remedy}") from None
 
 

@@ -1,24 +1,12 @@
 """Text within Markdown, whatever it holds; and a Markdown table as plain text for the terminal."""
 
 import re
-import unicodedata
 
-# What is no letter of a text but steers where it is shown: controls, line breaks, halves of a
-# pair, and the marks that turn the direction of writing.
-_STEERING = {"Cc", "Zl", "Zp", "Cs"}
-_DIRECTIONS = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+from harness.errors import printable
+
 # `<` only where it opens a tag, so that `p < 0.05` stays as it is; `&` where it opens an entity.
 _ENTITIES = {"<": "&lt;", "&": "&amp;"}
 _MARKUP = re.compile(r"[\\|]|<(?=[A-Za-z/!?]|$)|&(?=#?\w+;)|(?<=\])\(")
-
-
-def visible(text: object) -> str:
-    r"""A text on one line, its line breaks and control characters written out, as in `\n`."""
-    return "".join(c.encode("unicode_escape").decode() if _steers(c) else c for c in str(text))
-
-
-def _steers(character: str) -> bool:
-    return unicodedata.category(character) in _STEERING or character in _DIRECTIONS
 
 
 def markdown_text(text: object) -> str:
@@ -26,7 +14,7 @@ def markdown_text(text: object) -> str:
 
     Marks of emphasis and code stay what they are.
     """
-    return _MARKUP.sub(lambda found: _escaped(found[0]), visible(text))
+    return _MARKUP.sub(lambda found: _escaped(found[0]), printable(text))
 
 
 def _escaped(mark: str) -> str:

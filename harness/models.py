@@ -197,7 +197,7 @@ def _checked(path: Path) -> Path:
         raise InputError(f"{path}: not a model folder, config.json is missing")
     try:
         content = json.loads(config.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{config}: not JSON: {error}") from error
     if not isinstance(content, dict) or "model_type" not in content:
         raise InputError(f"{config}: holds no model_type; this is no model's configuration")

@@ -28,7 +28,7 @@ class _Guarded:
         """Write a text, or what draws a bar."""
         moves = _MOVES.match(text)
         at = moves.end() if moves else 0
-        self._stream.write(text[:at] + printable(hide(text[at:])))
+        self._stream.write(text[:at] + printable(hide(text[at:]), keep="\t\n"))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:

@@ -16,7 +16,6 @@ from harness.progress import guard_output
 # Told in one line; anything else is a defect and keeps its traceback.
 REFUSALS = {
     errno.ENOSPC: "the disk is full; free some space and run it again",
-    errno.EFBIG: "the file is larger than this process may write; raise the limit (ulimit -f)",
     errno.EDQUOT: "the disk quota is used up; free some space and run it again",
     errno.EFBIG: "the file is over the size that is allowed; raise it (ulimit -f)",
     errno.EROFS: "the file system is read-only; results cannot be written there",

@@ -101,8 +101,9 @@ def kept(folder: Path, dropped: str = "") -> dict[str, str] | None:
     """
     if not folder.exists():
         return None
-    if (file := _damaged(folder, dropped)) is None:
-        return _listed(folder) or {}
+    listed, file = _check(folder, dropped)
+    if file is None:
+        return listed
     log.warning("%s; it is made again", _told(file))
     return None
 
@@ -114,8 +115,9 @@ def read_sealed(folder: Path, remedy: str) -> dict[str, str]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; {remedy}")
-    if (file := _damaged(folder)) is None:
-        return _listed(folder) or {}
+    listed, file = _check(folder)
+    if file is None:
+        return listed or {}
     # DVC takes a file of its old size and time for unchanged, and would not run the stage again.
     with suppress(OSError):
         os.utime(file)
@@ -133,25 +135,29 @@ def keeping(path: Path) -> Iterator[Path]:
         write_json(path.parent / LISTING, {**(listed or {}), path.name: file_hash(temporary)})
 
 
-def is_kept(path: Path) -> bool:
-    """Whether a kept file is there as it was written; one that is not goes, with a line."""
+def take_kept(path: Path) -> bool:
+    """Whether a kept file is there as it was written; one that is not is removed, with a line."""
     if not os.path.lexists(path):
         return False
-    if _digest(path) == (_listed(path.parent) or {}).get(path.name, ""):
+    listed = _listed(path.parent) or {}
+    if _digest(path) == listed.get(path.name, ""):
         return True
-    log.warning("%s; it is made again", _told(path))
+    unlisted = f"{path}: not listed (made by an older version)"
+    log.warning("%s; it is made again", _told(path) if path.name in listed else unlisted)
     remove(path)
     return False
 
 
-def _damaged(folder: Path, dropped: str = "") -> Path | None:
-    """The first file that is not as it was listed."""
+def _check(folder: Path, dropped: str = "") -> tuple[dict[str, str] | None, Path | None]:
+    """What a folder lists, and the first file that is not as it was listed."""
     if (listed := _listed(folder)) is None:
-        return folder / LISTING
+        return None, folder / LISTING
+    names = _names(folder) - {LISTING} | set(listed)
     if dropped and not (folder / dropped).exists():
-        listed = {n: digest for n, digest in listed.items() if not n.startswith(f"{dropped}/")}
-    names = sorted(_names(folder) - {LISTING} | set(listed))
-    return next((folder / n for n in names if _digest(folder / n) != listed.get(n, "")), None)
+        names = {name for name in names if not name.startswith(f"{dropped}/")}
+    damaged = (n for n in sorted(names) if _digest(folder / n) != listed.get(n, ""))
+    name = next(damaged, None)
+    return listed, None if name is None else folder / name
 
 
 def _names(folder: Path) -> set[str]:

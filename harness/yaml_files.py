@@ -1,16 +1,14 @@
 """Reading YAML as DVC does, and telling in one line what is wrong with a file of it."""
 
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import accumulate
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError, one_line, shown
 
 DEEP = "nested too deeply; write it flatter"
-DEEPEST = 400  # brackets that are open at once
+DEEPEST = 400  # lists and mappings that are open at once
 MOST_BYTES = 1_000_000  # of a file written by hand; reading one takes seconds
 MOST_ALIASED = 100_000  # values that aliases stand for: nine lines can stand for a billion
 
@@ -66,10 +64,21 @@ def _text(path: Path) -> str:
         found = f"byte 0x{error.object[error.start]:02x} at position {error.start + 1}"
         raise InputError(f"{path}: not UTF-8 ({found}); save the file as UTF-8") from None
     # The reader itself takes the longer the deeper, and seconds before it gives up.
-    steps = (1 if sign in "[{" else -1 for sign in re.findall(r"[\[\]{}]", text))
-    if max(accumulate(steps), default=0) > DEEPEST:
+    if any(depth > DEEPEST for depth in _depths(text)):
         raise InputError(f"{path}: {DEEP}")
     return text
+
+
+def _depths(text: str) -> Iterator[int]:
+    """How many lists and mappings are open, event by event, up to where a text is no YAML."""
+    import yaml
+
+    with suppress(yaml.YAMLError):  # the reader says what is wrong
+        depth = 0
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            yield depth
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from harness.errors import printable
 from harness.files import read_json, write_json
-from harness.markdown import first_table, markdown_text, notes_below, visible
+from harness.markdown import first_table, markdown_text, notes_below
 from harness.params import Params
 from harness.report import write_study_report
 from harness.report.render import TextTable, latex_table, latex_text, markdown_table
@@ -46,7 +47,7 @@ def test_markdown(text: str, shown: str) -> None:
     table = markdown_table(TextTable(["name", text], [[text, "1"]]))
     assert len(table.splitlines()) == 3
     # The terminal shows what was meant, on one line.
-    assert first_table(table) == [["name", visible(text)], [visible(text), "1"]]
+    assert first_table(table) == [["name", printable(text)], [printable(text), "1"]]
 
 
 @pytest.mark.parametrize(
@@ -115,8 +116,8 @@ def test_every_file_of_a_study_holds_them_as_text(tree: Params) -> None:
         "Programs that models wrote ran without every wall of the sandbox "
         "(evaluate.allow_unisolated) in random",
     ]
-    assert visible(NASTY) in notes_below(page)[0]
-    assert visible(NASTY) in rows[0]
+    assert printable(NASTY) in notes_below(page)[0]
+    assert printable(NASTY) in rows[0]
     assert rows[2][rows[0].index("One")] == NOT_RUN
     (seed,) = [r for r in records(tree) if r.name == "random seed 0"]
     assert len(list(csv.reader(seed.texts["scores.csv"].splitlines()))) == 5

@@ -77,6 +77,9 @@ def test_read_json_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "half.json").write_text('{"a":')
     with pytest.raises(InputError, match=r"half\.json: not JSON"):
         read_json(tmp_path / "half.json")
+    (tmp_path / "deep.json").write_text("[" * 200_000)
+    with pytest.raises(InputError, match=r"deep\.json: not JSON"):
+        read_json(tmp_path / "deep.json")
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "nan.json", {"a": float("nan")})
     assert not (tmp_path / "nan.json").exists()

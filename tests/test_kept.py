@@ -22,7 +22,7 @@ from harness.judge_params import JudgeParams
 from harness.params import ScorerParams
 from harness.scorers import chunks
 from harness.scorers.columns import make_scores
-from harness.stores import is_kept, keeping, kept, read_sealed, seal
+from harness.stores import keeping, kept, read_sealed, seal, take_kept
 from tests import test_select_command_cache
 from tests.damage import HARMS, Harm, a_folder, flipped, gone
 from tests.judge_server import pairs, rated, serving
@@ -135,22 +135,23 @@ def test_a_kept_file(
     tmp_path: Path, name: str, harm: Harm, caplog: pytest.LogCaptureFixture
 ) -> None:
     file, other = tmp_path / "a.npy", tmp_path / "b.npy"
-    assert not is_kept(file)
+    assert not take_kept(file)
     for path in (file, other):
         with keeping(path) as temporary, temporary.open("wb") as stream:
             np.save(stream, np.arange(30.0))
-    assert is_kept(file)
-    assert is_kept(other)
+    assert take_kept(file)
+    assert take_kept(other)
     assert not warned(caplog)
     harm(tmp_path / name)
-    assert not is_kept(file)
-    assert is_kept(other) == (name == "a.npy")
-    expected = [] if (name, harm) == ("a.npy", gone) else [f"{file}: {ALTERED}; {AGAIN}"]
+    assert not take_kept(file)
+    assert take_kept(other) == (name == "a.npy")
+    how = ALTERED if name == "a.npy" else "not listed (made by an older version)"
+    expected = [] if (name, harm) == ("a.npy", gone) else [f"{file}: {how}; {AGAIN}"]
     assert warned(caplog)[:1] == expected
     assert not file.exists()
     with keeping(file) as temporary, temporary.open("wb") as stream:
         np.save(stream, np.arange(30.0))
-    assert is_kept(file)
+    assert take_kept(file)
 
 
 def test_a_file_that_was_not_finished_is_not_kept(tmp_path: Path) -> None:
@@ -158,11 +159,11 @@ def test_a_file_that_was_not_finished_is_not_kept(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     with pytest.raises(RuntimeError):
         fail_in(keeping(file), "")
-    assert not is_kept(file)
+    assert not take_kept(file)
     with keeping(file) as temporary:
         temporary.write_text("whole")
     file.unlink()
-    assert not is_kept(file)
+    assert not take_kept(file)
 
 
 def kept_scores(folder: Path, base: Path) -> object:
@@ -288,6 +289,10 @@ def test_every_bit_of_a_judges_answer(tmp_path: Path, caplog: pytest.LogCaptureF
             assert judged.scores.tolist() == whole
             assert (judged.asked, judged.cached) == (1, 1)
             assert f"{cache}: 1 lines are torn or altered and passed over" in caplog.text
+        cache.write_bytes(b"[" * 200_000 + b"\n" + data)
+        caplog.clear()
+        assert judge(pairs(2), params, cache).asked == 0
+        assert f"{cache}: 1 lines are torn or altered and passed over" in caplog.text
         # Answers of before there was a hash, or a flaw, were paid for as well.
         rows = [json.loads(line) for line in data.splitlines()]
         since = {"sha256", "flaw"}

@@ -117,7 +117,7 @@ NAMES = (
 DISKS = {
     "full": ("mount -t tmpfs -o size=400k none out", "the disk is full; free some space"),
     "read-only": ("mount -t tmpfs -o ro none out", "the file system is read-only; results"),
-    "limit": ("true", "the file is larger than this process may write; raise the limit"),
+    "limit": ("true", "the file is over the size that is allowed; raise it (ulimit -f)"),
 }
 
 

@@ -15,7 +15,7 @@ from harness.errors import InputError, hide, one_line, secrets, shown
 from harness.feedback.judge import judge
 from harness.judge_params import JudgeParams
 from harness.stage_logs import last_line
-from tests.judge_server import KEY, Reply, failed, leaked, pairs, serving, told
+from tests.judge_server import KEY, Reply, failed, leaked, pairs, rated, serving, told
 from tests.shell_repo import ROOT
 
 TOKEN = "hf_Qz7/kW+3x&9pLm\"Tn'2Vb<Rc\\5Yd="
@@ -89,6 +89,54 @@ def test_secrets_are_known_by_variable_url_and_login(
     assert str(tmp_path / "token") not in secrets()
     monkeypatch.setenv("OPENAI_API_KEY", "unused")  # a word for a server that asks for no key
     assert hide("an unused word") == "an unused word"
+
+
+@pytest.mark.parametrize("secret", ["p\udce4ssw\udcf6rdxx", "half \ud800 sign"])
+def test_a_secret_that_is_no_utf8(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.errors.secrets", lambda: frozenset({secret}))
+    raw = secret.encode("utf-8", "surrogatepass" if "\ud800" in secret else "surrogateescape")
+    for form in (secret, json.dumps(secret)[1:-1], repr(raw)[2:-1], urllib.parse.quote(raw)):
+        assert hide(f"at {form} it") == "at *** it"
+
+
+def test_a_password_that_is_no_utf8_ends_no_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from harness.errors import InputError; print(InputError('ok'))"],
+        env={**os.environb, b"PYTHONPATH": os.fsencode(ROOT), b"DB_PASSWORD": b"p\xe4ssw\xf6rdxx"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("ok\n", "")
+
+
+@pytest.mark.parametrize(
+    "name", ["PGPASSWORD", "MYSQL_PWD", "GITHUB_PAT", "DB_PASSWORD", "HF_TOKEN", "api_key"]
+)
+def test_a_name_that_says_it_is_secret(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "s3cret-word")
+    assert hide("at s3cret-word") == "at ***"
+
+
+@pytest.mark.parametrize("password", ["p@ss", "p/ss", "p?s#s/x", "word", "long/with/slashes"])
+def test_a_password_in_a_url(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://me:{password}@host:5432/db")
+    assert hide(f"at {password}: no") == "at ***: no"
+    assert hide("http://host:5432/db") == "http://host:5432/db"
+
+
+def test_a_plain_word_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SORT_KEY", "timestamp")
+    monkeypatch.setenv("OLDPWD", "/no/such/folder")
+    assert hide("timestamp /no/such/folder") == "timestamp /no/such/folder"
+    monkeypatch.setenv("DB_PASSWORD", "swordfish")
+    assert hide("swordfish") == "***"
+
+
+def test_an_answer_is_stored_as_it_came_but_for_the_judges_key(tmp_path: Path) -> None:
+    with serving(lambda place, seen: rated(f"[[5]] {TOKEN} {KEY}")) as server:
+        judge(pairs(1), JudgeParams(model="m", base_url=server.url), tmp_path / "a.jsonl")
+    (line,) = (tmp_path / "a.jsonl").read_text().splitlines()
+    assert json.loads(line)["text"] == f"[[5]] {TOKEN} ***"
 
 
 @pytest.mark.parametrize("before", [0, 70, 80, 95])

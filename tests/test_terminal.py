@@ -41,8 +41,9 @@ def clean(text: str) -> None:
 
 
 def test_what_is_written_out() -> None:
-    assert printable("a\tb\nc é 你 🙂") == "a\tb\nc é 你 🙂"
+    assert printable("a\tb\nc é 你 🙂", "\t\n") == "a\tb\nc é 你 🙂"
     written = printable(HOSTILE)
+    assert printable("a\tb\n") == r"a\tb\n"
     clean(written)
     assert written.startswith("\\x1b]0;pwned\\x07\\x1b[2J\\rerror: all is well\\x08\\x9b31m\\u202e")
     assert printable("half \udcff") == "half \\udcff"

@@ -19,6 +19,12 @@ from tests.test_tracking_stores import SMALL, Caplog
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
+@pytest.fixture(autouse=True)
+def _forgetting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test has hidden stays readable in the next."""
+    monkeypatch.setattr("harness.errors._registered", {})
+
+
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.chdir(tmp_path)

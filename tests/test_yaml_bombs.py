@@ -80,3 +80,15 @@ def test_aliases_that_people_write_are_read(tmp_path: Path) -> None:
     path.write_text("base: &base {k: 1, l: [1, 2]}\none: *base\ntwo: {<<: *base, k: 2}\n")
     base = {"k": 1, "l": [1, 2]}
     assert read_yaml(path) == {"base": base, "one": base, "two": {"k": 2, "l": [1, 2]}}
+
+
+def test_brackets_in_texts_and_comments_are_not_nested(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    text = "[" * 500
+    path.write_text(f"a: '{text}'  # {text}\nb: [1]\n")
+    assert read_yaml(path) == {"a": text, "b": [1]}
+    path.write_text(f'a: "{"]" * 6000}"\nb: {"[" * 5000}')
+    begin = time.monotonic()
+    with pytest.raises(InputError, match=DEEP):
+        read_yaml(path)
+    assert time.monotonic() - begin < 2

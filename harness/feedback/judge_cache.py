@@ -112,7 +112,7 @@ class AnswerCache:
                     row.get("flaw", ""),  # none in caches of before
                 )
                 self._take(row["key"], row["source"], answer)
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 broken += 1
         # A crash tears a line or two; a file without any whole one is something else.
         if broken == len(lines) > 1:

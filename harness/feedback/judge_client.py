@@ -9,7 +9,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError, add_secret, hide, one_line
+from harness.errors import InputError, add_secret, hide, is_key, one_line
 from harness.feedback.judge_cache import Answer
 from harness.judge_params import JudgeParams
 
@@ -60,7 +60,8 @@ def read_key(params: JudgeParams) -> str:
         raise InputError(
             f"judge: {params.key_env} holds a character that no HTTP header takes; export it again"
         )
-    add_secret(key)
+    if is_key(key):  # else any word, for a server that asks for none
+        add_secret(key)
     return key
 
 
@@ -76,6 +77,8 @@ class Endpoint:
                 "judge: the openai package is not installed; pip install 'subset-bench[judge]'"
             ) from None
         self.params = params
+        # An answer is data: what else the environment holds is none of its business.
+        self._key = frozenset({key} if is_key(key) else ())
         # Its own retries would pass by the pace, the count and the halt.
         try:
             self.client = AsyncOpenAI(
@@ -200,7 +203,7 @@ class Endpoint:
         message = choice.get("message")
         content = message.get("content") if isinstance(message, dict) else None
         flaw = self._flaw(choice.get("finish_reason"), content)
-        text = hide(content) if isinstance(content, str) else ""
+        text = hide(content, self._key) if isinstance(content, str) else ""
         told = body.get("usage")
         usage = told if isinstance(told, dict) else {}
         read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")

@@ -100,8 +100,3 @@ def is_blank(value: str) -> bool:
     return all(
         c.isspace() or c in FILLERS or unicodedata.category(c) in ("Cc", "Cf") for c in value
     )
-
-
-def printable(name: str) -> str:
-    """A field's name for a line of text: what is no sign is written as its escape."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)

@@ -15,8 +15,8 @@ is in docs/pools.md.
 from collections.abc import Callable
 from typing import Any
 
-from harness.errors import shown
-from harness.pools.fields import Fields, check_text, is_blank, printable
+from harness.errors import printable, shown
+from harness.pools.fields import Fields, check_text, is_blank
 from harness.pools.rows import OR_DROP, BadRowError, kind
 
 Message = dict[str, Any]  # role, content; `weight: 0` where an assistant's turn is not learnt

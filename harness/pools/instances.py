@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError, shown
-from harness.pools.fields import Fields, check_text, is_blank, printable
+from harness.errors import InputError, printable, shown
+from harness.pools.fields import Fields, check_text, is_blank
 from harness.pools.formats import FORMATS, MIXED, UNKNOWN, Message, format_of
 from harness.pools.params import OnBadRow
 from harness.pools.rendering import Check

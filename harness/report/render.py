@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.markdown import markdown_text, visible
+from harness.errors import printable
+from harness.markdown import markdown_text
 from harness.report.statistics import ALPHA
 from harness.report.table import NOT_RUN, StudyTable
 from harness.suites import Column, Suite
@@ -190,12 +191,12 @@ def latex_text(text: str) -> str:
     marks |= {c: f"\\{c}" for c in "_%&#${}"}
     # After the end of a row, LaTeX would take these for an argument.
     guard = "{}" if text[:1] in ("[", "*") else ""
-    return guard + "".join(marks.get(c, c) for c in visible(text))
+    return guard + "".join(marks.get(c, c) for c in printable(text))
 
 
 def csv_text(frame: "pd.DataFrame") -> str:
     """A frame as CSV, a line a row: line breaks and control characters in texts are written out."""
-    shown = frame.rename(columns=visible)
+    shown = frame.rename(columns=printable)
     for name in shown.select_dtypes(exclude=["number", "bool"]).columns:
-        shown[name] = [visible(v) if isinstance(v, str) else v for v in shown[name]]
+        shown[name] = [printable(v) if isinstance(v, str) else v for v in shown[name]]
     return shown.to_csv(index=False)

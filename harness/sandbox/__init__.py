@@ -39,7 +39,7 @@ from typing import Any, NamedTuple
 
 from harness.errors import InputError, one_line
 from harness.files import folder_hash, value_hash
-from harness.stores import is_kept, keeping, locked, scratch_folder
+from harness.stores import keeping, locked, scratch_folder, take_kept
 
 log = logging.getLogger(__name__)
 
@@ -203,7 +203,7 @@ def _guest() -> Path:
     folder = scratch_folder("sandbox", value_hash([folder_hash(_HERE), *made_by, _processor()]))
     compiled = folder / "guest.cwasm"
     with locked(folder):  # two processes make it once
-        if not is_kept(compiled):
+        if not take_kept(compiled):
             log.info("sandbox: making its Python, once on this machine (about 20 s)")
             with keeping(compiled) as temporary:
                 command = [*_WORKER, "make", str(temporary)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.progress import counting
-from harness.stores import is_kept, keeping
+from harness.stores import keeping, take_kept
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ def in_chunks(
     """
     starts = range(0, len(pool), CHUNK)
     files = {start: _file(scratch, start) for start in starts if scratch is not None}
-    found = {start: np.load(file) for start, file in files.items() if is_kept(file)}
+    found = {start: np.load(file) for start, file in files.items() if take_kept(file)}
     missing = [start for start in starts if start not in found]
     left = sum(min(CHUNK, len(pool) - start) for start in missing)
     with counting(f"score {scorer}", left) as step:

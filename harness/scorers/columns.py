@@ -26,7 +26,7 @@ from harness.params import ScorerParams
 from harness.scorers import SCORERS
 from harness.scorers.chunks import drop_chunks
 from harness.scorers.loading import find_model, model_hash
-from harness.stores import is_kept, keeping, locked, repo_root
+from harness.stores import keeping, locked, repo_root, take_kept
 from harness.template import about, check_conversation, template_text
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _kept_column(
 ) -> tuple[np.ndarray, float | None]:
     """A column and the seconds it took, from the store or made."""
     file, cost_file = folder / "column.npy", folder / "cost.json"
-    if is_kept(file) and is_kept(cost_file):
+    if take_kept(file) and take_kept(cost_file):
         return np.load(file), read_json(cost_file)["seconds"]
     # The time of a run that was killed is gone, and that of the rest alone would be no cost.
     fresh = not any(folder.glob("chunk_*"))

@@ -17,7 +17,7 @@ from harness.scorers.columns import scorer_code
 from harness.scorers.loading import find_model, model_hash
 from harness.select_command.cache import cache_folder, texts_hash
 from harness.select_command.choices import Choices
-from harness.stores import is_kept, keeping
+from harness.stores import keeping, take_kept
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def _kept(
     made_of = texts_hash(frame["messages"]), card, scorer_code(card["scorer"])
     with cache_folder(cache, "scores", *made_of) as folder:
         whole = folder / "scores.npy"
-        if is_kept(whole):
+        if take_kept(whole):
             log.info("score %s of %s rows found in the cache", name, f"{len(frame):,}")
             return np.load(whole)
         log.info("scoring %s rows: %s (once: it is kept)", f"{len(frame):,}", name)

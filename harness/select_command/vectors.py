@@ -14,7 +14,7 @@ from harness.files import file_hash, folder_hash, read_json
 from harness.models import model_folder
 from harness.select_command.cache import cache_folder, texts_hash
 from harness.select_command.choices import Choices
-from harness.stores import is_kept, keeping
+from harness.stores import keeping, take_kept
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ def pool_vectors(choices: Choices, frame: "pd.DataFrame") -> Vectors | None:
 def _reads(folder: Path, texts: list[str], model: str, revision: str | None) -> Reads:
     """What the encoder reads of the texts, counted once."""
     file = folder / "reads.json"
-    if is_kept(file):
+    if take_kept(file):
         return Reads(**read_json(file))
     reads = count_reads(texts, model, revision)
     with keeping(file) as temporary:
@@ -74,7 +74,7 @@ def _split(model: str) -> tuple[str, str | None]:
 def _kept(folder: Path, texts: list[str], model: str, revision: str | None) -> np.ndarray:
     """The embedding of a folder of the cache, made where it is not there whole."""
     whole = folder / "embedding.npy"
-    if is_kept(whole):
+    if take_kept(whole):
         log.info("embedding of %s rows found in the cache", f"{len(texts):,}")
     else:
         log.info("embedding %s rows by %s (once: it is kept)", f"{len(texts):,}", model)

@@ -4,7 +4,7 @@ import csv
 from io import StringIO
 
 from harness import layout
-from harness.markdown import visible
+from harness.errors import printable
 from harness.report.comparable import with_means
 from harness.report.table import NOT_RUN
 from harness.suites import Suite
@@ -45,5 +45,5 @@ def scores_csv(suite: Suite, evaluated: SeedMetrics) -> str:
     for c in suite.columns:
         chance = "" if c.chance is None else f"{c.chance:g}"
         score = f"{scores[c.name]:.4f}" if c.name in scores else NOT_RUN
-        lines.writerow([c.name, visible(c.label), score, chance, evaluated.n.get(c.name, "")])
+        lines.writerow([c.name, printable(c.label), score, chance, evaluated.n.get(c.name, "")])
     return text.getvalue()

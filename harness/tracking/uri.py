@@ -2,8 +2,9 @@
 
 import os
 import re
-from urllib.parse import parse_qsl, quote, unquote, unquote_plus
+from urllib.parse import parse_qsl, unquote, unquote_plus
 
+from harness.errors import add_secret, one_line
 from harness.stores import repo_root
 
 HIDDEN = "***"
@@ -41,14 +42,13 @@ def reason(error: Exception) -> str:
 
     Where that cannot be told from other words, the error's kind alone.
     """
-    text, uri = " ".join(str(error).split()), tracking_uri()
-    secrets = _secrets(uri)
-    if HIDDEN in shown_uri() or min(map(len, secrets), default=LEAST) < LEAST:
+    uri = tracking_uri()
+    found = _secrets(uri)
+    if HIDDEN in shown_uri() or min(map(len, found), default=LEAST) < LEAST:
         return type(error).__name__
-    text = text.replace(uri, shown_uri())
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
-    return text[:200] or type(error).__name__
+    for secret in found:
+        add_secret(secret, LEAST)
+    return one_line(str(error).replace(uri, shown_uri()), 200) or type(error).__name__
 
 
 def _parts(rest: str) -> tuple[str, str]:
@@ -58,7 +58,7 @@ def _parts(rest: str) -> tuple[str, str]:
 
 
 def _secrets(uri: str) -> set[str]:
-    """All that `shown_uri` leaves out of a URI but a user's name, as others may write it."""
+    """All that `shown_uri` leaves out of a URI but a user's name."""
     if shown_uri(uri) == uri:
         return set()
     authority, tail = _parts(uri.partition("://")[2])
@@ -66,6 +66,4 @@ def _secrets(uri: str) -> set[str]:
     query = re.split("[?#]", tail, maxsplit=1)[1:]
     found = {password if sign else user, *query}
     found |= {value for text in query for _, value in parse_qsl(re.sub("[?#]", "&", text))}
-    found -= {""}
-    plain = found | {form(one) for one in found for form in (unquote, unquote_plus)}
-    return plain | {quote(one, safe=safe) for one in plain for safe in ("", "/", "/+=:")}
+    return found - {""} | {form(one) for one in found - {""} for form in (unquote, unquote_plus)}
