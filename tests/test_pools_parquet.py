@@ -84,7 +84,8 @@ def test_a_map_is_read_and_counted_row_by_row(tmp_path: Path) -> None:
     pq.write_table(pa.table({**TEXT, "m": maps}), path)
     first, *others = read_file(path, "pool", Limits(row_mb=1))
     assert isinstance(first.value, BadRowError)
-    assert [row.value["m"] for row in others] == [None, [("k", "v")]]
+    row = {"instruction": "Say hi.", "output": "Hi."}
+    assert [other.value for other in others] == [{**row, "m": m} for m in (None, [("k", "v")])]
     with pytest.raises(InputError, match="MB unpacked, over 1; raise"):
         list(read_file(path, "pool", Limits(file_mb=1)))
 

@@ -194,7 +194,7 @@ def test_an_edited_template_makes_both_stages_that_read_it_run_again(repo: Path)
     (repo / "dvc.yaml").write_text(yaml.safe_dump({"stages": idle}))
     with Repo.init(str(repo), no_scm=True) as opened:
         name_template(repo)
-        opened.reproduce()
+        opened.reproduce()  # pyright: ignore[reportCallIssue]  # wrapped by DVC's own decorator
         assert opened.status() == {}
     write_tokenizer(repo / "model", CHATML + "{#- edited -#}")
     name_template(repo)
