@@ -182,7 +182,8 @@ def test_a_quality_that_saturates_is_said_with_the_remedy(
     scores.write_text("reward\n" + "".join(f"{least + i}\n" for i in range(40)))
     declared = ("--score", f"mine=column,file={scores},column=reward")
     out = tmp_path / "out.jsonl"
-    said = select(pool(tmp_path), out, "top_k", *declared, "--quality", "sigmoid(mine)")
+    with caplog.at_level("INFO"):
+        said = select(pool(tmp_path), out, "top_k", *declared, "--quality", "sigmoid(mine)")
     assert chosen(out) == ([0, 1, 2, 3, 4] if least else [37, 38, 39, 36, 35])
     if not least:
         return
