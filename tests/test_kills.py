@@ -34,7 +34,7 @@ def start(repo: Path, stage: str) -> subprocess.Popen[bytes]:
 
 def finished(repo: Path) -> set[Path]:
     """The manifests of the finished models."""
-    return set(repo.glob(".store/models/*/manifest.json"))
+    return set(repo.glob(".store/models/[!.]*/manifest.json"))
 
 
 def stage_processes(repo: Path) -> list[psutil.Process]:
