@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.describing.measures import PoolView, describe_subset
 from harness.markdown import aligned
 from harness.scorers import SCORERS
 from harness.select_command.choices import Choices
 from harness.select_command.inputs import Chosen, Inputs, choose
 from harness.selection_report.columns import COVERAGE, column, value_text
-from harness.selection_report.measures import PoolView, describe_subset
 
 log = logging.getLogger(__name__)
 BASELINE = "random"
