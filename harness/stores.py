@@ -176,8 +176,8 @@ def _listed(folder: Path) -> dict[str, str] | None:
 
 
 def _digest(path: Path) -> str | None:
-    try:
-        return file_hash(path)
+    try:  # a pipe or a device would be waited for, or read without end
+        return file_hash(path) if path.is_file() else None
     except OSError:
         return None
 

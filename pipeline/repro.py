@@ -16,7 +16,7 @@ from harness.durations import Durations, spoken
 from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.markdown import aligned, first_table, notes_below
-from harness.preset import name_source, name_template, switch_preset
+from harness.preset import name_score_files, name_source, name_template, switch_preset
 from harness.refusals import ending_in_one_line
 from harness.runner import Runner, StageFailed
 from harness.screen import Screen
@@ -95,7 +95,7 @@ def _arguments() -> argparse.Namespace:
 def _run(arguments: argparse.Namespace) -> None:
     """Bring the target up to date."""
     begin = time.monotonic()
-    for line in name_template(Path.cwd()):
+    for line in [*name_template(Path.cwd()), *name_score_files(Path.cwd())]:
         _say(f"preset: {line}")
     graph, in_all = plan(Path.cwd(), arguments.target, _say)
     preset = _preset()
