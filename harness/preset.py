@@ -144,7 +144,7 @@ def name_template(root: Path) -> list[str]:
 
 
 def name_score_files(root: Path) -> list[str]:
-    """Write the hash of each file of scores into params.yaml, so that DVC sees when it is edited."""
+    """Write the hash of each file of scores into params.yaml, so that DVC sees an edit."""
     from harness.pools.places import locate
 
     told = []

@@ -171,6 +171,23 @@ def test_a_file_in_the_place_of_a_folder(
     assert os.listdir(tmp_path) == [place]
 
 
+def test_a_lock_that_cannot_say_who_holds_it_is_named(tmp_path: Path) -> None:
+    code = (
+        "import resource\n"
+        "from pathlib import Path\n"
+        "from harness.refusals import ending_in_one_line\n"
+        "from harness.stores import locked\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))\n"
+        "with ending_in_one_line(), locked(Path()):\n"
+        "    pass\n"
+    )
+    command = [sys.executable, "-c", code]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    told = "error: .lock: the file is over the size that is allowed; raise it (ulimit -f)\n"
+    assert done.stderr == told
+
+
 def test_a_refusal_that_a_library_wraps_is_told_as_such(tmp_path: Path) -> None:
     code = (
         "from harness.refusals import ending_in_one_line\n"

@@ -40,8 +40,8 @@ def column(
     pool's ids (the line number in the source, from 1, where that has none), and of others nothing
     is read; else there must be as many as instances, in the pool's order. Raises InputError, naming
     file, row and rule, for a missing file, column or instance, an id of the pool given twice, ids
-    that count from 0 where the pool's are line numbers, and what is no finite number; and for a file
-    that is not the one of `file_sha256`, which `make repro` writes so that an edit is noticed.
+    that count from 0 where the pool's are line numbers, and what is no finite number; and where the
+    file is not that of `file_sha256`, which `make repro` writes so that an edit is noticed.
     """
     limits = Limits(file_mb=file_mb, row_mb=row_mb, rows=rows)
     ids = pool["id"].tolist()
