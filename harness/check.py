@@ -31,6 +31,7 @@ MISSING = {
     "budget": "begin the entry with `<<: *defaults`",
     "quality": "add one, as quality: sigmoid(reward); a sampler of none stands in selections",
 }
+LONGEST = 2000  # signs of a line
 GROUP = re.compile(r"s\d+(_\d+)*")
 
 
@@ -53,7 +54,8 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
         ]
     else:
         problems += [*table_problems(params), *_references(params)]
-    lines = (line.replace("\n", "\\n") for line in problems)  # a name may hold a line break
+    # A name may hold a line break, and a value be as long as the file.
+    lines = (shown(line, LONGEST).replace("\n", "\\n") for line in problems)
     return [f"{path.name}: {line}" for line in dict.fromkeys(lines)]
 
 
@@ -72,7 +74,9 @@ def _schema_problems(error: ValidationError) -> Iterator[str]:
             yield f"{where}: {message}".removeprefix(": ")
         else:
             message = problem["msg"].partition(" after validation")[0]
-            found = shown(repr(problem["input"]), 80)
+            # The key itself is what people put where its variable is to be named.
+            key = where == "judge.key_env"
+            found = "what stands there" if key else shown(repr(problem["input"]), 80)
             yield f"{where}: {message[0].lower()}{message[1:]}, not {found}"
 
 

@@ -17,7 +17,7 @@ from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.markdown import aligned, first_table, notes_below
 from harness.params import MAIN, load_params
-from harness.preset import name_source, name_template, switch_preset
+from harness.preset import name_score_files, name_source, name_template, switch_preset
 from harness.pruning import SUBSETS, prune
 from harness.refusals import ending_in_one_line
 from harness.runner import Runner, StageFailed
@@ -98,7 +98,7 @@ def _arguments() -> argparse.Namespace:
 def _run(arguments: argparse.Namespace) -> None:
     """Bring the target up to date."""
     begin = time.monotonic()
-    for line in name_template(Path.cwd()):
+    for line in [*name_template(Path.cwd()), *name_score_files(Path.cwd())]:
         _say(f"preset: {line}")
     graph, in_all = plan(Path.cwd(), arguments.target, _say)
     preset = _preset()

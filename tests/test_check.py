@@ -165,6 +165,21 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     assert len(problems) == 3
 
 
+@pytest.mark.parametrize("key", ["sk-proj-hush", "sk proj hush"])
+def test_a_key_in_the_place_of_its_variable_is_not_shown(tmp_path: Path, key: str) -> None:
+    (line,) = problems_after(tmp_path, "judge: {", f"judge: {{key_env: {key}, ")
+    assert "judge.key_env: string should match pattern" in line
+    assert "hush" not in line
+
+
+def test_no_line_is_as_long_as_what_it_is_about(tmp_path: Path) -> None:
+    for old in ("template: alpaca_short", "suite: lab", "start: mean", "scorer: length"):
+        key = old.partition(":")[0]
+        problems = problems_after(tmp_path, old, f"{key}: {'x' * 100_000}")
+        assert all(len(line) < 2100 for line in problems)
+        assert problems
+
+
 def test_a_file_that_is_no_utf8(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     for coding in ("utf-16", "utf-32", "latin-1"):
