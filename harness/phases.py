@@ -73,11 +73,11 @@ def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
     """The trained model's own last answer of each conversation: ``answers.parquet``."""
     import pandas as pd
 
-    from harness.feedback.exchanges import before_answer
     from harness.feedback.generating import complete
+    from harness.feedback.scoring import prompt_of
 
     reader = _reader(task)
-    asked = [before_answer(one) for one in _messages(rows)]
+    asked = [prompt_of(one) for one in _messages(rows)]
     with counting("generate", len(asked)) as step:
         found = complete(
             reader.model,
@@ -112,11 +112,10 @@ def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
 
 def _score(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
     """Scores of eq. 4 for the given and the generated answers: ``scores.npy``, (2, n)."""
-    from harness.feedback.exchanges import exchanges_of
-    from harness.feedback.scoring import FEEDBACK_SCORERS
+    from harness.feedback.scoring import FEEDBACK_SCORERS, given_and_generated
 
-    exchanges = exchanges_of(rows, Path(task["answers"]))
-    scores, cost = FEEDBACK_SCORERS[task["scorer"]](task, exchanges)
+    responses = given_and_generated(rows, Path(task["answers"]))
+    scores, cost = FEEDBACK_SCORERS[task["scorer"]](task, responses)
     with naming(folder / "scores.npy") as path:
         np.save(path, scores.reshape(2, len(rows)))
     return cost

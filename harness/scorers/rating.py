@@ -63,7 +63,7 @@ def rate(
     question = read_question(reader.tokenizer, prompt)
 
     def score(rows: "pd.DataFrame", step: Step) -> tuple[np.ndarray, np.ndarray]:
-        turns = [exchanges(json.loads(messages)) for messages in rows["messages"]]
+        turns = [learnt_pairs(json.loads(messages)) for messages in rows["messages"]]
         sizes = np.array([len(found) for found in turns])
         whole = [ids_of(reader.tokenizer, question, *turn) for found in turns for turn in found]
         owners = np.repeat(np.arange(len(rows)), sizes)
@@ -81,7 +81,7 @@ def rate(
     return in_chunks(pool, prompt, scratch, score, reader.most)
 
 
-def exchanges(messages: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
+def learnt_pairs(messages: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
     """(instruction, response) of every learnt turn; what stands before one is its instruction."""
     found: list[tuple[str, str]] = []
     asked: list[str] = []
