@@ -52,9 +52,7 @@ def bits_per_byte(
         windows += split_windows(row, ids, start, context)
     # A sum's last bit depends on its order: a row's windows are added longest first, as batched.
     windows.sort(key=lambda window: -len(window.ids))
-    texts = [
-        Text(ids, [False] * start + [True] * (len(ids) - start)) for _, ids, start in windows
-    ]
+    texts = [Text(ids, [False] * start + [True] * (len(ids) - start)) for _, ids, start in windows]
     with counting("bits per byte", len(texts)) as step:
         nats = losses(model, texts, batch_size, step)
     bits = np.bincount([window.row for window in windows], nats / math.log(2), len(cut))
