@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,58 +126,46 @@ def _embed(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
     """Each conversation's mean-pooled last hidden state: ``embeddings.npy``, (n, d)."""
     from harness.feedback.hidden_states import mean_pooled
 
-    reader, texts = _reader(task), _messages(rows)
-    with counting("embed", len(texts)) as step:
-        found, tokens, cut = mean_pooled(
-            reader.model,
-            reader.tokenizer,
-            texts,
-            max_length=reader.most,
-            batch_size=task["batch_size"],
-            step=step,
-        )
-    with naming(folder / "embeddings.npy") as path:
-        np.save(path, found)
-    return {
-        "embedded": len(texts),
-        "tokens_embedded": tokens,
-        "texts_cut": _tell_cut("embed", rows, cut, reader),
-    }
+    return _measure(task, rows, folder / "embeddings.npy", "embed", "embedded", mean_pooled)
 
 
 def _uncertainty(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
     """How unsure the model is of each given answer: ``uncertainty.npy``, (n,)."""
     from harness.feedback.uncertainty import uncertainty
 
+    name = task["criterion"]
+    by = partial(uncertainty, criterion=name)
+    return _measure(task, rows, folder / "uncertainty.npy", name, "scored", by)
+
+
+def _measure(
+    task: dict[str, Any],
+    rows: "pd.DataFrame",
+    file: Path,
+    name: str,
+    count: str,
+    measure: Callable[..., tuple[np.ndarray, int, np.ndarray]],
+) -> Cost:
+    """Write what a measure says of each text; counted as `count`, `name` is for messages."""
     reader, texts = _reader(task), _messages(rows)
-    with counting(task["criterion"], len(texts)) as step:
-        found, tokens, cut = uncertainty(
+    with counting(name, len(texts)) as step:
+        values, tokens, cut = measure(
             reader.model,
             reader.tokenizer,
             texts,
-            task["criterion"],
             max_length=reader.most,
             batch_size=task["batch_size"],
             step=step,
         )
-    with naming(folder / "uncertainty.npy") as path:
-        np.save(path, found)
-    return {
-        "scored": len(texts),
-        "tokens_scored": tokens,
-        "texts_cut": _tell_cut(task["criterion"], rows, cut, reader),
-    }
-
-
-def _tell_cut(what: str, rows: "pd.DataFrame", cut: np.ndarray, reader: Reader) -> int:
-    """Log how many texts were cut, (n,) bool, and the first of them; the count."""
+    with naming(file) as path:
+        np.save(path, values)
     if cut.any():
         log.warning(
             "%s: %d of %d texts (prompt and response) are longer than the %d tokens that the model "
             "reads and are cut as training cuts, %r first",
-            *(what, cut.sum(), len(rows), reader.most, rows["id"].to_numpy()[cut][0]),
+            *(name, cut.sum(), len(rows), reader.most, rows["id"].to_numpy()[cut][0]),
         )
-    return int(cut.sum())
+    return {count: len(texts), f"tokens_{count}": tokens, "texts_cut": int(cut.sum())}
 
 
 PHASES: dict[str, Callable[[dict[str, Any], "pd.DataFrame", Path], Cost]] = {
