@@ -17,7 +17,6 @@ from harness.check_tables import SELECTIONS, selections_of, table_problems
 from harness.errors import InputError, nearest, shown
 from harness.params import Params, group_seeds
 from harness.yaml_files import read_yaml
-from harness.yaml_traps import yaml_traps
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 NAMED = (
@@ -43,7 +42,7 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
         return [str(error)]
     if not isinstance(values, dict):
         return [f"{path.name}: holds no table of keys; make preset PRESET=lab writes one that does"]
-    problems = [*_names(values), *_groups(values), *yaml_traps(path, values)]
+    problems = [*_names(values), *_groups(values)]
     try:
         params = Params.model_validate(values)
     except ValidationError as error:
