@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.files import file_hash
-from harness.samplers import NEEDS, SAMPLERS, Pool
+from harness.samplers import SAMPLERS, Pool
 from harness.select_command.clusters import automatic, pool_clusters
 from harness.select_command.needs import read_knobs
 from tests.pool_files import messages
@@ -24,7 +24,7 @@ def written(out: Path) -> dict:
 def test_every_system_runs_with_defaults(key: str, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     vector_file = str(embedding(tmp_path))
-    more = ["--quality", "length"] if "quality" in NEEDS[key] else []
+    more = ["--quality", "length"] if "quality" in SAMPLERS[key].needs else []
     said = select(pool(tmp_path), out, key, "--embeddings", vector_file, *more)
     assert len(set(chosen(out))) == 5
     assert f"5 of 40 rows, in the order chosen by {key}" in said

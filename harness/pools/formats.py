@@ -1,18 +1,11 @@
 """Turns a row of any known format into a conversation; one table, FORMATS.
 
-| format | fields |
-|---|---|
-| messages | `messages`: [{role: system, user, assistant; content}] (OpenAI) |
-| sharegpt | `conversations`: [{from: system, human, gpt; value}], or as `messages` |
-| alpaca | `instruction`, `output` or `response` |
-| prompt_completion | `prompt`, `completion` or `response` |
-| question_answer | `question`, `answer` or `response` (GSM8K) |
-
-What a format reads besides (`input`, `system`, `history`, a turn's `weight`), and what is refused,
-is in docs/pools.md.
+What a format reads besides the fields of its entry (`input`, `system`, `history`, a turn's
+`weight`), and what is refused, is in docs/pools.md.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import printable, shown
@@ -75,31 +68,50 @@ def question_answer(row: Fields) -> list[Message]:
     return _pair(row, "question", ("answer", "response"))
 
 
+@dataclass(frozen=True)
+class Format:
+    """How rows are written; docs/pools.md is made from the entries.
+
+    Attributes:
+        read: the conversation of a row.
+        field: a row that has it filled is in this format.
+        beside: what is read with it, in Markdown.
+        source: whose format it is.
+    """
+
+    read: Callable[[Fields], list[Message]]
+    field: str
+    beside: str
+    source: str
+
+
 # The first format whose field a row has is the row's; many sets carry `prompt` beside `messages`.
-FORMATS: dict[str, Callable[[Fields], list[Message]]] = {
-    "messages": messages,
-    "sharegpt": sharegpt,
-    "alpaca": alpaca,
-    "prompt_completion": prompt_completion,
-    "question_answer": question_answer,
-}
-FIELD = {
-    "messages": "messages",
-    "sharegpt": "conversations",
-    "alpaca": "instruction",
-    "prompt_completion": "prompt",
-    "question_answer": "question",
+FORMATS = {
+    "messages": Format(
+        messages, "messages", "`role`: system, developer, user, assistant; `content`", "OpenAI"
+    ),
+    "sharegpt": Format(
+        sharegpt,
+        "conversations",
+        "`from`: system, human, gpt (or user, assistant); `value`; or `role` and `content`",
+        "ShareGPT",
+    ),
+    "alpaca": Format(alpaca, "instruction", "`output` or `response`", "Alpaca, Dolly"),
+    "prompt_completion": Format(
+        prompt_completion, "prompt", "`completion` or `response`", "OpenAI, TRL"
+    ),
+    "question_answer": Format(question_answer, "question", "`answer` or `response`", "GSM8K"),
 }
 
 
 def format_of(row: Fields) -> str:
     """The format a row is in; a field that is empty counts only where no other is filled."""
     for present in (row.is_filled, row.has):
-        for name, key in FIELD.items():
-            if present(key):
+        for name, form in FORMATS.items():
+            if present(form.field):
                 return name
     fields = ", ".join(shown(printable(name)) for name in sorted(row.values)[:6]) or "none"
-    wanted = ", ".join(FIELD.values())
+    wanted = ", ".join(form.field for form in FORMATS.values())
     raise BadRowError(UNKNOWN, f"fields: {fields}", f"one of these is wanted: {wanted}")
 
 

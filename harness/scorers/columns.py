@@ -65,7 +65,7 @@ def make_scores(
         )
         kept = []
         for name, item in scorers.items():
-            if "model" in knobs_of(SCORERS[item.scorer]):
+            if "model" in SCORERS[item.scorer].needs:
                 folder = store / _key(instances, item)
                 columns[name], seconds = _kept_column(pool, item, folder)
                 kept.append(folder)
@@ -103,7 +103,7 @@ def _check_rows(pool: "pd.DataFrame", items: Iterable[ScorerParams]) -> None:
 
 
 def _is_kept(store: Path, instances: str, item: ScorerParams) -> bool:
-    models = "model" in knobs_of(SCORERS[item.scorer])
+    models = "model" in SCORERS[item.scorer].needs
     return models and (store / _key(instances, item) / "column.npy").is_file()
 
 

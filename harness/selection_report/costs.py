@@ -11,7 +11,7 @@ from harness.params import Params
 from harness.quality import terms
 from harness.report.render import BLANK, TextTable, number
 from harness.round_systems import ROUND_SYSTEMS
-from harness.samplers import NEEDS, needs_of
+from harness.samplers import SAMPLERS
 from harness.selection_report.columns import COST, FEEDBACK, column, value_text
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def reads(params: Params, name: str) -> str:
 def _needs(sampler: str, given: dict[str, Any]) -> frozenset[str]:
     if sampler in ROUND_SYSTEMS:
         return ROUND_SYSTEMS[sampler](**given).needs
-    return needs_of(sampler, given) if sampler in NEEDS else frozenset()
+    return SAMPLERS[sampler].needs_with(given) if sampler in SAMPLERS else frozenset()
 
 
 def scoring_seconds(costs: ScoreCosts, names: list[str]) -> float:
