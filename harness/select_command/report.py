@@ -8,7 +8,7 @@ import numpy as np
 from harness.markdown import aligned
 from harness.scorers import SCORERS
 from harness.select_command.choices import Choices
-from harness.select_command.inputs import Chosen, Inputs, choose
+from harness.select_command.inputs import ToolInputs, choose
 from harness.selection_report.columns import COVERAGE, column, value_text
 from harness.selection_report.measures import PoolView, describe_subset
 
@@ -23,21 +23,21 @@ higher Vendi score is more variety; none is good by itself (docs/select.md)."""
 UNKNOWN = "How the subset covers the pool is measured with --embedding-model minilm."
 
 
-def measured(choices: Choices, inputs: Inputs, chosen: Chosen) -> str:
+def measured(choices: Choices, inputs: ToolInputs, picks: np.ndarray) -> str:
     """The subset's measures, and means ± deviations of random ones of its size, as aligned text."""
-    subsets = {choices.sampler: [chosen.picks]}
-    n, m = len(inputs.frame), len(chosen.picks)
-    width = 1 if inputs.vectors is None else inputs.vectors.array.shape[1]
+    subsets = {choices.sampler: [picks]}
+    n, m = len(inputs.frame), len(picks)
+    width = 1 if inputs.vectors is None else inputs.vectors.value.shape[1]
     draws = min(DRAWS, CHEAP // (n * m * width))
     if choices.sampler != BASELINE and draws:
         seeds = [replace(choices, seed=(choices.seed + i) % 2**32) for i in range(draws)]
-        subsets[BASELINE] = [choose(one, inputs, m, BASELINE).picks for one in seeds]
+        subsets[BASELINE] = [choose(one, inputs, m, BASELINE)[0] for one in seeds]
     view = _view(inputs)
-    labels = None if inputs.clusters is None else inputs.clusters.clustering.labels
+    labels = None if inputs.clusters is None else inputs.clusters.value.labels
     known, columns = inputs.vectors is not None, []
     for name, drawn in subsets.items():
         log.info("measuring the %s rows chosen by %s", f"{m:,}", name)
-        found = [describe_subset(view, picks, inputs.quality, labels) for picks in drawn]
+        found = [describe_subset(view, mine, view.quality, labels) for mine in drawn]
         columns.append({key: [each[key] for each in found] for key in found[0]})
     table = [["", *subsets]]
     for key in columns[0]:
@@ -49,11 +49,10 @@ def measured(choices: Choices, inputs: Inputs, chosen: Chosen) -> str:
     return f"{aligned(table)}\n\n{told}{READING if known else UNKNOWN}"
 
 
-def _view(inputs: Inputs) -> PoolView:
-    n = len(inputs.frame)
-    table = inputs.scores.frame
-    scores = {name: table[name].to_numpy(dtype=np.float64) for name in inputs.scores.cards}
+def _view(inputs: ToolInputs) -> PoolView:
+    n, table = len(inputs.frame), inputs.scores.value
+    scores = {name: table[name].to_numpy(dtype=np.float64) for name in inputs.scores.card}
     # Every comparison should show the length: it is what subsets differ by unnoticed.
     scores.setdefault("length", SCORERS["length"](inputs.frame))
-    array = np.ones((n, 1), dtype=np.float32) if inputs.vectors is None else inputs.vectors.array
-    return PoolView(array, scores=scores, quality=inputs.quality)
+    array = np.ones((n, 1), dtype=np.float32) if inputs.vectors is None else inputs.vectors.value
+    return PoolView(array, scores=scores, quality=inputs.quality and inputs.quality.value)
