@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, get_args
 
-from harness.errors import nearest
+from harness.errors import InputError, nearest
 
 T = TypeVar("T")
 
@@ -57,6 +57,13 @@ class Entry(Generic[T]):
         line = (inspect.getdoc(self.function) or "").partition("\n")[0]
         # The shape of what it returns is for callers.
         return line.partition(": (n,)")[0].rstrip(".")
+
+
+def find_entry(table: Mapping[str, T], name: str, where: str, kind: str) -> T:
+    """The entry of that name; InputError, with ``where`` before it, where there is none."""
+    if name not in table:
+        raise InputError(f"{where}: no {kind} is called {name!r}{nearest(name, table)}")
+    return table[name]
 
 
 def knobs_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -27,7 +27,7 @@ from tests.test_samplers import check_picks, refused
 TABLES: dict[str, tuple[Mapping[str, Entry[Any]], set[str]]] = {
     "samplers": (SAMPLERS, set(NEEDS)),
     "systems in rounds": (ROUND_SYSTEMS, {*NEEDS, "models"}),
-    "scorers": (SCORERS, MODEL | FILE),
+    "scorers": (SCORERS, {*MODEL, *FILE}),
 }
 SPARED = [(key, need) for key, entry in SAMPLERS.items() for need in entry.spared]
 GROWTH = {"n": 1, "n log n": 1, "n b at most": 1, "n²": 2}  # powers of n, the budget being fixed

@@ -162,15 +162,15 @@ def test_clusters_tried_suit_the_pool() -> None:
     assert automatic(1024) == [16, 32, 64, 128]
     assert automatic(6000) == [16, 32, 64, 128, 256, 512]
     assert automatic(10**6) == [16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
-    found = pool_clusters(vectors(), "auto", 42)
-    assert found.value.k == 4  # as many as there are centres
-    assert pool_clusters(vectors(), (2, 1), 42).value.k == 2  # one cluster has no silhouette
+    found, _, notes = pool_clusters(vectors(), "auto", 42)
+    assert found.k == 4  # as many as there are centres
+    assert pool_clusters(vectors(), (2, 1), 42)[0].k == 2  # one cluster has no silhouette
     told = "k is 4, the largest tried: give --k larger ones to see if they suit"
-    assert found.notes == (told,)
-    assert pool_clusters(vectors(), (2, 4, 8), 42).notes == ()
-    alone = pool_clusters(vectors(9), "auto", 42)
-    assert alone.value.k == 1
-    assert alone.notes == ("k is 1: no number of clusters tried on 9 rows has a silhouette",)
+    assert notes == (told,)
+    assert pool_clusters(vectors(), (2, 4, 8), 42)[2] == ()
+    alone, _, notes = pool_clusters(vectors(9), "auto", 42)
+    assert alone.k == 1
+    assert notes == ("k is 1: no number of clusters tried on 9 rows has a silhouette",)
 
 
 @pytest.mark.parametrize("least", [40, 0])

@@ -134,10 +134,10 @@ def test_minilm_embeds_as_in_the_pipeline(tmp_path: Path) -> None:
     choices = read_choices(parse(words(path, out, "k_center")))
     frame = read_pool(choices).frame
     assert choices.embedding is not None
-    found = pool_vectors(choices.embedding, frame, choices.cache)
+    found, _, _ = pool_vectors(choices.embedding, frame, choices.cache)
     (tmp_path / "scratch").mkdir()
     want = make_embedding(frame, EmbeddingParams(), tmp_path / "scratch")
-    np.testing.assert_array_equal(found.value, want)
+    np.testing.assert_array_equal(found, want)
     assert len(kept(tmp_path)) == 1
     told = json.loads((tmp_path / "out.jsonl.provenance.json").read_text())["embedding"]
     assert told["model"] == "minilm"

@@ -20,9 +20,9 @@ import harness.classifiers
 import harness.models
 import harness.template
 import harness.templates
-from harness.errors import InputError, nearest
+from harness.errors import InputError
 from harness.files import file_hash, read_json, remove, value_hash
-from harness.knobs import all_knobs, knob_problems, knobs_of
+from harness.knobs import all_knobs, find_entry, knob_problems, knobs_of
 from harness.models import load_tokenizer
 from harness.params import ScorerParams
 from harness.scorers import SCORERS
@@ -154,9 +154,6 @@ def _check_knobs(name: str, item: ScorerParams) -> None:
     """As `make check` does, for who has not run it."""
     if name == "id":
         raise InputError("scorers.id: the column of ids is called so; give this one another name")
-    if item.scorer not in SCORERS:
-        near = nearest(item.scorer, SCORERS)
-        raise InputError(f"scorers.{name}.scorer: no scorer is called {item.scorer!r}{near}")
-    made = (item.scorer, SCORERS[item.scorer], item.scorer_params)
-    for problem in knob_problems(f"scorers.{name}.", *made):
+    scorer = find_entry(SCORERS, item.scorer, f"scorers.{name}.scorer", "scorer")
+    for problem in knob_problems(f"scorers.{name}.", item.scorer, scorer, item.scorer_params):
         raise InputError(problem)

@@ -30,75 +30,67 @@ examples:
 Embeddings are made once a pool and kept in the cache folder; give --cache to
 say where. The same command writes the same bytes. docs/select.md has more.
 """
-# By group, what argparse is given of each option.
-OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
+AGAIN: dict[str, Any] = {"action": "append", "default": []}
+# By group, the help of each option and what else argparse is given.
+OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     "the pool": {
-        "--pool": {"help": "JSON, JSONL or Parquet, gzipped or not; a folder or id of the hub"},
-        "--on-bad-row": {
-            "choices": ("error", "drop"),
-            "default": "error",
-            "help": "stop at a row that cannot be used, or leave it out and count it (error)",
-        },
-        "--limit": {
-            "action": "append",
-            "default": [],
-            "metavar": "NAME=NUMBER",
-            "help": "how much is read of a file at most: file_mb, row_mb, rows; may be repeated",
-        },
-        "--split": {"default": "train", "help": "of a hub id or folder (train)"},
-        "--config": {"help": "of a hub id or folder"},
+        "--pool": ("JSON, JSONL or Parquet, gzipped or not; a folder or id of the hub", {}),
+        "--on-bad-row": (
+            "stop at a row that cannot be used, or leave it out and count it (error)",
+            {"choices": ("error", "drop"), "default": "error"},
+        ),
+        "--limit": (
+            "how much is read of a file at most: file_mb, row_mb, rows; may be repeated",
+            {"metavar": "NAME=NUMBER", **AGAIN},
+        ),
+        "--split": ("of a hub id or folder (train)", {"default": "train"}),
+        "--config": ("of a hub id or folder", {}),
     },
     "what is chosen": {
-        "--sampler": {"metavar": "NAME", "help": "the system; --list names them"},
-        "--budget": {"metavar": "ROWS", "help": "how many rows, or a share of the pool under 1"},
-        "--param": {
-            "action": "append",
-            "default": [],
-            "metavar": "KNOB=VALUE",
-            "help": "a knob of the sampler; may be repeated",
-        },
-        "--seed": {"default": "0", "help": "of the systems that draw by lot (0)"},
+        "--sampler": ("the system; --list names them", {"metavar": "NAME"}),
+        "--budget": ("how many rows, or a share of the pool under 1", {"metavar": "ROWS"}),
+        "--param": ("a knob of the sampler; may be repeated", {"metavar": "KNOB=VALUE", **AGAIN}),
+        "--seed": ("of the systems that draw by lot (0)", {"default": "0"}),
     },
     "embeddings and clusters, made where the sampler needs them or they are named": {
-        "--embeddings": {"metavar": "FILE", "help": ".npy of your own, one row a row"},
-        "--embedding-model": {
-            "metavar": "MODEL",
-            "help": "a sentence encoder: a folder, or a hub id with or without @revision (minilm)",
-        },
-        "--embedding-text": {
-            "choices": ("prompt_completion", "prompt"),
-            "help": "what is embedded of a row (prompt_completion)",
-        },
-        "--k": {
-            "help": "how many clusters; several, as 16,64,256: the one of best silhouette; auto:"
-            " of powers of two that suit the pool (auto)"
-        },
-        "--cluster-seed": {"default": "42", "metavar": "SEED", "help": "of k-means (42)"},
+        "--embeddings": (".npy of your own, one row a row", {"metavar": "FILE"}),
+        "--embedding-model": (
+            "a sentence encoder: a folder, or a hub id with or without @revision (minilm)",
+            {"metavar": "MODEL"},
+        ),
+        "--embedding-text": (
+            "what is embedded of a row (prompt_completion)",
+            {"choices": ("prompt_completion", "prompt")},
+        ),
+        "--k": (
+            "how many clusters; several, as 16,64,256: the one of best silhouette; auto: of powers"
+            " of two that suit the pool (auto)",
+            {},
+        ),
+        "--cluster-seed": ("of k-means (42)", {"default": "42", "metavar": "SEED"}),
     },
     "quality": {
-        "--quality": {
-            "metavar": "WORDS",
-            "help": "a score, or a product: length, sigmoid(reward), ifd * rank(mine); with"
-            " sigmoid, minmax and rank",
-        },
-        "--score": {
-            "action": "append",
-            "default": [],
-            "metavar": "NAME=SCORER,KNOB=VALUE,...",
-            "help": "how a score of that name is made; may be repeated; --list has the scorers",
-        },
+        "--quality": (
+            "a score, or a product: length, sigmoid(reward), ifd * rank(mine); with sigmoid,"
+            " minmax and rank",
+            {"metavar": "WORDS"},
+        ),
+        "--score": (
+            "how a score of that name is made; may be repeated; --list has the scorers",
+            {"metavar": "NAME=SCORER,KNOB=VALUE,...", **AGAIN},
+        ),
     },
     "output": {
-        "--out": {
-            "metavar": "FILE",
-            "help": "the subset: .jsonl, .json or .parquet, and .gz if wanted",
-        },
-        "--force": {"action": "store_true", "help": "replace what is there"},
-        "--cache": {
-            "metavar": "FOLDER",
-            "help": "where embeddings and scores are kept ($XDG_CACHE_HOME/subset-bench or"
+        "--out": (
+            "the subset: .jsonl, .json or .parquet, and .gz if wanted",
+            {"metavar": "FILE"},
+        ),
+        "--force": ("replace what is there", {"action": "store_true"}),
+        "--cache": (
+            "where embeddings and scores are kept ($XDG_CACHE_HOME/subset-bench or"
             " ~/.cache/subset-bench)",
-        },
+            {"metavar": "FOLDER"},
+        ),
     },
 }
 
@@ -130,8 +122,8 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="the systems, what each needs, knobs")
     for title, options in OPTIONS.items():
         group = parser.add_argument_group(title)
-        for name, about in options.items():
-            group.add_argument(name, **about)
+        for name, (told, more) in options.items():
+            group.add_argument(name, help=told, **more)
     values, unknown = parser.parse_known_args(words)
     if unknown:
         if unknown[0].startswith("-"):

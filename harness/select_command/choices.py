@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import InputError, nearest, shown
-from harness.knobs import knob_problems, knobs_of, read_value
+from harness.knobs import find_entry, knob_problems, knobs_of, read_value
 from harness.params import EmbeddingParams, ScorerParams
 from harness.pools.limits import DEFAULT, Limits
 from harness.pools.params import OnBadRow, Source
@@ -61,10 +61,7 @@ def read_choices(values: argparse.Namespace) -> Choices:
     for name in ("pool", "sampler", "budget", "out"):
         if getattr(values, name) is None:
             raise InputError(f"--{name} is missing; python -m harness select --help has examples")
-    if values.sampler not in SAMPLERS:
-        near = nearest(values.sampler, SAMPLERS)
-        raise InputError(f"--sampler: no system is called {values.sampler!r}{near}")
-    sampler = SAMPLERS[values.sampler]
+    sampler = find_entry(SAMPLERS, values.sampler, "--sampler", "system")
     params = read_knobs("--param ", values.sampler, sampler, _pairs("--param", values.param))
     needs = sampler.needs_with(params)
     if "quality" in needs and values.quality is None:
@@ -197,9 +194,7 @@ def _scorers(texts: list[str], quality: str | None) -> dict[str, ScorerParams]:
             raise InputError(f"--score length: {told}; give this score another name")
         # A comma ends a knob only before the next one: a path may hold commas.
         scorer, *knobs = re.split(r",(?=[A-Za-z]\w*=)", text)
-        if scorer not in SCORERS:
-            near = nearest(scorer, SCORERS)
-            raise InputError(f"--score {name}: no scorer is called {scorer!r}{near}")
+        find_entry(SCORERS, scorer, f"--score {name}", "scorer")
         found[name] = _scorer(f"--score {name}: ", scorer, _pairs(f"--score {name}:", knobs))
     for name in [name for _, name in terms(quality)] if quality is not None else []:
         if name not in found and name not in SCORERS:

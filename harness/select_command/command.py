@@ -54,8 +54,7 @@ def _select(choices: "Choices", say: Callable[[str], None]) -> None:
     with replacing(out) as subset:
         with naming(subset):
             write_rows(pool, picks.tolist(), form, out, subset)
-        made = provenance(choices, pool, inputs, picks, subset)
-        made["notes"] += cost["notes"]
+        made = provenance(choices, pool, inputs, cost, subset)
         write_json(beside, made)
     log.info("done in %.3g s, %.3g s of it to choose", time.monotonic() - started, cost["seconds"])
     say(f"{out}: {rows:,} of {n:,} rows, in the order chosen by {choices.sampler}")

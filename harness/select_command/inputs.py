@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -34,42 +34,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
 SMALLEST, LARGEST = 16, 4096  # powers of two, as table 5 of arXiv 2409.11378 has from 64 to 8192
 ROWS_EACH = 8  # on average, in the clusters of the largest k that is tried
 
 
 @dataclass(frozen=True)
-class Made(Generic[T]):
-    """What was made of a pool, what the provenance says of it, and what should be known."""
-
-    value: T
-    card: dict[str, Any]
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class ToolInputs:
-    """What is known of a pool's instances; None where nothing asked for it.
+    """What a system looks at, made of a user's pool.
 
     Attributes:
-        frame: the instances' rows.
-        scores: their ids and a column a score; only the ids where none is wanted.
-        quality: (n,) float64; its notes say what it does not tell apart.
-        vectors: (n, d) float32.
-        clusters: of the vectors.
+        seen: as the pipeline's samplers see it; with one vector for all rows, and one cluster,
+            where nothing asked for others.
+        scores: the instances' ids and a column a score.
+        cards: what the provenance says of ``scores``, ``embedding`` and ``clusters``; None of the
+            latter where there are none.
+        notes: what was changed on the way and should be known.
     """
 
-    frame: "pd.DataFrame"
-    scores: "Made[pd.DataFrame]"
-    quality: Made[np.ndarray] | None
-    vectors: Made[np.ndarray] | None
-    clusters: Made[Clustering] | None
-
-    @property
-    def notes(self) -> list[str]:
-        """What was changed on the way and should be known."""
-        return [note for made in (self.vectors, self.clusters) if made for note in made.notes]
+    seen: selecting.Inputs
+    scores: "pd.DataFrame"
+    cards: dict[str, Any]
+    notes: tuple[str, ...]
 
 
 def rows_wanted(choices: Choices, rows: int) -> int:
@@ -86,27 +71,33 @@ def rows_wanted(choices: Choices, rows: int) -> int:
 
 def make_inputs(choices: Choices, frame: "pd.DataFrame") -> ToolInputs:
     """Embed, cluster and score as far as it is wanted; InputError says what does not fit."""
-    # A file that does not fit is refused before a model is set to work.
-    vectors = _own_vectors(choices.embeddings, len(frame)) if choices.embeddings else None
+    n = len(frame)
+    cards: dict[str, Any] = {"scores": {}, "embedding": None, "clusters": None}
+    array, notes = np.ones((n, 1), dtype=np.float32), ()
+    if choices.embeddings is not None:  # refused before a model is set to work
+        path = Path(choices.embeddings).expanduser()
+        array = user_embedding(path, n)
+        cards["embedding"] = {"file": choices.embeddings, "sha256": file_hash(path)}
     scores, _ = make_scores(frame, choices.scorers, store=choices.cache / "scores")
-    cards = {name: _score_card(item) for name, item in choices.scorers.items()}
-    quality = None
+    cards["scores"] = {name: _score_card(item) for name, item in choices.scorers.items()}
+    quality, flat = None, ()
     if choices.quality is not None:
-        values = quality_vector(choices.quality, scores)
-        quality = Made(values, {}, quality_notes(choices.quality, scores))
+        quality = quality_vector(choices.quality, scores)
+        flat = quality_notes(choices.quality, scores)
     if choices.embedding is not None:
-        vectors = pool_vectors(choices.embedding, frame, choices.cache)
-    clusters = None
-    if vectors is not None:
-        if "unit" in SAMPLERS[choices.sampler].needs and not are_unit(vectors.value):
-            # Here and not only where the sampler gets them: the subset is measured on them too.
-            array = selecting.rows_for(choices.sampler, vectors.value)
-            told = f"scaled to length 1: {choices.sampler} compares them by cosine"
-            notes = (*vectors.notes, f"rows of {choices.embeddings} {told}")
-            vectors = Made(array, vectors.card, notes)
-        if choices.k is not None:
-            clusters = pool_clusters(vectors.value, choices.k, choices.cluster_seed)
-    return ToolInputs(frame, Made(scores, cards), quality, vectors, clusters)
+        array, cards["embedding"], notes = pool_vectors(choices.embedding, frame, choices.cache)
+    elif choices.embeddings and "unit" in SAMPLERS[choices.sampler].needs and not are_unit(array):
+        # Here and not only where the sampler gets them: the subset is measured on them too.
+        array = selecting.rows_for(choices.sampler, array)
+        told = f"scaled to length 1: {choices.sampler} compares them by cosine"
+        notes = (f"rows of {choices.embeddings} {told}",)
+    clustering = Clustering(np.zeros(n, dtype=np.int64), array[:1], 0.0, None, 0)  # of all
+    if choices.k is not None:
+        clustering, cards["clusters"], more = pool_clusters(array, choices.k, choices.cluster_seed)
+        notes += more
+    costs = np.ones(n, dtype=np.int64)
+    seen = selecting.Inputs(frame, array, clustering, costs, quality, None, flat)
+    return ToolInputs(seen, scores, cards, notes)
 
 
 def _score_card(item: ScorerParams) -> dict[str, Any]:
@@ -119,13 +110,13 @@ def _score_card(item: ScorerParams) -> dict[str, Any]:
     return {"scorer": item.scorer, **card}
 
 
-def _own_vectors(file: str, rows: int) -> Made[np.ndarray]:
-    path = Path(file).expanduser()
-    return Made(user_embedding(path, rows), {"file": file, "sha256": file_hash(path)})
+def pool_vectors(
+    item: EmbeddingParams, frame: "pd.DataFrame", cache: Path
+) -> tuple[np.ndarray, dict[str, Any], tuple[str, ...]]:
+    """The embedding of a pool's instances, made once and kept; its card and notes.
 
-
-def pool_vectors(item: EmbeddingParams, frame: "pd.DataFrame", cache: Path) -> Made[np.ndarray]:
-    """The embedding of a pool's instances, made once and kept; InputError for a model not had."""
+    InputError for a model that cannot be had.
+    """
     texts = embedded_texts(frame, item.text)
     model = MINILM_SHA256
     if item.model != "minilm":
@@ -152,7 +143,7 @@ def pool_vectors(item: EmbeddingParams, frame: "pd.DataFrame", cache: Path) -> M
                     temporary.write_text(json.dumps(counted._asdict()))
             notes = Reads(**read_json(reads)).notes()
             array = user_embedding(whole, len(texts))
-    return Made(array, {**item.model_dump(), "model_sha256": model}, tuple(notes))
+    return array, {**item.model_dump(), "model_sha256": model}, tuple(notes)
 
 
 def automatic(rows: int) -> list[int]:
@@ -164,8 +155,8 @@ def automatic(rows: int) -> list[int]:
 
 def pool_clusters(
     embeddings: np.ndarray, k: Sequence[int] | Literal["auto"], seed: int
-) -> Made[Clustering]:
-    """k-means for each number tried; of several, that of best silhouette, of equals the fewest."""
+) -> tuple[Clustering, dict[str, Any], tuple[str, ...]]:
+    """k-means for each number tried: that of best silhouette, of equals the fewest; card, notes."""
     rows = len(embeddings)
     tried = automatic(rows) if k == "auto" else list(k)
     found = {count: kmeans(embeddings, count, seed) for count in progress(tried, "cluster")}
@@ -178,29 +169,17 @@ def pool_clusters(
         notes.append(f"k is {best.k}, the largest tried: give --k larger ones to see if they suit")
     if best.silhouette is None and (k == "auto" or len(tried) > 1):
         notes.append(f"k is {best.k}: no number of clusters tried on {rows} rows has a silhouette")
-    return Made(best, card, tuple(notes))
+    return best, card, tuple(notes)
 
 
 def choose(
-    choices: Choices, inputs: ToolInputs, rows: int, sampler: str | None = None
+    choices: Choices, inputs: ToolInputs, rows: int, sampler: str | None = None, more: int = 0
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Choose as the pipeline does, by the sampler of the command or by another without knobs.
 
-    Returns indices in the order of selection, and what `selecting.chosen` says of the choice.
+    ``more`` is added to the seed. Returns what `selecting.chosen` does.
     """
-    n = len(inputs.frame)
-    # Ones for those that look at no vector, one cluster for those that read none.
-    array = inputs.vectors.value if inputs.vectors else np.ones((n, 1), dtype=np.float32)
-    whole = np.zeros((1, array.shape[1]), dtype=np.float32)
-    clustering = Clustering(np.zeros(n, dtype=np.int64), whole, 0.0, None, 0)
-    if inputs.clusters is not None:
-        clustering = inputs.clusters.value
-    name = sampler or choices.sampler
-    params = choices.params if sampler is None else {}
-    selection = Selection.model_validate({"sampler": name, "k": clustering.k, **params})
-    quality, notes = None, ()
-    if inputs.quality is not None:
-        quality, notes = inputs.quality.value, inputs.quality.notes
-    costs = np.ones(n, dtype=np.int64)
-    seen = selecting.Inputs(inputs.frame, array, clustering, costs, quality, None, notes)
-    return selecting.chosen(name, selecting.choose_with(selection, seen, rows), choices.seed)
+    name, params = (sampler, {}) if sampler else (choices.sampler, choices.params)
+    given = {"sampler": name, "k": inputs.seen.clustering.k, **params}
+    choose_one = selecting.choose_with(Selection.model_validate(given), inputs.seen, rows)
+    return selecting.chosen(name, choose_one, (choices.seed + more) % 2**32)

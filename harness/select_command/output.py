@@ -4,7 +4,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +12,13 @@ from harness.files import file_hash, try_replacing
 from harness.knobs import all_knobs
 from harness.pools.places import locate
 from harness.refusals import refusal
+from harness.report.provenance import versions
 from harness.samplers import SAMPLERS
 from harness.scorers import SCORERS
 from harness.select_command.choices import Choices
 from harness.select_command.pool_file import ENDINGS, UserPool, ending
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from harness.select_command.inputs import ToolInputs
 
 LONGEST = 100  # signs of the longest path within the cache, folders and all
@@ -78,12 +76,12 @@ def provenance_file(out: Path) -> Path:
 
 
 def provenance(
-    choices: Choices, pool: UserPool, inputs: "ToolInputs", picks: "np.ndarray", subset: Path
+    choices: Choices, pool: UserPool, inputs: "ToolInputs", cost: dict[str, Any], subset: Path
 ) -> dict[str, Any]:
     """All that made a subset: the same command on the same files gives the same.
 
-    Files and models stand here as they were typed; no time and no place of its own does.
-    ``subset`` is the file with the chosen rows, for its hash.
+    Files and models stand here as they were typed; no time and no place of its own does. ``cost``
+    is `selecting.chosen`'s; ``subset`` the file with the chosen rows, for its hash.
     """
     return {
         "sampler": choices.sampler,
@@ -91,9 +89,7 @@ def provenance(
         "budget": choices.budget,
         "seed": choices.seed,
         "quality": choices.quality,
-        "scores": inputs.scores.card,
-        "embedding": inputs.vectors and inputs.vectors.card,
-        "clusters": inputs.clusters and inputs.clusters.card,
+        **inputs.cards,
         "pool": {
             "name": choices.pool,
             **pool.loaded.card,
@@ -105,19 +101,9 @@ def provenance(
         "subset": {
             "name": choices.out.name,
             "sha256": file_hash(subset),
-            "rows": len(picks),
+            "rows": cost["size"],
             "order": "of selection",
         },
-        "notes": inputs.notes,
-        "versions": _versions(),
+        "notes": [*inputs.notes, *cost["notes"]],
+        "versions": versions(PACKAGES),
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -1,7 +1,6 @@
 """The measures of a subset beside those of random ones, as a table for the terminal."""
 
 import logging
-from dataclasses import replace
 
 import numpy as np
 
@@ -26,15 +25,16 @@ UNKNOWN = "How the subset covers the pool is measured with --embedding-model min
 def measured(choices: Choices, inputs: ToolInputs, picks: np.ndarray) -> str:
     """The subset's measures, and means ± deviations of random ones of its size, as aligned text."""
     subsets = {choices.sampler: [picks]}
-    n, m = len(inputs.frame), len(picks)
-    width = 1 if inputs.vectors is None else inputs.vectors.value.shape[1]
-    draws = min(DRAWS, CHEAP // (n * m * width))
+    m, embedded = len(picks), inputs.cards["embedding"] is not None
+    draws = min(DRAWS, CHEAP // (m * inputs.seen.embeddings.size))
     if choices.sampler != BASELINE and draws:
-        seeds = [replace(choices, seed=(choices.seed + i) % 2**32) for i in range(draws)]
-        subsets[BASELINE] = [choose(one, inputs, m, BASELINE)[0] for one in seeds]
-    view = _view(inputs)
-    labels = None if inputs.clusters is None else inputs.clusters.value.labels
-    known, columns = inputs.vectors is not None, []
+        subsets[BASELINE] = [choose(choices, inputs, m, BASELINE, i)[0] for i in range(draws)]
+    scores = {key: inputs.scores[key].to_numpy(dtype=np.float64) for key in choices.scorers}
+    # Every comparison should show the length: it is what subsets differ by unnoticed.
+    scores.setdefault("length", SCORERS["length"](inputs.seen.pool))
+    view = PoolView(inputs.seen.embeddings, scores=scores, quality=inputs.seen.quality)
+    labels = inputs.seen.clustering.labels if inputs.cards["clusters"] else None
+    columns = []
     for name, drawn in subsets.items():
         log.info("measuring the %s rows chosen by %s", f"{m:,}", name)
         found = [describe_subset(view, mine, view.quality, labels) for mine in drawn]
@@ -42,17 +42,8 @@ def measured(choices: Choices, inputs: ToolInputs, picks: np.ndarray) -> str:
     table = [["", *subsets]]
     for key in columns[0]:
         # Without an embedding there is nothing that could be covered.
-        if known or key not in COVERAGE:
+        if embedded or key not in COVERAGE:
             label = column(key).label.removeprefix("own ")  # all are measured by the same
             table.append([label, *(value_text(key, values[key]) for values in columns)])
     told = RANDOM.format(draws) if len(subsets) > 1 and draws > 1 else ""
-    return f"{aligned(table)}\n\n{told}{READING if known else UNKNOWN}"
-
-
-def _view(inputs: ToolInputs) -> PoolView:
-    n, table = len(inputs.frame), inputs.scores.value
-    scores = {name: table[name].to_numpy(dtype=np.float64) for name in inputs.scores.card}
-    # Every comparison should show the length: it is what subsets differ by unnoticed.
-    scores.setdefault("length", SCORERS["length"](inputs.frame))
-    array = np.ones((n, 1), dtype=np.float32) if inputs.vectors is None else inputs.vectors.value
-    return PoolView(array, scores=scores, quality=inputs.quality and inputs.quality.value)
+    return f"{aligned(table)}\n\n{told}{READING if embedded else UNKNOWN}"
