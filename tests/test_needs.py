@@ -100,8 +100,12 @@ def test_what_a_sampler_takes_grows_as_said(key: str) -> None:
 
 @pytest.mark.parametrize("key", ROUND_SYSTEMS)
 def test_what_a_system_in_rounds_needs(key: str) -> None:
+    """And whether chance enters: in its first round already."""
     entry = ROUND_SYSTEMS[key]
     assert entry.needs == entry().needs
+    pool = make_pool(60)
+    picks = [entry().choose(pool, 10, np.random.default_rng(seed)).tolist() for seed in range(4)]
+    assert any(other != picks[0] for other in picks) == entry.chance
 
 
 @pytest.mark.parametrize("key", SCORERS)

@@ -44,10 +44,10 @@ def choose_k(grid: Sequence[int]) -> int:
             shutil.copyfile(_array(best, name), temporary / f"{name}.npy")
         candidates = {str(k): height for k, height in heights.items()}
         write_json(temporary / "info.json", {**facts[best], "candidates": candidates})
-    told = "no silhouette is defined"
+    message = "no silhouette is defined"
     if heights[best] is not None:
-        told = f"the best silhouette is {heights[best]:.4f}"
-    log.info("clustering: k = %d of %s: %s", best, ", ".join(candidates), told)
+        message = f"the best silhouette is {heights[best]:.4f}"
+    log.info("clustering: k = %d of %s: %s", best, ", ".join(candidates), message)
     if at_the_end(best, heights):
         log.info("clustering: k = %d is the largest tried; add larger ones to cluster.k", best)
     return best

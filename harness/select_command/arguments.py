@@ -109,8 +109,8 @@ def parse(words: list[str]) -> argparse.Namespace:
         try:
             word.encode()
         except UnicodeEncodeError:
-            told = ascii(os.fsencode(word))[1:]
-            raise InputError(f"{told}: not UTF-8; rename the file, or link to it") from None
+            typed = ascii(os.fsencode(word))[1:]
+            raise InputError(f"{typed}: not UTF-8; rename the file, or link to it") from None
     parser = Parser(
         prog=COMMAND,
         usage=USAGE,
@@ -122,8 +122,8 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="the systems, what each needs, knobs")
     for title, options in OPTIONS.items():
         group = parser.add_argument_group(title)
-        for name, (told, more) in options.items():
-            group.add_argument(name, help=told, **more)
+        for name, (text, more) in options.items():
+            group.add_argument(name, help=text, **more)
     values, unknown = parser.parse_known_args(words)
     if unknown:
         if unknown[0].startswith("-"):

@@ -190,8 +190,8 @@ def _scorers(texts: list[str], quality: str | None) -> dict[str, ScorerParams]:
         if name == "id":
             raise InputError("--score id: the column of ids is called so; give it another name")
         if name == "length" and text != "length":
-            told = "the table's mean length is of characters"
-            raise InputError(f"--score length: {told}; give this score another name")
+            reason = "the table's mean length is of characters"
+            raise InputError(f"--score length: {reason}; give this score another name")
         # A comma ends a knob only before the next one: a path may hold commas.
         scorer, *knobs = re.split(r",(?=[A-Za-z]\w*=)", text)
         find_entry(SCORERS, scorer, f"--score {name}", "scorer")

@@ -89,8 +89,8 @@ def make_inputs(choices: Choices, frame: "pd.DataFrame") -> ToolInputs:
     elif choices.embeddings and "unit" in SAMPLERS[choices.sampler].needs and not are_unit(array):
         # Here and not only where the sampler gets them: the subset is measured on them too.
         array = selecting.rows_for(choices.sampler, array)
-        told = f"scaled to length 1: {choices.sampler} compares them by cosine"
-        notes = (f"rows of {choices.embeddings} {told}",)
+        change = f"scaled to length 1: {choices.sampler} compares them by cosine"
+        notes = (f"rows of {choices.embeddings} {change}",)
     clustering = Clustering(np.zeros(n, dtype=np.int64), array[:1], 0.0, None, 0)  # of all
     if choices.k is not None:
         clustering, cards["clusters"], more = pool_clusters(array, choices.k, choices.cluster_seed)
@@ -129,8 +129,8 @@ def pool_vectors(
             if take_kept(whole):
                 log.info("embedding of %s rows found in the cache", f"{len(texts):,}")
             else:
-                told = "embedding %s rows by %s (once: it is kept)"
-                log.info(told, f"{len(texts):,}", item.model)
+                message = "embedding %s rows by %s (once: it is kept)"
+                log.info(message, f"{len(texts):,}", item.model)
                 made = embed(texts, item.model, item.revision, folder)
                 assert isinstance(made, np.memmap)
                 # The blocks that a killed run goes on from are the embedding once all are done.
@@ -162,8 +162,8 @@ def pool_clusters(
     found = {count: kmeans(embeddings, count, seed) for count in progress(tried, "cluster")}
     silhouettes = {count: one.silhouette for count, one in found.items()}
     best = found[best_k(silhouettes)]
-    told = {str(count): height for count, height in silhouettes.items()}
-    card = {"k": best.k, "seed": seed, "silhouettes": told, "inertia": best.inertia}
+    heights = {str(count): height for count, height in silhouettes.items()}
+    card = {"k": best.k, "seed": seed, "silhouettes": heights, "inertia": best.inertia}
     notes = []
     if at_the_end(best.k, silhouettes):
         notes.append(f"k is {best.k}, the largest tried: give --k larger ones to see if they suit")

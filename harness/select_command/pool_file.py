@@ -56,9 +56,9 @@ def read_pool(choices: Choices) -> UserPool:
         loaded = load(choices.source)
         found = read_instances(loaded, {}, choices.on_bad_row, _check(choices))
     except InputError as error:
-        told = str(error).replace("set on_bad_row: drop", "give --on-bad-row drop")
-        told = told.replace("prepare.limits.", "--limit ")
-        raise InputError(told.replace("on_bad_row: drop", "--on-bad-row drop")) from None
+        line = str(error).replace("set on_bad_row: drop", "give --on-bad-row drop")
+        line = line.replace("prepare.limits.", "--limit ")
+        raise InputError(line.replace("on_bad_row: drop", "--on-bad-row drop")) from None
     return UserPool(choices.source, loaded, found, to_frame(found.kept))
 
 

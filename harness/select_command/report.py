@@ -45,5 +45,5 @@ def measured(choices: Choices, inputs: ToolInputs, picks: np.ndarray) -> str:
         if embedded or key not in COVERAGE:
             label = column(key).label.removeprefix("own ")  # all are measured by the same
             table.append([label, *(value_text(key, values[key]) for values in columns)])
-    told = RANDOM.format(draws) if len(subsets) > 1 and draws > 1 else ""
-    return f"{aligned(table)}\n\n{told}{READING if embedded else UNKNOWN}"
+    legend = RANDOM.format(draws) if len(subsets) > 1 and draws > 1 else ""
+    return f"{aligned(table)}\n\n{legend}{READING if embedded else UNKNOWN}"
