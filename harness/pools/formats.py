@@ -6,6 +6,7 @@ What a format reads besides the fields of its entry (`input`, `system`, `history
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from harness.errors import printable, shown
@@ -43,31 +44,6 @@ UNKNOWN, MIXED = "no known format", "mixed formats"
 REFUSED_REMEDY = f"remove the field{OR_DROP}"
 
 
-def messages(row: Fields) -> list[Message]:
-    """OpenAI's form."""
-    return _conversation(row, "messages", ("role", "from"), ("content", "value"))
-
-
-def sharegpt(row: Fields) -> list[Message]:
-    """ShareGPT's form, or turns of OpenAI's under its name."""
-    return _conversation(row, "conversations", ("from", "role"), ("value", "content"))
-
-
-def alpaca(row: Fields) -> list[Message]:
-    """Alpaca's form."""
-    return _pair(row, "instruction", ("output", "response"))
-
-
-def prompt_completion(row: Fields) -> list[Message]:
-    """A prompt and its completion."""
-    return _pair(row, "prompt", ("completion", "response"))
-
-
-def question_answer(row: Fields) -> list[Message]:
-    """A question and its answer."""
-    return _pair(row, "question", ("answer", "response"))
-
-
 @dataclass(frozen=True)
 class Format:
     """How rows are written; docs/pools.md is made from the entries.
@@ -83,25 +59,6 @@ class Format:
     field: str
     beside: str
     source: str
-
-
-# The first format whose field a row has is the row's; many sets carry `prompt` beside `messages`.
-FORMATS = {
-    "messages": Format(
-        messages, "messages", "`role`: system, developer, user, assistant; `content`", "OpenAI"
-    ),
-    "sharegpt": Format(
-        sharegpt,
-        "conversations",
-        "`from`: system, human, gpt (or user, assistant); `value`; or `role` and `content`",
-        "ShareGPT",
-    ),
-    "alpaca": Format(alpaca, "instruction", "`output` or `response`", "Alpaca, Dolly"),
-    "prompt_completion": Format(
-        prompt_completion, "prompt", "`completion` or `response`", "OpenAI, TRL"
-    ),
-    "question_answer": Format(question_answer, "question", "`answer` or `response`", "GSM8K"),
-}
 
 
 def format_of(row: Fields) -> str:
@@ -242,3 +199,32 @@ def _weight(turn: Fields, number: int) -> bool:
         found = f"turn {number}: {name} is {str(value)[:40]!r}"
         raise BadRowError("a weight that is neither 0 nor 1", found)
     return bool(value)
+
+
+def _pairs(field: str, answers: tuple[str, ...], source: str) -> Format:
+    beside = " or ".join(f"`{answer}`" for answer in answers)
+    return Format(partial(_pair, ask=field, answers=answers), field, beside, source)
+
+
+# The first format whose field a row has is the row's; many sets carry `prompt` beside `messages`.
+FORMATS = {
+    "messages": Format(
+        partial(
+            _conversation, field="messages", roles=("role", "from"), texts=("content", "value")
+        ),
+        "messages",
+        "`role`: system, developer, user, assistant; `content`",
+        "OpenAI",
+    ),
+    "sharegpt": Format(
+        partial(
+            _conversation, field="conversations", roles=("from", "role"), texts=("value", "content")
+        ),
+        "conversations",
+        "`from`: system, human, gpt (or user, assistant); `value`; or `role` and `content`",
+        "ShareGPT",
+    ),
+    "alpaca": _pairs("instruction", ("output", "response"), "Alpaca, Dolly"),
+    "prompt_completion": _pairs("prompt", ("completion", "response"), "OpenAI, TRL"),
+    "question_answer": _pairs("question", ("answer", "response"), "GSM8K"),
+}
