@@ -17,7 +17,7 @@ from harness.files import replacing_folder, write_json
 from harness.layout import selection_folder, subset_folder
 from harness.memory import peak_memory_mb
 from harness.params import Cell, Params, Selection
-from harness.samplers import NEEDS, SAMPLERS, Pool, are_unit, needs_of
+from harness.samplers import SAMPLERS, Pool, are_unit
 from harness.schemas import SUBSET, read_subset, write_frame
 from harness.stores import seal
 
@@ -55,7 +55,7 @@ def choose_with(selection: Selection, inputs: Inputs, budget: int) -> Choose:
     pool = pool_of(inputs, selection.sampler)
     _warm_up(selection, pool)
     params = selection.sampler_params
-    of_quality = inputs.quality_notes if "quality" in needs_of(selection.sampler, params) else ()
+    of_quality = inputs.quality_notes if "quality" in sampler.needs_with(params) else ()
     said: dict[int, tuple[str, ...]] = {}  # by the number of rows asked for
 
     def sized(rows: int, rng: np.random.Generator) -> np.ndarray:
@@ -99,7 +99,7 @@ def rows_for(sampler: str, embeddings: np.ndarray) -> np.ndarray:
     """The embeddings (n, d) as a sampler takes them: of length 1 where it compares directions."""
     from harness.clustering import unit_rows
 
-    needs = NEEDS[sampler]
+    needs = SAMPLERS[sampler].needs
     # Clusters and their centroids are of rows that were scaled, to the last bit.
     if "clusters" in needs or ("unit" in needs and not are_unit(embeddings)):
         return unit_rows(embeddings)

@@ -216,7 +216,7 @@ KINDS: list[tuple[Callable[[Path, Path], object], bool, str]] = [
     (kept_blocks, True, "scratch/done.json"),
     (kept_selections, True, "cache/embeddings/*/embedding.npy"),
     (kept_selections, True, "cache/embeddings/*/files.json"),
-    (kept_selection_scores, False, "cache/scores/*/scores.npy"),
+    (kept_selection_scores, False, "cache/scores/*/column.npy"),
 ]
 
 

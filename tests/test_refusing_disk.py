@@ -26,7 +26,7 @@ from harness.phases import naming
 from harness.refusals import ending_in_one_line
 from harness.report.plots import new_figure, save_figure
 from harness.schemas import SCORES, write_frame
-from harness.select_command.records import sink
+from harness.select_command.pool_file import sink
 
 OUT = Path("out")
 

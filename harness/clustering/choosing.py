@@ -39,18 +39,25 @@ def choose_k(embedding: str, grid: Sequence[int]) -> int:
         raise InputError("cluster.k: names no number of clusters; add one")
     facts = {k: _checked_facts(embedding, k) for k in sorted(set(grid))}
     heights = {k: found["silhouette"] for k, found in facts.items()}
-    known = [k for k, height in heights.items() if height is not None]
-    best = max(known, key=lambda k: heights[k]) if known else min(heights)  # the first of equals
+    best = best_k(heights)
     with replacing_folder(layout.cluster_folder(embedding, "auto")) as temporary:
         for name in ARRAYS:
             shutil.copyfile(_array(embedding, best, name), temporary / f"{name}.npy")
         candidates = {str(k): height for k, height in heights.items()}
         write_json(temporary / "info.json", {**facts[best], "candidates": candidates})
-    told = f"the best silhouette is {heights[best]:.4f}" if known else "no silhouette is defined"
-    log.info("clustering: k = %d of %s: %s", best, ", ".join(candidates), told)
+    message = "no silhouette is defined"
+    if heights[best] is not None:
+        message = f"the best silhouette is {heights[best]:.4f}"
+    log.info("clustering: k = %d of %s: %s", best, ", ".join(candidates), message)
     if at_the_end(best, heights):
         log.info("clustering: k = %d is the largest tried; add larger ones to cluster.k", best)
     return best
+
+
+def best_k(heights: Mapping[int, float | None]) -> int:
+    """The k of best silhouette, the smallest of equals; the smallest k where none has one."""
+    known = {k: height for k, height in heights.items() if height is not None}
+    return min(known or heights, key=lambda k: (-known.get(k, 0.0), k))
 
 
 def at_the_end(k: int, heights: Mapping[int, float | None]) -> bool:

@@ -10,7 +10,7 @@ from harness.files import read_json
 from harness.params import Params
 from harness.quality import terms
 from harness.round_systems import ROUND_SYSTEMS
-from harness.samplers import NEEDS, needs_of
+from harness.samplers import SAMPLERS
 
 ScoreCosts = dict[str, dict[str, Any]]  # by column, as harness.scorers.columns has them
 
@@ -49,7 +49,7 @@ def reads(params: Params, name: str) -> str:
 def _needs(sampler: str, given: dict[str, Any]) -> frozenset[str]:
     if sampler in ROUND_SYSTEMS:
         return ROUND_SYSTEMS[sampler](**given).needs
-    return needs_of(sampler, given) if sampler in NEEDS else frozenset()
+    return SAMPLERS[sampler].needs_with(given) if sampler in SAMPLERS else frozenset()
 
 
 def scoring_seconds(costs: ScoreCosts, names: list[str]) -> float:

@@ -1,18 +1,12 @@
 """Turns a row of any known format into a conversation; one table, FORMATS.
 
-| format | fields |
-|---|---|
-| messages | `messages`: [{role: system, user, assistant; content}] (OpenAI) |
-| sharegpt | `conversations`: [{from: system, human, gpt; value}], or as `messages` |
-| alpaca | `instruction`, `output` or `response` |
-| prompt_completion | `prompt`, `completion` or `response` |
-| question_answer | `question`, `answer` or `response` (GSM8K) |
-
-What a format reads besides (`input`, `system`, `history`, a turn's `weight`), and what is refused,
-is in docs/pools.md.
+What a format reads besides the fields of its entry (`input`, `system`, `history`, a turn's
+`weight`), and what is refused, is in docs/pools.md.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from harness.errors import printable, shown
@@ -50,56 +44,31 @@ UNKNOWN, MIXED = "no known format", "mixed formats"
 REFUSED_REMEDY = f"remove the field{OR_DROP}"
 
 
-def messages(row: Fields) -> list[Message]:
-    """OpenAI's form."""
-    return _conversation(row, "messages", ("role", "from"), ("content", "value"))
+@dataclass(frozen=True)
+class Format:
+    """How rows are written; docs/pools.md is made from the entries.
 
+    Attributes:
+        read: the conversation of a row.
+        field: a row that has it filled is in this format.
+        beside: what is read with it, in Markdown.
+        source: whose format it is.
+    """
 
-def sharegpt(row: Fields) -> list[Message]:
-    """ShareGPT's form, or turns of OpenAI's under its name."""
-    return _conversation(row, "conversations", ("from", "role"), ("value", "content"))
-
-
-def alpaca(row: Fields) -> list[Message]:
-    """Alpaca's form."""
-    return _pair(row, "instruction", ("output", "response"))
-
-
-def prompt_completion(row: Fields) -> list[Message]:
-    """A prompt and its completion."""
-    return _pair(row, "prompt", ("completion", "response"))
-
-
-def question_answer(row: Fields) -> list[Message]:
-    """A question and its answer."""
-    return _pair(row, "question", ("answer", "response"))
-
-
-# The first format whose field a row has is the row's; many sets carry `prompt` beside `messages`.
-FORMATS: dict[str, Callable[[Fields], list[Message]]] = {
-    "messages": messages,
-    "sharegpt": sharegpt,
-    "alpaca": alpaca,
-    "prompt_completion": prompt_completion,
-    "question_answer": question_answer,
-}
-FIELD = {
-    "messages": "messages",
-    "sharegpt": "conversations",
-    "alpaca": "instruction",
-    "prompt_completion": "prompt",
-    "question_answer": "question",
-}
+    read: Callable[[Fields], list[Message]]
+    field: str
+    beside: str
+    source: str
 
 
 def format_of(row: Fields) -> str:
     """The format a row is in; a field that is empty counts only where no other is filled."""
     for present in (row.is_filled, row.has):
-        for name, key in FIELD.items():
-            if present(key):
+        for name, form in FORMATS.items():
+            if present(form.field):
                 return name
     fields = ", ".join(shown(printable(name)) for name in sorted(row.values)[:6]) or "none"
-    wanted = ", ".join(FIELD.values())
+    wanted = ", ".join(form.field for form in FORMATS.values())
     raise BadRowError(UNKNOWN, f"fields: {fields}", f"one of these is wanted: {wanted}")
 
 
@@ -230,3 +199,32 @@ def _weight(turn: Fields, number: int) -> bool:
         found = f"turn {number}: {name} is {str(value)[:40]!r}"
         raise BadRowError("a weight that is neither 0 nor 1", found)
     return bool(value)
+
+
+def _pairs(field: str, answers: tuple[str, ...], source: str) -> Format:
+    beside = " or ".join(f"`{answer}`" for answer in answers)
+    return Format(partial(_pair, ask=field, answers=answers), field, beside, source)
+
+
+# The first format whose field a row has is the row's; many sets carry `prompt` beside `messages`.
+FORMATS = {
+    "messages": Format(
+        partial(
+            _conversation, field="messages", roles=("role", "from"), texts=("content", "value")
+        ),
+        "messages",
+        "`role`: system, developer, user, assistant; `content`",
+        "OpenAI",
+    ),
+    "sharegpt": Format(
+        partial(
+            _conversation, field="conversations", roles=("from", "role"), texts=("value", "content")
+        ),
+        "conversations",
+        "`from`: system, human, gpt (or user, assistant); `value`; or `role` and `content`",
+        "ShareGPT",
+    ),
+    "alpaca": _pairs("instruction", ("output", "response"), "Alpaca, Dolly"),
+    "prompt_completion": _pairs("prompt", ("completion", "response"), "OpenAI, TRL"),
+    "question_answer": _pairs("question", ("answer", "response"), "GSM8K"),
+}

@@ -100,7 +100,7 @@ def read_instances(
                 continue
             fields = Fields(values)
             style = _same_format(format_of(fields), style, row.number)
-            instance = Instance(_id(fields, row), row.number, FORMATS[style[0]](fields))
+            instance = Instance(_id(fields, row), row.number, FORMATS[style[0]].read(fields))
             if instance.id in first_of:
                 found = f"{shown(instance.id)!r} is also that of row {first_of[instance.id]}"
                 remedy = "make ids unique, or leave them out (the line number is the id then)"
