@@ -235,7 +235,7 @@ def older_form(values: object) -> str | None:
         return None
     return (
         f"{', '.join(gone)}: keys of an older version: now `table`, `further`, `studies` and "
-        "`defaults` say what is compared (docs/add-a-study.md), and results/<preset>/<study>/ holds "
+        "`defaults` say what is compared (docs/add-a-study.md), and results/<preset>/<study>/ has "
         "each study's tables; keep a copy, git checkout params.yaml, and put your changes into the "
         "new form; runs in MLflow stay"
     )
