@@ -10,6 +10,7 @@ import pytest
 
 from harness import layout
 from harness.clustering import read_clustering
+from harness.embedding_files import VECTORS
 from harness.errors import InputError
 from harness.files import read_json
 from harness.params import load_params
@@ -18,12 +19,12 @@ from harness.selecting import Inputs
 from harness.selecting_rounds import write_round_subsets
 from harness.yaml_files import read_yaml
 from pipeline.select_rounds import run
-from tests.small_repo import ROOT, edit_params
+from tests.small_repo import ROOT, edit_params, selection
 from tests.test_stages import ready
 
 __all__ = ["ready"]  # a fixture
-STATIC = {"sampler": "diverse_evol", "k": 1, "rounds": 2, "space": "static"}
-KMQ = {"sampler": "kmq_iterative", "k": 6}
+STATIC = selection("diverse_evol", rounds=2, space="static")
+KMQ = selection("kmq_iterative", k=6)
 
 
 @pytest.fixture
@@ -38,25 +39,25 @@ def select(tree: Path, quality: np.ndarray | None = None, **changes: Any) -> Non
     edit_params(tree, **changes)
     params = load_params()
     pool = read_frame(layout.POOL_FILE, POOL)
-    clusters = read_clustering(layout.cluster_folder(params.selections_rounds["sel"].k), len(pool))
-    x = np.load(layout.EMBEDDINGS / "minilm.npy")
+    clusters = read_clustering(
+        layout.cluster_folder("minilm", params.selections_rounds["sel"].k), len(pool)
+    )
+    x = np.load(layout.EMBEDDINGS / "minilm" / VECTORS)
     inputs = Inputs(pool, x, clusters, np.ones(len(pool), dtype=np.int64), quality)
     write_round_subsets(params, "sel", inputs, 9, "code")
 
 
 def test_every_group_has_its_folder(tree: Path) -> None:
     """A cell whose group has no seed of the selection depends on a folder that is empty."""
-    some = {**STATIC, "seeds": [0]}
-    select(
-        tree, selections_rounds={"sel": some}, groups={"main": ["s0", "s1", "s2"], "more": ["s3"]}
-    )
-    folder = layout.subset_folder("main", "sel")
+    some = {**STATIC, "seeds": [0], "more_groups": ["s3"]}
+    select(tree, selections_rounds={"sel": some}, seed_groups=["s0", "s1", "s2"])
+    folder = layout.subset_folder("sel")
     assert sorted(path.name for path in folder.iterdir()) == ["s0", "s1", "s2", "s3"]
     assert [path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")] == [
         "s0/seed_0.parquet"
     ]
     assert len(read_frame(folder / "s0" / "seed_0.parquet", SUBSET)) == 9
-    assert list(read_json(layout.selection_file("main", "sel"))["seeds"]) == ["0"]
+    assert list(read_json(layout.selection_folder("sel") / "costs.json")["seeds"]) == ["0"]
 
 
 REFUSED = [
@@ -96,7 +97,7 @@ def test_what_cannot_be_is_refused_before_a_model_is_trained(
     assert told in str(error.value)
     assert "\n" not in str(error.value)
     assert not list(tree.glob(".store/scratch/rounds/*/*_train_*"))
-    assert not layout.subset_folder("main", "sel").exists()
+    assert not layout.subset_folder("sel").exists()
 
 
 def test_a_minimum_that_the_first_round_cannot_give(tree: Path) -> None:
@@ -113,7 +114,7 @@ def test_a_budget_in_tokens_is_refused(tree: Path) -> None:
 
 def test_the_stage_depends_on_the_unit_of_the_budget() -> None:
     stage = read_yaml(ROOT / "dvc.yaml")["stages"]["select_rounds"]
-    assert {"budget", "budget_unit"} <= set(stage["do"]["params"])
+    assert {"selections_rounds.${key}", "budget_unit"} <= set(stage["do"]["params"])
 
 
 def test_a_judge_that_cannot_be_asked_is_told_first(
