@@ -111,7 +111,7 @@ def test_another_clustering_than_the_silhouette_is_of(folder: Path, name: str) -
     before = (AUTO / "info.json").read_bytes()
     path = clusters(2) / f"{name}.npy"
     np.save(path, np.load(path)[::-1])
-    told = rf"k_2/{name}.npy: not what data/silhouettes/minilm/k_2.json is of; dvc repro cluster@2"
+    told = rf"k_2/{name}.npy: not what {silhouette(2)} is of; dvc repro cluster@minilm-2"
     with pytest.raises(InputError, match=told):
         choose_k("minilm", [2, 4])
     assert (AUTO / "info.json").read_bytes() == before
@@ -121,7 +121,9 @@ def test_a_clustering_that_is_not_there(folder: Path) -> None:
     with pytest.raises(InputError, match=r"silhouettes/minilm/k_3.json: no such file"):
         choose_k("minilm", [3, 4])
     (clusters(2) / "labels.npy").unlink()
-    with pytest.raises(InputError, match=r"k_2/labels.npy: no such file; dvc repro cluster@2"):
+    with pytest.raises(
+        InputError, match=r"k_2/labels.npy: no such file; dvc repro cluster@minilm-2"
+    ):
         choose_k("minilm", [2, 4])
 
 

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from harness import layout
 from harness.clustering import read_clustering
+from harness.describing import describe_cell, read_described
 from harness.embedding_files import VECTORS
 from harness.errors import InputError
-from harness.files import read_json
+from harness.files import read_json, write_json
 from harness.params import load_params
-from harness.schemas import POOL, SUBSET, read_frame
+from harness.schemas import POOL, SCORES, SUBSET, TRUTH, read_frame, write_frame
 from harness.selecting import Inputs
 from harness.selecting_rounds import write_round_subsets
 from harness.yaml_files import read_yaml
@@ -58,6 +60,23 @@ def test_every_group_has_its_folder(tree: Path) -> None:
     ]
     assert len(read_frame(folder / "s0" / "seed_0.parquet", SUBSET)) == 9
     assert list(read_json(layout.selection_folder("sel") / "costs.json")["seeds"]) == ["0"]
+
+
+def test_a_group_without_a_seed_is_described_all_the_same(tree: Path) -> None:
+    table = {"selections_rounds": {"sel": {**STATIC, "seeds": [0]}}}
+    select(tree, **table, seed_groups=["s0", "s1"])
+    params = load_params()
+    ids = read_frame(layout.POOL_FILE, POOL)["id"]
+    planted = {"skill": "a", "family": "f", "noise": "none", "duplicate_of": ""}
+    write_frame(layout.TRUTH_FILE, pd.DataFrame({"id": ids}).assign(**planted).astype("str"), TRUTH)
+    scores = pd.DataFrame({"id": ids}).assign(**dict.fromkeys(params.scorers, 1.0))
+    write_frame(layout.SCORES_FILE, scores, SCORES)
+    write_json(layout.SCORE_COSTS_FILE, {key: {"seconds": 0.0} for key in params.scorers})
+    np.save(layout.costs_file("tokens"), np.ones(30, dtype=np.int64))
+    for group, sizes in (("s0", [9]), ("s1", [])):
+        cell = params.main_cell("sel", group)
+        describe_cell(params, cell)
+        assert [len(one.picks) for one in read_described(cell).seeds.values()] == sizes
 
 
 REFUSED = [
