@@ -52,7 +52,7 @@ def scorer(name: str, **knobs: object) -> ScorerParams:
 @pytest.fixture
 def repo(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that looks like the repository, with a base model."""
-    shutil.copytree(tiny_model, tmp_path / "data/base_model")
+    shutil.copytree(tiny_model, tmp_path / "data/base_models/main")
     (tmp_path / "dvc.yaml").touch()
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -160,13 +160,13 @@ def changed(repo: Path, what: str) -> tuple[pd.DataFrame, ScorerParams]:
     elif what == "weights":
         from harness.models import load_model
 
-        model = load_model(repo / "data/base_model")
+        model = load_model(repo / "data/base_models/main")
         torch.nn.init.zeros_(model.get_parameter("model.embed_tokens.weight"))
-        model.save_pretrained(repo / "data/base_model")
+        model.save_pretrained(repo / "data/base_models/main")
     elif what == "template":
-        path = repo / "data/base_model/chat_template.jinja"
+        path = repo / "data/base_models/main/chat_template.jinja"
         path.write_text(path.read_text().replace("Instruction", "Question"))
-    seal(repo / "data/base_model")  # as the stage does
+    seal(repo / "data/base_models/main")  # as the stage does
     return pool, item
 
 
@@ -199,7 +199,7 @@ def test_a_model_that_gives_nan_is_told_with_the_instance(repo: Path) -> None:
     from transformers import AutoModelForSequenceClassification
     from trl.trainer.reward_trainer import suppress_seqcls_warning
 
-    base = repo / "data/base_model"
+    base = repo / "data/base_models/main"
     tokenizer = load_tokenizer(base)
     with suppress_seqcls_warning():
         model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1)
@@ -216,6 +216,13 @@ def test_a_model_that_gives_nan_is_told_with_the_instance(repo: Path) -> None:
     line = "scorer reward_model: its model gives instance 'c' the score nan; scores are finite"
     assert str(told.value).startswith(line)
     assert not list(repo.glob(".store/scores/*/*.npy"))
+
+
+def test_a_base_model_that_was_not_made_names_its_stage(repo: Path) -> None:
+    shutil.rmtree(repo / "data/base_models")
+    told = r"base_models/main: no such folder; dvc repro base_model$"
+    with pytest.raises(InputError, match=told):
+        make_scores(POOL, {"perplexity": scorer("perplexity")})
 
 
 def test_a_reward_model_that_was_not_made_is_told(repo: Path) -> None:

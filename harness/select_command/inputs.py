@@ -180,6 +180,7 @@ def choose(
     ``more`` is added to the seed. Returns what `selecting.chosen` does.
     """
     name, params = (sampler, {}) if sampler else (choices.sampler, choices.params)
-    given = {"sampler": name, "k": inputs.seen.clustering.k, **params}
-    choose_one = selecting.choose_with(Selection.model_validate(given), inputs.seen, rows)
+    read = {"embedding": "given", "k": inputs.seen.clustering.k, "budget": rows}
+    item = Selection.model_validate({"sampler": name, **read, **params})
+    choose_one = selecting.choose_with(item, inputs.seen, rows)
     return selecting.chosen(name, choose_one, (choices.seed + more) % 2**32)
