@@ -1,21 +1,17 @@
 """Training a cell: one model a seed, each trained once."""
 
-import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness import layout
 from harness.cells import BASE, base_hash, model_hash
 from harness.files import read_json, replacing_folder, value_hash, write_json
 from harness.params import Params
 from harness.refusals import naming
-from harness.schemas import POOL, read_frame, read_subset
+from harness.schemas import PoolRows, read_pool, read_subset
 from harness.stores import kept, locked, model_store, scratch_folder, seal
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 EMPTY = "empty.json"
 NO_SEED = "none of this group's seeds is among the selection's seeds"
@@ -39,7 +35,7 @@ def train_cell(
     reference = params.references.get(selection)
     untrained = reference is not None and reference.rows == "none"
     manifests: dict[int, dict[str, Any]] = {}
-    pool = None if untrained or not seeds else read_frame(layout.POOL_FILE, POOL).set_index("id")
+    pool = None if untrained or not seeds else read_pool()
     base = base_hash()
     for seed in seeds:
         if pool is None:
@@ -48,7 +44,7 @@ def train_cell(
         else:
             stage = params.subset_stage(selection)
             subset = read_subset(subsets / f"seed_{seed}.parquet", stage)
-            manifests[seed] = _train_seed(params, pool.loc[subset["id"]], base, code, seed)
+            manifests[seed] = _train_seed(params, pool.with_ids(subset["id"]), base, code, seed)
     with replacing_folder(out) as folder:
         for seed, manifest in manifests.items():
             named = {"selection": selection, "seed": seed, **manifest}
@@ -57,14 +53,12 @@ def train_cell(
             write_json(folder / EMPTY, {"selection": selection, "group": group, "reason": NO_SEED})
 
 
-def _train_seed(
-    params: Params, rows: "pd.DataFrame", base: str, code: str, seed: int
-) -> dict[str, Any]:
+def _train_seed(params: Params, rows: PoolRows, base: str, code: str, seed: int) -> dict[str, Any]:
     from harness.training import train
 
     parts = {
         "base_hash": base,
-        "subset_hash": value_hash(rows["messages"].tolist()),
+        "subset_hash": value_hash(rows.frame["messages"].tolist()),
         "params_hash": value_hash(params.train.model_dump(exclude={"keep_models"})),
     }
     key = value_hash({**parts, "code": code, "seed": seed})[:32]
@@ -77,12 +71,8 @@ def _train_seed(
             with naming(attempts), attempts.open("a") as log:
                 log.write(f"{os.getpid()} {datetime.now(UTC).isoformat()}\n")
             with replacing_folder(store) as folder:
-                messages = [json.loads(text) for text in rows["messages"]]
-                made = train(layout.BASE_MODEL, messages, folder, params.train, seed, _names(rows))
+                given = list(rows.conversations())
+                made = train(layout.BASE_MODEL, given, folder, params.train, seed, rows.names)
                 write_json(folder / "manifest.json", {**parts, "weights": key, **made})
                 files = seal(folder)
         return {**read_json(store / "manifest.json"), "model_hash": model_hash(files)}
-
-
-def _names(rows: "pd.DataFrame") -> list[str]:
-    return [f"instance {name!r}" for name in rows.index]

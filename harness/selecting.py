@@ -17,7 +17,7 @@ from harness.layout import selection_file, subset_folder
 from harness.memory import peak_memory_mb
 from harness.params import Params, Selection
 from harness.samplers import NEEDS, SAMPLERS, Pool, are_unit, needs_of
-from harness.schemas import SUBSET, write_frame
+from harness.schemas import SUBSET, PoolRows, write_frame
 from harness.stores import seal
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ Choose = Callable[[np.random.Generator], np.ndarray]
 class Inputs:
     """What a selection may look at: the pool's rows, its embedding, one clustering, a quality."""
 
-    pool: "pd.DataFrame"
+    pool: PoolRows
     embeddings: np.ndarray
     clustering: "Clustering"
     costs: np.ndarray  # (n,) int64 in the budget's unit

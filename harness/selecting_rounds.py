@@ -146,7 +146,7 @@ def _key(params: Params, name: str, inputs: Inputs, budget: int, code: str, seed
     item = params.selections_rounds[name]
     clusters = inputs.clustering
     made_from = [
-        inputs.pool[["id", "messages"]].to_numpy().tolist(),
+        inputs.pool.hash(),
         _digest(inputs.embeddings),
         _digest(clusters.labels),
         None if inputs.quality is None else _digest(inputs.quality),

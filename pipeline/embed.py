@@ -7,7 +7,7 @@ import numpy as np
 from harness import layout
 from harness.files import file_hash, replacing, value_hash, write_json
 from harness.params import load_params
-from harness.schemas import POOL, read_frame
+from harness.schemas import read_pool
 from harness.stores import locked, scratch_folder
 from pipeline.code import code_hash
 from pipeline.stage import main
@@ -20,7 +20,7 @@ def run(name: str) -> None:
     from harness.embedding import count_reads, embedded_texts, make_embedding
 
     item = load_params().embeddings[name]
-    pool = read_frame(layout.POOL_FILE, POOL)
+    pool = read_pool()
     digest = file_hash(layout.POOL_FILE)
     scratch = scratch_folder("embed", value_hash([digest, item.model_dump(), code_hash("embed")]))
     with locked(scratch):

@@ -2,7 +2,7 @@
 
 from harness import layout
 from harness.params import load_params
-from harness.schemas import POOL, read_frame
+from harness.schemas import read_pool
 from pipeline.stage import main
 
 
@@ -16,8 +16,8 @@ def run(selection: str) -> None:
 
     params = load_params()
     item = params.every_selection[selection]
-    pool = read_frame(layout.POOL_FILE, POOL)
-    ids = pool["id"].tolist()
+    pool = read_pool()
+    ids = pool.ids
     embeddings = read_embedding(layout.EMBEDDINGS, params.embedding, layout.POOL_FILE)
     costs = read_costs(params.budget_unit, len(pool))
     quality, notes = read_quality(item, ids)

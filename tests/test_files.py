@@ -22,7 +22,7 @@ from harness.files import (
     value_hash,
     write_json,
 )
-from harness.schemas import POOL, SCORES, SUBSET, read_frame, write_frame
+from harness.schemas import POOL, SCORES, SUBSET, PoolRows, read_frame, write_frame
 from harness.stores import repo_root
 
 
@@ -160,9 +160,9 @@ def test_bad_embeddings_of_the_user(tmp_path: Path, array: np.ndarray | None, to
 
 
 def test_embedded_texts() -> None:
-    frame = pool_frame(1).assign(prompt="ask", response="answer")
-    assert embedded_texts(frame, "prompt") == ["ask"]
-    assert embedded_texts(frame, "prompt_completion") == ["ask\nanswer"]
+    rows = PoolRows(pool_frame(1).assign(prompt="ask", response="answer"))
+    assert embedded_texts(rows, "prompt") == ["ask"]
+    assert embedded_texts(rows, "prompt_completion") == ["ask\nanswer"]
 
 
 def test_repo_root_from_an_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 from harness.embedding import BLOCK, make_embedding
 from harness.files import write_json
 from harness.params import EmbeddingParams
+from harness.schemas import PoolRows
 from harness.select_command.arguments import parse
 from harness.select_command.choices import read_choices
 from harness.select_command.pool_file import read_pool
@@ -136,7 +137,7 @@ def test_minilm_embeds_as_in_the_pipeline(tmp_path: Path) -> None:
     found = pool_vectors(choices, frame)
     assert found is not None
     (tmp_path / "scratch").mkdir()
-    want = make_embedding(frame, EmbeddingParams(), tmp_path / "scratch")
+    want = make_embedding(PoolRows(frame), EmbeddingParams(), tmp_path / "scratch")
     np.testing.assert_array_equal(found.array, want)
     assert len(kept(tmp_path)) == 1
     told = json.loads((tmp_path / "out.jsonl.provenance.json").read_text())["embedding"]

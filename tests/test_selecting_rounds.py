@@ -13,7 +13,7 @@ from harness.clustering import read_clustering
 from harness.errors import InputError
 from harness.files import read_json
 from harness.params import load_params
-from harness.schemas import POOL, SUBSET, read_frame
+from harness.schemas import SUBSET, read_frame, read_pool
 from harness.selecting import Inputs
 from harness.selecting_rounds import write_round_subsets
 from harness.yaml_files import read_yaml
@@ -37,7 +37,7 @@ def select(tree: Path, quality: np.ndarray | None = None, **changes: Any) -> Non
     """Run the selection ``sel``, 9 instances, with some params changed."""
     edit_params(tree, **changes)
     params = load_params()
-    pool = read_frame(layout.POOL_FILE, POOL)
+    pool = read_pool()
     clusters = read_clustering(layout.cluster_folder(params.selections_rounds["sel"].k), len(pool))
     x = np.load(layout.EMBEDDINGS / "minilm.npy")
     inputs = Inputs(pool, x, clusters, np.ones(len(pool), dtype=np.int64), quality)

@@ -1,13 +1,8 @@
 """What scorers read: the prompts a model answered, each with a given or a generated response."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from harness.template import Messages
-
-if TYPE_CHECKING:
-    import pandas as pd
+from harness.schemas import Messages, PoolRows
 
 Exchange = tuple[str, Messages]  # an instance's id; its prompt and a response
 
@@ -18,14 +13,13 @@ def before_answer(messages: Messages) -> Messages:
     return messages[:last]
 
 
-def exchanges_of(rows: "pd.DataFrame", answers: Path) -> list[Exchange]:
+def exchanges_of(rows: PoolRows, answers: Path) -> list[Exchange]:
     """The prompts of n instances with the given responses, then with a file's generated ones."""
     import pandas as pd
 
     given, made = [], []
     texts = pd.read_parquet(answers)["answer"]
-    for name, messages, text in zip(rows["id"], rows["messages"], texts, strict=True):
-        whole = json.loads(messages)
+    for name, whole, text in zip(rows.ids, rows.conversations(), texts, strict=True):
         before = before_answer(whole)
         given.append((name, whole[: len(before) + 1]))
         made.append((name, [*before, {"role": "assistant", "content": text}]))

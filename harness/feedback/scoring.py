@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.feedback.exchanges import Exchange, exchanges_of
 from harness.progress import counting
+from harness.schemas import PoolRows
 from harness.template import Messages, tokenise_all
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def by_judge(task: dict[str, Any], exchanges: Sequence[Exchange]) -> Scored:
     params, cache = JudgeParams.model_validate(task["judge"]), Path(task["judge_cache"])
     before: list[Exchange] = []
     for folder in map(Path, task["judged_before"]):
-        rows = pd.read_parquet(folder / "rows.parquet")
+        rows = PoolRows(pd.read_parquet(folder / "rows.parquet"))
         before += exchanges_of(rows, folder / "answers.parquet")
     with counting("judge", len(exchanges)) as step:
         found = judge(_asked(exchanges), params, cache, step, _asked(before))

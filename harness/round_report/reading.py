@@ -16,12 +16,12 @@ from harness.report.comparable import compare
 from harness.report.reading import Row, study_rows, unnamed
 from harness.report.table import check_agreement
 from harness.schemas import (
-    POOL,
     ROUND_CLUSTERS,
     ROUND_INSTANCES,
     TRUTH,
     Table,
     read_frame,
+    read_pool,
     read_subset,
 )
 from harness.suites import Suite, load_suite
@@ -187,7 +187,7 @@ def _loop(params: Params, study: str, name: str) -> Loop:
 
 
 def _pool_ids() -> list[str]:
-    return _frame(layout.POOL_FILE, POOL, "prepare")["id"].tolist()
+    return read_pool().ids
 
 
 def _noise(k: int | str) -> np.ndarray | None:

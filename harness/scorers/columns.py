@@ -23,6 +23,7 @@ from harness.files import file_hash, read_json, remove, value_hash
 from harness.knobs import all_knobs, knob_problems, knobs_of
 from harness.models import load_tokenizer
 from harness.params import ScorerParams
+from harness.schemas import PoolRows
 from harness.scorers import SCORERS
 from harness.scorers.chunks import drop_chunks
 from harness.scorers.loading import find_model, model_hash
@@ -38,7 +39,7 @@ _SHARED = (harness.batches, harness.classifiers, harness.models, harness.templat
 
 
 def make_scores(
-    pool: "pd.DataFrame", scorers: Mapping[str, ScorerParams], prune: bool = False
+    pool: PoolRows, scorers: Mapping[str, ScorerParams], prune: bool = False
 ) -> tuple["pd.DataFrame", dict[str, dict[str, Any]]]:
     """The scores of a pool: its ids and one float64 column a scorer, in the order given.
 
@@ -55,11 +56,11 @@ def make_scores(
         _check_knobs(name, item)
     store = repo_root() / ".store" / "scores"
     store.mkdir(parents=True, exist_ok=True)
-    columns: dict[str, Any] = {"id": pool["id"]}
+    columns: dict[str, Any] = {"id": pool.ids}
     costs: dict[str, dict[str, Any]] = {}
     # One at a time: a second process waits, and then finds the columns it has in common.
     with locked(store):
-        instances = value_hash([pool["id"].tolist(), pool["messages"].tolist()])
+        instances = pool.hash()
         _check_rows(
             pool, [item for item in scorers.values() if not _is_kept(store, instances, item)]
         )
@@ -92,14 +93,14 @@ def rendering_tokenizer(scorer: str, knobs: Mapping[str, Any]) -> "PreTrainedTok
     return tokenizer if template_text(tokenizer) else None
 
 
-def _check_rows(pool: "pd.DataFrame", items: Iterable[ScorerParams]) -> None:
+def _check_rows(pool: PoolRows, items: Iterable[ScorerParams]) -> None:
     """InputError for an instance that a template refuses: found before the first model runs."""
     for item in items:
         tokenizer = rendering_tokenizer(item.scorer, item.scorer_params)
         if tokenizer is not None:
-            for name, messages in zip(pool["id"], pool["messages"], strict=True):
-                with about(f"instance {name!r}"):
-                    check_conversation(tokenizer, json.loads(messages))
+            for name, messages in zip(pool.names, pool.conversations(), strict=True):
+                with about(name):
+                    check_conversation(tokenizer, messages)
 
 
 def _is_kept(store: Path, instances: str, item: ScorerParams) -> bool:
@@ -108,7 +109,7 @@ def _is_kept(store: Path, instances: str, item: ScorerParams) -> bool:
 
 
 def _kept_column(
-    pool: "pd.DataFrame", item: ScorerParams, folder: Path
+    pool: PoolRows, item: ScorerParams, folder: Path
 ) -> tuple[np.ndarray, float | None]:
     """A column and the seconds it took, from the store or made."""
     file, cost_file = folder / "column.npy", folder / "cost.json"

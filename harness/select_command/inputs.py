@@ -9,6 +9,7 @@ from harness import selecting
 from harness.errors import InputError
 from harness.params import Selection
 from harness.samplers import NEEDS, are_unit
+from harness.schemas import PoolRows
 from harness.select_command.choices import Choices
 from harness.select_command.clusters import Clusters, one_cluster, pool_clusters
 from harness.select_command.scores import Scores, pool_quality, pool_scores
@@ -99,7 +100,7 @@ def choose(choices: Choices, inputs: Inputs, rows: int, sampler: str | None = No
     selection = Selection.model_validate({"sampler": name, "k": clustering.k, **given})
     costs = np.ones(n, dtype=np.int64)
     seen = selecting.Inputs(
-        inputs.frame, array, clustering, costs, inputs.quality, None, inputs.quality_notes
+        PoolRows(inputs.frame), array, clustering, costs, inputs.quality, None, inputs.quality_notes
     )
     choose_one = selecting.choose_with(selection, seen, rows)
     picks, cost = selecting.chosen(name, choose_one, choices.seed)

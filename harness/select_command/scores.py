@@ -11,6 +11,7 @@ from harness.files import file_hash
 from harness.knobs import all_knobs
 from harness.pools.places import locate
 from harness.quality import quality_notes, quality_vector
+from harness.schemas import PoolRows
 from harness.scorers import SCORERS
 from harness.scorers.chunks import drop_chunks
 from harness.scorers.columns import scorer_code
@@ -46,7 +47,7 @@ def pool_scores(choices: Choices, frame: "pd.DataFrame") -> Scores:
             card["model_sha256"] = model_hash(find_model(params["model"], params.get("revision")))
             columns[name] = _kept(choices.cache, name, card, params, frame)
         else:
-            columns[name] = SCORERS[scorer](frame, None, **params)
+            columns[name] = SCORERS[scorer](PoolRows(frame), None, **params)
         if "file" in params:
             card["sha256"] = file_hash(locate(params["file"]))
         cards[name] = card
@@ -64,7 +65,7 @@ def _kept(
             log.info("score %s of %s rows found in the cache", name, f"{len(frame):,}")
             return np.load(whole)
         log.info("scoring %s rows: %s (once: it is kept)", f"{len(frame):,}", name)
-        values = SCORERS[card["scorer"]](frame, folder, **params)
+        values = SCORERS[card["scorer"]](PoolRows(frame), folder, **params)
         with keeping(whole) as temporary:
             np.save(temporary, values)
         drop_chunks(folder)

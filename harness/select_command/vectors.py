@@ -12,6 +12,7 @@ from harness.embedding import MINILM_SHA256, count_reads, embed, embedded_texts
 from harness.embedding_files import Reads, user_embedding
 from harness.files import file_hash, folder_hash, read_json
 from harness.models import model_folder
+from harness.schemas import PoolRows
 from harness.select_command.cache import cache_folder, texts_hash
 from harness.select_command.choices import Choices
 from harness.stores import keeping, take_kept
@@ -44,7 +45,7 @@ def pool_vectors(choices: Choices, frame: "pd.DataFrame") -> Vectors | None:
         return None
     name, revision = _split(choices.model)
     model_sha256 = MINILM_SHA256 if name == "minilm" else folder_hash(model_folder(name, revision))
-    texts = embedded_texts(frame, choices.embedding_text)
+    texts = embedded_texts(PoolRows(frame), choices.embedding_text)
     with cache_folder(choices.cache, "embeddings", texts_hash(texts), model_sha256) as folder:
         array = _kept(folder, texts, name, revision)
         reads = _reads(folder, texts, name, revision)

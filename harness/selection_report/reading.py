@@ -15,7 +15,7 @@ from harness.files import read_json
 from harness.params import Params
 from harness.quality import quality_notes, quality_vector, read_quality
 from harness.rounds import MODEL_CALLS
-from harness.schemas import POOL, SCORES, TRUTH, read_frame, read_subset
+from harness.schemas import SCORES, TRUTH, read_frame, read_pool, read_subset
 from harness.selection_report.costs import (
     ScoreCosts,
     read_score_costs,
@@ -78,7 +78,7 @@ class Inputs:
 
 def read_inputs(params: Params, study: str) -> Inputs:
     """Read pool, scores, truth, clusters and subsets; InputError names what is missing."""
-    ids = read_frame(layout.POOL_FILE, POOL)["id"].tolist()
+    ids = read_pool().ids
     scores = _of_pool(read_frame(layout.SCORES_FILE, SCORES), ids, layout.SCORES_FILE, "score")
     truth = read_frame(layout.TRUTH_FILE, TRUTH)
     columns = {name: scores[name].to_numpy(dtype=np.float64) for name in params.scorers}
