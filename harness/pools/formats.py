@@ -1,22 +1,15 @@
 """Turns a row of any known format into a conversation; one table, FORMATS.
 
-| format | fields |
-|---|---|
-| messages | `messages`: [{role: system, user, assistant; content}] (OpenAI) |
-| sharegpt | `conversations`: [{from: system, human, gpt; value}], or as `messages` |
-| alpaca | `instruction`, `output` or `response` |
-| prompt_completion | `prompt`, `completion` or `response` |
-| question_answer | `question`, `answer` or `response` (GSM8K) |
-
-What a format reads besides (`input`, `system`, `history`, a turn's `weight`), and what is refused,
-is in docs/pools.md.
+What each reads, and what is refused, is in docs/pools.md.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from harness.errors import printable, shown
-from harness.pools.fields import Fields, check_text, is_blank
+from harness.pools.fields import Fields, is_blank
 from harness.pools.rows import OR_DROP, BadRowError, kind
 
 Message = dict[str, Any]  # role, content; `weight: 0` where an assistant's turn is not learnt
@@ -50,56 +43,14 @@ UNKNOWN, MIXED = "no known format", "mixed formats"
 REFUSED_REMEDY = f"remove the field{OR_DROP}"
 
 
-def messages(row: Fields) -> list[Message]:
-    """OpenAI's form."""
-    return _conversation(row, "messages", ("role", "from"), ("content", "value"))
-
-
-def sharegpt(row: Fields) -> list[Message]:
-    """ShareGPT's form, or turns of OpenAI's under its name."""
-    return _conversation(row, "conversations", ("from", "role"), ("value", "content"))
-
-
-def alpaca(row: Fields) -> list[Message]:
-    """Alpaca's form."""
-    return _pair(row, "instruction", ("output", "response"))
-
-
-def prompt_completion(row: Fields) -> list[Message]:
-    """A prompt and its completion."""
-    return _pair(row, "prompt", ("completion", "response"))
-
-
-def question_answer(row: Fields) -> list[Message]:
-    """A question and its answer."""
-    return _pair(row, "question", ("answer", "response"))
-
-
-# The first format whose field a row has is the row's; many sets carry `prompt` beside `messages`.
-FORMATS: dict[str, Callable[[Fields], list[Message]]] = {
-    "messages": messages,
-    "sharegpt": sharegpt,
-    "alpaca": alpaca,
-    "prompt_completion": prompt_completion,
-    "question_answer": question_answer,
-}
-FIELD = {
-    "messages": "messages",
-    "sharegpt": "conversations",
-    "alpaca": "instruction",
-    "prompt_completion": "prompt",
-    "question_answer": "question",
-}
-
-
 def format_of(row: Fields) -> str:
     """The format a row is in; a field that is empty counts only where no other is filled."""
     for present in (row.is_filled, row.has):
-        for name, key in FIELD.items():
-            if present(key):
+        for name, known in FORMATS.items():
+            if present(known.field):
                 return name
     fields = ", ".join(shown(printable(name)) for name in sorted(row.values)[:6]) or "none"
-    wanted = ", ".join(FIELD.values())
+    wanted = ", ".join(known.field for known in FORMATS.values())
     raise BadRowError(UNKNOWN, f"fields: {fields}", f"one of these is wanted: {wanted}")
 
 
@@ -207,18 +158,8 @@ def _turn(turn: Fields, number: int, roles: tuple[str, ...], texts: tuple[str, .
     role = ROLES[role]
     _refuse(turn, f"turn {number}: ")
     what = "response" if role == "assistant" else f"{role} turn"
-    name = turn.filled(texts, what) or next((n for n in texts if turn.get(n) is not None), None)
-    if name is None:
-        rule = "null" if any(map(turn.has, texts)) else "no"
-        raise BadRowError(f"{rule} {what}", f"turn {number}")
-    value = turn.get(name)
-    if not isinstance(value, str):
-        raise BadRowError(f"the {what} is no text", f"turn {number} is {kind(value)}")
-    check_text(value, what)
-    if is_blank(value) and role != "system":
-        raise BadRowError(f"blank {what}", f"turn {number}")
-    weight = _weight(turn, number)
-    dropped = role == "assistant" and not weight
+    value = turn.text(texts, what, f"turn {number}", may_be_blank=role == "system")
+    dropped = not _weight(turn, number) and role == "assistant"
     return {"role": role, "content": value} | ({"weight": 0} if dropped else {})
 
 
@@ -230,3 +171,28 @@ def _weight(turn: Fields, number: int) -> bool:
         found = f"turn {number}: {name} is {str(value)[:40]!r}"
         raise BadRowError("a weight that is neither 0 nor 1", found)
     return bool(value)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to write a conversation as a row.
+
+    Attributes:
+        field: what a row in this format has filled.
+        read: the conversation, from the row and the name of that field.
+    """
+
+    field: str
+    read: Callable[[Fields, str], list[Message]]
+
+
+_OPENAI = {"roles": ("role", "from"), "texts": ("content", "value")}
+_SHAREGPT = {"roles": ("from", "role"), "texts": ("value", "content")}
+# The first format whose field a row has is the row's; many sets carry `prompt` beside `messages`.
+FORMATS: dict[str, Format] = {
+    "messages": Format("messages", partial(_conversation, **_OPENAI)),
+    "sharegpt": Format("conversations", partial(_conversation, **_SHAREGPT)),
+    "alpaca": Format("instruction", partial(_pair, answers=("output", "response"))),
+    "prompt_completion": Format("prompt", partial(_pair, answers=("completion", "response"))),
+    "question_answer": Format("question", partial(_pair, answers=("answer", "response"))),
+}

@@ -13,7 +13,7 @@ from harness.errors import InputError
 from harness.pools.json_text import CHUNK, json_lines, json_list
 from harness.pools.limits import DEFAULT, Limits
 from harness.pools.parquet import parquet_rows, read_table, table_bytes
-from harness.pools.rows import Row
+from harness.pools.rows import RawRow
 from harness.pools.unpacking import BLANK, BOM, Unpacked
 
 PARQUET = b"PAR1"
@@ -36,7 +36,7 @@ OTHERS = {
 TABLES = (".csv", ".tsv", ".xls", ".xlsx")
 
 
-def read_file(path: Path, name: str, limits: Limits = DEFAULT) -> Iterator[Row]:
+def read_file(path: Path, name: str, limits: Limits = DEFAULT) -> Iterator[RawRow]:
     """Rows of a file, read as they are wanted; one that cannot be read holds its BadRowError.
 
     InputError, with ``name``, for what makes the whole file unreadable, and for one beyond
@@ -53,7 +53,7 @@ def read_file(path: Path, name: str, limits: Limits = DEFAULT) -> Iterator[Row]:
     return _rows(path, name, limits)
 
 
-def _rows(path: Path, name: str, limits: Limits) -> Iterator[Row]:
+def _rows(path: Path, name: str, limits: Limits) -> Iterator[RawRow]:
     stem = path.name[:-3] if path.name.lower().endswith(".gz") else path.name
     head = _head(path, name, limits)
     if head.startswith(PARQUET):

@@ -26,7 +26,7 @@ from harness.params import ScorerParams
 from harness.schemas import PoolRows
 from harness.scorers import SCORERS
 from harness.scorers.chunks import drop_chunks
-from harness.scorers.loading import find_model, model_hash
+from harness.scorers.loading import find_model, model_folder_hash
 from harness.stores import keeping, locked, repo_root, take_kept
 from harness.template import about, check_conversation, template_text
 
@@ -131,7 +131,7 @@ def _kept_column(
 
 def _key(instances: str, item: ScorerParams) -> str:
     knobs = all_knobs(SCORERS[item.scorer], item.scorer_params)
-    model = model_hash(find_model(knobs["model"], knobs["revision"]))
+    model = model_folder_hash(find_model(knobs["model"], knobs["revision"]))
     return value_hash([instances, item.scorer, knobs, model, scorer_code(item.scorer)])[:32]
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.markdown import aligned
+from harness.schemas import PoolRows
 from harness.scorers import SCORERS
 from harness.select_command.choices import Choices
 from harness.select_command.inputs import Chosen, Inputs, choose
@@ -54,6 +55,6 @@ def _view(inputs: Inputs) -> PoolView:
     table = inputs.scores.frame
     scores = {name: table[name].to_numpy(dtype=np.float64) for name in inputs.scores.cards}
     # Every comparison should show the length: it is what subsets differ by unnoticed.
-    scores.setdefault("length", SCORERS["length"](inputs.frame))
+    scores.setdefault("length", SCORERS["length"](PoolRows(inputs.frame)))
     array = np.ones((n, 1), dtype=np.float32) if inputs.vectors is None else inputs.vectors.array
     return PoolView(array, scores=scores, quality=inputs.quality)

@@ -15,7 +15,7 @@ from harness.schemas import PoolRows
 from harness.scorers import SCORERS
 from harness.scorers.chunks import drop_chunks
 from harness.scorers.columns import scorer_code
-from harness.scorers.loading import find_model, model_hash
+from harness.scorers.loading import find_model, model_folder_hash
 from harness.select_command.cache import cache_folder, texts_hash
 from harness.select_command.choices import Choices
 from harness.stores import keeping, take_kept
@@ -44,7 +44,9 @@ def pool_scores(choices: Choices, frame: "pd.DataFrame") -> Scores:
         params = all_knobs(SCORERS[scorer], given)
         card = {"scorer": scorer, **params}
         if "model" in params:
-            card["model_sha256"] = model_hash(find_model(params["model"], params.get("revision")))
+            card["model_sha256"] = model_folder_hash(
+                find_model(params["model"], params.get("revision"))
+            )
             columns[name] = _kept(choices.cache, name, card, params, frame)
         else:
             columns[name] = SCORERS[scorer](PoolRows(frame), None, **params)
