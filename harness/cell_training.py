@@ -44,7 +44,9 @@ def train_cell(
         else:
             stage = params.subset_stage(selection)
             subset = read_subset(subsets / f"seed_{seed}.parquet", stage)
-            manifests[seed] = _train_seed(params, pool.with_ids(subset["id"]), base, code, seed)
+            manifests[seed] = _train_seed(
+                params, pool.with_ids(subset["id"].tolist()), base, code, seed
+            )
     with replacing_folder(out) as folder:
         for seed, manifest in manifests.items():
             named = {"selection": selection, "seed": seed, **manifest}

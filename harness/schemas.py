@@ -211,7 +211,7 @@ class PoolRows:
         """The rows at these positions, in this order."""
         return type(self)(self.frame.iloc[rows])
 
-    def with_ids(self, ids: "pd.Series") -> Self:
+    def with_ids(self, ids: list[str]) -> Self:
         """The rows of these ids, in this order."""
         return type(self)(self.frame.set_index("id", drop=False).loc[ids])
 
