@@ -89,7 +89,7 @@ class PlainMeter:
         self.desc, self.total, self.done = desc, total, 0
         self.start = self.last = time.monotonic()
 
-    def step(self, n: int) -> None:
+    def step(self, n: int = 1) -> None:
         """Count ``n`` more done."""
         self.done += n
         now = time.monotonic()
