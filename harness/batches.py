@@ -1,6 +1,10 @@
 """Batches of rows of like length, so that little of a batch is padding."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 MOST_TOKENS = 16_384  # of one batch, padding included
 
@@ -22,3 +26,14 @@ def length_batches(
         else:
             batches.append([i])
     return batches
+
+
+def padded(rows: Sequence[Sequence[int]], value: int = 0) -> "torch.Tensor":
+    """The rows as one tensor, (rows, longest), padded to the right.
+
+    There the earlier positions of a causal model do not see the padding.
+    """
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
+    return pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=value)

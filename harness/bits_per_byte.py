@@ -1,18 +1,18 @@
 """Response bits-per-byte: how well a model predicts held-out answers, whatever its vocabulary."""
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.progress import progress
+import numpy as np
+
+from harness.progress import counting
 from harness.schemas import PoolRows
+from harness.scorers.likelihood import Text, losses
 from harness.template import about, tokenise
 
 if TYPE_CHECKING:
     import pandas as pd
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-_BATCH_TOKENS = 16_384  # logits of one batch: 8 GB at a vocabulary of 128k
 
 
 class Window(NamedTuple):
@@ -51,17 +51,19 @@ def bits_per_byte(
             ids, start = response_tokens(tokenizer, messages)
         cut.append(len(ids) > context)
         windows += split_windows(row, ids, start, context)
-    bits = [0.0] * len(cut)
-    for batch in progress(_batches(windows, batch_size), "bits per byte"):
-        for window, value in zip(batch, _window_bits(model, batch), strict=True):
-            bits[window.row] += value
+    # A sum's last bit depends on its order: a row's windows are added longest first, as batched.
+    windows.sort(key=lambda window: -len(window.ids))
+    texts = [Text(ids, [False] * start + [True] * (len(ids) - start)) for _, ids, start in windows]
+    with counting("bits per byte", len(texts)) as step:
+        nats = losses(model, texts, batch_size, step)
+    bits = np.bincount([window.row for window in windows], nats / math.log(2), len(cut))
     size = heldout["response"].str.encode("utf-8").str.len().astype("float64").to_numpy()
     return pd.DataFrame(
         {
             "source": heldout["source"].to_numpy(),
             "item": (heldout["source"] + ":" + heldout["id"]).to_numpy(),
             "prediction": "",
-            "score": [value / length for value, length in zip(bits, size, strict=True)],
+            "score": bits / size,
             "weight": size,
             "cut": cut,
         }
@@ -91,41 +93,3 @@ def split_windows(row: int, ids: list[int], start: int, context: int) -> list[Wi
         left = max(0, end - context)
         windows.append(Window(row, ids[left:end], first - left))
     return windows
-
-
-def _batches(windows: Sequence[Window], batch_size: int) -> list[list[Window]]:
-    """Windows by length, longest first, so that a batch has little padding."""
-    ordered = sorted(windows, key=lambda window: -len(window.ids))
-    batches: list[list[Window]] = []
-    for window in ordered:
-        last = batches[-1] if batches else None
-        if last and len(last) < batch_size and (len(last) + 1) * len(last[0].ids) <= _BATCH_TOKENS:
-            last.append(window)
-        else:
-            batches.append([window])
-    return batches
-
-
-def _window_bits(model: "PreTrainedModel", batch: list[Window]) -> list[float]:
-    """Sum of -log2 p over the scored tokens of each window."""
-    import torch
-
-    length = len(batch[0].ids)
-    first = min(window.start for window in batch) - 1
-    ids = torch.zeros((len(batch), length), dtype=torch.long)
-    wanted = torch.zeros((len(batch), length), dtype=torch.bool)
-    for i, window in enumerate(batch):
-        ids[i, : len(window.ids)] = torch.tensor(window.ids)
-        wanted[i, window.start : len(window.ids)] = True
-    ids, wanted = ids.to(model.device), wanted[:, first + 1 :].to(model.device)
-    with torch.inference_mode():
-        # Padding stands to the right, where a causal model's earlier positions do not see it.
-        logits = model(
-            ids, logits_to_keep=torch.arange(first, length - 1, device=ids.device)
-        ).logits
-        targets = ids[:, first + 1 :][wanted]
-        logs = torch.log_softmax(logits[wanted].float(), dim=-1)
-        chosen = logs.gather(1, targets[:, None])[:, 0].double()
-        table = torch.zeros(wanted.shape, dtype=torch.float64, device=ids.device)
-        table[wanted] = chosen
-    return (-table.sum(dim=1) / math.log(2)).tolist()

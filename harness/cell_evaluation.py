@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import layout, sandbox
-from harness.cells import BASE, weights_folder
+from harness.cells import BASE, deleted_file, weights_folder
 from harness.files import (
     file_hash,
     folder_hash,
@@ -15,7 +15,7 @@ from harness.files import (
     value_hash,
     write_json,
 )
-from harness.params import Params
+from harness.params import Cell, Params
 from harness.schemas import HELDOUT, SAMPLES, read_frame, write_frame
 from harness.stores import kept, locked, model_store, scratch_folder, seal
 from harness.suites.metrics import CellMetrics, SeedMetrics, read_metrics
@@ -28,25 +28,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def evaluate_cell(
-    params: Params, study: str, selection: str, group: str, train_stage: str, code: str
-) -> None:
+def evaluate_cell(params: Params, cell: Cell, code: str) -> None:
     """Evaluate each of the cell's models; write ``metrics.json`` and ``samples.parquet``.
 
     Args:
         params: the pipeline's.
-        study: where the cell lies.
-        selection: its selection.
-        group: its seed group.
-        train_stage: the stage to run again where the weights are gone.
+        cell: what is evaluated.
         code: the hash of the code that evaluates; other code evaluates again.
     """
     import pandas as pd
 
     from harness.suites import load_suite
 
-    cell = layout.cell_folder(study, selection, group)
-    seeds = params.seeds_of(selection, group)
+    out = layout.RUNS / cell.path
     suite = load_suite(params.evaluate.suite)
     heldout = read_frame(layout.HELDOUT_FILE, HELDOUT)
     inputs = value_hash(
@@ -61,28 +55,28 @@ def evaluate_cell(
     )
     metrics: dict[str, Any] = {}
     frames: list[pd.DataFrame] = []
-    for seed in seeds:
-        manifest = read_json(cell / "train" / f"seed_{seed}.json")
+    for seed in cell.seeds:
+        manifest = read_json(out / "train" / f"seed_{seed}.json")
         key = value_hash([manifest["weights"], manifest["base_hash"], inputs, seed])
         scratch = scratch_folder("evaluate", key)
         result = scratch / "result"
         with locked(scratch):
             if kept(result) is None:
-                model = weights_folder(manifest, train_stage)
+                model = weights_folder(manifest, cell.base, cell.stage("train"))
                 with replacing_folder(result) as folder:
                     _evaluate_seed(model, params, heldout, seed, folder)
             metrics[str(seed)] = read_json(result / "metrics.json")
             samples = read_frame(result / "samples.parquet", SAMPLES)
-        frames.append(samples.assign(selection=selection))
+        frames.append(samples.assign(selection=cell.of))
     samples = pd.concat(frames) if frames else empty_samples()
-    write_frame(cell / "samples.parquet", samples.reset_index(drop=True), SAMPLES)
-    write_json(cell / "metrics.json", {"suite": suite.name, "seeds": metrics})
-    found = read_metrics(cell / "metrics.json")
+    write_frame(out / "samples.parquet", samples.reset_index(drop=True), SAMPLES)
+    write_json(out / "metrics.json", {"suite": suite.name, "seeds": metrics})
+    found = read_metrics(out / "metrics.json")
     _tell_of_walls(found)
     # Weights are kept while a column is yet to be run on them.
     if params.train.keep_models == "none" and not any(s.not_run for s in found.seeds.values()):
-        for seed in seeds:
-            _delete_weights(read_json(cell / "train" / f"seed_{seed}.json"))
+        for seed in cell.seeds:
+            _delete_weights(read_json(out / "train" / f"seed_{seed}.json"))
 
 
 def _walls(params: Params, suite: "Suite") -> tuple[str, bool]:
@@ -109,6 +103,8 @@ def _tell_of_walls(metrics: CellMetrics) -> None:
 
 def _delete_weights(manifest: dict[str, Any]) -> None:
     if manifest["weights"] != BASE:
+        told = {name: v for name, v in manifest.items() if name not in ("selection", "seed")}
+        write_json(deleted_file(manifest["weights"]), told)
         remove(model_store() / manifest["weights"])
 
 

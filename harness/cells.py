@@ -11,8 +11,9 @@ from typing import Any
 
 from harness import layout
 from harness.errors import InputError
-from harness.files import value_hash
-from harness.stores import model_store, read_sealed
+from harness.files import remove, value_hash
+from harness.params import MAIN
+from harness.stores import model_store, read_sealed, scratch_folder
 
 BASE = "base"  # the weights of `none`: the base model as it is
 # What is written beside a model, such as the seconds it took.
@@ -24,9 +25,10 @@ def model_hash(files: Mapping[str, str]) -> str:
     return value_hash({name: digest for name, digest in files.items() if name not in _NOTES})
 
 
-def base_hash() -> str:
-    """The hash of the base model; InputError names a file of it that is not as it was made."""
-    return model_hash(read_sealed(layout.BASE_MODEL, "dvc repro base_model"))
+def base_hash(base: str = MAIN) -> str:
+    """The hash of a base model; InputError names a file of it that is not as it was made."""
+    stage = "base_model" if base == MAIN else f"base_model_further@{base}"
+    return model_hash(read_sealed(layout.BASE_MODELS / base, f"dvc repro {stage}"))
 
 
 def has_weights(folder: Path) -> bool:
@@ -34,17 +36,24 @@ def has_weights(folder: Path) -> bool:
     return any(folder.glob("*.safetensors"))
 
 
-def weights_folder(manifest: dict[str, Any], stage: str) -> Path:
+def deleted_file(weights: str) -> Path:
+    """The manifest of a model whose weights were deleted once it was evaluated."""
+    return scratch_folder("train", weights) / "deleted.json"
+
+
+def weights_folder(manifest: dict[str, Any], base: str, stage: str) -> Path:
     """Where a manifest's weights are.
 
     InputError names the stage to run where they are gone, or not those that it trained.
     """
     if manifest["weights"] == BASE:
-        if base_hash() != manifest["base_hash"]:
-            raise InputError(f"{layout.BASE_MODEL}: another model than trained; dvc repro {stage}")
-        return layout.BASE_MODEL
+        folder = layout.BASE_MODELS / base
+        if base_hash(base) != manifest["base_hash"]:
+            raise InputError(f"{folder}: another model than trained; dvc repro {stage}")
+        return folder
     folder = model_store() / manifest["weights"]
     if not has_weights(folder):
+        remove(deleted_file(manifest["weights"]))  # else the stage would not train again
         raise InputError(
             f"{folder}: the weights are gone; train them again: dvc repro -f -s {stage}"
         )

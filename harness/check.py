@@ -15,15 +15,22 @@ from pydantic import ValidationError
 from harness.check_studies import study_problems
 from harness.check_tables import SELECTIONS, selections_of, table_problems
 from harness.errors import InputError, nearest, shown
-from harness.params import Params, group_seeds
+from harness.params import Params, group_seeds, older_form
 from harness.yaml_files import read_yaml
-from harness.yaml_traps import yaml_traps
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+NAMED = (
+    *("scorers", *SELECTIONS, "references", "embeddings"),
+    *("base_models", "further", "studies"),
+)
 MISSING = {
-    "k": "add k: 1 (the pool as one cluster), a number of cluster.k, or auto",
+    "k": "begin the entry with `<<: *defaults`, or add k: 1 (the pool as one cluster), a number of "
+    "cluster.k, or auto",
+    "embedding": "begin the entry with `<<: *defaults`",
+    "budget": "begin the entry with `<<: *defaults`",
     "quality": "add one, as quality: sigmoid(reward); a sampler of none stands in selections",
 }
+LONGEST = 2000  # signs of a line
 GROUP = re.compile(r"s\d+(_\d+)*")
 
 
@@ -35,16 +42,21 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
         return [str(error)]
     if not isinstance(values, dict):
         return [f"{path.name}: holds no table of keys; make preset PRESET=lab writes one that does"]
-    problems = [*_names(values), *_groups(values), *yaml_traps(path, values)]
+    if older := older_form(values):
+        return [f"{path.name}: {older}"]
+    problems = [*_names(values), *_groups(values)]
     try:
         params = Params.model_validate(values)
     except ValidationError as error:
         # A group that is no string is told above, with the reason.
         told = _schema_problems(error)
-        problems += [line for line in told if not (problems and line.startswith("groups."))]
+        problems += [
+            line for line in told if not (problems and line.startswith(("seed_groups", "further.")))
+        ]
     else:
         problems += [*table_problems(params), *_references(params)]
-    lines = (line.replace("\n", "\\n") for line in problems)  # a name may hold a line break
+    # A name may hold a line break, and a value be as long as the file.
+    lines = (shown(line, LONGEST).replace("\n", "\\n") for line in problems)
     return [f"{path.name}: {line}" for line in dict.fromkeys(lines)]
 
 
@@ -63,7 +75,9 @@ def _schema_problems(error: ValidationError) -> Iterator[str]:
             yield f"{where}: {message}".removeprefix(": ")
         else:
             message = problem["msg"].partition(" after validation")[0]
-            found = shown(repr(problem["input"]), 80)
+            # The key itself is what people put where its variable is to be named.
+            key = where == "judge.key_env"
+            found = "what stands there" if key else shown(repr(problem["input"]), 80)
             yield f"{where}: {message[0].lower()}{message[1:]}, not {found}"
 
 
@@ -96,7 +110,7 @@ def _children(node: Mapping[str, Any], part: int | str) -> Iterator[Any]:
 
 def _names(values: Mapping[str, Any]) -> Iterator[str]:
     """Names become parts of stage names and paths, which DVC joins with ``-``."""
-    for table in ("scorers", *SELECTIONS, "references", "embeddings", "studies"):
+    for table in NAMED:
         entries = values.get(table)
         entries = entries if isinstance(entries, dict) else {}
         for name in entries:
@@ -120,8 +134,8 @@ def _renamed(name: str, taken: Container[object]) -> str:
 
 def _groups(values: Mapping[str, Any]) -> Iterator[str]:
     """A seed group is a string: YAML reads an unquoted 0_1_2 as the number 12."""
-    seen: dict[int, str] = {}
     for key, groups in _group_lists(values):
+        seen: dict[int, str] = {}
         for group in groups:
             if not isinstance(group, str) or not GROUP.fullmatch(group):
                 yield (
@@ -131,34 +145,52 @@ def _groups(values: Mapping[str, Any]) -> Iterator[str]:
                 continue
             for seed in group_seeds(group):
                 if seed in seen:
-                    told = f"seed {seed} is in {seen[seed]} already"
-                    yield f"{key}: {group}: {told}; give each seed to one group, once"
+                    taken = f"seed {seed} is in {seen[seed]} already"
+                    yield f"{key}: {group}: {taken}; give each seed to one group, once"
                 if seed >= 2**32:
                     yield f"{key}: {group}: seed {seed} is too large; the most is {2**32 - 1}"
                 seen[seed] = group
 
 
 def _group_lists(values: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
-    groups = values.get("groups")
-    for key, entry in groups.items() if isinstance(groups, dict) else ():
-        if isinstance(entry, list):
-            yield f"groups.{key}", entry
+    """Lists of groups of which no two may share a seed."""
+    main = values.get("seed_groups")
+    main = main if isinstance(main, list) else []
+    yield "seed_groups", main
+    for table in (*SELECTIONS, "references"):
+        entries = values.get(table)
+        for name, entry in entries.items() if isinstance(entries, dict) else ():
+            more = entry.get("more_groups") if isinstance(entry, dict) else None
+            if isinstance(more, list):
+                # Those of the main table are told of once.
+                known = [group for group in main if isinstance(group, str)]
+                yield f"{table}.{name}.more_groups", [*filter(GROUP.fullmatch, known), *more]
+    entries = values.get("further")
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        if isinstance(entry, dict) and "group" in entry:
+            yield f"further.{name}.group", [entry["group"]]
 
 
 def _references(params: Params) -> Iterator[str]:
     """What one part of the params says of another."""
     yield from _one_name_each(params)
     for table, key, item in selections_of(params):
+        if item.embedding not in params.embeddings:
+            near = nearest(item.embedding, params.embeddings)
+            yield f"{table}.{key}.embedding: none is called {item.embedding!r}{near}"
         if item.k != "auto" and item.k not in params.cluster.k:
             yield f"{table}.{key}.k: {item.k} is not in cluster.k {params.cluster.k}; add it"
         if item.k == "auto" and max(params.cluster.k, default=1) == 1:
             yield f"{table}.{key}.k: auto picks among cluster.k {params.cluster.k}; add one over 1"
-    groups = [group for group in params.all_groups() if GROUP.fullmatch(group)]
-    seeds = {seed for group in groups for seed in group_seeds(group)}
     for table in (*SELECTIONS, "references"):
         for key, item in getattr(params, table).items():
+            groups = [*params.seed_groups, *item.more_groups]
+            seeds = {s for group in groups if GROUP.fullmatch(group) for s in group_seeds(group)}
             for seed in sorted(set(item.seeds or ()) - seeds):
-                yield f"{table}.{key}.seeds: {seed} is in no group of `groups`; add it there"
+                yield (
+                    f"{table}.{key}.seeds: {seed} is in none of its groups; add it to seed_groups "
+                    "or to its more_groups"
+                )
     yield from study_problems(params)
 
 

@@ -51,7 +51,8 @@ def _names(params: Params) -> Iterator[str]:
         for table, key, item in selections_of(params)
     ]
     used.append(("evaluate.suite", params.evaluate.suite, SUITES, "suite"))
-    used.append(("embedding", params.embedding, params.embeddings, "embedding"))
+    name = params.defaults.embedding
+    used.append(("defaults.embedding", name, params.embeddings, "embedding"))
     used.append(("template", params.template, TEMPLATES, "template"))
     for where, name, table, kind in used:
         if name not in list(table):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.batches import length_batches
+from harness.batches import length_batches, padded
 from harness.errors import InputError
 from harness.models import check_ids, load_weights, loading, model_folder
 from harness.template import TEMPLATES, Messages, about, encode, render, template_text
@@ -117,15 +117,10 @@ def logits(
         if pad is None:
             ends = {rows[i][-1] for i in batch}
             pad = config.pad_token_id = next(t for t in range(len(ends) + 1) if t not in ends)
-        length = max(len(rows[i]) for i in batch)
-        ids = torch.full((len(batch), length), pad, dtype=torch.long)
-        mask = torch.zeros((len(batch), length), dtype=torch.long)
-        for place, i in enumerate(batch):
-            ids[place, : len(rows[i])] = torch.tensor(rows[i])
-            mask[place, : len(rows[i])] = 1
+        ids = padded([rows[i] for i in batch], pad).to(model.device)
+        mask = padded([[1] * len(rows[i]) for i in batch]).to(model.device)
         with torch.inference_mode():
-            given_ids, given_mask = ids.to(model.device), mask.to(model.device)
-            out = model(input_ids=given_ids, attention_mask=given_mask).logits
+            out = model(input_ids=ids, attention_mask=mask).logits
         for i, value in zip(batch, out[:, 0].double().tolist(), strict=True):
             found[i] = value
         step(len(batch))

@@ -5,8 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness import layout
 from harness.errors import InputError
 from harness.files import file_hash, load_array, read_array, read_json
+
+VECTORS, CARD = "vectors.npy", "card.json"  # in a folder of the embedding's name
 
 
 class Reads(NamedTuple):
@@ -37,9 +40,11 @@ class Reads(NamedTuple):
         return found
 
 
-def read_notes(folder: Path, name: str) -> list[str]:
+def read_notes(name: str) -> list[str]:
     """What there is to say of how a stored embedding was made."""
-    reads = read_json(folder / f"{name}.json").get("reads")  # None: the vectors are the user's own
+    reads = read_json(layout.EMBEDDINGS / name / CARD).get(
+        "reads"
+    )  # None: the vectors are the user's own
     return Reads(**reads).notes() if reads else []
 
 
@@ -64,16 +69,17 @@ def user_embedding(path: Path, rows: int) -> np.ndarray:
     return found
 
 
-def read_embedding(folder: Path, name: str, pool_file: Path) -> np.ndarray:
+def read_embedding(name: str, pool_file: Path) -> np.ndarray:
     """A stored embedding, memory-mapped; InputError where it is of another pool."""
-    card = read_json(folder / f"{name}.json")
+    folder = layout.EMBEDDINGS / name
+    card = read_json(folder / CARD)
     if card["pool_sha256"] != file_hash(pool_file):
         raise InputError(
-            f"{folder / name}.npy: embeds another pool than {pool_file}; dvc repro embed@{name}"
+            f"{folder / VECTORS}: embeds another pool than {pool_file}; dvc repro embed@{name}"
         )
-    array = read_array(folder / f"{name}.npy", f"embed@{name}", mmap_mode="r")
+    array = read_array(folder / VECTORS, f"embed@{name}", mmap_mode="r")
     if array.shape != (card["rows"], card["dimensions"]) or array.dtype != np.float32:
         raise InputError(
-            f"{folder / name}.npy: {array.dtype} {array.shape} is not what its card says"
+            f"{folder / VECTORS}: {array.dtype} {array.shape} is not what its card says"
         )
     return array

@@ -171,3 +171,17 @@ def value_hash(value: object) -> str:
     """SHA-256 of a value's canonical JSON, in hexadecimal."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def unnamed(folder: Path, named: set[Path]) -> list[Path]:
+    """What lies in a folder and neither is named, nor holds what is named; and leftovers in it."""
+    found: list[Path] = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path in named:
+            found += leftovers(path.rglob(".*"))
+            continue
+        if being_written(path):
+            continue
+        holds = any(path in other.parents for other in named)
+        found += unnamed(path, named) if holds else [path]
+    return found

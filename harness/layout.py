@@ -12,14 +12,17 @@ CARD_FILE = DATA / "data_card.json"
 SCORES_FILE = DATA / "scores.parquet"
 SCORE_COSTS_FILE = DATA / "scores.json"
 BENCHMARKS = DATA / "benchmarks"
-BASE_MODEL = DATA / "base_model"
+BASE_MODELS = DATA / "base_models"
+BASE_MODEL = BASE_MODELS / "main"
 REWARD_MODEL = DATA / "reward_model"
 EMBEDDINGS = DATA / "embeddings"
 CLUSTERS = DATA / "clusters"
 SILHOUETTES = DATA / "silhouettes"
 RUNS = Path("runs")
 RESULTS = Path("results")
-CUTS = "cuts"  # beside the studies' names: subsets that are the beginning of another
+SUBSETS = DATA / "subsets"
+SELECTIONS = DATA / "selections"
+DESCRIBED = DATA / "described"
 
 
 def costs_file(unit: str) -> Path:
@@ -27,31 +30,26 @@ def costs_file(unit: str) -> Path:
     return DATA / "costs" / f"{unit}.npy"
 
 
-def cluster_folder(k: int | str) -> Path:
-    """The clustering with k clusters; k is a number or `auto`."""
-    return CLUSTERS / f"k_{k}"
+def cluster_folder(embedding: str, k: int | str) -> Path:
+    """The clustering of an embedding with k clusters; k is a number or `auto`."""
+    return CLUSTERS / embedding / f"k_{k}"
 
 
-def silhouette_file(k: int) -> Path:
+def silhouette_file(embedding: str, k: int) -> Path:
     """What is known of the clustering with k clusters, without its arrays."""
-    return SILHOUETTES / f"k_{k}.json"
+    return SILHOUETTES / embedding / f"k_{k}.json"
 
 
-def subset_folder(study: str, selection: str) -> Path:
+def report_folder(preset: str, name: str) -> Path:
+    """The tables and plots of one report: of a study, or of the subsets before any training."""
+    return RESULTS / preset / name
+
+
+def subset_folder(selection: str) -> Path:
     """The subsets of a selection: ``<group>/seed_<s>.parquet``."""
-    return DATA / "subsets" / study / selection
+    return SUBSETS / selection
 
 
-def selection_file(study: str, selection: str) -> Path:
-    """What choosing cost, by seed."""
-    return DATA / "selections" / study / f"{selection}.json"
-
-
-def rounds_folder(study: str, selection: str) -> Path:
-    """What each round of a feedback-driven selection saw: ``<group>/seed_<s>/``."""
-    return DATA / "rounds" / study / selection
-
-
-def cell_folder(study: str, selection: str, group: str) -> Path:
-    """A cell: one selection and one seed group of a study."""
-    return RUNS / study / selection / group
+def selection_folder(selection: str) -> Path:
+    """What choosing cost, by seed: ``costs.json``; and what each round saw, if it took rounds."""
+    return SELECTIONS / selection

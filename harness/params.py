@@ -1,30 +1,26 @@
 """Every knob of the pipeline, typed; ``params.yaml`` is read into these and nothing else."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 
-from harness.errors import InputError, nearest, shown
+from harness.errors import InputError, nearest
 from harness.evaluation_params import EvaluateParams
 from harness.judge_params import JudgeParams
 from harness.lab.params import LabParams
-from harness.lab.references import Rows
-from harness.layout import CUTS
 from harness.pools.params import PrepareParams
 from harness.pretraining_params import PretrainParams
 from harness.reward_params import RewardParams
 from harness.rounds_params import RoundsParams
 from harness.selection_params import (
-    Cut,
+    Budget,
+    Further,
+    K,
     Name,
     Positive,
+    Reference,
     RoundSelection,
     ScoredSelection,
     Section,
@@ -34,9 +30,8 @@ from harness.selection_params import (
 from harness.training_params import TrainParams
 from harness.yaml_files import read_yaml
 
-STUDIES = ("main", "sensitivity", "scorers", "rounds")  # those that dvc.yaml has stages for
-BY_ROUND = ("scorers", "rounds")  # studies of the beginnings of selections
-SHARED_OUT = ("noise", "coverage")  # the rows of a reference that come in doses
+MAIN = "main"  # the study of the main table, and the base model that it trains
+GONE = ("embedding", "budget", "cuts", "groups", "reports")  # keys that an older version had
 
 
 class EmbeddingParams(Section):
@@ -75,35 +70,61 @@ class ScorerParams(Section):
         return dict(self.model_extra or {})
 
 
-class Reference(Section):
-    """Rows that are no selection system: they read the planted truth, or take no rows, or all."""
+class Defaults(Section):
+    """What a selection has unless its entry says otherwise; entries begin with `<<: *defaults`."""
 
-    rows: Rows
-    study: Name  # part of a path
-    share: Annotated[float, Field(ge=0, le=1)] | None = None
-    seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
-
-    @model_validator(mode="after")
-    def _share_where_it_is_read(self) -> Self:
-        if self.rows in SHARED_OUT and self.share is None:
-            raise ValueError(f"rows {self.rows} need `share`, 0 to 1; add it")
-        if self.rows not in SHARED_OUT and self.share is not None:
-            raise ValueError(f"rows {self.rows} take no `share` ({self.share}); remove it")
-        return self
-
-
-class Groups(Section):
-    """Seed groups: ``s0_1_2`` is one process of three seeds; ``more`` is for `more_seeds`."""
-
-    main: list[str]
-    more: list[str]
+    embedding: Name  # subsets are measured on this one, too
+    k: K
+    budget: Budget
 
 
 class Study(Section):
-    """The selections of one table, and those of the main study that it wants more seeds of."""
+    """A report beside the main table; its rows are the entries of `further` that name it."""
 
-    selections: list[str]
-    more_seeds: list[str] = Field(default=[])  # not the main study's; see Params
+    report: Literal["scores", "curves", "sensitivity"]
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One selection or reference and one seed group: what one stage trains, or evaluates.
+
+    Attributes:
+        study: the one whose report has it.
+        of: the selection or reference.
+        group: the seed group.
+        seeds: those of the group that the selection runs.
+        key: the entry of `further`; none in the main table.
+        rows: the first so many rows of each subset alone; None for all.
+        rounds: the rows of the first so many rounds alone; None for all.
+        base: the base model that is trained.
+    """
+
+    study: str
+    of: str
+    group: str
+    seeds: tuple[int, ...]
+    key: str = ""
+    rows: int | None = None
+    rounds: int | None = None
+    base: str = MAIN
+
+    @property
+    def name(self) -> str:
+        """The row of a table that it belongs to, beside cells of other seeds."""
+        parts = (self.of, self.rows, self.rounds, None if self.base == MAIN else self.base)
+        return "_".join(str(part) for part in parts if part is not None)
+
+    @property
+    def path(self) -> Path:
+        """Where its files lie, under `runs` and under `data/described`."""
+        return Path(self.study, self.key) if self.key else Path(self.study, self.of, self.group)
+
+    def stage(self, template: str) -> str:
+        """Its stage in DVC, as `train@random-s0_1_2` or `train_further@random_200`."""
+        if self.key:
+            return f"{template}_further@{self.key}"
+        return f"{template}@{self.of}-{self.group}"
 
 
 class Params(Section):
@@ -114,65 +135,30 @@ class Params(Section):
     lab: LabParams
     prepare: PrepareParams
     base_model: PretrainParams
+    base_models: dict[str, PretrainParams]
     reward_model: RewardParams
     embeddings: dict[str, EmbeddingParams]
-    embedding: str
     scorers: dict[str, ScorerParams]
     cluster: ClusterParams
-    budget: int | float
     budget_unit: Literal["rows", "tokens"]
+    defaults: Defaults
     selections: dict[str, Selection]
     selections_scored: dict[str, ScoredSelection]
     selections_rounds: dict[str, RoundSelection]
-    cuts: dict[str, Cut]
     rounds: RoundsParams
     judge: JudgeParams
     references: dict[str, Reference]
     train: TrainParams
     evaluate: EvaluateParams
-    groups: Groups
+    seed_groups: list[str]  # s0_1_2 is one process of three seeds
+    table: list[str]  # the rows of the main table
+    further: dict[str, Further]
     studies: dict[str, Study]
-    reports: dict[str, list[str]]  # an empty list: the preset has no such table
-
-    @field_validator("budget", mode="before")
-    @classmethod
-    def _share_or_rows(cls, value: object) -> object:
-        share = isinstance(value, float) and 0 < value < 1
-        rows = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-        if not share and not rows:
-            rule = "a share of the pool lies between 0 and 1 (0.1), a number of rows is whole (600)"
-            raise ValueError(f"{shown(repr(value), 40)} is neither: {rule}")
-        return value
-
-    @field_validator("studies", "reports")
-    @classmethod
-    def _every_study(cls, value: dict[str, Any]) -> dict[str, Any]:
-        for name in value:
-            if name not in STUDIES:
-                raise ValueError(f"no stage is there for a study {name!r}{nearest(name, STUDIES)}")
-        for name in STUDIES:
-            if name not in value:
-                raise ValueError(f"{name} is missing; add it, with empty lists if it is not wanted")
-        return value
-
-    @model_validator(mode="after")
-    def _more_seeds_where_they_run(self) -> Self:
-        if "more_seeds" not in self.studies["sensitivity"].model_fields_set:
-            raise ValueError("studies.sensitivity.more_seeds: this key is missing; [] is none")
-        if self.studies["main"].more_seeds:
-            raise ValueError("studies.main.more_seeds: only `sensitivity` has stages for them")
-        return self
 
     @property
     def every_selection(self) -> dict[str, Selection]:
         """The selections of every table: a name stands in one of them only."""
         return {**self.selections, **self.selections_scored, **self.selections_rounds}
-
-    def home(self, name: str) -> str:
-        """The folder under ``data/subsets`` where a row's subsets lie."""
-        if name in self.cuts:
-            return CUTS
-        return self.references[name].study if name in self.references else "main"
 
     def subset_stage(self, name: str) -> str:
         """The stage of DVC that writes a row's subsets."""
@@ -180,40 +166,58 @@ class Params(Section):
             "select": self.selections,
             "select_scored": self.selections_scored,
             "select_rounds": self.selections_rounds,
-            "select_reference": self.references,
         }
         found = (stage for stage, table in tables.items() if name in table)
-        return f"{next(found, 'cut')}@{name}"
+        return f"{next(found, 'select_reference')}@{name}"
 
-    def absolute_budget(self, whole: int) -> int:
-        """The budget in its unit: a share of the pool's ``whole`` where it is under 1."""
-        if isinstance(self.budget, float):
-            return max(1, round(self.budget * whole))
-        return self.budget
-
-    def seeds_of(self, selection: str, group: str) -> list[int]:
-        """The seeds a cell runs: those of its group, less those the selection does not take."""
-        cut = self.cuts.get(selection)
-        of = cut.of if cut else selection
-        item = self.every_selection.get(of) or self.references.get(of)
+    def chosen_by(self, name: str) -> Selection | Reference:
+        """The entry of a selection or reference; InputError where there is none of that name."""
+        item = self.every_selection.get(name) or self.references.get(name)
         if item is None:
-            raise InputError(f"params.yaml: no selection or reference is named {selection!r}")
-        return [s for s in group_seeds(group) if item.seeds is None or s in item.seeds]
+            near = nearest(name, [*self.every_selection, *self.references])
+            raise InputError(f"params.yaml: no selection or reference is called {name!r}{near}")
+        return item
 
-    def all_groups(self) -> list[str]:
-        """Every seed group, those of more seeds last."""
-        return [*self.groups.main, *self.groups.more]
+    def absolute_budget(self, name: str, whole: int) -> int:
+        """A selection's budget in its unit: a share of the pool's ``whole`` where under 1."""
+        budget = self.chosen_by(name).budget or self.defaults.budget
+        return max(1, round(budget * whole)) if isinstance(budget, float) else budget
 
-    def groups_of(self, selection: str) -> list[str]:
-        """The seed groups in which a selection is trained on: those of more seeds where listed."""
-        more = selection in self.studies["sensitivity"].more_seeds
-        return [*self.groups.main, *(self.groups.more if more else [])]
+    def groups_of(self, name: str) -> list[str]:
+        """The seed groups that a selection or reference takes subsets for."""
+        return [*self.seed_groups, *self.chosen_by(name).more_groups]
 
-    def cells(self, study: str) -> list[tuple[str, str]]:
-        """The (selection, group) pairs trained under ``runs/<study>``."""
-        listed = self.studies[study]
-        pairs = [(name, group) for name in listed.selections for group in self.groups.main]
-        return pairs + [(name, group) for name in listed.more_seeds for group in self.groups.more]
+    def seeds_of(self, name: str, group: str) -> list[int]:
+        """The seeds of a group that a selection or reference runs."""
+        seeds = self.chosen_by(name).seeds
+        return [s for s in group_seeds(group) if seeds is None or s in seeds]
+
+    def main_cell(self, name: str, group: str) -> Cell:
+        """A cell of the main table by its row and seed group."""
+        return Cell(MAIN, name, group, tuple(self.seeds_of(name, group)))
+
+    def further_cell(self, key: str) -> Cell:
+        """The cell of an entry of `further`; InputError where there is none of that name."""
+        if key not in self.further:
+            raise InputError(f"further: no entry is called {key!r}{nearest(key, self.further)}")
+        item = self.further[key]
+        seeds = tuple(self.seeds_of(item.of, item.group))
+        return Cell(item.study, item.of, item.group, seeds, key, item.rows, item.rounds, item.base)
+
+    def cells(self, study: str) -> list[Cell]:
+        """Every cell that a study reports, in the order of the params."""
+        listed = [] if study != MAIN else [(n, g) for n in self.table for g in self.seed_groups]
+        further = [key for key, item in self.further.items() if item.study == study]
+        return [*(self.main_cell(*one) for one in listed), *map(self.further_cell, further)]
+
+    @property
+    def every_study(self) -> list[str]:
+        """The main table first, then those of `studies`."""
+        return [MAIN, *self.studies]
+
+    def every_cell(self) -> list[Cell]:
+        """The cells of the main table, then those of each study."""
+        return [cell for study in self.every_study for cell in self.cells(study)]
 
 
 def group_seeds(group: str) -> list[int]:
@@ -224,9 +228,24 @@ def group_seeds(group: str) -> list[int]:
     return [int(part) for part in parts]
 
 
+def older_form(values: object) -> str | None:
+    """What has changed since the version that a file of params is of; None for the present one."""
+    gone = [key for key in GONE if isinstance(values, dict) and key in values]
+    if not gone:
+        return None
+    return (
+        f"{', '.join(gone)}: keys of an older version: now `table`, `further`, `studies` and "
+        "`defaults` say what is compared (docs/add-a-study.md), and results/<preset>/<study>/ has "
+        "each study's tables; keep a copy, git checkout params.yaml, and put your changes into the "
+        "new form; runs in MLflow stay"
+    )
+
+
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check params.yaml; InputError names the first key that breaks a rule."""
     values = read_yaml(path)
+    if older := older_form(values):
+        raise InputError(f"{path}: {older}")
     try:
         return Params.model_validate(values)
     except ValidationError as error:

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,11 @@ def _generate(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
     """The trained model's own last answer of each conversation: ``answers.parquet``."""
     import pandas as pd
 
-    from harness.feedback.exchanges import before_answer
     from harness.feedback.generating import complete
+    from harness.feedback.scoring import prompt_of
 
     reader = _reader(task)
-    asked = [before_answer(one) for one in rows.conversations()]
+    asked = [prompt_of(one) for one in rows.conversations()]
     with counting("generate", len(asked)) as step:
         found = complete(
             reader.model,
@@ -108,11 +109,10 @@ def _generate(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
 
 def _score(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
     """Scores of eq. 4 for the given and the generated answers: ``scores.npy``, (2, n)."""
-    from harness.feedback.exchanges import exchanges_of
-    from harness.feedback.scoring import FEEDBACK_SCORERS
+    from harness.feedback.scoring import FEEDBACK_SCORERS, given_and_generated
 
-    exchanges = exchanges_of(rows, Path(task["answers"]))
-    scores, cost = FEEDBACK_SCORERS[task["scorer"]](task, exchanges)
+    responses = given_and_generated(rows, Path(task["answers"]))
+    scores, cost = FEEDBACK_SCORERS[task["scorer"]](task, responses)
     with naming(folder / "scores.npy") as path:
         np.save(path, scores.reshape(2, len(rows)))
     return cost
@@ -122,58 +122,46 @@ def _embed(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
     """Each conversation's mean-pooled last hidden state: ``embeddings.npy``, (n, d)."""
     from harness.feedback.hidden_states import mean_pooled
 
-    reader, texts = _reader(task), list(rows.conversations())
-    with counting("embed", len(texts)) as step:
-        found, tokens, cut = mean_pooled(
-            reader.model,
-            reader.tokenizer,
-            texts,
-            max_length=reader.most,
-            batch_size=task["batch_size"],
-            step=step,
-        )
-    with naming(folder / "embeddings.npy") as path:
-        np.save(path, found)
-    return {
-        "embedded": len(texts),
-        "tokens_embedded": tokens,
-        "texts_cut": _tell_cut("embed", rows, cut, reader),
-    }
+    return _measure(task, rows, folder / "embeddings.npy", "embed", "embedded", mean_pooled)
 
 
 def _uncertainty(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
     """How unsure the model is of each given answer: ``uncertainty.npy``, (n,)."""
     from harness.feedback.uncertainty import uncertainty
 
+    name = task["criterion"]
+    by = partial(uncertainty, criterion=name)
+    return _measure(task, rows, folder / "uncertainty.npy", name, "scored", by)
+
+
+def _measure(
+    task: dict[str, Any],
+    rows: PoolRows,
+    file: Path,
+    name: str,
+    count: str,
+    measure: Callable[..., tuple[np.ndarray, int, np.ndarray]],
+) -> Cost:
+    """Write what a measure says of each text; counted as `count`, `name` is for messages."""
     reader, texts = _reader(task), list(rows.conversations())
-    with counting(task["criterion"], len(texts)) as step:
-        found, tokens, cut = uncertainty(
+    with counting(name, len(texts)) as step:
+        values, tokens, cut = measure(
             reader.model,
             reader.tokenizer,
             texts,
-            task["criterion"],
             max_length=reader.most,
             batch_size=task["batch_size"],
             step=step,
         )
-    with naming(folder / "uncertainty.npy") as path:
-        np.save(path, found)
-    return {
-        "scored": len(texts),
-        "tokens_scored": tokens,
-        "texts_cut": _tell_cut(task["criterion"], rows, cut, reader),
-    }
-
-
-def _tell_cut(what: str, rows: PoolRows, cut: np.ndarray, reader: Reader) -> int:
-    """Log how many texts were cut, (n,) bool, and the first of them; the count."""
+    with naming(file) as path:
+        np.save(path, values)
     if cut.any():
         log.warning(
             "%s: %d of %d texts (prompt and response) are longer than the %d tokens that the model "
             "reads and are cut as training cuts, %r first",
-            *(what, cut.sum(), len(rows), reader.most, rows.take(cut).ids[0]),
+            *(name, cut.sum(), len(rows), reader.most, rows.take(cut).ids[0]),
         )
-    return int(cut.sum())
+    return {count: len(texts), f"tokens_{count}": tokens, "texts_cut": int(cut.sum())}
 
 
 PHASES: dict[str, Callable[[dict[str, Any], PoolRows, Path], Cost]] = {

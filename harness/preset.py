@@ -7,13 +7,15 @@ A preset is a file of ``conf/``. Edits stay with the preset they were made in: t
 
 import shutil
 from collections.abc import Mapping
+from functools import reduce
 from io import StringIO
 from itertools import count
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError, nearest
-from harness.files import replacing
+from harness.files import file_hash, replacing
 from harness.yaml_files import read_yaml
 
 
@@ -141,6 +143,22 @@ def name_template(root: Path) -> list[str]:
     return [note] if stale else []
 
 
+def name_score_files(root: Path) -> list[str]:
+    """Write the hash of each file of scores into params.yaml, so that DVC sees an edit."""
+    from harness.pools.places import locate
+
+    told = []
+    for name, item in (_mapping(root / "params.yaml").get("scorers") or {}).items():
+        if item["scorer"] != "column" or not locate(item["file"]).is_file():
+            continue  # of a file that is gone, the stage that reads it says so
+        digest = file_hash(locate(item["file"]))
+        if item.get("file_sha256") != digest:
+            given = {"file": item["file"], "file_sha256": digest}
+            _set_values(root / "params.yaml", f"scorers.{name}", given)
+            told.append(f"params.yaml: scorers.{name}.file_sha256, of {item['file']}")
+    return told
+
+
 def _edited_path(root: Path, preset: str) -> Path:
     return root / f"params.{preset}.edited.yaml"
 
@@ -211,7 +229,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _set_values(path: Path, section: str, values: Mapping[str, object]) -> None:
-    """Set values in a section of a YAML file, its comments and order kept."""
+    """Set values in a section (``a.b``: in b of a) of a YAML file, its comments and order kept."""
     from ruamel.yaml import YAML
 
     yaml = YAML()
@@ -219,7 +237,7 @@ def _set_values(path: Path, section: str, values: Mapping[str, object]) -> None:
     yaml.width = 10_000  # a long line is not to be wrapped
     yaml.indent(mapping=2, sequence=4, offset=2)
     tree = yaml.load(path.read_text(encoding="utf-8"))
-    node = tree[section]
+    node = reduce(getitem, section.split("."), tree)
     first = next(iter(values))
     for key, value in values.items():
         if key in node:

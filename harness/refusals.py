@@ -24,6 +24,8 @@ REFUSALS = {
     errno.ENAMETOOLONG: "the name is too long for the file system; give a shorter one",
     errno.ELOOP: "the link leads to itself; give the file",
     errno.ENOTDIR: "a file stands where a folder is needed; move it away",
+    errno.EEXIST: "a file stands where a folder is needed; move it away",
+    errno.EISDIR: "a folder stands where a file is needed; move it away",
 }
 # What NumPy, tokenizers and safetensors say in errors of their own, without the number.
 SAID = re.compile(r"(No space left on device)|(File too large)|requested and \d+ written")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness import layout
-from harness.files import replacing_folder, write_json
+from harness.files import read_json, replacing_folder, write_json
 from harness.memory import peak_memory_mb
 from harness.params import Params
 from harness.round_journal import ScratchJournal
 from harness.rounds import Round
 from harness.schemas import ROUND_CLUSTERS, ROUND_INSTANCES, SUBSET, write_frame
-from harness.selecting import Inputs
+from harness.selecting import Inputs, clusters_reached, write_costs
 from harness.stores import seal
 
 if TYPE_CHECKING:
@@ -33,23 +33,28 @@ def write_result(
     write_json(folder / "cost.json", _cost(rounds, told, inputs))
 
 
-def publish(params: Params, name: str, results: list[tuple[str, int, Path]]) -> None:
+def publish(
+    params: Params, name: str, results: list[tuple[str, int, Path]], inputs: Inputs
+) -> None:
     """Copy the results, (group, seed, folder), to where later stages read them.
 
     A group for which the selection has no seed gets an empty folder, as every selection's does.
     """
-    subsets, rounds = layout.subset_folder("main", name), layout.rounds_folder("main", name)
-    with replacing_folder(subsets) as to_subsets, replacing_folder(rounds) as to_rounds:
-        for group in params.all_groups():
+    costs = {seed: read_json(result / "cost.json") for _, seed, result in results}
+    subsets, seen = layout.subset_folder(name), layout.selection_folder(name)
+    with replacing_folder(subsets) as to_subsets, replacing_folder(seen) as to_seen:
+        for group in params.groups_of(name):
             (to_subsets / group).mkdir()
         for group, seed, result in results:
             shutil.copyfile(result / "subset.parquet", to_subsets / group / f"seed_{seed}.parquet")
-            seen = to_rounds / group / f"seed_{seed}"
-            seen.mkdir(parents=True)
+            folder = to_seen / group / f"seed_{seed}"
+            folder.mkdir(parents=True)
             for path in (*result.glob("rounds.json"), *result.glob("*s.parquet")):
-                shutil.copyfile(path, seen / path.name)
-        for group in params.all_groups():
+                shutil.copyfile(path, folder / path.name)
+        for group in params.groups_of(name):
             seal(to_subsets / group)
+        write_costs(to_seen, params, name, costs)
+        np.save(to_seen / "labels.npy", inputs.clustering.labels)
 
 
 def _cost(rounds: list[Round], told: list[dict[str, Any]], inputs: Inputs) -> dict[str, Any]:
@@ -62,8 +67,7 @@ def _cost(rounds: list[Round], told: list[dict[str, Any]], inputs: Inputs) -> di
         "seconds": round(sum(entry["seconds"] for entry in told), 3),
         "peak_memory_mb": peak_memory_mb(),
         "notes": [*inputs.quality_notes, *notes],
-        "clusters_reached": len(np.unique(inputs.clustering.labels[picks])),
-        "clusters_total": inputs.clustering.k,
+        **clusters_reached(inputs.clustering, picks),
         "feedback": {n: round(sum(e["cost"].get(n, 0) for e in told), 6) for n in names},
     }
 

@@ -9,13 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from harness.process_groups import Guard, end_groups
 from harness.stage_logs import error_lines, fresh_log, note_lines, read_log
+
+if TYPE_CHECKING:
+    from harness.screen import Screen
 
 # What DVC prints when another DVC process is in its way: not a failure, only too early.
 BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked by|Unable to read RWLock")
@@ -34,37 +38,11 @@ class StageFailed(Exception):
         self.stage, self.reasons, self.log = stage, reasons, log
 
 
-class Screen(Protocol):
-    """What is told while the graph runs."""
-
-    def started(self, stage: str) -> None:
-        """A stage begins."""
-
-    def finished(self, stage: str, seconds: float, ran: bool, changed: bool) -> None:
-        """A stage ended well; did its command run, and are its outputs others than before."""
-
-    def noted(self, stage: str, line: str) -> None:
-        """A stage that ended well has something to say of what it did."""
-
-    def skipped(self, stage: str) -> None:
-        """Nothing a stage waits for has changed."""
-
-    def waiting(self, stage: str) -> None:
-        """Another process holds the lock a stage needs."""
-
-    def failed(self, failure: StageFailed, running: Sequence[str]) -> None:
-        """A stage failed while others are running."""
-
-    def tick(self, running: Mapping[str, float], logs: Path) -> None:
-        """Called many times a second, with the seconds that the running stages have taken."""
-
-
 @dataclass
 class Graph:
-    """Stages that may have to run, in an order that respects what each waits for.
+    """Stages that may have to run, each after those of the listed ones that it ``needs``.
 
-    ``needs`` has, for each stage, those of the listed ones it waits for. ``stale`` are those known
-    to be out of date; any other runs only if one it waits for changed.
+    ``stale`` are those known to be out of date; any other runs only if one it needs changed.
     """
 
     stages: list[str]
@@ -98,13 +76,16 @@ class Runner:
 
     command: Callable[[str], list[str]]
     changed: Callable[[str], bool]
-    screen: Screen
+    screen: "Screen"
     logs: Path
     jobs: int = 2
     gpus: Sequence[str] = ()
     priority: Callable[[str], float] = lambda stage: 0.0
+    ready: list[str] = field(default_factory=list)  # what they need is done, a slot is not free
     running: dict[str, Job] = field(default_factory=dict)
+    done: dict[str, bool] = field(default_factory=dict)  # and whether it changed something
     retry_at: dict[str, tuple[float, float]] = field(default_factory=dict)
+    order: "TopologicalSorter[str]" = field(init=False)
     guard: Guard = field(init=False)
 
     def run(self, graph: Graph) -> list[str]:
@@ -115,14 +96,14 @@ class Runner:
         """
         self.logs.mkdir(parents=True, exist_ok=True)
         self.guard = Guard()
-        pending = list(graph.stages)
-        done: dict[str, bool] = {}
+        self.order = TopologicalSorter({stage: graph.needs[stage] for stage in graph.stages})
+        self.order.prepare()
         failure: StageFailed | None = None
         try:
-            while self.running or (pending and failure is None):
+            while self.running or (self.order.is_active() and failure is None):
                 if failure is None:
-                    self._start_ready(graph, pending, done)
-                failure = self._collect(done) or failure
+                    self._start_ready(graph)
+                failure = self._collect() or failure
                 self.screen.tick(self._elapsed(), self.logs)
                 if self.running:
                     time.sleep(POLL_S)
@@ -131,21 +112,22 @@ class Runner:
             self.guard.close()
         if failure is not None:
             raise failure
-        return [stage for stage, changed in done.items() if changed]
+        return [stage for stage, changed in self.done.items() if changed]
 
-    def _start_ready(self, graph: Graph, pending: list[str], done: dict[str, bool]) -> None:
-        for stage in list(pending):
-            needs = graph.needs[stage]
-            if stage in graph.stale or not needs <= done.keys() or any(done[n] for n in needs):
-                continue
-            pending.remove(stage)
-            done[stage] = False
-            self.screen.skipped(stage)
-        ready = [s for s in pending if graph.needs[s] <= done.keys()]
-        ready.sort(key=lambda stage: -self.priority(stage))
-        free = [i for i in range(self.jobs) if i not in {j.slot for j in self.running.values()}]
-        for stage, slot in zip(ready, free, strict=False):
-            pending.remove(stage)
+    def _start_ready(self, graph: Graph) -> None:
+        while found := self.order.get_ready():
+            for stage in found:
+                if stage in graph.stale or any(self.done[n] for n in graph.needs[stage]):
+                    self.ready.append(stage)
+                    continue
+                self.done[stage] = False
+                self.order.done(stage)
+                self.screen.skipped(stage)
+        free = {*range(self.jobs)} - {job.slot for job in self.running.values()}
+        if free:  # priorities take a while: none are asked for while all slots are at work
+            self.ready.sort(key=lambda stage: -self.priority(stage))
+        for slot in sorted(free)[: len(self.ready)]:
+            stage = self.ready.pop(0)
             self.screen.started(stage)
             self._launch(stage, slot)
 
@@ -176,7 +158,7 @@ class Runner:
             env["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
         return env
 
-    def _collect(self, done: dict[str, bool]) -> StageFailed | None:
+    def _collect(self) -> StageFailed | None:
         """Take in what ended: done, to be tried again, or failed."""
         failure = None
         for job in list(self.running.values()):
@@ -189,10 +171,11 @@ class Runner:
                 failure = StageFailed(job.stage, error_lines(job.log, job.log_start), job.log)
                 self.screen.failed(failure, list(self.running))
                 continue
-            done[job.stage] = self.changed(job.stage)
+            self.done[job.stage] = self.changed(job.stage)
+            self.order.done(job.stage)
             ran = RAN.search(read_log(job.log, job.log_start)) is not None
             seconds = time.monotonic() - job.started
-            self.screen.finished(job.stage, seconds, ran, done[job.stage])
+            self.screen.finished(job.stage, seconds, ran, self.done[job.stage])
             for line in note_lines(job.log, job.log_start):
                 self.screen.noted(job.stage, line)
         return failure

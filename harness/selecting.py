@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +14,11 @@ import numpy as np
 from harness.budget import within_budget
 from harness.errors import InputError
 from harness.files import replacing_folder, write_json
-from harness.layout import selection_file, subset_folder
+from harness.layout import selection_folder, subset_folder
 from harness.memory import peak_memory_mb
-from harness.params import Params, Selection
-from harness.samplers import NEEDS, SAMPLERS, Pool, are_unit, needs_of
-from harness.schemas import SUBSET, PoolRows, write_frame
+from harness.params import Cell, Params, Selection
+from harness.samplers import SAMPLERS, Pool, are_unit
+from harness.schemas import SUBSET, PoolRows, read_subset, write_frame
 from harness.stores import seal
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def choose_with(selection: Selection, inputs: Inputs, budget: int) -> Choose:
     pool = pool_of(inputs, selection.sampler)
     _warm_up(selection, pool)
     params = selection.sampler_params
-    of_quality = inputs.quality_notes if "quality" in needs_of(selection.sampler, params) else ()
+    of_quality = inputs.quality_notes if "quality" in sampler.needs_with(params) else ()
     said: dict[int, tuple[str, ...]] = {}  # by the number of rows asked for
 
     def sized(rows: int, rng: np.random.Generator) -> np.ndarray:
@@ -98,7 +99,7 @@ def rows_for(sampler: str, embeddings: np.ndarray) -> np.ndarray:
     """The embeddings (n, d) as a sampler takes them: of length 1 where it compares directions."""
     from harness.clustering import unit_rows
 
-    needs = NEEDS[sampler]
+    needs = SAMPLERS[sampler].needs
     # Clusters and their centroids are of rows that were scaled, to the last bit.
     if "clusters" in needs or ("unit" in needs and not are_unit(embeddings)):
         return unit_rows(embeddings)
@@ -129,7 +130,7 @@ def write_subsets(
     clustering: "Clustering | None" = None,
     quality: np.ndarray | None = None,
 ) -> None:
-    """Choose once a seed and write each subset, and one JSON of what choosing cost.
+    """Choose once a seed and write each subset, and apart from them what choosing cost.
 
     Args:
         params: the pipeline's; gives the seed groups and which seeds the selection runs.
@@ -139,28 +140,71 @@ def write_subsets(
         clustering: to say which clusters were reached; None where none was read.
         quality: (n,) to say what each instance's was; None where none was read.
     """
-    study = params.home(name)
-    found: dict[str, Any] = {}
-    with replacing_folder(subset_folder(study, name)) as folder:
-        for group in params.all_groups():
+    costs: dict[int, dict[str, Any]] = {}
+    with replacing_folder(subset_folder(name)) as folder:
+        for group in params.groups_of(name):
             (folder / group).mkdir()
             for seed in params.seeds_of(name, group):
-                picks, cost = chosen(name, choose, seed)
+                picks, costs[seed] = chosen(name, choose, seed)
                 if clustering is not None:
-                    cost["clusters_reached"] = len(np.unique(clustering.labels[picks]))
-                    cost["clusters_total"] = clustering.k
+                    costs[seed] |= clusters_reached(clustering, picks)
                 frame = _subset_frame(picks, ids, clustering, quality)
                 write_frame(folder / group / f"seed_{seed}.parquet", frame, SUBSET)
-                found[str(seed)] = cost
             seal(folder / group)
-    item = params.every_selection.get(name)
-    info = {
-        "selection": name,
-        "sampler": item.sampler if item else params.references[name].rows,
-        "params": item.sampler_params if item else {},
-        "seeds": found,
+    with replacing_folder(selection_folder(name)) as folder:
+        write_costs(folder, params, name, costs)
+
+
+def write_costs(folder: Path, params: Params, name: str, costs: dict[int, dict[str, Any]]) -> None:
+    """Write what choosing cost, by seed, beside the system and its params."""
+    item = params.chosen_by(name)
+    system = item.sampler if isinstance(item, Selection) else item.rows
+    knobs = item.sampler_params if isinstance(item, Selection) else {}
+    info = {"selection": name, "sampler": system, "params": knobs, "seeds": costs}
+    write_json(folder / "costs.json", info)
+
+
+def clusters_reached(clustering: "Clustering", picks: np.ndarray) -> dict[str, int]:
+    """How many clusters there are, how many hold instances, and how many are reached."""
+    return {
+        "clusters_reached": len(np.unique(clustering.labels[picks])),
+        "clusters_held": len(np.unique(clustering.labels)),
+        "clusters_total": clustering.k,
     }
-    write_json(selection_file(study, name), info)
+
+
+def cell_subset(params: Params, cell: Cell, seed: int) -> "pd.DataFrame":
+    """The rows that a seed of a cell is trained on, in the order of selection."""
+    path = subset_folder(cell.of) / cell.group / f"seed_{seed}.parquet"
+    return beginning(read_subset(path, params.subset_stage(cell.of)), cell)
+
+
+def beginning(subset: "pd.DataFrame", cell: Cell) -> "pd.DataFrame":
+    """The rows of a subset that a cell is trained on: all, the first few, or the first rounds'.
+
+    A selection's order is that in which it took its instances, or, by cluster, one of which each
+    beginning is shared out as the whole is: a beginning is what a smaller budget would have taken,
+    but for rounding and chance. A subset selected at that budget is another selection.
+
+    Raises InputError where more rows or rounds are asked for than there are.
+    """
+    subset = subset.sort_values("order", kind="stable")
+    if cell.rows is not None:
+        if cell.rows > len(subset):
+            raise InputError(
+                f"further.{cell.key}.rows: {cell.rows} rows of {cell.of}, which has {len(subset)}"
+            )
+        subset = subset.head(cell.rows)
+    if cell.rounds is not None:
+        rounds = subset["round"].to_numpy()
+        most = int(rounds.max())
+        if cell.rounds > most:
+            rule = f"which has {most}" if most else "which takes all at once"
+            raise InputError(
+                f"further.{cell.key}.rounds: {cell.rounds} rounds of {cell.of}, {rule}"
+            )
+        subset = subset.loc[rounds <= cell.rounds]
+    return subset.reset_index(drop=True)
 
 
 def chosen(name: str, choose: Choose, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
@@ -175,7 +219,7 @@ def chosen(name: str, choose: Choose, seed: int) -> tuple[np.ndarray, dict[str, 
     for note in notes:
         log.info("note: %s, seed %d: %s", name, seed, note)
     cost = {"size": len(picks), "seconds": round(seconds, 4), "peak_memory_mb": peak_memory_mb()}
-    return picks, {**cost, "notes": notes, "clusters_reached": None, "clusters_total": None}
+    return picks, {**cost, "notes": notes}
 
 
 def _subset_frame(

@@ -2,14 +2,13 @@
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from harness import layout
 from harness.cells import base_hash
 from harness.errors import InputError
-from harness.files import read_json, remove, replacing_folder, value_hash, write_json
+from harness.files import remove, replacing_folder, value_hash
 from harness.knobs import knob_problems
 from harness.models import loading
 from harness.params import Params, RoundSelection
@@ -46,16 +45,12 @@ def write_round_subsets(params: Params, name: str, inputs: Inputs, budget: int, 
     system = _system(name, item)
     for note in inputs.quality_notes:
         log.info("note: %s: %s", name, note)
-    found: dict[str, Any] = {}
     results: list[tuple[str, int, Path]] = []
     for group in params.groups_of(name):
         for seed in params.seeds_of(name, group):
             result = _select(params, name, system, inputs, budget, code, seed)
-            found[str(seed)] = read_json(result / "cost.json")
             results.append((group, seed, result))
-    publish(params, name, results)
-    info = {"selection": name, "sampler": item.sampler, "params": item.sampler_params}
-    write_json(layout.selection_file("main", name), {**info, "seeds": found})
+    publish(params, name, results, inputs)
     for _, _, result in results:
         for rest in result.parent.iterdir():  # phases; what they led to is in the result
             if rest.name[0].isdigit():
@@ -156,7 +151,7 @@ def _key(params: Params, name: str, inputs: Inputs, budget: int, code: str, seed
         model = item.sampler_params.get("model", "reward")
         made_from.append(model_folder_hash(find_model(model, item.sampler_params.get("revision"))))
     recipe = [
-        item.model_dump(),
+        item.model_dump(exclude={"seeds", "more_groups", "embedding", "budget"}),
         params.train.model_dump(exclude={"keep_models"}),
         params.rounds.model_dump(exclude={"executor", "launcher"}),
         params.judge.identity() if item.sampler_params.get("scorer") == "judge" else None,

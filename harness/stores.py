@@ -72,17 +72,16 @@ def locked(path: Path, say: Callable[[str], None] = log.info) -> Iterator[None]:
     told who holds it, and since when.
     """
     lock = path / ".lock" if path.is_dir() else path.with_name(f".{path.name}.lock")
-    with lock.open("a+") as stream:
+    with lock.open("ab+", buffering=0) as stream:  # what a full disk refused is not tried again
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             stream.seek(0)
-            say(f"{path}: waiting for process {stream.read() or '?'}")
+            say(f"{path}: waiting for process {stream.read().decode() or '?'}")
             fcntl.flock(stream, fcntl.LOCK_EX)
         with naming(lock):
             stream.truncate(0)
-            stream.write(f"{os.getpid()}, at work since {time.strftime('%H:%M:%S')}")
-            stream.flush()
+            stream.write(f"{os.getpid()}, at work since {time.strftime('%H:%M:%S')}".encode())
         yield
 
 
@@ -176,8 +175,8 @@ def _listed(folder: Path) -> dict[str, str] | None:
 
 
 def _digest(path: Path) -> str | None:
-    try:
-        return file_hash(path)
+    try:  # a pipe or a device would be waited for, or read without end
+        return file_hash(path) if path.is_file() else None
     except OSError:
         return None
 

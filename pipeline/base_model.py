@@ -1,17 +1,19 @@
-"""Make the base model: pretrain it here, or take a local folder or a hub model."""
+"""Make a base model: pretrain it here, or take a local folder or a hub model."""
 
 from harness import layout
-from harness.params import load_params
+from harness.params import MAIN, load_params
 from pipeline.stage import main
 
 
-def run() -> None:
-    """Make the base model: pretrain it here, or take a local folder or a hub model."""
+def run(name: str) -> None:
+    """Make a base model: pretrain it here, or take a local folder or a hub model."""
     from harness.base_model import make_base_model
 
     params = load_params()
-    make_base_model(params.base_model, params.template, layout.PRETRAINING_FILE, layout.BASE_MODEL)
+    item = params.base_models[name] if name else params.base_model
+    folder = layout.BASE_MODELS / (name or MAIN)
+    make_base_model(item, params.template, layout.PRETRAINING_FILE, folder)
 
 
 if __name__ == "__main__":
-    main(run)
+    main(run, ("name?", "one of params.yaml: base_models; without it, base_model"))

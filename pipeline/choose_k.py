@@ -4,14 +4,14 @@ from harness.params import load_params
 from pipeline.stage import main
 
 
-def run() -> None:
+def run(embedding: str) -> None:
     """Choose the number of clusters by silhouette, before any training."""
     from harness.clustering import choose_k, prune_clusterings
 
-    grid = load_params().cluster.k
-    choose_k(grid)
-    prune_clusterings(grid)
+    params = load_params()
+    choose_k(embedding, params.cluster.k)
+    prune_clusterings(list(params.embeddings), params.cluster.k)
 
 
 if __name__ == "__main__":
-    main(run)
+    main(run, ("embedding", "one of params.yaml: embeddings"))

@@ -5,7 +5,8 @@ import logging
 import numpy as np
 
 from harness import layout
-from harness.files import file_hash, replacing, value_hash, write_json
+from harness.embedding_files import CARD, VECTORS
+from harness.files import file_hash, replacing_folder, value_hash, write_json
 from harness.params import load_params
 from harness.schemas import read_pool
 from harness.stores import locked, scratch_folder
@@ -25,8 +26,6 @@ def run(name: str) -> None:
     scratch = scratch_folder("embed", value_hash([digest, item.model_dump(), code_hash("embed")]))
     with locked(scratch):
         array = make_embedding(pool, item, scratch)
-        with replacing(layout.EMBEDDINGS / f"{name}.npy") as path:
-            np.save(path, array)
     rows, dimensions = array.shape
     card = {"pool_sha256": digest, "rows": rows, "dimensions": dimensions, **item.model_dump()}
     if not item.model.endswith(".npy"):
@@ -34,7 +33,9 @@ def run(name: str) -> None:
         card["reads"] = reads._asdict()
         for note in reads.notes():
             log.info("note: embedding %s: %s", name, note)
-    write_json(layout.EMBEDDINGS / f"{name}.json", card)
+    with replacing_folder(layout.EMBEDDINGS / name) as folder:
+        np.save(folder / VECTORS, array)
+        write_json(folder / CARD, card)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,16 @@
 """Evaluate a cell's models on the suite, item by item."""
 
-import os
-
 from harness.params import load_params
 from pipeline.code import code_hash
-from pipeline.stage import CELL, main
+from pipeline.stage import CELL, main, named_cell
 
 
-def run(study: str, selection: str, group: str) -> None:
+def run(name: str, group: str) -> None:
     """Evaluate a cell's models on the suite, item by item."""
     from harness.cell_evaluation import evaluate_cell
 
-    stage = os.environ.get("DVC_STAGE", "evaluate").replace("evaluate", "train")
-    evaluate_cell(load_params(), study, selection, group, stage, code_hash("evaluate"))
+    params = load_params()
+    evaluate_cell(params, named_cell(params, name, group), code_hash("evaluate"))
 
 
 if __name__ == "__main__":

@@ -1,24 +1,30 @@
-"""Write a study's tables and plots; cells that the params no longer name leave its folder."""
+"""Write a report: of the main table, of its subsets before any training, or of another study."""
 
-from harness.errors import InputError
-from harness.params import BY_ROUND, load_params
+from harness.errors import InputError, nearest
+from harness.params import MAIN, load_params
+from harness.pruning import SUBSETS, prune
 from pipeline.stage import main
 
 
-def run(study: str) -> None:
-    """Write a study's tables and plots; cells that the params no longer name leave its folder."""
-    from harness.report import prune_cells, write_sensitivity_report, write_study_report
+def run(name: str) -> None:
+    """Write a report; what params no longer name leaves its folders."""
+    from harness.clustering import prune_clusterings
+    from harness.report import write_scores, write_sensitivity
+    from harness.round_report import write_curves
+    from harness.selection_report import write_subset_report
 
     params = load_params()
-    for name in params.studies:
-        prune_cells(params, name)
-    if study in BY_ROUND:
-        raise InputError(f"{study}: python -m pipeline.report_by_round {study} writes its tables")
-    if study == "sensitivity":
-        write_sensitivity_report(params)
-    else:
-        write_study_report(params, study)
+    prune(params)
+    prune_clusterings(list(params.embeddings), params.cluster.k)
+    if name == SUBSETS:
+        write_subset_report(params)
+        return
+    if name not in params.every_study:
+        raise InputError(f"studies: none is called {name!r}{nearest(name, params.every_study)}")
+    kind = params.studies[name].report if name != MAIN else "scores"
+    write = {"scores": write_scores, "curves": write_curves, "sensitivity": write_sensitivity}
+    write[kind](params, name)
 
 
 if __name__ == "__main__":
-    main(run, ("study", "a study of params.yaml: studies"))
+    main(run, ("name", "main, subsets, or one of params.yaml: studies"))

@@ -16,7 +16,9 @@ from harness.durations import Durations, spoken
 from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.markdown import aligned, first_table, notes_below
-from harness.preset import name_source, name_template, switch_preset
+from harness.params import MAIN, load_params
+from harness.preset import name_score_files, name_source, name_template, switch_preset
+from harness.pruning import SUBSETS, prune
 from harness.refusals import ending_in_one_line
 from harness.runner import Runner, StageFailed
 from harness.screen import Screen
@@ -63,6 +65,7 @@ def _repro(arguments: argparse.Namespace) -> None:
     if problems:
         raise InputError(problems[-1])
     _say("check: params.yaml is fine")
+    prune(load_params())
     _run(arguments)
     _end(arguments)
 
@@ -76,7 +79,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--target",
         nargs="+",
-        default=["report_selection@main", "report@main"],
+        default=["report_subsets", "report"],
         help="the stages that are wanted; the last one's table is shown",
     )
     parser.add_argument(
@@ -95,7 +98,7 @@ def _arguments() -> argparse.Namespace:
 def _run(arguments: argparse.Namespace) -> None:
     """Bring the target up to date."""
     begin = time.monotonic()
-    for line in name_template(Path.cwd()):
+    for line in [*name_template(Path.cwd()), *name_score_files(Path.cwd())]:
         _say(f"preset: {line}")
     graph, in_all = plan(Path.cwd(), arguments.target, _say)
     preset = _preset()
@@ -123,13 +126,14 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _end(arguments: argparse.Namespace) -> None:
     """Keep the lock beside the results, bring MLflow up to date, and print the table."""
-    stage, _, study = arguments.target[-1].partition("@")
-    if not stage.startswith("report"):
+    last = arguments.target[-1]
+    if not last.startswith("report"):
         return
+    name = {"report": MAIN, "report_subsets": SUBSETS}.get(last) or last.partition("@")[2]
     results = Path("results") / _preset()
     copy_lock(results)
     _track()
-    table = results / f"{'selection_' if stage == 'report_selection' else ''}{study}.md"
+    table = results / name / "table.md"
     if not table.is_file():
         raise InputError(f"{table}: the report did not write it; see {LOGS}")
     text = table.read_text(encoding="utf-8")
@@ -137,8 +141,8 @@ def _end(arguments: argparse.Namespace) -> None:
     for note in notes_below(text):
         print(f"{textwrap.fill(note, 100)}\n")
     print(f"table: {table}")
-    subsets = results / f"selection_{study}.md"
-    if subsets.is_file() and subsets != table:
+    subsets = results / SUBSETS / "table.md"
+    if name == MAIN and subsets.is_file():
         print(f"       {subsets} says what each subset is, before any training")
     print(
         "next:  make ui shows every run; change params.yaml and make repro runs what that touches"

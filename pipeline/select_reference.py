@@ -1,6 +1,7 @@
 """Write the rows that are no selection system: none, all, or what the planted truth says."""
 
 from harness import layout
+from harness.errors import InputError, nearest
 from harness.params import load_params
 from harness.schemas import TRUTH, read_frame, read_pool
 from pipeline.stage import main
@@ -15,9 +16,12 @@ def run(reference: str) -> None:
     params = load_params()
     pool = read_pool()
     truth = read_frame(layout.TRUTH_FILE, TRUTH)
+    if reference not in params.references:
+        near = nearest(reference, params.references)
+        raise InputError(f"references: no reference is called {reference!r}{near}")
     item = params.references[reference]
     costs = read_costs(params.budget_unit, len(pool))
-    budget = params.absolute_budget(int(costs.sum()))
+    budget = params.absolute_budget(reference, int(costs.sum()))
     choose = reference_chooser(
         item.rows,
         item.share,

@@ -1,6 +1,7 @@
 """Choose a selection's subsets, one a seed; reads no planted truth."""
 
 from harness import layout
+from harness.errors import InputError, nearest
 from harness.params import load_params
 from harness.schemas import read_pool
 from pipeline.stage import main
@@ -15,15 +16,18 @@ def run(selection: str) -> None:
     from harness.selecting import Inputs, choose_with, write_subsets
 
     params = load_params()
-    item = params.every_selection[selection]
+    item = params.every_selection.get(selection)
+    if item is None:
+        near = nearest(selection, params.every_selection)
+        raise InputError(f"params.yaml: no selection is called {selection!r}{near}")
     pool = read_pool()
     ids = pool.ids
-    embeddings = read_embedding(layout.EMBEDDINGS, params.embedding, layout.POOL_FILE)
+    embeddings = read_embedding(item.embedding, layout.POOL_FILE)
     costs = read_costs(params.budget_unit, len(pool))
     quality, notes = read_quality(item, ids)
-    clustering = read_clustering(layout.cluster_folder(item.k), len(pool))
+    clustering = read_clustering(layout.cluster_folder(item.embedding, item.k), len(pool))
     inputs = Inputs(pool, embeddings, clustering, costs, quality, quality_notes=notes)
-    choose = choose_with(item, inputs, params.absolute_budget(int(costs.sum())))
+    choose = choose_with(item, inputs, params.absolute_budget(selection, int(costs.sum())))
     write_subsets(params, selection, ids, choose, clustering, quality)
 
 

@@ -9,9 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError, shown
+from harness.params import Cell, Params
 from harness.refusals import ending_in_one_line
 
 if TYPE_CHECKING:
@@ -19,23 +20,23 @@ if TYPE_CHECKING:
 
 # The arguments of a stage that works on one cell of a study.
 CELL = (
-    ("study", "the study whose cell this is, as in params.yaml: studies"),
-    ("selection", "a selection or reference of that study"),
-    ("group", "a seed group, as s0_1_2"),
+    ("name", "a row of params.yaml: table, or without a group an entry of params.yaml: further"),
+    ("group?", "a seed group, as s0_1_2"),
 )
-NAMES = re.compile(r"[A-Za-z0-9_]+")  # of rows, studies, seed groups; numbers of clusters
+NAMES = re.compile(r"[A-Za-z0-9_]+")  # of rows, embeddings, seed groups; numbers of clusters
 
 
 def main(run: Callable[..., None], *arguments: tuple[str, str]) -> None:
     """Run a stage with its positional arguments, given as (name, help) pairs.
 
-    Those of a cell come from DVC, by the environment. Bad input ends it with one line and status
-    1. The stage ends with the process that started it: the child of a killed ``dvc`` would
-    otherwise go on beside the next one.
+    An argument called `name?` may be absent. Those of a cell come from DVC, by the environment. Bad
+    input ends it with one line and status 1. The stage ends with the process that started it: the
+    child of a killed ``dvc`` would otherwise go on beside the next one.
     """
     parser = argparse.ArgumentParser(description=(run.__doc__ or "").splitlines()[0])
     for name, text in arguments:
-        parser.add_argument(name, help=text)
+        optional: dict[str, Any] = {"nargs": "?", "default": ""} if name.endswith("?") else {}
+        parser.add_argument(name.removesuffix("?"), help=text, **optional)
     try:
         with ending_in_one_line():
             values = vars(parser.parse_args([*sys.argv[1:], *names_of_cell()]))
@@ -46,6 +47,11 @@ def main(run: Callable[..., None], *arguments: tuple[str, str]) -> None:
             run(**values)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def named_cell(params: Params, name: str, group: str) -> Cell:
+    """The cell of a row and its group, or of an entry of `further`."""
+    return params.main_cell(name, group) if group else params.further_cell(name)
 
 
 def names_of_cell() -> list[str]:

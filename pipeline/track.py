@@ -5,6 +5,7 @@ import os
 
 from harness import layout
 from harness.params import load_params
+from harness.pruning import prune
 from harness.tracking.dvc_lock import copy_lock
 from pipeline.stage import main
 
@@ -16,6 +17,7 @@ def run() -> None:
     from harness.tracking import track
 
     params = load_params()
+    prune(params)
     if os.environ.get("DVC_STAGE"):  # after the report, which DVC has recorded by now
         copy_lock(layout.RESULTS / params.preset)
     told = track(params)

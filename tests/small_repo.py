@@ -12,6 +12,17 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("harness", "pipeline", "conf", "dvc.yaml", ".dvc/config", ".dvcignore", ".gitignore")
 
+
+def selection(sampler: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    """An entry of a table of selections, with the defaults of the lab."""
+    return {"embedding": "minilm", "k": 1, "budget": 0.1, "sampler": sampler, **more}
+
+
+def further(study: str, of: str, group: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    """An entry of `further`."""
+    return {"study": study, "of": of, "group": group, "base": "main", **more}
+
+
 SMALL: dict[str, Any] = {
     "lab": {
         "instances": 240,
@@ -33,41 +44,36 @@ SMALL: dict[str, Any] = {
     "train": {"epochs": 12},
     "evaluate": {"limit": 6},
     "selections": {
-        "random": {"sampler": "random", "k": 1},
-        "k_center": {"sampler": "k_center", "k": 1, "start": "mean"},
+        "random": selection("random"),
+        "k_center": selection("k_center", start="mean"),
     },
     "selections_scored": {
-        "kmq": {"sampler": "kmq", "k": "auto", "quality": "ifd * sigmoid(reward)"},
+        "kmq": selection("kmq", k="auto", quality="ifd * sigmoid(reward)"),
     },
     "selections_rounds": {},
-    "cuts": {},
-    "references": {"none": {"study": "main", "rows": "none", "seeds": [0]}},
-    "groups": {"main": ["s0_1"], "more": []},
-    "studies": {
-        "main": {"selections": ["none", "random", "k_center", "kmq"]},
-        "sensitivity": {"selections": [], "more_seeds": []},
-        "scorers": {"selections": []},
-        "rounds": {"selections": []},
-    },
-    "reports": {"main": ["main"], "sensitivity": [], "scorers": [], "rounds": []},
+    "references": {"none": {"rows": "none", "seeds": [0]}},
+    "seed_groups": ["s0_1"],
+    "table": ["none", "random", "k_center", "kmq"],
+    "further": {},
+    "studies": {},
 }
 ROUNDS: dict[str, Any] = {  # for the tests that select in rounds
     "selections_rounds": {
-        "kmq_iterative_rm": {
-            "sampler": "kmq_iterative",
-            "k": 4,
-            "quality": "sigmoid(reward)",
-            "scorer": "reward_model",
-            "max_new_tokens": 12,
-        },
-        "diverse_evol": {"sampler": "diverse_evol", "k": 1, "rounds": 2, "feedback_epochs": 1},
+        "kmq_iterative_rm": selection(
+            "kmq_iterative",
+            k=4,
+            quality="sigmoid(reward)",
+            scorer="reward_model",
+            max_new_tokens=12,
+        ),
+        "diverse_evol": selection("diverse_evol", rounds=2, feedback_epochs=1),
     },
-    "cuts": {"kmq_iterative_rm_2": {"of": "kmq_iterative_rm", "rounds": 2}},
+    "further": {
+        "curves_kmq_iterative_rm_2": further("curves", "kmq_iterative_rm", "s0_1", rounds=2)
+    },
+    "studies": {"curves": {"report": "curves"}},
 }
-WHOLE = (
-    *("selections", "selections_scored", "selections_rounds", "cuts", "references"),
-    *("groups", "studies", "reports"),
-)
+WHOLE = ("selections", "selections_scored", "selections_rounds", "references", "further", "studies")
 
 
 DVC = (sys.executable, "-m", "dvc")

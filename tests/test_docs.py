@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from harness.markdown import first_table
+from scripts import write_tables
 from tests.small_repo import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -17,6 +18,19 @@ def test_the_readme_shows_the_committed_table() -> None:
     shown = README.split("<!-- table: results/lab/main.md -->")[1].split("<!-- end of table -->")[0]
     table = (ROOT / "results/lab/main.md").read_text()
     assert first_table(shown) == first_table(table)
+
+
+@pytest.mark.parametrize("name", write_tables.PAGES)
+def test_tables_of_what_there_is_are_made_from_the_code(name: str) -> None:
+    page = (ROOT / name).read_text()
+    assert write_tables.MARKED.search(page)
+    assert write_tables.written(page) == page, "python -m scripts.write_tables"
+
+
+def test_every_table_of_the_code_is_shown() -> None:
+    pages = "".join((ROOT / name).read_text() for name in write_tables.PAGES)
+    shown = [found[2] for found in write_tables.MARKED.finditer(pages)]
+    assert sorted(shown) == sorted(write_tables.TABLES)
 
 
 def test_the_targets_in_the_readme_exist() -> None:

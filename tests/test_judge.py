@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from harness.errors import InputError
 from harness.feedback.judge import judge
 from harness.feedback.judge_cache import Answer, AnswerCache
-from harness.feedback.judge_prompt import judge_prompt, read_rating
+from harness.feedback.judge_questions import judge_prompt, read_rating
 from harness.judge_params import JudgeParams
 from tests.judge_server import KEY, rated, serving
 
@@ -143,8 +143,8 @@ def test_torn_lines_are_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFix
     torn.keep("d", Answer("text d", 5, 6, metered=False))
     found = AnswerCache(path, "s")
     assert set(found.found) == {"a", "b", "d"}
-    assert found.get("d") == Answer("text d", 5, 6, metered=False)
-    assert found.get("a") == Answer("text a\n\N{GREEK SMALL LETTER ALPHA}", 3, 4)
+    assert found.found["d"] == Answer("text d", 5, 6, metered=False)
+    assert found.found["a"] == Answer("text a\n\N{GREEK SMALL LETTER ALPHA}", 3, 4)
     assert (found.tokens_in, found.tokens_out) == (3 + 3 + 5, 4 + 4 + 6)
     assert AnswerCache(path, "other").tokens_in == 0
 

@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.feedback.judge import judge
-from harness.feedback.judge_prompt import read_rating
+from harness.feedback.judge_questions import read_rating
 from harness.judge_params import JudgeParams
 from tests.judge_server import Reply, Seen, pairs, rated, serving
 from tests.judge_server import told as line_of
@@ -54,7 +54,7 @@ def test_an_answer_without_a_rating_is_left_out_and_counted_by_its_reason(
             judged = judge(pairs(3), params, tmp_path / "a.jsonl")
             np.testing.assert_array_equal(judged.scores, [5.0, np.nan, 5.0])
             assert (judged.lacks, judged.unparsable, judged.answers) == ({reason: 1}, 1, 4)
-            wanted = f"of 3 exchanges 1 are left out for want of a rating (1 {reason}), 0 refused"
+            wanted = f"1 of 3 responses are left out for want of a rating (1 {reason}), 0 refused"
             assert wanted in caplog.text
             assert judged.asked == (0 if again else 4)
 

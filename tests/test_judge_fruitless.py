@@ -27,7 +27,7 @@ def test_a_call_without_a_rating_stops_and_leaves_nothing_out_later(
         reason = "answer: '" if reply in NONSENSE[8:] else "no completion: '"
         assert ("the content is null" if reply == NONSENSE[3] else reason) in text
         assert "0 answers are kept in" in text
-        assert "mend that and run the same again" in text
+        assert "fix that and run the same again" in text
         server.answering = lambda place, seen: rated("[[4]]")
         judged = judge(pairs(count), params, tmp_path / "a.jsonl")
         assert judged.scores.tolist() == [4.0] * count

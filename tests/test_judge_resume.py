@@ -11,7 +11,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.feedback.judge import judge
-from harness.feedback.judge_prompt import judge_prompt
+from harness.feedback.judge_questions import judge_prompt
 from harness.judge_params import JudgeParams
 from tests.judge_server import Reply, Seen, pairs, rated, serving, told
 from tests.small_repo import ROOT

@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.feedback.judge import judge
-from harness.feedback.judge_prompt import judge_prompt
+from harness.feedback.judge_questions import judge_prompt
 from harness.judge_params import JudgeParams
 from tests.judge_model import THINGS, VERDICTS, exchange, teach, transformers_serve
 from tests.judge_server import KEY

@@ -54,7 +54,13 @@ def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
     return told
 
 
-@pytest.mark.parametrize("harm", HARMS)
+def a_pipe(path: Path) -> None:
+    """A pipe stands in its place: who reads it waits without end."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("harm", [*HARMS, a_pipe])
 @pytest.mark.parametrize("name", ["one.json", "model/weights", "files.json"])
 def test_a_sealed_folder(
     folder: Path, name: str, harm: Harm, caplog: pytest.LogCaptureFixture
@@ -210,7 +216,7 @@ KINDS: list[tuple[Callable[[Path, Path], object], bool, str]] = [
     (kept_blocks, True, "scratch/done.json"),
     (kept_selections, True, "cache/embeddings/*/embedding.npy"),
     (kept_selections, True, "cache/embeddings/*/files.json"),
-    (kept_selection_scores, False, "cache/scores/*/scores.npy"),
+    (kept_selection_scores, False, "cache/scores/*/column.npy"),
 ]
 
 

@@ -10,7 +10,7 @@ from harness.pools.instances import Instance, to_frame
 from harness.pools.params import PrepareParams
 from harness.pools.preferences import make_preferences
 from harness.pools.preparing import prepare_section
-from harness.scorers.rating import exchanges
+from harness.scorers.rating import learnt_pairs
 from harness.template import TEMPLATES, Messages, ensure_template, render
 from harness.training import encode_rows
 from tests.pool_files import lines, messages, read, weighted
@@ -45,7 +45,7 @@ def test_its_labels_are_left_out(tiny_model: Path, tmp_path: Path, name: str) ->
 
 def test_no_scorer_rates_it_and_no_pair_is_made_of_it(tmp_path: Path) -> None:
     kept = half_learnt(tmp_path / "pool.jsonl")
-    assert exchanges(kept[0].messages) == [("again?", "right")]
+    assert learnt_pairs(kept[0].messages) == [("again?", "right")]
     other = [Instance(str(i), i, messages(*TURNS[2:])["messages"]) for i in (2, 3)]
     pairs = make_preferences([*kept, *other], 10, 0)
     assert "WRONG" not in {*pairs["chosen"], *pairs["rejected"]}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InputError
-from harness.preset import name_source, presets, switch_preset
+from harness.preset import name_score_files, name_source, presets, switch_preset
 from harness.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -176,6 +176,19 @@ def test_an_edited_pool_is_noticed(repo: Path) -> None:
     (repo / "my.jsonl").write_text("[]\n")
     assert name_source(repo) == ["params.yaml: prepare.source = my.jsonl, which has been edited"]
     assert prepare(repo)["source_sha256"] == hashlib.sha256(b"[]\n").hexdigest()
+
+
+def test_an_edited_score_file_is_noticed(repo: Path) -> None:
+    text = f"{LAB}scorers:\n  mine: {{scorer: column, file: s.csv, column: q}} # mine\n"
+    (repo / "params.yaml").write_text(text)
+    assert name_score_files(repo) == []  # it is not there: the stage says so
+    for scores in ("q\n1\n", "q\n2\n"):
+        (repo / "s.csv").write_text(scores)
+        assert name_score_files(repo) == ["params.yaml: scorers.mine.file_sha256, of s.csv"]
+        assert name_score_files(repo) == []
+        digest = hashlib.sha256(scores.encode()).hexdigest()
+        wanted = text.replace("file: s.csv,", f"file: s.csv, file_sha256: {digest},")
+        assert (repo / "params.yaml").read_text() == wanted
 
 
 def test_a_source_without_a_hash_gets_none(repo: Path) -> None:

@@ -43,7 +43,7 @@ def test_threads_are_those_of_the_pool_within_half_a_gigabyte(
 ) -> None:
     from numba import config
 
-    module = inspect.getmodule(SAMPLERS["qdit"])
+    module = inspect.getmodule(SAMPLERS["qdit"].function)
     monkeypatch.setattr(config, "NUMBA_NUM_THREADS", 64)
     pool = Pool(pool_rows(1500))
     assert threads_of(pool, monkeypatch) == 64

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.files import write_json
+from harness.refusals import ending_in_one_line
+
 ROOT = Path(__file__).parents[1]
 # Every kind of writer, first of little, then of much: what little it wrote must stay.
 WRITE = """
@@ -23,7 +26,7 @@ from harness.phases import naming
 from harness.refusals import ending_in_one_line
 from harness.report.plots import new_figure, save_figure
 from harness.schemas import SCORES, write_frame
-from harness.select_command.records import sink
+from harness.select_command.pool_file import sink
 
 OUT = Path("out")
 
@@ -147,6 +150,42 @@ def test_each_writer_names_its_file_and_leaves_what_was_there(disk: str, tmp_pat
         if disk != "read-only":  # there the folder cannot be made either
             assert line.startswith(f"error: out/{name}: ")
         assert why in line
+
+
+OTHERS = {
+    "a/b.json": ("a", False, "a: a file stands where a folder is needed; move it away"),
+    "a/b/c.json": ("a", False, "a/b: a file stands where a folder is needed; move it away"),
+    "a.json": ("a.json", True, "a.json: a folder stands where a file is needed; move it away"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_file_in_the_place_of_a_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place, folder, told = OTHERS[name]
+    Path(place).mkdir() if folder else Path(place).touch()
+    with pytest.raises(SystemExit, match=f"^error: {told}$"), ending_in_one_line():
+        write_json(Path(name), {})
+    assert os.listdir(tmp_path) == [place]
+
+
+def test_a_lock_that_cannot_say_who_holds_it_is_named(tmp_path: Path) -> None:
+    code = (
+        "import resource\n"
+        "from pathlib import Path\n"
+        "from harness.refusals import ending_in_one_line\n"
+        "from harness.stores import locked\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))\n"
+        "with ending_in_one_line(), locked(Path()):\n"
+        "    pass\n"
+    )
+    command = [sys.executable, "-c", code]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    told = "error: .lock: the file is over the size that is allowed; raise it (ulimit -f)\n"
+    assert done.stderr == told
 
 
 def test_a_refusal_that_a_library_wraps_is_told_as_such(tmp_path: Path) -> None:

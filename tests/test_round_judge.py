@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.errors import InputError
-from harness.feedback.exchanges import exchanges_of
+from harness.feedback.scoring import given_and_generated
 from harness.judge_params import JudgeParams
 from harness.round_journal import ScratchJournal
 from tests import test_round_phases
@@ -47,11 +47,11 @@ def test_a_run_pays_for_each_question_once(base: Path, tmp_path: Path, server: J
     kept = judging(tmp_path / "one", base_url=server.url)
     run(kept, 1, [0, 1])
     run(kept, 2, [0, 1, 3])
-    exchanges = []
+    responses = []
     for folder in sorted(tmp_path.glob("one/*_generate_*")):
         rows = POOL.take([0, 1] if folder.name[0] == "1" else [0, 1, 3])
-        exchanges.append(exchanges_of(rows, folder / "answers.parquet"))
-    first, second = ({str(messages) for _, messages in one} for one in exchanges)
+        responses.append(given_and_generated(rows, folder / "answers.parquet"))
+    first, second = ({str(messages) for _, messages in one} for one in responses)
     assert len(second - first) < len(second), "what was given is asked about again"
     asked = [len(first), len(second - first)]
     for number, questions in zip((1, 2), asked, strict=True):

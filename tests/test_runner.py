@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
+from harness.runner import Graph, Runner
 from tests.shell_repo import command, make_repo, ran, repro, text, trace, wait_for, workers
 
 # Takes DVC's lock when it is free, holds it longer than `dvc repro` waits, and says when.
@@ -227,3 +229,27 @@ def test_a_broken_pipeline_is_one_line(repo: Path, broken, told: str) -> None:  
     assert ended.stderr.startswith("error: ")
     assert told in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_priorities_are_asked_for_only_when_a_slot_is_free(tmp_path: Path) -> None:
+    """With 300 cells, asking at every poll took half a second of each."""
+    asked: list[str] = []
+
+    def priority(stage: str) -> float:
+        asked.append(stage)
+        return {"a": 1.0, "b": 3.0, "c": 2.0}[stage]
+
+    screen = MagicMock()
+    runner = Runner(
+        command=lambda stage: ["sleep", "0.3"],
+        changed=lambda stage: stage != "a",
+        screen=screen,
+        logs=tmp_path,
+        jobs=1,
+        priority=priority,
+    )
+    needs = {"a": set(), "b": set(), "c": set(), "of_a": {"a"}}
+    assert runner.run(Graph(list(needs), needs, {"a", "b", "c"})) == ["b", "c"]
+    assert len(asked) == 3 + 2 + 1
+    assert [call.args[0] for call in screen.started.call_args_list] == ["b", "c", "a"]
+    screen.skipped.assert_called_once_with("of_a")

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from harness.samplers import NEEDS, SAMPLERS, Pool
+from harness.samplers import SAMPLERS, Pool
 from tests.sampler_pools import make_pool, small_pools, take
 
-BY_CHANCE = {"random", "km_random", "kmq"}
+BY_CHANCE = {key for key, entry in SAMPLERS.items() if entry.chance}
 
 
 def needing(need: str) -> list[str]:
     """The samplers that are said to need that."""
-    return [key for key, needs in NEEDS.items() if need in needs]
+    return [key for key, entry in SAMPLERS.items() if need in entry.needs]
 
 
 def refused(key: str, pool: Pool, budget: int = 2) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from harness.errors import InputError
+from harness.files import file_hash
 from harness.params import ScorerParams
 from harness.scorers import SCORERS
 from harness.scorers.columns import make_scores
@@ -100,6 +101,33 @@ def test_a_cell_may_be_of_any_length(name: str, tmp_path: Path) -> None:
     long = [{**row, "response": 'é, "x"\n' * 100_000} for row in ROWS]
     assert score(write(tmp_path / name, long)) == VALUES
     assert csv.field_size_limit() == limit
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("called", ["ID", " id"])
+def test_ids_are_not_passed_over_for_how_the_column_is_written(
+    name: str, called: str, tmp_path: Path
+) -> None:
+    """Joined by place, each row would get another's score."""
+    rows = [{called: row["id"], "quality": row["quality"]} for row in reversed(ROWS)]
+    rule = f"row [12]: column {called!r} is not read as the ids; call it 'id', or leave it out"
+    with pytest.raises(InputError, match=rule):
+        score(write(tmp_path / name, rows))
+
+
+def test_ids_are_not_passed_over_where_the_first_row_has_none(tmp_path: Path) -> None:
+    path = write(tmp_path / "s.jsonl", [{"quality": 1.0}, *ROWS[:0:-1]])
+    with pytest.raises(InputError, match="row 2: an id, but the rows before have none; give"):
+        score(path)
+
+
+def test_a_file_that_was_edited_since_its_hash_was_taken(tmp_path: Path) -> None:
+    path = write(tmp_path / "s.csv", ROWS)
+    knobs = {"file": str(path), "column": "quality", "file_sha256": file_hash(path)}
+    assert SCORERS["column"](POOL, None, **knobs).tolist() == VALUES
+    write(path, [{**row, "quality": 1.0} for row in ROWS])
+    with pytest.raises(InputError, match="not the file that file_sha256 names; make repro takes"):
+        SCORERS["column"](POOL, None, **knobs)
 
 
 def spoilt(**changes: object) -> list[dict[str, object]]:

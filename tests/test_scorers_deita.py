@@ -15,7 +15,7 @@ from harness.models import load_model, load_tokenizer
 from harness.scorers import chunks
 from harness.scorers.deita_complexity import deita_complexity
 from harness.scorers.deita_quality import deita_quality
-from harness.scorers.rating import DIGITS, exchanges, ids_of, prompt_text, read_question
+from harness.scorers.rating import DIGITS, ids_of, learnt_pairs, prompt_text, read_question
 from tests.scored_rows import POOL, decoded, pair, pool_of
 
 TEXTS = [f"x {d} y {d}{d} z:{d} ## Query: Complexity: Quality: {d}" for d in DIGITS]
@@ -150,7 +150,7 @@ def test_a_conversation_has_the_mean_of_its_turns(tmp_path: Path) -> None:
     folder = scorer_model(byte_level(False), tmp_path)
     asked = {"role": "system", "content": "Be brief."}
     turns = [asked, *pair("One?", "1"), *pair("Two?", "It is two.")]
-    assert exchanges(turns) == [("Be brief.\n\nOne?", "1"), ("Two?", "It is two.")]
+    assert learnt_pairs(turns) == [("Be brief.\n\nOne?", "1"), ("Two?", "It is two.")]
     apart = pool_of(pair("Be brief.\n\nOne?", "1"), pair("Two?", "It is two."))
     for scorer in (deita_complexity, deita_quality):
         whole = scorer(pool_of(turns), model=str(folder))

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from harness.files import file_hash
-from harness.samplers import NEEDS, SAMPLERS, Pool
-from harness.select_command.clusters import automatic, pool_clusters
-from harness.select_command.needs import read_knobs
+from harness.samplers import SAMPLERS, Pool
+from harness.select_command.choices import read_knobs
+from harness.select_command.inputs import automatic, pool_clusters
 from tests.pool_files import messages
 from tests.select_files import chosen, embedding, pool, select, vectors
 
@@ -24,7 +24,7 @@ def written(out: Path) -> dict:
 def test_every_system_runs_with_defaults(key: str, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     vector_file = str(embedding(tmp_path))
-    more = ["--quality", "length"] if "quality" in NEEDS[key] else []
+    more = ["--quality", "length"] if "quality" in SAMPLERS[key].needs else []
     said = select(pool(tmp_path), out, key, "--embeddings", vector_file, *more)
     assert len(set(chosen(out))) == 5
     assert f"5 of 40 rows, in the order chosen by {key}" in said
@@ -162,15 +162,15 @@ def test_clusters_tried_suit_the_pool() -> None:
     assert automatic(1024) == [16, 32, 64, 128]
     assert automatic(6000) == [16, 32, 64, 128, 256, 512]
     assert automatic(10**6) == [16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
-    found = pool_clusters(vectors(), "auto", 42)
-    assert found.clustering.k == 4  # as many as there are centres
-    assert pool_clusters(vectors(), (2, 1), 42).clustering.k == 2  # one cluster has no silhouette
+    found, _, notes = pool_clusters(vectors(), "auto", 42)
+    assert found.k == 4  # as many as there are centres
+    assert pool_clusters(vectors(), (2, 1), 42)[0].k == 2  # one cluster has no silhouette
     told = "k is 4, the largest tried: give --k larger ones to see if they suit"
-    assert found.notes == (told,)
-    assert pool_clusters(vectors(), (2, 4, 8), 42).notes == ()
-    alone = pool_clusters(vectors(9), "auto", 42)
-    assert alone.clustering.k == 1
-    assert alone.notes == ("k is 1: no number of clusters tried on 9 rows has a silhouette",)
+    assert notes == (told,)
+    assert pool_clusters(vectors(), (2, 4, 8), 42)[2] == ()
+    alone, _, notes = pool_clusters(vectors(9), "auto", 42)
+    assert alone.k == 1
+    assert notes == ("k is 1: no number of clusters tried on 9 rows has a silhouette",)
 
 
 @pytest.mark.parametrize("least", [40, 0])

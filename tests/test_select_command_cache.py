@@ -15,8 +15,8 @@ from harness.params import EmbeddingParams
 from harness.schemas import PoolRows
 from harness.select_command.arguments import parse
 from harness.select_command.choices import read_choices
+from harness.select_command.inputs import pool_vectors
 from harness.select_command.pool_file import read_pool
-from harness.select_command.vectors import pool_vectors
 from tests.select_files import chosen, pool, select, words
 
 
@@ -133,12 +133,12 @@ def test_minilm_embeds_as_in_the_pipeline(tmp_path: Path) -> None:
     path, out = pool(tmp_path, 6), tmp_path / "out.jsonl"
     select(path, out, "random", "--embedding-model", "minilm")
     choices = read_choices(parse(words(path, out, "k_center")))
-    frame = read_pool(choices).frame
-    found = pool_vectors(choices, frame)
-    assert found is not None
+    pool_rows = PoolRows(read_pool(choices).frame)
+    assert choices.embedding is not None
+    found, _, _ = pool_vectors(choices.embedding, pool_rows, choices.cache)
     (tmp_path / "scratch").mkdir()
-    want = make_embedding(PoolRows(frame), EmbeddingParams(), tmp_path / "scratch")
-    np.testing.assert_array_equal(found.array, want)
+    want = make_embedding(pool_rows, EmbeddingParams(), tmp_path / "scratch")
+    np.testing.assert_array_equal(found, want)
     assert len(kept(tmp_path)) == 1
     told = json.loads((tmp_path / "out.jsonl.provenance.json").read_text())["embedding"]
     assert told["model"] == "minilm"
@@ -162,14 +162,14 @@ def test_a_models_scores_are_made_once(
     assert told["ppl"]["model"] == str(tiny_model)
     # What is damaged is made again.
     for size in (0, 60, 150):
-        os.truncate(next(tmp_path.glob("cache/scores/*/scores.npy")), size)
+        os.truncate(next(tmp_path.glob("cache/scores/*/column.npy")), size)
         select(path, out, *given)
         assert out.read_bytes() == first[0]
     # Another knob, and another pool, are other scores.
     select(path, out, *given[:-1], f"{ppl},max_length=64")
     pool(tmp_path, 7)
     select(path, out, *given)
-    assert len(list(tmp_path.glob("cache/scores/*/scores.npy"))) == 3
+    assert len(list(tmp_path.glob("cache/scores/*/column.npy"))) == 3
 
 
 def test_the_cache_lies_where_the_desktop_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def test_a_sampler_starts_the_threads_that_the_inputs_say(
         seen.append(pool.threads)
         return np.arange(budget)
 
-    monkeypatch.setitem(SAMPLERS, "random", random)
+    monkeypatch.setitem(SAMPLERS, "random", replace(SAMPLERS["random"], function=random))
     x = rows()
     costs = np.ones(N, dtype=np.int64)
     inputs = selecting.Inputs(
@@ -91,7 +92,7 @@ def test_the_first_run_is_not_on_the_clock_and_its_end_not_told(
             raise RuntimeError("too few rows")
         return np.arange(budget)
 
-    monkeypatch.setitem(SAMPLERS, "random", random)
+    monkeypatch.setitem(SAMPLERS, "random", replace(SAMPLERS["random"], function=random))
     monkeypatch.setattr(selecting, "FEW", 16)
     assert choice("random", rows(), 3) == list(range(12))
     assert asked == [(16, 2), (N, 12)]

@@ -16,7 +16,7 @@ from harness.schemas import FAULTS
 from harness.selection_params import RoundSelection
 from harness.selection_report import write_selection_report
 from harness.selection_report.costs import reads
-from harness.selection_report.measures import PoolView, describe_subset
+from harness.describing.measures import PoolView, describe_subset
 from tests.selection_tree import BEST_K, BUDGET, FILES, N, build_tree
 
 

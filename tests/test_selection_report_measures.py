@@ -8,7 +8,7 @@ import pytest
 
 from harness.schemas import FAULTS
 from harness.selection_report.columns import COLUMNS, value_text
-from harness.selection_report.measures import (
+from harness.describing.measures import (
     PoolView,
     coverage,
     describe_subset,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.selection_report import measures
 from harness.selection_report.map import project
-from harness.selection_report.measures import (
+from harness.describing.measures import (
     coverage,
     entropy,
     near_duplicates,

@@ -17,7 +17,7 @@ from harness.params import Params
 from harness.schemas import SCORES, write_frame
 from harness.selection_report import write_selection_report
 from harness.selection_report.map import plot_map, project
-from harness.selection_report.measures import PoolView
+from harness.describing.measures import PoolView
 from harness.selection_report.reading import Inputs, Subset, report_quality
 from harness.stores import seal
 from pipeline.report_selection import run

@@ -189,7 +189,7 @@ def test_a_sampler_is_one_word_everywhere() -> None:
     from harness.samplers import SAMPLERS
 
     for key, sampler in SAMPLERS.items():
-        assert sampler.__name__ == key
+        assert sampler.function.__name__ == key
         assert path_of(f"harness.samplers.{key}") is not None
 
 

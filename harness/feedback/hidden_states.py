@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.batches import length_batches
+from harness.batches import length_batches, padded
 from harness.errors import InputError
 from harness.feedback.reading import check_counts, looking_at, most_tokens, name_of, not_finite
 from harness.scorers.chunks import Step
@@ -68,13 +68,9 @@ def mean_pooled(
 def _pool(model: "PreTrainedModel", rows: list[list[int]]) -> np.ndarray:
     import torch
 
-    length = max(len(ids) for ids in rows)
-    ids = torch.zeros((len(rows), length), dtype=torch.long)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = torch.tensor(row)
+    ids = padded(rows).to(model.device)
     counts = torch.tensor([len(row) for row in rows], device=model.device)
-    # Padding stands to the right, where a causal model's earlier positions do not see it.
-    states = model.base_model(input_ids=ids.to(model.device), use_cache=False).last_hidden_state
-    outside = torch.arange(length, device=model.device) >= counts[:, None]
+    states = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+    outside = torch.arange(ids.shape[1], device=model.device) >= counts[:, None]
     total = states.float().masked_fill(outside[:, :, None], 0).sum(dim=1)
     return (total / counts[:, None]).cpu().numpy()

@@ -13,14 +13,13 @@ from harness.refusals import naming
 log = logging.getLogger(__name__)
 
 SEAL = "sha256"  # of the rest of a line
-_ANSWER = {"key", "source", "text", "tokens_in", "tokens_out", "metered"}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back for one prompt.
+    """The answer to one prompt.
 
-    Where the endpoint told no usage (`metered` is False) the tokens are upper bounds: the bytes of
+    Where the endpoint gave no usage (`metered` is False) the tokens are upper bounds: the bytes of
     the prompt, and the answer's limit. A `flaw` says why no rating is read from the text.
     """
 
@@ -40,11 +39,11 @@ class AnswerCache:
     """Answers by key, read at once, and appended to as they come.
 
     Each is one write of one line: a kill loses none that was kept, and a line torn by a crash of
-    the machine is passed over. Several processes may append to one file.
+    the machine is skipped. Several processes may append to one file.
     """
 
     def __init__(self, path: Path, source: str) -> None:
-        """Read what is there; `source` names endpoint and model, for whom tokens are added up.
+        """Read the file; `source` names endpoint and model, for whom tokens are added up.
 
         Raises InputError where the path is no file or not such a cache.
         """
@@ -54,10 +53,6 @@ class AnswerCache:
         self._torn = False
         if path.exists():
             self._read()
-
-    def get(self, key: str) -> Answer | None:
-        """The answer kept under a key."""
-        return self.found.get(key)
 
     def prepare(self) -> None:
         """Make the file. Raises OSError, with a name, where the disk refuses it."""
@@ -70,7 +65,7 @@ class AnswerCache:
         self._take(key, self.source, answer)
 
     def forget(self, key: str) -> None:
-        """Find an answer no more; its tokens, which were paid for, stay counted."""
+        """Drop an answer; its tokens, which were paid for, stay counted."""
         self._append({"forget": key})
         del self.found[key]
 
@@ -93,25 +88,18 @@ class AnswerCache:
     def _read(self) -> None:
         if not self.path.is_file():
             raise InputError(f"{self.path}: a cache of answers is a file; move what is there away")
-        with naming(self.path), self.path.open("rb") as stream:
-            data = stream.read()
+        with naming(self.path):
+            data = self.path.read_bytes()
         self._torn = bool(data) and not data.endswith(b"\n")
         lines = [line for line in data.split(b"\n") if line.strip()]
         broken = 0
         for line in lines:
             try:
-                row = _whole(json.loads(line))
-                if "forget" in row:
+                row = _parsed(line)
+                if row.keys() == {"forget"}:
                     self.found.pop(row["forget"], None)
-                    continue
-                answer = Answer(
-                    row["text"],
-                    row["tokens_in"],
-                    row["tokens_out"],
-                    row["metered"],
-                    row.get("flaw", ""),  # none in caches of before
-                )
-                self._take(row["key"], row["source"], answer)
+                else:
+                    self._take(row.pop("key"), row.pop("source"), Answer(**row))
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 broken += 1
         # A crash tears a line or two; a file without any whole one is something else.
@@ -123,13 +111,10 @@ class AnswerCache:
             log.warning("%s: %d lines are torn or altered and passed over", self.path, broken)
 
 
-def _whole(row: dict[str, Any]) -> dict[str, Any]:
-    """A line without its hash; ValueError where it is not as it was written.
-
-    The answers of older versions, which were paid for too, have no hash.
-    """
-    if SEAL not in row and row.keys() in (_ANSWER, {"forget"}):
-        return row
-    if row.pop(SEAL, None) != value_hash(row):
+def _parsed(line: bytes) -> dict[str, Any]:
+    """A line without its hash; ValueError where it is not as it was written."""
+    row = json.loads(line)
+    # The answers of older versions, which were paid for too, have no hash.
+    if SEAL in row and row.pop(SEAL) != value_hash(row):
         raise ValueError
     return row

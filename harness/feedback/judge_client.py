@@ -1,4 +1,8 @@
-"""One question to an OpenAI-compatible endpoint: paced, tried again, and told in one line."""
+"""One question to an OpenAI-compatible endpoint: paced, retried, and told in one line.
+
+The client's own retries are off. They know neither the pace nor a wait that holds for all, bound
+the time between two bytes instead of the whole request, and cannot be halted.
+"""
 
 import asyncio
 import email.utils
@@ -7,6 +11,7 @@ import logging
 import os
 import random
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError, add_secret, hide, is_key, one_line
@@ -15,7 +20,6 @@ from harness.judge_params import JudgeParams
 
 if TYPE_CHECKING:
     from openai import APIStatusError
-    from openai._legacy_response import LegacyAPIResponse
 
 log = logging.getLogger(__name__)
 
@@ -27,24 +31,25 @@ _FRAME = 64  # tokens that an endpoint's chat template may add to a prompt
 
 
 class Refused(Exception):
-    """The endpoint will not answer this prompt: too long for it, or against its rules."""
+    """The endpoint does not answer this prompt: too long for it, or against its rules."""
 
 
 class Unanswered(Exception):
     """The endpoint does not answer at all: what happened, and how often it was tried."""
 
+    remedy = "run the same again when it does"
+
 
 class Halted(Exception):
-    """Somebody else failed while this one waited."""
+    """Another worker failed while this one waited."""
 
 
-class Trouble(Exception):
-    """A request that brought no answer: what happened, whether to try again, and when at best."""
+class _Failed(Exception):
+    """A request without an answer; `wait`: seconds to wait at least, None where a retry is vain."""
 
-    def __init__(self, what: str, again: bool, wait: float | None = None) -> None:
-        """Take the parts."""
-        super().__init__(what)
-        self.what, self.again, self.wait = what, again, wait
+    def __init__(self, reason: str, wait: float | None) -> None:
+        super().__init__(reason)
+        self.wait = wait
 
 
 def read_key(params: JudgeParams) -> str:
@@ -79,7 +84,6 @@ class Endpoint:
         self.params = params
         # An answer is data: what else the environment holds is none of its business.
         self._key = frozenset({key} if is_key(key) else ())
-        # Its own retries would pass by the pace, the count and the halt.
         try:
             self.client = AsyncOpenAI(
                 api_key=key, base_url=params.address, timeout=params.timeout_s, max_retries=0
@@ -87,7 +91,6 @@ class Endpoint:
         except ImportError as error:  # of a proxy's kind
             raise InputError(f"judge: {_line(error)}") from None
         self.asked = 0
-        self.strange = ""  # the beginning of the last body that was no completion
         self.halt = asyncio.Event()
         self._next = 0.0  # when the next request may start
 
@@ -102,8 +105,8 @@ class Endpoint:
         """Upper bounds of the tokens read and written: a token is at least a byte."""
         return len(prompt.encode()) + _FRAME, self.params.max_tokens
 
-    async def ask(self, prompt: str) -> Answer | None:
-        """The answer; None for a body that is no completion.
+    async def ask(self, prompt: str) -> Answer | str:
+        """The answer; the beginning of a body that is no completion.
 
         Raises Refused, Unanswered, or Halted.
         """
@@ -112,49 +115,42 @@ class Endpoint:
             await self._turn()
             self.asked += 1
             try:
-                return await self._request(prompt)
-            except Trouble as trouble:
-                if not trouble.again or tried == tries:
+                return self._answer(await self._body(prompt), prompt)
+            except _Failed as failed:
+                if failed.wait is None or tried == tries:
                     often = f"{tried} times" if tried > 1 else "once"
-                    raise Unanswered(f"{trouble.what}; tried {often}") from None
+                    raise Unanswered(f"does not answer: {failed}; tried {often}") from None
                 doubled = min(_LONGEST_S, self.params.backoff_s * 2 ** min(tried - 1, 10))
-                wait = doubled * random.uniform(0.5, 1)
-                if trouble.wait is not None:
-                    wait = max(wait, trouble.wait)
+                wait = max(failed.wait, doubled * random.uniform(0.5, 1))
+                if failed.wait:
                     # The limit is of all requests, not of the one that met it.
                     self._next = max(self._next, time.monotonic() + wait)
                 level = logging.INFO if wait >= 10 else logging.DEBUG
-                log.log(
-                    level, "judge: %s; try %d of %d in %.1f s", trouble.what, tried, tries, wait
-                )
+                log.log(level, "judge: %s; try %d of %d in %.1f s", failed, tried, tries, wait)
                 await self._pause(wait)
         raise AssertionError("unreachable")
 
     async def _turn(self) -> None:
         """Wait until a request may start, at the pace of all together."""
-        per_minute = self.params.requests_per_minute
         while (wait := self._next - time.monotonic()) > 0:
             await self._pause(wait)
         if self.halt.is_set():
             raise Halted
+        per_minute = self.params.requests_per_minute
         self._next = time.monotonic() + (60 / per_minute if per_minute else 0)
 
     async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self.halt.wait()
-        except TimeoutError:
-            return
-        raise Halted
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.halt.wait(), seconds)
+            raise Halted
 
-    async def _request(self, prompt: str) -> Answer | None:
+    async def _body(self, prompt: str) -> str:
         from openai import APIConnectionError, APIStatusError, APITimeoutError
 
         params = self.params
         settings: dict[str, Any] = {params.limit_field: params.max_tokens}
         if params.temperature is not None:
             settings["temperature"] = params.temperature
-        slow = f"no answer within timeout_s {params.timeout_s:g}"
         try:
             # The client's limit is between two bytes; this one is of the whole.
             async with asyncio.timeout(params.timeout_s):
@@ -162,54 +158,50 @@ class Endpoint:
                     model=params.model, messages=[{"role": "user", "content": prompt}], **settings
                 )
         except (TimeoutError, APITimeoutError):
-            raise Trouble(slow, again=True) from None
+            raise _Failed(f"no answer within timeout_s {params.timeout_s:g}", 0.0) from None
         except APIStatusError as error:
             raise self._status(error) from None
         except APIConnectionError as error:
-            told = f"no connection ({_line(error.__cause__ or error)})"
-            raise Trouble(told, again=True) from None
-        return self._answer(raw, prompt)
+            raise _Failed(f"no connection ({_line(error.__cause__ or error)})", 0.0) from None
+        return raw.text
 
     def _status(self, error: "APIStatusError") -> Exception:
         """What a status of 4xx or 5xx means."""
         status = error.status_code
         if status in {401, 403}:
-            # Such an answer likes to quote the key.
-            what = (
-                f"HTTP {status}: the key in {self.params.key_env} is not accepted, export another"
+            # Such a body often quotes the key.
+            name = self.params.key_env
+            return _Failed(
+                f"HTTP {status}: the key in {name} is not accepted, export another", None
             )
-            return Trouble(what, again=False)
         body = error.body
-        told = body.get("message", body) if isinstance(body, dict) else body
-        what = f"HTTP {status}: {_line(told or error)}"
+        message = body.get("message", body) if isinstance(body, dict) else body
+        reason = f"HTTP {status}: {_line(message or error)}"
         if status in _UNFIT:
-            return Refused(what)
-        wait = _retry_after(error.response.headers)
-        if wait is not None and wait > _PATIENCE_S:
-            return Trouble(f"{what}; it asks to wait {wait:.0f} s", again=False)
-        return Trouble(what, again=status in _LATER or status >= 500, wait=wait)
+            return Refused(reason)
+        wait = _retry_after(error.response.headers.get("retry-after"))
+        if wait > _PATIENCE_S:
+            return _Failed(f"{reason}; it asks to wait {wait:.0f} s", None)
+        return _Failed(reason, wait if status in _LATER or status >= 500 else None)
 
-    def _answer(self, raw: "LegacyAPIResponse[Any]", prompt: str) -> Answer | None:
+    def _answer(self, text: str, prompt: str) -> Answer | str:
         """Text and usage of a body, whatever it is: the client's own types promise too much."""
         try:
-            body = json.loads(raw.text)
-        except (ValueError, RecursionError):
-            body = None
-        choices = body.get("choices") if isinstance(body, dict) else None
-        if not isinstance(body, dict) or not isinstance(choices, list) or not choices:
-            self.strange = one_line(repr(raw.text), 100)
-            return None
-        choice = choices[0] if isinstance(choices[0], dict) else {}
+            body = json.loads(text)
+            choice = body["choices"][0]
+        except (ValueError, RecursionError, TypeError, LookupError):
+            return one_line(repr(text), 100)
+        choice = choice if isinstance(choice, dict) else {}
         message = choice.get("message")
         content = message.get("content") if isinstance(message, dict) else None
+        said = hide(content, self._key) if isinstance(content, str) else ""
         flaw = self._flaw(choice.get("finish_reason"), content)
-        text = hide(content, self._key) if isinstance(content, str) else ""
-        told = body.get("usage")
-        usage = told if isinstance(told, dict) else {}
-        read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        if isinstance(read, int) and isinstance(written, int) and min(read, written) >= 0:
-            return Answer(text, int(read), int(written), flaw=flaw)
-        return Answer(text, *self.most(prompt), metered=False, flaw=flaw)
+        match body.get("usage"):
+            case {"prompt_tokens": int(read), "completion_tokens": int(written)} if (
+                min(read, written) >= 0
+            ):
+                return Answer(said, read, written, flaw=flaw)
+        return Answer(said, *self.most(prompt), metered=False, flaw=flaw)
 
     def _flaw(self, finish_reason: object, content: object) -> str:
         """Why an answer has no rating whatever it says; nothing where it is a text that ended."""
@@ -223,20 +215,14 @@ class Endpoint:
         return f"the content is {kinds.get(type(content), 'no text')}"
 
 
-def _line(told: object) -> str:
-    return one_line(told, 300) or type(told).__name__
+def _line(value: object) -> str:
+    return one_line(value, 300) or type(value).__name__
 
 
-def _retry_after(headers: Any) -> float | None:  # noqa: ANN401  (the client's own, of httpx)
-    """Seconds a Retry-After header asks to wait: a number or a date."""
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except ValueError:
-            return None
-    return max(0.0, seconds) if seconds == seconds else None
+def _retry_after(value: str | None) -> float:
+    """Seconds a Retry-After header asks to wait: a number or a date; 0 where it asks for none."""
+    with suppress(TypeError, ValueError):
+        return max(0.0, float(value or ""))
+    with suppress(TypeError, ValueError):
+        return max(0.0, email.utils.parsedate_to_datetime(value or "").timestamp() - time.time())
+    return 0.0

@@ -9,12 +9,9 @@ from harness.judge_params import JudgeParams
 
 
 class CapReached(Exception):
-    """What the next answer may cost no longer fits: USD spent, and what it may cost."""
+    """What the next answer may cost no longer fits under the cap."""
 
-    def __init__(self, spent: float, next_cost: float) -> None:
-        """Take the two amounts."""
-        super().__init__(spent, next_cost)
-        self.spent, self.next_cost = spent, next_cost
+    remedy = "raise spend_cap and run the same again"
 
 
 class Purse:
@@ -37,9 +34,12 @@ class Purse:
         if cap is None or cost is None:
             yield
             return
-        while self._spent() + sum(self.held) + cost > cap:
+        while (spent := self._spent()) + sum(self.held) + cost > cap:
             if not self.held:
-                raise CapReached(self._spent(), cost)
+                raise CapReached(
+                    f"has cost {spent:.4f} of spend_cap {cap:g} USD, and the next answer may cost "
+                    f"{cost:.4f}"
+                )
             self._freed.clear()
             await self._freed.wait()
         self.held.append(cost)

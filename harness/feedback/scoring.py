@@ -1,6 +1,6 @@
 """The score of a conversation in eq. 4 of arXiv 2409.11378, by perplexity, reward model or judge.
 
-``FEEDBACK_SCORERS[key](task, exchanges)`` returns one score an exchange, (n,) float64, the higher
+``FEEDBACK_SCORERS[key](task, responses)`` returns one score a response, (n,) float64, the higher
 the better, not finite where there is none, and what it cost.
 """
 
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.feedback.exchanges import Exchange, exchanges_of
 from harness.progress import counting
 from harness.schemas import PoolRows
 from harness.template import Messages, tokenise_all
@@ -21,10 +20,30 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Response = tuple[str, Messages]  # an instance's id; its prompt and a response to it
 Scored = tuple[np.ndarray, dict[str, float]]
 
 
-def by_perplexity(task: dict[str, Any], exchanges: Sequence[Exchange]) -> Scored:
+def prompt_of(messages: Messages) -> Messages:
+    """A conversation up to its last answer."""
+    last = max(i for i, message in enumerate(messages) if message["role"] == "assistant")
+    return messages[:last]
+
+
+def given_and_generated(rows: PoolRows, answers: Path) -> list[Response]:
+    """The given responses of n instances, then the generated ones, which a file holds."""
+    import pandas as pd
+
+    given, generated = [], []
+    texts = pd.read_parquet(answers)["answer"]
+    for name, whole, text in zip(rows.ids, rows.conversations(), texts, strict=True):
+        prompt = prompt_of(whole)
+        given.append((name, whole[: len(prompt) + 1]))
+        generated.append((name, [*prompt, {"role": "assistant", "content": text}]))
+    return [*given, *generated]
+
+
+def by_perplexity(task: dict[str, Any], responses: Sequence[Response]) -> Scored:
     """The log perplexity of prompt and response under the trained model: eq. 7.
 
     Of the whole text, as eq. 7 concatenates both. It is not negated: with gold minus generated it
@@ -37,10 +56,10 @@ def by_perplexity(task: dict[str, Any], exchanges: Sequence[Exchange]) -> Scored
 
     how = task["max_length"], task["device"], task["threads"]
     reader = read_with(load_model, str(Path(task["model"]).resolve()), None, *how)
-    names = [f"instance {name!r}" for name, _ in exchanges]
-    texts = [messages for _, messages in exchanges]
+    names = [f"instance {name!r}" for name, _ in responses]
+    texts = [messages for _, messages in responses]
     whole = [ids for ids, _ in tokenise_all(reader.tokenizer, texts, names)]
-    ids, cost = _cut(reader, whole, exchanges)
+    ids, cost = _cut(reader, whole, responses)
     scored = [Text(one, [False, *[True] * (len(one) - 1)]) for one in ids]
     with counting("score perplexity", len(scored)) as step:
         found = losses(reader.model, scored, task["batch_size"], step)
@@ -48,17 +67,17 @@ def by_perplexity(task: dict[str, Any], exchanges: Sequence[Exchange]) -> Scored
     return found / np.maximum(counts, 1), cost
 
 
-def by_reward_model(task: dict[str, Any], exchanges: Sequence[Exchange]) -> Scored:
+def by_reward_model(task: dict[str, Any], responses: Sequence[Response]) -> Scored:
     """A reward model's logit through the sigmoid: logits have no scale that exp could bear."""
     from harness.classifiers import ids_of_rows, load_classifier, logits
     from harness.scorers.loading import read_with
 
     how = task["max_length"], task["device"], task["threads"]
     reader = read_with(load_classifier, task["reward_model"], task["revision"], *how)
-    names = [f"instance {name!r}" for name, _ in exchanges]
-    texts = [messages for _, messages in exchanges]
+    names = [f"instance {name!r}" for name, _ in responses]
+    texts = [messages for _, messages in responses]
     whole = ids_of_rows(reader.tokenizer, texts, task["template"], names)
-    ids, cost = _cut(reader, whole, exchanges)
+    ids, cost = _cut(reader, whole, responses)
     with counting("score reward", len(ids)) as step:
         found = np.array(logits(reader.model, ids, task["batch_size"], step))
     # Halves of tanh: no overflow, whatever the logit.
@@ -66,12 +85,12 @@ def by_reward_model(task: dict[str, Any], exchanges: Sequence[Exchange]) -> Scor
 
 
 def _cut(
-    reader: "Reader", whole: list[list[int]], exchanges: Sequence[Exchange]
+    reader: "Reader", whole: list[list[int]], responses: Sequence[Response]
 ) -> tuple[list[list[int]], dict[str, float]]:
     """Each text's end, as much as the model reads, and what scoring these costs."""
     from harness.classifiers import cut_ids
 
-    long = [name for (name, _), ids in zip(exchanges, whole, strict=True) if len(ids) > reader.most]
+    long = [name for (name, _), ids in zip(responses, whole, strict=True) if len(ids) > reader.most]
     if long:
         log.warning(
             "score: %d of %d texts (prompt and response) are longer than the %d tokens that the "
@@ -83,7 +102,7 @@ def _cut(
     return ids, {"scored": len(ids), "tokens_scored": tokens, "texts_cut": len(long)}
 
 
-def by_judge(task: dict[str, Any], exchanges: Sequence[Exchange]) -> Scored:
+def by_judge(task: dict[str, Any], responses: Sequence[Response]) -> Scored:
     """An LLM judge's rating; NaN where its answer could not be read twice.
 
     What an earlier round of the run has asked is found in the cache, and was counted there.
@@ -94,12 +113,12 @@ def by_judge(task: dict[str, Any], exchanges: Sequence[Exchange]) -> Scored:
     from harness.judge_params import JudgeParams
 
     params, cache = JudgeParams.model_validate(task["judge"]), Path(task["judge_cache"])
-    before: list[Exchange] = []
+    before: list[Response] = []
     for folder in map(Path, task["judged_before"]):
         rows = PoolRows(pd.read_parquet(folder / "rows.parquet"))
-        before += exchanges_of(rows, folder / "answers.parquet")
-    with counting("judge", len(exchanges)) as step:
-        found = judge(_asked(exchanges), params, cache, step, _asked(before))
+        before += given_and_generated(rows, folder / "answers.parquet")
+    with counting("judge", len(responses)) as step:
+        found = judge(_asked(responses), params, cache, step, _asked(before))
     cost: dict[str, float] = {
         "scored": found.questions,
         "judge_answers": found.answers,
@@ -111,16 +130,16 @@ def by_judge(task: dict[str, Any], exchanges: Sequence[Exchange]) -> Scored:
     return found.scores, cost
 
 
-FEEDBACK_SCORERS: dict[str, Callable[[dict[str, Any], Sequence[Exchange]], Scored]] = {
+FEEDBACK_SCORERS: dict[str, Callable[[dict[str, Any], Sequence[Response]], Scored]] = {
     "perplexity": by_perplexity,
     "reward_model": by_reward_model,
     "judge": by_judge,
 }
 
 
-def _asked(exchanges: Sequence[Exchange]) -> list[tuple[str, str]]:
+def _asked(responses: Sequence[Response]) -> list[tuple[str, str]]:
     """What a judge is to read: instruction and response."""
-    return [(_instruction(one), one[-1]["content"]) for _, one in exchanges]
+    return [(_instruction(one), one[-1]["content"]) for _, one in responses]
 
 
 def _instruction(messages: Messages) -> str:

@@ -1,6 +1,11 @@
 """The knobs of the generated world, apart from the code that builds it."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
+
+# What a reference takes of the pool.
+Rows = Literal["none", "full", "clean", "oracle", "noise", "coverage"]
 
 
 class LabParams(BaseModel):

@@ -5,18 +5,18 @@ Each takes the truth frame (columns skill, noise, duplicate_of) and returns int6
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.errors import InputError
+from harness.lab.params import Rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Sized = Callable[[int, np.random.Generator], np.ndarray]
 Fit = Callable[[Sized, np.random.Generator], np.ndarray]
-Rows = Literal["none", "full", "clean", "oracle", "noise", "coverage"]
 
 
 def full_clean(truth: "pd.DataFrame") -> np.ndarray:

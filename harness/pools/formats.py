@@ -1,6 +1,7 @@
 """Turns a row of any known format into a conversation; one table, FORMATS.
 
-What each reads, and what is refused, is in docs/pools.md.
+What a format reads besides the fields of its entry (`input`, `system`, `history`, a turn's
+`weight`), and what is refused, is in docs/pools.md.
 """
 
 from collections.abc import Callable
@@ -43,14 +44,31 @@ UNKNOWN, MIXED = "no known format", "mixed formats"
 REFUSED_REMEDY = f"remove the field{OR_DROP}"
 
 
+@dataclass(frozen=True)
+class Format:
+    """How rows are written; docs/pools.md is made from the entries.
+
+    Attributes:
+        read: the conversation of a row, from the row and the name of ``field``.
+        field: a row that has it filled is in this format.
+        beside: what is read with it, in Markdown.
+        source: whose format it is.
+    """
+
+    read: Callable[[Fields, str], list[Message]]
+    field: str
+    beside: str
+    source: str
+
+
 def format_of(row: Fields) -> str:
     """The format a row is in; a field that is empty counts only where no other is filled."""
     for present in (row.is_filled, row.has):
-        for name, known in FORMATS.items():
-            if present(known.field):
+        for name, form in FORMATS.items():
+            if present(form.field):
                 return name
     fields = ", ".join(shown(printable(name)) for name in sorted(row.values)[:6]) or "none"
-    wanted = ", ".join(known.field for known in FORMATS.values())
+    wanted = ", ".join(form.field for form in FORMATS.values())
     raise BadRowError(UNKNOWN, f"fields: {fields}", f"one of these is wanted: {wanted}")
 
 
@@ -173,26 +191,26 @@ def _weight(turn: Fields, number: int) -> bool:
     return bool(value)
 
 
-@dataclass(frozen=True)
-class Format:
-    """A way to write a conversation as a row.
-
-    Attributes:
-        field: what a row in this format has filled.
-        read: the conversation, from the row and the name of that field.
-    """
-
-    field: str
-    read: Callable[[Fields, str], list[Message]]
+def _pairs(field: str, answers: tuple[str, ...], source: str) -> Format:
+    beside = " or ".join(f"`{answer}`" for answer in answers)
+    return Format(partial(_pair, answers=answers), field, beside, source)
 
 
-_OPENAI = {"roles": ("role", "from"), "texts": ("content", "value")}
-_SHAREGPT = {"roles": ("from", "role"), "texts": ("value", "content")}
 # The first format whose field a row has is the row's; many sets carry `prompt` beside `messages`.
-FORMATS: dict[str, Format] = {
-    "messages": Format("messages", partial(_conversation, **_OPENAI)),
-    "sharegpt": Format("conversations", partial(_conversation, **_SHAREGPT)),
-    "alpaca": Format("instruction", partial(_pair, answers=("output", "response"))),
-    "prompt_completion": Format("prompt", partial(_pair, answers=("completion", "response"))),
-    "question_answer": Format("question", partial(_pair, answers=("answer", "response"))),
+FORMATS = {
+    "messages": Format(
+        partial(_conversation, roles=("role", "from"), texts=("content", "value")),
+        "messages",
+        "`role`: system, developer, user, assistant; `content`",
+        "OpenAI",
+    ),
+    "sharegpt": Format(
+        partial(_conversation, roles=("from", "role"), texts=("value", "content")),
+        "conversations",
+        "`from`: system, human, gpt (or user, assistant); `value`; or `role` and `content`",
+        "ShareGPT",
+    ),
+    "alpaca": _pairs("instruction", ("output", "response"), "Alpaca, Dolly"),
+    "prompt_completion": _pairs("prompt", ("completion", "response"), "OpenAI, TRL"),
+    "question_answer": _pairs("question", ("answer", "response"), "GSM8K"),
 }

@@ -100,8 +100,8 @@ def read_instances(
                 continue
             fields = Fields(values)
             style = _same_format(format_of(fields), style, row.number)
-            known = FORMATS[style[0]]
-            instance = Instance(_id(fields, row), row.number, known.read(fields, known.field))
+            form = FORMATS[style[0]]
+            instance = Instance(_id(fields, row), row.number, form.read(fields, form.field))
             if instance.id in first_of:
                 found = f"{shown(instance.id)!r} is also that of row {first_of[instance.id]}"
                 remedy = "make ids unique, or leave them out (the line number is the id then)"

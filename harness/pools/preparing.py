@@ -47,7 +47,8 @@ def prepare(params: "Params") -> Prepared:
     made = prepare_section(params.prepare, params.lab, base_model_check(params))
     if params.budget_unit == "rows":  # tokens are counted once there is a tokenizer
         rows = len(made.pool)
-        check_budget(params.absolute_budget(rows), rows, params.prepare.source)
+        for name in params.every_selection:
+            check_budget(params.absolute_budget(name, rows), rows, params.prepare.source)
     return made
 
 

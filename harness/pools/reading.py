@@ -8,6 +8,7 @@ the limits.
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from harness.errors import InputError
 from harness.pools.json_text import CHUNK, json_lines, json_list
@@ -34,6 +35,7 @@ OTHERS = {
     b"\xfe\xff": "UTF-16; save it as UTF-8",
 }
 TABLES = (".csv", ".tsv", ".xls", ".xlsx")
+Form = Literal["lines", "list", "parquet"]
 
 
 def read_file(path: Path, name: str, limits: Limits = DEFAULT) -> Iterator[RawRow]:
@@ -53,20 +55,29 @@ def read_file(path: Path, name: str, limits: Limits = DEFAULT) -> Iterator[RawRo
     return _rows(path, name, limits)
 
 
-def _rows(path: Path, name: str, limits: Limits) -> Iterator[RawRow]:
-    stem = path.name[:-3] if path.name.lower().endswith(".gz") else path.name
+def form_of(path: Path, name: str, limits: Limits = DEFAULT) -> Form:
+    """How rows stand in a file: as lines of JSON, one list or Parquet; InputError for others."""
     head = _head(path, name, limits)
     if head.startswith(PARQUET):
-        yield from parquet_rows(_seekable(path, name, limits), name, limits)
-        return
-    if stem.lower().endswith(".parquet") and head:
+        return "parquet"
+    stem = _stem(path).lower()
+    if stem.endswith(".parquet") and head:
         raise InputError(f"{name}: not a Parquet file; copy or download it again")
     first = _first_of_text(head, name)
+    return "list" if first == b"[" and not stem.endswith("l") else "lines"
+
+
+def _rows(path: Path, name: str, limits: Limits) -> Iterator[RawRow]:
+    form = form_of(path, name, limits)
+    if form == "parquet":
+        yield from parquet_rows(seekable(path, name, limits), name, limits)
+        return
     with Unpacked(path, name, limits) as stream:
-        if first == b"[" and not stem.lower().endswith("l"):
-            yield from json_list(stream)
-        else:
-            yield from json_lines(stream, stem)
+        yield from json_list(stream) if form == "list" else json_lines(stream, _stem(path))
+
+
+def _stem(path: Path) -> str:
+    return path.name[:-3] if path.name.lower().endswith(".gz") else path.name
 
 
 def _head(path: Path, name: str, limits: Limits) -> bytes:
@@ -93,7 +104,7 @@ def _refuse(kinds: dict[bytes, str], head: bytes, where: str) -> None:
             raise InputError(f"{where}: {what}")
 
 
-def _seekable(path: Path, name: str, limits: Limits) -> Path | io.BytesIO:
+def seekable(path: Path, name: str, limits: Limits) -> Path | io.BytesIO:
     """The file itself, or where it is zipped what it unpacks to."""
     with Unpacked(path, name, limits) as stream:
         if not stream.zipped:
@@ -114,7 +125,7 @@ def check_folder(folder: Path, name: str, limits: Limits) -> None:
             head = stream.read_some(CHUNK)
             _refuse(PACKED, head, called)
             if head.startswith(PARQUET):
-                stream.add(table_bytes(read_table(_seekable(path, called, limits), called, limits)))
+                stream.add(table_bytes(read_table(seekable(path, called, limits), called, limits)))
             elif stream.zipped:
                 while stream.read(CHUNK):
                     pass

@@ -51,6 +51,7 @@ class Loaded:
     rows: Iterable[RawRow]
     total: int | None  # None: not known before they are read
     card: dict[str, Any]
+    dataset: Any = None  # the datasets.Dataset of a folder or hub id
     truth: "pd.DataFrame | None" = None
     pretraining: "pd.DataFrame | None" = None
     benchmarks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)

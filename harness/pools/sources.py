@@ -45,7 +45,7 @@ def from_folder(source: Source, lab: LabParams | None) -> Loaded:
     data = open_dataset(str(place), source, None)
     limits.check("rows", len(data), source.path, what="folder")
     card = {"sha256": source_hash(source.path), "split": source.split}
-    return Loaded(source.path, dataset_rows(data), len(data), card)
+    return Loaded(source.path, dataset_rows(data), len(data), card, data)
 
 
 def from_hub(source: Source, lab: LabParams | None) -> Loaded:
@@ -53,7 +53,8 @@ def from_hub(source: Source, lab: LabParams | None) -> Loaded:
     known = resolve(source)
     data = open_dataset(source.path, source, known.get("revision"))
     known = known or {"revision": cached_commit(data, source)}
-    return Loaded(source.path, dataset_rows(data), len(data), {**known, "split": source.split})
+    card = {**known, "split": source.split}
+    return Loaded(source.path, dataset_rows(data), len(data), card, data)
 
 
 def from_lab(source: Source, lab: LabParams | None) -> Loaded:

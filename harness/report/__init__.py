@@ -1,7 +1,6 @@
 """From the cells of a study to its tables and plots."""
 
-from harness.report.reading import prune_cells
-from harness.report.sensitivity import write_sensitivity_report
-from harness.report.study import write_study_report
+from harness.report.sensitivity import write_sensitivity
+from harness.report.study import write_scores
 
-__all__ = ["prune_cells", "write_sensitivity_report", "write_study_report"]
+__all__ = ["write_scores", "write_sensitivity"]

@@ -101,7 +101,8 @@ def _costs(table: StudyTable) -> str:
     return (
         "Tokens for selection: those that a selection's own models trained on (once an epoch), "
         "generated, scored and embedded, and selection (s) what that took, for one seed; the "
-        "scores of the pool, made once for all, are not in it: `selection_main.md` has their cost."
+        "scores of the pool, made once for all, are not in it: `../subsets/table.md` has what they "
+        "cost."
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from harness.errors import InputError
 from harness.params import Params
 from harness.report.comparable import compare
-from harness.report.reading import BASELINE, Row, every_cell, read_row
+from harness.report.reading import BASELINE, Row, cells_by_row, read_row
 from harness.report.statistics import (
     ALPHA,
     deviation,
@@ -26,6 +26,7 @@ MOST_DEVIATION = 2.0
 LEAST_SEEDS = 8
 LEAST_DOSES = 3
 NAN = float("nan")
+FIXED = ("none", BASELINE, "oracle", "full_clean")  # rows that are no doses
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,17 @@ class Sensitivity:
     rows: list[Row]
 
 
-def examine(params: Params, suite: Suite) -> Sensitivity:
-    """Read the rows the proofs need, whichever study they lie in, and compute every verdict."""
-    read = [read_row(params, name, every_cell(params, name)) for name in _needed(params)]
+def examine(params: Params, study: str, suite: Suite) -> Sensitivity:
+    """Read the rows of the study that the proofs need, and compute every verdict."""
+    cells = cells_by_row(params, study)
+    doses = {part: _doses(params, list(cells), part) for part in ("noise", "coverage")}
+    named = [name for listed in doses.values() for _, name in listed]
+    for name in (needed := [*FIXED, *named]):
+        if name not in cells:
+            raise InputError(
+                f"params.yaml: the study {study} needs {name}; no entry of `further` has it"
+            )
+    read = [read_row(params, cells[name]) for name in needed]
     suite, compared = compare(suite, read)
     rows = {row.name: row for row in compared}
     for row in compared:
@@ -76,11 +85,7 @@ def examine(params: Params, suite: Suite) -> Sensitivity:
         label, why = suite.column(suite.headline).label, _why(row)
         raise InputError(f"sensitivity: {label} of {row.name} was not run: {why}")
     scores = {name: row.scores(suite.headline) for name, row in rows.items()}
-    doses = {part: _doses(params, part) for part in ("noise", "coverage")}
-    levels = [
-        Level("rows", name, NAN, scores[name])
-        for name in ("none", BASELINE, "oracle", "full_clean")
-    ]
+    levels = [Level("rows", name, NAN, scores[name]) for name in FIXED]
     for part, named in doses.items():
         levels += [Level(part, name, dose, scores[name]) for dose, name in named]
     proofs = [
@@ -97,18 +102,10 @@ def _why(row: Row) -> str:
     return next(why for one in row.metrics.values() for why in one.not_run.values())
 
 
-def _doses(params: Params, part: str) -> list[tuple[float, str]]:
-    found = [(r.share, n) for n, r in params.references.items() if r.rows == part]
+def _doses(params: Params, names: list[str], part: str) -> list[tuple[float, str]]:
+    listed = {name: params.references[name] for name in names if name in params.references}
+    found = [(item.share, name) for name, item in listed.items() if item.rows == part]
     return sorted((share, name) for share, name in found if share is not None)
-
-
-def _needed(params: Params) -> list[str]:
-    doses = [name for part in ("noise", "coverage") for _, name in _doses(params, part)]
-    needed = ["none", BASELINE, "oracle", "full_clean", *doses]
-    for name in needed:
-        if not every_cell(params, name):
-            raise InputError(f"params.yaml: the sensitivity study needs {name}; no study lists it")
-    return needed
 
 
 def gain_proof(suite: Suite, rows: dict[str, Row]) -> Proof:

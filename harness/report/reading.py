@@ -1,16 +1,16 @@
-"""Reading the rows of a table from the cells that params name, and dropping those they do not."""
+"""Reading the rows of a table from the cells that params name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness import layout
+from harness.describing import SeedFacts, read_described
 from harness.errors import InputError
-from harness.files import being_written, leftovers, read_json, remove
-from harness.params import Params
+from harness.files import read_json
+from harness.params import Cell, Params
 from harness.report.statistics import Items
 from harness.schemas import SAMPLES, read_frame
 from harness.suites import Suite
@@ -24,14 +24,28 @@ BASELINE = "random"
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table: one selection's runs, by seed."""
+    """A row of a table: the runs of its cells, by seed."""
 
-    name: str
+    cells: tuple[Cell, ...]
     seeds: tuple[int, ...]
     metrics: dict[int, SeedMetrics]  # by seed: what evaluate wrote
     manifests: dict[int, dict[str, Any]]  # by seed: what train wrote
     samples: "pd.DataFrame"
-    stages: tuple[str, ...]  # that evaluate it
+
+    @property
+    def name(self) -> str:
+        """What its cells have in common."""
+        return self.cells[0].name
+
+    @property
+    def of(self) -> str:
+        """The selection or reference that it trains on."""
+        return self.cells[0].of
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that evaluate it."""
+        return tuple(cell.stage("evaluate") for cell in self.cells)
 
     @property
     def trained(self) -> bool:
@@ -53,96 +67,53 @@ class Row:
         return bool(np.isfinite(self.scores(column)).all())
 
 
-def stage_name(params: Params, study: str, selection: str, group: str) -> str:
-    """The DVC stage that evaluates a cell."""
-    more = group in params.groups.more and group not in params.groups.main
-    suffix = "_seeds" if more else ("" if study == "main" else f"_{study}")
-    return f"evaluate{suffix}@{selection}-{group}"
-
-
-def read_row(params: Params, name: str, cells: Sequence[tuple[str, str]]) -> Row:
-    """Read a row from its cells, given as (study, group); InputError names a missing one."""
+def read_row(params: Params, cells: Sequence[Cell]) -> Row:
+    """Read a row from its cells; InputError names the stage of one that is missing."""
     import pandas as pd
 
     metrics: dict[int, SeedMetrics] = {}
     manifests: dict[int, dict[str, Any]] = {}
     frames: list[pd.DataFrame] = []
-    stages = [stage_name(params, study, name, group) for study, group in cells]
-    for (study, group), stage in zip(cells, stages, strict=True):
-        cell = layout.cell_folder(study, name, group)
-        if not (cell / "metrics.json").is_file():
-            raise InputError(f"{cell / 'metrics.json'}: no such file; run dvc repro {stage}")
-        found = read_metrics(cell / "metrics.json")
+    for cell in cells:
+        file, stage = layout.RUNS / cell.path / "metrics.json", cell.stage("evaluate")
+        if not file.is_file():
+            raise InputError(f"{file}: no such file; run dvc repro {stage}")
+        found = read_metrics(file)
         if found.suite != params.evaluate.suite:
             raise InputError(
-                f"{cell / 'metrics.json'}: scores of suite {found.suite}, not of "
-                f"{params.evaluate.suite}; run dvc repro {stage}"
+                f"{file}: scores of suite {found.suite}, not of {params.evaluate.suite}; run dvc "
+                f"repro {stage}"
             )
-        frames.append(read_frame(cell / "samples.parquet", SAMPLES))
-        for seed in params.seeds_of(name, group):
+        frames.append(read_frame(file.with_name("samples.parquet"), SAMPLES))
+        for seed in cell.seeds:
             if str(seed) not in found.seeds:
-                raise InputError(
-                    f"{cell / 'metrics.json'}: no scores of seed {seed}; run dvc repro {stage}"
-                )
+                raise InputError(f"{file}: no scores of seed {seed}; run dvc repro {stage}")
             metrics[seed] = found.seeds[str(seed)]
-            manifests[seed] = read_json(cell / "train" / f"seed_{seed}.json")
+            manifests[seed] = read_json(file.parent / "train" / f"seed_{seed}.json")
     if not metrics:
+        name = cells[0].name
         raise InputError(f"params.yaml: {name} has no seed in common with the groups it is run for")
     # Of a suite of programs alone that were not run, no frame has a row.
     samples = pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
-    return Row(name, tuple(sorted(metrics)), metrics, manifests, samples, tuple(stages))
+    return Row(tuple(cells), tuple(sorted(metrics)), metrics, manifests, samples)
+
+
+def cells_by_row(params: Params, study: str) -> dict[str, list[Cell]]:
+    """The cells of each row of a study, rows in the order of the params."""
+    found: dict[str, list[Cell]] = {}
+    for cell in params.cells(study):
+        found.setdefault(cell.name, []).append(cell)
+    return found
 
 
 def study_rows(params: Params, study: str) -> list[Row]:
-    """The rows of a study in the order of its list, each over the main seed groups."""
-    rows = []
-    for name in params.studies[study].selections:
-        cells = [(study, group) for group in params.groups.main]
-        rows.append(read_row(params, name, cells))
-    return rows
+    """The rows of a study in the order of the params, each over all seeds that it has there."""
+    return [read_row(params, cells) for cells in cells_by_row(params, study).values()]
 
 
-def every_cell(params: Params, name: str) -> list[tuple[str, str]]:
-    """All cells of a selection as (study, group), whichever study they lie in."""
-    return [(s, g) for s in params.studies for n, g in params.cells(s) if n == name]
-
-
-def prune_cells(params: Params, study: str) -> list[Path]:
-    """Remove a study's cells, subsets and selection files that params do not name; return them.
-
-    So goes what a killed stage left unfinished in those they do name.
-
-    DVC leaves the files of a stage that is gone, and the report, which depends on their folders,
-    would have other inputs here than in a fresh clone.
-    """
-    cells = {layout.cell_folder(study, name, group) for name, group in params.cells(study)}
-    chosen = [name for name, item in params.references.items() if item.study == study]
-    chosen += list(params.every_selection) if study == "main" else []
-    named = cells | {layout.subset_folder(study, name) for name in chosen}
-    named |= {layout.selection_file(study, name) for name in chosen}
-    folders = [
-        layout.RUNS / study,
-        layout.subset_folder(study, ""),
-        layout.selection_file(study, "x").parent,
-    ]
-    removed = [path for folder in folders for path in unnamed(folder, named)]
-    for path in removed:
-        remove(path)
-    return removed
-
-
-def unnamed(folder: Path, named: set[Path]) -> list[Path]:
-    """What lies in a folder and neither is named, nor holds what is named; and leftovers in it."""
-    found: list[Path] = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path in named:
-            found += leftovers(path.rglob(".*"))
-            continue
-        if being_written(path):
-            continue
-        holds = any(path in other.parents for other in named)
-        found += unnamed(path, named) if holds else [path]
-    return found
+def described(row: Row) -> dict[int, SeedFacts]:
+    """What each seed's subset of a row is."""
+    return {seed: one for c in row.cells for seed, one in read_described(c).seeds.items()}
 
 
 def benchmarks_of(suite: Suite) -> list[str]:

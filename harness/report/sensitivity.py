@@ -1,4 +1,4 @@
-"""Write the lab's proofs of sensitivity: ``results/<preset>/sensitivity.csv|md|png``."""
+"""Write the lab's proofs of sensitivity: ``table.csv|md|png`` in the study's folder."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness import layout
-from harness.files import replacing
+from harness.files import replacing_folder
 from harness.markdown import markdown_text
 from harness.params import Params
 from harness.report.footnotes import cut_notes, score_notes
@@ -31,16 +31,15 @@ CSV_COLUMNS = [
 # fmt: on
 
 
-def write_sensitivity_report(params: Params, study: str = "sensitivity") -> Path:
+def write_sensitivity(params: Params, study: str) -> Path:
     """Compute the four proofs and write them, the failed ones too; returns the folder."""
-    found = examine(params, load_suite(params.evaluate.suite))
-    folder = layout.RESULTS / params.preset
-    texts = {"csv": csv_text(frame(found)), "md": markdown(found, params, study)}
-    for ending, text in texts.items():
-        with replacing(folder / f"{study}.{ending}") as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    plot(found, folder / f"{study}.png")
-    return folder
+    found = examine(params, study, load_suite(params.evaluate.suite))
+    texts = {"csv": csv_text(frame(found)), "md": markdown(found, params)}
+    with replacing_folder(layout.report_folder(params.preset, study)) as folder:
+        for ending, text in texts.items():
+            (folder / f"table.{ending}").write_text(text, encoding="utf-8")
+        plot(found, folder / "table.png")
+    return layout.report_folder(params.preset, study)
 
 
 def frame(found: Sensitivity) -> "pd.DataFrame":
@@ -88,7 +87,7 @@ def verdict(proof: Proof) -> str:
     return "holds" if proof.holds else "FAILS"
 
 
-def markdown(found: Sensitivity, params: Params, study: str) -> str:
+def markdown(found: Sensitivity, params: Params) -> str:
     """The proofs first, the rows they come from below."""
     failed = [proof.name for proof in found.proofs if not proof.holds]
     first = f"{len(found.proofs) - len(failed)} of {len(found.proofs)} claims hold."
@@ -101,7 +100,7 @@ def markdown(found: Sensitivity, params: Params, study: str) -> str:
         markdown_table(_proof_table(found.proofs)),
         *notes,
         *map(markdown_text, cut_notes(found.rows)),
-        f"![{study}]({study}.png)",
+        "![claims](table.png)",
         "## The rows behind it",
         markdown_table(_level_table(found)),
         *notes,

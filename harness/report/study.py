@@ -1,12 +1,13 @@
-"""Write a study's table, plot, summary and provenance to ``results/<preset>/``."""
+"""Write a table of scores, its plot, summary and provenance."""
 
 from pathlib import Path
 from typing import Any
 
 from harness import layout
-from harness.files import replacing, write_json
+from harness.errors import InputError
+from harness.files import replacing_folder, write_json
 from harness.markdown import markdown_text
-from harness.params import Params
+from harness.params import MAIN, Params
 from harness.report.footnotes import cut_notes, score_notes
 from harness.report.notes import preset_note, study_notes
 from harness.report.plots import plot_study
@@ -24,44 +25,51 @@ from harness.report.table import NOT_RUN, StudyTable, build_table
 from harness.suites import load_suite
 
 
-def write_study_report(params: Params, study: str) -> Path:
-    """Write ``<study>.csv|md|tex|png``, and for the main study its summary and provenance.
+def write_scores(params: Params, study: str) -> Path:
+    """Write a study's ``table.csv|md|tex|png``; of the main table provenance and summary, too.
 
     Everything is worked out before the first file is written. Returns the folder. Raises
     InputError naming the stage to run where a cell that params name is missing.
     """
     suite = load_suite(params.evaluate.suite)
     rows = study_rows(params, study)
+    if not rows:
+        raise InputError(f"params.yaml: no entry of `further` has study: {study}; add its rows")
     table = build_table(params, study, suite, rows)
-    folder = layout.RESULTS / params.preset
     texts = {"md": markdown(table), "tex": latex(table), "csv": csv_text(table.frame())}
     origin = provenance(params, rows)
-    for ending, text in texts.items():
-        with replacing(folder / f"{study}.{ending}") as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    plot_study(table, folder / f"{study}.png")
-    if study == "main":
-        write_json(folder / "summary.json", summary(table))
+    with replacing_folder(layout.report_folder(params.preset, study)) as folder:
+        for ending, text in texts.items():
+            (folder / f"table.{ending}").write_text(text, encoding="utf-8")
+        plot_study(table, folder / "table.png")
         write_json(folder / "provenance.json", origin)
-    return folder
+    if study == MAIN:
+        write_json(layout.RESULTS / params.preset / "summary.json", summary(table))
+    return layout.report_folder(params.preset, study)
 
 
 def markdown(table: StudyTable) -> str:
     """The report's text: what it is, the scores, what each subset is and costs, the notes."""
-    params, suite = table.params, table.suite
     parts = [
-        markdown_text(f"# {suite.title}: {table.study} study, preset {params.preset}"),
-        preset_note(params.preset),
+        markdown_text(f"# {title(table)}"),
+        preset_note(table.params.preset),
         markdown_table(score_table(table)),
         *map(markdown_text, notes_below(table)),
-        f"![{table.study}]({table.study}.png)",
+        "![scores](table.png)",
         "## What each subset is, and what it cost",
         markdown_table(fact_table(table)),
         "## How to read it",
         *study_notes(table),
-        "Where it comes from: `provenance.json`, `dvc.lock`.",
+        "Where it comes from: `provenance.json`, `../dvc.lock`.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def title(table: StudyTable) -> str:
+    """The suite, the study, and the preset."""
+    study = table.params.studies.get(table.study)
+    told = study.title if study and study.title else f"{table.study} study"
+    return f"{table.suite.title}: {told}, preset {table.params.preset}"
 
 
 def notes_below(table: StudyTable) -> list[str]:
@@ -71,13 +79,14 @@ def notes_below(table: StudyTable) -> list[str]:
 
 def latex(table: StudyTable) -> str:
     """Both tables in LaTeX, the preset's note as the first one's caption."""
-    name = f"{table.study} study, preset {table.params.preset}"
-    caption = f"{table.suite.title}: {name}. {preset_note(table.params.preset)}".strip()
+    caption = f"{title(table)}. {preset_note(table.params.preset)}".strip()
     label = f"tab:{table.params.preset}-{table.study}"
     return (
         latex_table(score_table(table), caption, label, notes_below(table))
         + "\n"
-        + latex_table(fact_table(table), f"What each subset is and cost: {name}.", f"{label}-facts")
+        + latex_table(
+            fact_table(table), f"What each subset is and cost: {title(table)}.", f"{label}-facts"
+        )
     )
 
 

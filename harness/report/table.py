@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness import layout
 from harness.errors import InputError
 from harness.params import Params
 from harness.report.comparable import compare
-from harness.report.facts import read_pool_facts, subset_facts
+from harness.report.facts import subset_facts
 from harness.report.reading import BASELINE, Row, paired_items, row_items
 from harness.report.statistics import (
     Interval,
@@ -18,6 +19,7 @@ from harness.report.statistics import (
     holm,
     mean_interval,
 )
+from harness.schemas import TRUTH, read_frame
 from harness.suites import Suite
 
 if TYPE_CHECKING:
@@ -61,15 +63,15 @@ def not_run_cells(frame: "pd.DataFrame", suite: Suite) -> "pd.DataFrame":
 
 def build_table(params: Params, study: str, suite: Suite, rows: list[Row]) -> StudyTable:
     """Fill in every number of the table: scores, intervals, differences, facts of the subsets."""
-    pool = read_pool_facts()
+    planted = bool(len(read_frame(layout.TRUTH_FILE, TRUTH)))
     suite, rows = compare(suite, rows)
     baseline = next((row for row in rows if row.name == BASELINE), None)
     lines = []
     for row in rows:
-        kind = "selection" if row.name in params.every_selection else "reference"
+        kind = "selection" if row.of in params.every_selection else "reference"
         line: dict[str, Any] = {"selection": row.name, "kind": kind, "seeds": len(row.seeds)}
         check_agreement(suite, row)
-        facts = subset_facts(params, study, row, pool)
+        facts = subset_facts(params, row, planted)
         line["rows"] = int(facts.pop("rows"))
         for column in suite.columns:
             scores = row.scores(column.name)

@@ -4,7 +4,7 @@ from typing import Any
 
 from harness.report.render import BLANK, TextTable, digits_of, number, score_text
 from harness.report.table import NOT_RUN
-from harness.round_report.reading import Inputs
+from harness.round_report.reading import CurveStudy
 
 Lines = list[dict[str, Any]]
 COST_HEADS = {
@@ -46,11 +46,11 @@ def cost_note(loops: Lines) -> str:
     )
 
 
-def cost_table(found: Inputs, loops: Lines) -> TextTable:
+def cost_table(found: CurveStudy, loops: Lines) -> TextTable:
     """What each selection had spent by the end of each round, beside that round's headline."""
     head = found.suite.column(found.suite.headline)
     digits = digits_of(found.suite, head)
-    missing = BLANK if any(cut.row.has(head.name) for cut in found.cuts) else NOT_RUN
+    missing = BLANK if any(point.row.has(head.name) for point in found.points) else NOT_RUN
     names = [n for n in COST_HEADS if any(line[n] == line[n] for line in loops)]
     rows = []
     for line in loops:

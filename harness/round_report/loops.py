@@ -7,7 +7,7 @@ import numpy as np
 from harness.feedback.weights import effective_clusters
 from harness.markdown import markdown_text
 from harness.report.statistics import deviation
-from harness.round_report.reading import Inputs, Loop, SeedRounds
+from harness.round_report.reading import CurveStudy, Loop, SeedRounds
 from harness.rounds import MODEL_CALLS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ FALLING = {"perplexity"}
 MOSTLY = 0.5  # a cluster of more than this share of planted noise is mostly noise
 
 
-def loop_lines(found: Inputs) -> list[dict[str, Any]]:
+def loop_lines(found: CurveStudy) -> list[dict[str, Any]]:
     """One line a selection and round; costs are of all rounds up to it, means over seeds."""
     lines = []
     for loop in found.loops:
@@ -45,14 +45,14 @@ def rows_until(loop: Loop, place: int) -> tuple[int, ...]:
     )
 
 
-def headline(found: Inputs, loop: Loop, place: int) -> np.ndarray:
-    """The headline of a round's cut by seed; empty where the study has no such cut."""
+def headline(found: CurveStudy, loop: Loop, place: int) -> np.ndarray:
+    """The headline after a round by seed; empty where the study has no such row."""
     inside = 0 <= place < loop.count
-    cut = found.cut_of(loop.name, rows_until(loop, place)) if inside else None
-    return np.array(cut.row.scores(found.suite.headline) if cut else [])
+    point = found.point_of(loop.name, rows_until(loop, place)) if inside else None
+    return np.array(point.row.scores(found.suite.headline) if point else [])
 
 
-def round_notes(found: Inputs) -> str:
+def round_notes(found: CurveStudy) -> str:
     """What rounds warned of, each once with its seeds."""
     told: dict[tuple[str, int, str], list[str]] = {}
     for loop in found.loops:
@@ -67,7 +67,7 @@ def round_notes(found: Inputs) -> str:
     return "\n".join(map(markdown_text, lines))
 
 
-def _scores(found: Inputs, loop: Loop, place: int) -> dict[str, float]:
+def _scores(found: CurveStudy, loop: Loop, place: int) -> dict[str, float]:
     name, scores = found.suite.headline, headline(found, loop, place)
     return {name: _mean(scores), f"{name}_sd": deviation(scores.tolist())}
 
@@ -91,7 +91,7 @@ def _spent(loop: Loop, place: int, name: str) -> float:
     return float(np.mean(each))
 
 
-def gap(found: Inputs, loop: Loop, place: int) -> dict[str, float]:
+def gap(found: CurveStudy, loop: Loop, place: int) -> dict[str, float]:
     """What the answers of a round scored and gained, and what the benchmarks gained.
 
     Gains are positive where things got better, whichever way a score runs. ``score_gain`` is that

@@ -9,7 +9,7 @@ from harness.report.plots import BLACK, BLUE, GREY, ORANGE, new_figure, save_fig
 from harness.report.reading import BASELINE
 from harness.report.render import digits_of
 from harness.round_report.loops import weights
-from harness.round_report.reading import Inputs, Loop
+from harness.round_report.reading import CurveStudy, Loop
 from harness.selection_report.pictures import save_picture
 
 if TYPE_CHECKING:
@@ -22,16 +22,13 @@ APART = 0.008  # of the axis: how far marks of one size stand apart, so that dev
 DOUBLINGS = 4  # and halvings of a weight that the heat map tells apart
 
 
-def plot_scores(found: Inputs, lines: list[dict[str, Any]], path: Path) -> None:
+def plot_scores(found: CurveStudy, lines: list[dict[str, Any]], path: Path) -> None:
     """A line a selection, its headline by size with seed deviations; the Vendi score beside it."""
     head = found.suite.column(found.suite.headline)
-    shown = [(head.name, head.label)]
-    if digits_of(found.suite, head) == 1:
-        shown = [(head.name, f"{head.label} in percent")]
-    if found.vendi:
-        shown.append(("vendi_score", "Vendi score of the subset"))
-    figure = new_figure(7.5 if len(shown) == 1 else 11, 4.4)
-    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    label = f"{head.label} in percent" if digits_of(found.suite, head) == 1 else head.label
+    shown = [(head.name, label), ("vendi_score", "Vendi score of the subset")]
+    figure = new_figure(11, 4.4)
+    panels = figure.subplots(1, len(shown))
     for axes, (name, label) in zip(panels, shown, strict=True):
         _curves(axes, lines, name)
         axes.set_xlabel("instances trained on")
@@ -64,13 +61,13 @@ def _curves(axes: "Axes", lines: list[dict[str, Any]], name: str) -> None:
     axes.set_xticks(sorted(set(sizes)), [f"{size:,.0f}" for size in sorted(set(sizes))])
 
 
-def plot_weights(found: Inputs, path: Path) -> None:
+def plot_weights(found: CurveStudy, path: Path) -> None:
     """A heat map a selection: how each cluster's weight differs from that of the first round.
 
     Clusters stand in the order of their planted noise, which a strip below shows, so that the maps
     of one clustering compare; where nothing is planted, in that of the last round's weight.
     """
-    loops = [loop for loop in found.loops if loop.weighed]
+    loops = found.weighed
     heights = [loop.count + (1 if loop.noise is None else 2) for loop in loops]
     figure = new_figure(10, 1 + 0.32 * sum(heights) + 0.3 * len(loops))
     panels = figure.subplots(len(loops), 1, squeeze=False, height_ratios=heights).ravel()

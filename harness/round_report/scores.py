@@ -1,4 +1,4 @@
-"""A study's scores: one line a cut, by selection and size, with its difference from random."""
+"""A study's scores: one line a row, by selection and size, with its difference from random."""
 
 from typing import Any
 
@@ -16,31 +16,30 @@ from harness.report.render import (
 )
 from harness.report.statistics import ALPHA, deviation, holm
 from harness.report.table import row_difference
-from harness.round_report.reading import CutRow, Inputs
+from harness.round_report.reading import CurveStudy, Point
 from harness.suites import Column
 
 VENDI_DIGITS = 1
 
 
-def score_lines(found: Inputs) -> list[dict[str, Any]]:
+def score_lines(found: CurveStudy) -> list[dict[str, Any]]:
     """Every number of the table: selections in the study's order, each by size.
 
-    ``diff`` is the headline less that of as many random rows, NaN where the study has no such cut
+    ``diff`` is the headline less that of as many random rows, NaN where the study has no such row
     of random; ``p`` is Holm's over all differences of the table.
     """
     lines = []
-    for cut in _in_order(found.cuts):
-        row = cut.row
-        line: dict[str, Any] = {"selection": cut.of, "cut": row.name}
-        line |= {"rows": float(np.mean(cut.sizes)), "seeds": len(row.seeds)}
+    for point in _in_order(found.points):
+        row = point.row
+        line: dict[str, Any] = {"selection": point.of, "row": row.name}
+        line |= {"rows": float(np.mean(point.sizes)), "seeds": len(row.seeds)}
         for column in found.suite.columns:
             scores = row.scores(column.name)
             line[column.name] = float(np.mean(scores))
             line[f"{column.name}_sd"] = deviation(scores)
-        if row.name in found.vendi:
-            line["vendi_score"] = float(np.mean(found.vendi[row.name]))
-            line["vendi_score_sd"] = deviation(found.vendi[row.name])
-        random = None if cut.of == BASELINE else found.cut_of(BASELINE, cut.sizes)
+        vendi = point.measures("vendi_score")
+        line |= {"vendi_score": float(np.mean(vendi)), "vendi_score_sd": deviation(vendi)}
+        random = None if point.of == BASELINE else found.point_of(BASELINE, point.sizes)
         gap = row_difference(found.suite, row, random.row if random else None)
         line |= {"against": random.row.name if random else "", "diff": gap.value}
         line |= {"diff_low": gap.low, "diff_high": gap.high, "p": gap.p}
@@ -50,12 +49,12 @@ def score_lines(found: Inputs) -> list[dict[str, Any]]:
     return lines
 
 
-def _in_order(cuts: list[CutRow]) -> list[CutRow]:
-    names = list(dict.fromkeys(cut.of for cut in cuts))
-    return sorted(cuts, key=lambda cut: (names.index(cut.of), cut.sizes))
+def _in_order(points: list[Point]) -> list[Point]:
+    names = list(dict.fromkeys(point.of for point in points))
+    return sorted(points, key=lambda point: (names.index(point.of), point.sizes))
 
 
-def score_table(found: Inputs, lines: list[dict[str, Any]]) -> TextTable:
+def score_table(found: CurveStudy, lines: list[dict[str, Any]]) -> TextTable:
     """The lines as text, the headline first, as the main study's table has it."""
     suite = found.suite
     head = suite.column(suite.headline)
@@ -63,7 +62,7 @@ def score_table(found: Inputs, lines: list[dict[str, Any]]) -> TextTable:
     digits = digits_of(suite, head)
     heads = ["selection", "rows", "seeds", head_of(head)]
     heads += ["difference from random [95%]", "p (Holm)"]
-    heads += ["Vendi score"] if found.vendi else []
+    heads.append("Vendi score")
     rows = []
     for line in lines:
         gap = number(line["diff"], digits, sign=True)
@@ -72,8 +71,7 @@ def score_table(found: Inputs, lines: list[dict[str, Any]]) -> TextTable:
             gap = f"{gap} [{low}, {high}]"
         cells = [line["selection"], number(line["rows"], 0), str(line["seeds"])]
         cells += [score_text(line, head.name, digits), gap, p_text(line["p"])]
-        if found.vendi:
-            cells.append(score_text(line, "vendi_score", VENDI_DIGITS))
+        cells.append(score_text(line, "vendi_score", VENDI_DIGITS))
         rows.append(cells + [score_text(line, c.name, digits_of(suite, c)) for c in columns[1:]])
     best = winner(lines, head)
     heads += [head_of(c) for c in columns[1:]]

@@ -1,4 +1,4 @@
-"""Write a study by round to ``results/<preset>/``: tables, text, plots."""
+"""Write a study of curves: tables, text, plots."""
 
 from pathlib import Path
 from typing import Any
@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 
 from harness import layout
-from harness.errors import InputError
-from harness.files import replacing
+from harness.files import replacing_folder
 from harness.params import Params
 from harness.report.render import csv_text
 from harness.report.table import not_run_cells
 from harness.round_report.loops import loop_lines
 from harness.round_report.plots import plot_scores, plot_weights
-from harness.round_report.reading import ROUNDS, SCORERS, read_inputs
+from harness.round_report.reading import read_curve_study
 from harness.round_report.scores import score_lines
 from harness.round_report.text import markdown
 from harness.suites import Suite
@@ -22,34 +21,27 @@ DECIMALS = 6
 COUNTS = ("rows", "clusters", "noisy_clusters")
 
 
-def write_round_report(params: Params, study: str) -> Path:
-    """Write ``<study>.csv|md|png`` and ``loop_<study>.csv``; of `scorers` its weights' picture too.
+def write_curves(params: Params, study: str) -> Path:
+    """Write ``table.csv|md|png``, ``rounds.csv`` if a row has rounds, ``weights.png`` if weights.
 
-    Args:
-        params: the pipeline's.
-        study: ``scorers`` (table 7 and figure 2 of arXiv 2409.11378) or ``rounds`` (DiverseEvol,
-            arXiv 2311.08182, by round).
+    Scores by size and by round: table 7 and figure 2 of arXiv 2409.11378, and DiverseEvol (arXiv
+    2311.08182) by round.
 
     Everything is worked out before the first file is written. Returns the folder. Raises
     InputError naming the file that is missing and the stage that makes it.
     """
-    if study not in (SCORERS, ROUNDS):
-        raise InputError(f"study is {study!r}; those by round are {SCORERS} and {ROUNDS}")
-    found = read_inputs(params, study)
+    found = read_curve_study(params, study)
     scores, loops = score_lines(found), loop_lines(found)
-    folder = layout.RESULTS / params.preset
-    texts = {
-        f"{study}.csv": _csv(scores, found.suite),
-        f"loop_{study}.csv": _csv(loops),
-        f"{study}.md": markdown(found, scores, loops),
-    }
-    for name, text in texts.items():
-        with replacing(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    plot_scores(found, scores, folder / f"{study}.png")
-    if study == SCORERS:
-        plot_weights(found, folder / f"weights_{study}.png")
-    return folder
+    texts = {"table.csv": _csv(scores, found.suite), "table.md": markdown(found, scores, loops)}
+    if loops:
+        texts["rounds.csv"] = _csv(loops)
+    with replacing_folder(layout.report_folder(params.preset, study)) as folder:
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        plot_scores(found, scores, folder / "table.png")
+        if found.weighed:
+            plot_weights(found, folder / "weights.png")
+    return layout.report_folder(params.preset, study)
 
 
 def _csv(lines: list[dict[str, Any]], suite: Suite | None = None) -> str:

@@ -9,45 +9,49 @@ from harness.report.reading import BASELINE
 from harness.report.render import BLANK, TextTable, digits_of, markdown_table, number
 from harness.round_report.cost_table import cost_note, cost_table
 from harness.round_report.loops import FALLING, MOSTLY, round_notes
-from harness.round_report.reading import ROUNDS, SCORERS, WEIGHING, Inputs
+from harness.round_report.reading import WEIGHING, CurveStudy
 from harness.round_report.scores import score_table
 
 Lines = list[dict[str, Any]]
-TITLES = {SCORERS: "Iterative kMQ by round and scorer", ROUNDS: "DiverseEvol by round"}
 SCORE_DIGITS = 3
 
 
-def markdown(found: Inputs, scores: Lines, loops: Lines) -> str:
+def markdown(found: CurveStudy, scores: Lines, loops: Lines) -> str:
     """The report's text: tables, what is to be seen in them, and how to read them."""
-    params, study = found.params, found.study
-    rows = [cut.row for cut in found.cuts]
+    params = found.params
+    title = params.studies[found.study].title or f"{found.study} study"
+    rows = [point.row for point in found.points]
     notes = [*map(markdown_text, score_notes(found.suite, rows))]
     parts = [
-        markdown_text(f"# {TITLES[study]}: {study} study, preset {params.preset}"),
+        markdown_text(f"# {title}, preset {params.preset}"),
         preset_note(params.preset),
         markdown_table(score_table(found, scores)),
         *notes,
         *map(markdown_text, cut_notes(rows)),
-        f"![{study}]({study}.png)",
+        "![scores](table.png)",
         markdown_text(reading(found, scores)),
-        judge_note(found),
-        "## What the loop cost",
-        markdown_table(cost_table(found, loops)),
-        *notes,
-        cost_note(loops),
-        round_notes(found),
     ]
-    if study == SCORERS:
+    if loops:
+        parts += [
+            judge_note(found),
+            "## What the loop cost",
+            markdown_table(cost_table(found, loops)),
+            *notes,
+            cost_note(loops),
+            round_notes(found),
+        ]
+    if found.weighed:
         weighed = [line for line in loops if "effective_clusters" in line]
         parts += _feedback(found, weighed, notes)
-    parts.append(f"Every number: `{study}.csv` (a row a cut), `loop_{study}.csv` (a row a round).")
+    rounds = ", `rounds.csv` (a line a round)" if loops else ""
+    parts.append(f"Every number: `table.csv` (a line a row of the table){rounds}.")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def reading(found: Inputs, scores: Lines) -> str:
+def reading(found: CurveStudy, scores: Lines) -> str:
     """What a row is, and what its difference and its p are."""
     alone = [
-        line["cut"] for line in scores if line["selection"] != BASELINE and not line["against"]
+        line["row"] for line in scores if line["selection"] != BASELINE and not line["against"]
     ]
     tested = sum(line["p"] == line["p"] for line in scores)
     text = (
@@ -61,27 +65,25 @@ def reading(found: Inputs, scores: Lines) -> str:
     )
     if alone:
         text += f" No random of the same size is in the study for: {', '.join(alone)}."
-    if found.vendi:
-        text += (
-            " Vendi score: the effective number of different rows in the subset, on the embedding "
-            f"`{found.params.embedding}` (Friedman & Dieng 2023, cosine similarity, order 1)."
-        )
-    return text
+    return text + (
+        " Vendi score: the effective number of different rows in the subset, on the embedding "
+        f"`{found.params.defaults.embedding}` (Friedman & Dieng 2023, cosine similarity, order 1)."
+    )
 
 
-def judge_note(found: Inputs) -> str:
+def judge_note(found: CurveStudy) -> str:
     """Why an LLM judge has no row, where the study is about scorers and has none."""
-    if found.study != SCORERS or any(loop.scorer == "judge" for loop in found.loops):
+    if not found.weighed or any(loop.scorer == "judge" for loop in found.loops):
         return ""
     return (
         f"The LLM judge has no row: no selection of this study is of sampler `{WEIGHING}` with "
         "`scorer: judge`. A judge answers over a network, and no LLM judge is reachable without "
         "one. `judge` in params.yaml says where it is and which model; docs/rounds.md names its "
-        "params, and the selection and cuts that would fill the row."
+        "params, and the entries that would fill the row."
     )
 
 
-def _feedback(found: Inputs, loops: Lines, notes: list[str]) -> list[str]:
+def _feedback(found: CurveStudy, loops: Lines, notes: list[str]) -> list[str]:
     return [
         "## What the answers gained, and what the benchmarks",
         markdown_table(gain_table(found, loops)),
@@ -90,7 +92,7 @@ def _feedback(found: Inputs, loops: Lines, notes: list[str]) -> list[str]:
         markdown_text(_gain_note(found, loops)),
         "## Weights of the clusters",
         markdown_table(weight_table(loops)),
-        f"![weights](weights_{found.study}.png)",
+        "![weights](weights.png)",
         "A round draws by the weights that the rounds before have led to; the first by those it "
         "begins with. Effective number of clusters: exp of the weights' entropy, as many clusters "
         "of equal weight would be as spread.",
@@ -98,7 +100,7 @@ def _feedback(found: Inputs, loops: Lines, notes: list[str]) -> list[str]:
     ]
 
 
-def gain_table(found: Inputs, loops: Lines) -> TextTable:
+def gain_table(found: CurveStudy, loops: Lines) -> TextTable:
     """Scores of given and generated answers by round, their gain and the benchmarks'."""
     head = found.suite.column(found.suite.headline)
     digits = digits_of(found.suite, head) + 1
@@ -114,7 +116,7 @@ def gain_table(found: Inputs, loops: Lines) -> TextTable:
     return TextTable(heads, rows)
 
 
-def hacking(found: Inputs, loops: Lines) -> str:
+def hacking(found: CurveStudy, loops: Lines) -> str:
     """Where the answers' score rose and the headline did not, in one sentence."""
     head = found.suite.column(found.suite.headline)
     digits = digits_of(found.suite, head) + 1
@@ -130,7 +132,7 @@ def hacking(found: Inputs, loops: Lines) -> str:
     if not known:
         return (
             "Whether the score rose without the benchmarks cannot be said: no selection has two "
-            "rounds that were asked about and have their cuts in the study."
+            "rounds that were asked about and are rows of the study."
         )
     if not apart:
         return (
@@ -143,7 +145,7 @@ def hacking(found: Inputs, loops: Lines) -> str:
     )
 
 
-def _gain_note(found: Inputs, loops: Lines) -> str:
+def _gain_note(found: CurveStudy, loops: Lines) -> str:
     head = found.suite.column(found.suite.headline)
     text = (
         "Gold: the given responses, generated: those of the model trained in the round's feedback. "

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from harness.errors import InputError
 from harness.rounds import Ask, Observed, equal_sizes
-from harness.samplers import NEEDS, SAMPLERS, Pool
+from harness.samplers import SAMPLERS, Pool
 
 Count = Annotated[int, Field(ge=1)]
 Criterion = Literal["k_center", "least_confidence", "margin", "entropy"]
@@ -16,11 +16,11 @@ Criterion = Literal["k_center", "least_confidence", "margin", "entropy"]
 
 @dataclass(frozen=True, kw_only=True)
 class DiverseEvol:
-    """Self-evolved sampling (arXiv 2311.08182).
+    """Take in rounds what is farthest from the subset in the space of the model trained on it.
 
-    It begins with ``initial`` instances at random. Each round trains from the base on all taken so
-    far and adds those farthest from them, by k-center, in the mean-pooled last hidden states of
-    that model over prompt and response.
+    Self-evolved sampling (arXiv 2311.08182). It begins with ``initial`` instances at random. Each
+    round trains from the base on all taken so far and adds those farthest from them, by k-center,
+    in the mean-pooled last hidden states of that model over prompt and response.
 
     Attributes:
         rounds: how often is added, each time as many.
@@ -66,7 +66,7 @@ class DiverseEvol:
     def needs(self) -> frozenset[str]:
         """Models that it trains, or the pool's own embeddings."""
         static = self.criterion == "k_center" and self.space == "static"
-        return NEEDS[self.sampler] if static else frozenset({"models"})
+        return SAMPLERS[self.sampler].needs if static else frozenset({"models"})
 
     def sizes(self, budget: int) -> list[int]:
         """The initial instances, and what is left in ``rounds`` parts."""

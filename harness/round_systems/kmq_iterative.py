@@ -18,7 +18,7 @@ from harness.feedback.weights import (
     new_weights,
 )
 from harness.rounds import Ask, Observed, equal_sizes
-from harness.samplers import NEEDS, SAMPLERS, Pool
+from harness.samplers import SAMPLERS, Pool
 from harness.samplers.pool import check_clusters
 from harness.samplers.shares import Counts, Share
 
@@ -27,11 +27,11 @@ Scorer = Literal["perplexity", "reward_model", "judge"]
 
 @dataclass(frozen=True, kw_only=True)
 class KmqIterative:
-    """Algorithm 1 of arXiv 2409.11378 (section 2.2, eqs. 4 to 7).
+    """Draw by kMQ in rounds, more from clusters that the model has not learnt yet.
 
-    Each round takes a part of the budget by kMQ with the clusters' weights, trains, has the model
-    answer the prompts it was trained on, scores given and generated responses, and gives the
-    clusters new weights.
+    Algorithm 1 of arXiv 2409.11378 (section 2.2, eqs. 4 to 7). Each round takes a part of the
+    budget by kMQ with the clusters' weights, trains, has the model answer the prompts it was
+    trained on, scores given and generated responses, and gives the clusters new weights.
 
     Attributes:
         rounds: N; the budget is cut into as many parts.
@@ -94,7 +94,7 @@ class KmqIterative:
     @property
     def needs(self) -> frozenset[str]:
         """What kMQ does, and models that it trains."""
-        return NEEDS[self.sampler] | {"models"}
+        return SAMPLERS[self.sampler].needs | {"models"}
 
     def sizes(self, budget: int) -> list[int]:
         """The budget in ``rounds`` parts."""

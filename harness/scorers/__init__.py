@@ -4,13 +4,12 @@
 `pool.conversations()`) and returns one float64 score a row: (n,). Knobs are keyword-only.
 ``scratch`` is a folder in which what is finished of a long run is kept, so that a killed one goes
 on; None keeps nothing. Bad input, and a model that gives NaN, raise InputError in one line. To add
-one, write ``harness/scorers/<key>.py`` and name it below.
+one, write ``harness/scorers/<key>.py`` and its entry below.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 
+from harness.knobs import Entry
 from harness.scorers.column import column
 from harness.scorers.deita_complexity import deita_complexity
 from harness.scorers.deita_quality import deita_quality
@@ -19,16 +18,34 @@ from harness.scorers.length import length
 from harness.scorers.perplexity import perplexity
 from harness.scorers.reward_model import reward_model
 
-Scorer = Callable[..., np.ndarray]
+# `model`: one that the knob names, whose columns are kept; `file`: the user's own.
+MODEL, FILE = frozenset({"model"}), frozenset({"file"})
+ONE_PASS, TWO_PASSES, NO_MODEL = "1 forward pass a row", "2 forward passes a row", "no model"
 
-SCORERS: dict[str, Scorer] = {
-    "length": length,
-    "perplexity": perplexity,
-    "ifd": ifd,
-    "reward_model": reward_model,
-    "deita_complexity": deita_complexity,
-    "deita_quality": deita_quality,
-    "column": column,
+SCORERS: dict[str, Entry[np.ndarray]] = {
+    "length": Entry(function=length, source="baseline", cost=NO_MODEL),
+    "perplexity": Entry(
+        function=perplexity, needs=MODEL, source="arXiv 2409.11378, eq. 7", cost=ONE_PASS
+    ),
+    "ifd": Entry(
+        function=ifd, needs=MODEL, source="Li et al. 2023, arXiv 2308.12032", cost=TWO_PASSES
+    ),
+    "reward_model": Entry(
+        function=reward_model, needs=MODEL, source="arXiv 2409.11378, section 4.2", cost=ONE_PASS
+    ),
+    "deita_complexity": Entry(
+        function=deita_complexity,
+        needs=MODEL,
+        source="Liu et al. 2023, arXiv 2312.15685",
+        cost=ONE_PASS,
+    ),
+    "deita_quality": Entry(
+        function=deita_quality,
+        needs=MODEL,
+        source="Liu et al. 2023, arXiv 2312.15685",
+        cost=ONE_PASS,
+    ),
+    "column": Entry(function=column, needs=FILE, source="the user's own", cost=NO_MODEL),
 }
 
-__all__ = ["SCORERS", "Scorer"]
+__all__ = ["SCORERS"]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import InputError, nearest, shown
+from harness.files import file_hash
 from harness.pools.limits import DEFAULT, Count, Limits
 from harness.pools.places import locate
 from harness.pools.reading import read_file
@@ -25,6 +26,7 @@ def column(
     *,
     file: str,
     column: str,
+    file_sha256: str | None = None,
     file_mb: Count = DEFAULT.file_mb,
     row_mb: Count = DEFAULT.row_mb,
     rows: Count = DEFAULT.rows,
@@ -36,7 +38,8 @@ def column(
     pool's ids (the line number in the source, from 1, where that has none), and of others nothing
     is read; else there must be as many as instances, in the pool's order. Raises InputError, naming
     file, row and rule, for a missing file, column or instance, an id of the pool given twice, ids
-    that count from 0 where the pool's are line numbers, and what is no finite number.
+    that count from 0 where the pool's are line numbers, and what is no finite number; and where the
+    file is not that of `file_sha256`, which `make repro` writes so that an edit is noticed.
     """
     limits = Limits(file_mb=file_mb, row_mb=row_mb, rows=rows)
     ids = pool.ids
@@ -44,8 +47,16 @@ def column(
     line_numbers = ids == pool.frame["row"].astype(str).tolist()
     keyed: bool | None = None
     found: dict[str, float] = {}
+    if (
+        file_sha256 is not None
+        and locate(file).is_file()
+        and file_hash(locate(file)) != file_sha256
+    ):
+        raise InputError(
+            f"{file}: not the file that file_sha256 names; make repro takes it up as it is"
+        )
     for number, values in _rows(file, limits):
-        keyed = "id" in values if keyed is None else keyed
+        keyed = _is_keyed(file, number, values, keyed)
         name = _id(file, number, values) if keyed else str(len(found))
         if keyed and name not in wanted:
             if name == "0" and line_numbers:
@@ -65,6 +76,20 @@ def column(
             raise InputError(f"{file}: no row with the id {name!r} of the pool; add its score")
     order = ids if keyed else found
     return np.array([found[name] for name in order], dtype=np.float64)
+
+
+def _is_keyed(file: str, number: int, values: dict[str, Any], before: bool | None) -> bool:
+    """Whether the rows have ids: of which none is passed over because of how it is written."""
+    if "id" in values:
+        if before is False:
+            rule = "an id, but the rows before have none"
+            raise InputError(f"{file}, row {number}: {rule}; give every row one, or none")
+    elif before is None:
+        for key in values:
+            if key.strip().lower() == "id":
+                rule = f"column {shown(repr(key))} is not read as the ids"
+                raise InputError(f"{file}, row {number}: {rule}; call it 'id', or leave it out")
+    return "id" in values if before is None else before
 
 
 def _rows(file: str, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -6,8 +6,10 @@ there too, in chunks.
 """
 
 import json
+import logging
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +20,9 @@ import harness.classifiers
 import harness.models
 import harness.template
 import harness.templates
-from harness.errors import InputError, nearest
+from harness.errors import InputError
 from harness.files import file_hash, read_json, remove, value_hash
-from harness.knobs import all_knobs, knob_problems, knobs_of
+from harness.knobs import all_knobs, find_entry, knob_problems, knobs_of
 from harness.models import load_tokenizer
 from harness.params import ScorerParams
 from harness.schemas import PoolRows
@@ -34,16 +36,22 @@ if TYPE_CHECKING:
     import pandas as pd
     from transformers import PreTrainedTokenizerBase
 
+log = logging.getLogger(__name__)
+
 _HERE = Path(__file__).parent
 _SHARED = (harness.batches, harness.classifiers, harness.models, harness.template)
 
 
 def make_scores(
-    pool: PoolRows, scorers: Mapping[str, ScorerParams], prune: bool = False
+    pool: PoolRows,
+    scorers: Mapping[str, ScorerParams],
+    prune: bool = False,
+    store: Path | None = None,
 ) -> tuple["pd.DataFrame", dict[str, dict[str, Any]]]:
     """The scores of a pool: its ids and one float64 column a scorer, in the order given.
 
-    A column made before is taken from the store. With `prune`, the store then loses all others.
+    A column made before is taken from the store (the repository's, if none is given). With
+    `prune`, the store then loses all others.
     Raises InputError for knobs that a scorer does not take, before any is run.
 
     Returns:
@@ -54,29 +62,28 @@ def make_scores(
 
     for name, item in scorers.items():
         _check_knobs(name, item)
-    store = repo_root() / ".store" / "scores"
-    store.mkdir(parents=True, exist_ok=True)
+    store = store or repo_root() / ".store" / "scores"
+    by_model = {n: item for n, item in scorers.items() if "model" in SCORERS[item.scorer].needs}
+    if keeps := bool(by_model) or prune:
+        store.mkdir(parents=True, exist_ok=True)
     columns: dict[str, Any] = {"id": pool.ids}
     costs: dict[str, dict[str, Any]] = {}
     # One at a time: a second process waits, and then finds the columns it has in common.
-    with locked(store):
+    with locked(store) if keeps else nullcontext():
         instances = pool.hash()
-        _check_rows(
-            pool, [item for item in scorers.values() if not _is_kept(store, instances, item)]
-        )
-        kept = []
+        folders = {name: store / _key(instances, item) for name, item in by_model.items()}
+        made = [n for n, folder in folders.items() if not (folder / "column.npy").is_file()]
+        _check_rows(pool, [by_model[name] for name in made])
         for name, item in scorers.items():
-            if "model" in knobs_of(SCORERS[item.scorer]):
-                folder = store / _key(instances, item)
-                columns[name], seconds = _kept_column(pool, item, folder)
-                kept.append(folder)
+            if name in folders:
+                columns[name], seconds = _kept_column(name, pool, item, folders[name])
                 cost = {"rows": len(pool), "seconds": seconds}
             else:
                 columns[name] = SCORERS[item.scorer](pool, None, **item.scorer_params)
                 cost = {"rows": 0, "seconds": 0.0}
             costs[name] = {"scorer": item.scorer, **cost}
         if prune:
-            for folder in set(store.iterdir()) - {*kept, store / ".lock"}:
+            for folder in set(store.iterdir()) - {*folders.values(), store / ".lock"}:
                 remove(folder)
     return pd.DataFrame(columns), costs
 
@@ -103,18 +110,15 @@ def _check_rows(pool: PoolRows, items: Iterable[ScorerParams]) -> None:
                     check_conversation(tokenizer, messages)
 
 
-def _is_kept(store: Path, instances: str, item: ScorerParams) -> bool:
-    models = "model" in knobs_of(SCORERS[item.scorer])
-    return models and (store / _key(instances, item) / "column.npy").is_file()
-
-
 def _kept_column(
-    pool: PoolRows, item: ScorerParams, folder: Path
+    name: str, pool: PoolRows, item: ScorerParams, folder: Path
 ) -> tuple[np.ndarray, float | None]:
     """A column and the seconds it took, from the store or made."""
     file, cost_file = folder / "column.npy", folder / "cost.json"
     if take_kept(file) and take_kept(cost_file):
+        log.info("score %s of %s rows found in the cache", name, f"{len(pool):,}")
         return np.load(file), read_json(cost_file)["seconds"]
+    log.info("scoring %s rows: %s (once: it is kept)", f"{len(pool):,}", name)
     # The time of a run that was killed is gone, and that of the rest alone would be no cost.
     fresh = not any(folder.glob("chunk_*"))
     folder.mkdir(exist_ok=True)
@@ -151,9 +155,6 @@ def _check_knobs(name: str, item: ScorerParams) -> None:
     """As `make check` does, for who has not run it."""
     if name == "id":
         raise InputError("scorers.id: the column of ids is called so; give this one another name")
-    if item.scorer not in SCORERS:
-        near = nearest(item.scorer, SCORERS)
-        raise InputError(f"scorers.{name}.scorer: no scorer is called {item.scorer!r}{near}")
-    made = (item.scorer, SCORERS[item.scorer], item.scorer_params)
-    for problem in knob_problems(f"scorers.{name}.", *made):
+    scorer = find_entry(SCORERS, item.scorer, f"scorers.{name}.scorer", "scorer")
+    for problem in knob_problems(f"scorers.{name}.", item.scorer, scorer, item.scorer_params):
         raise InputError(problem)

@@ -1,16 +1,15 @@
 """How likely a causal language model finds the responses of a pool."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.batches import MOST_TOKENS, length_batches
+from harness.batches import MOST_TOKENS, length_batches, padded
 from harness.errors import InputError
 from harness.models import check_ids
 from harness.schemas import PoolRows
-from harness.scorers.chunks import Step
 from harness.template import Messages, tokenise_all
 
 if TYPE_CHECKING:
@@ -66,7 +65,10 @@ def cut(text: Text, most: int) -> Text:
 
 
 def losses(
-    model: "PreTrainedModel", texts: Sequence[Text], batch_size: int, step: Step = lambda _: None
+    model: "PreTrainedModel",
+    texts: Sequence[Text],
+    batch_size: int,
+    step: Callable[[int], object] = lambda _: None,
 ) -> np.ndarray:
     """The sum of -ln p over each text's scored tokens, given all before them: (n,) float64.
 
@@ -99,19 +101,13 @@ def scored_logits(
     """
     import torch
 
-    length = max(len(text.ids) for text in batch)
-    ids = torch.zeros((len(batch), length), dtype=torch.long)
-    scored = torch.zeros((len(batch), length), dtype=torch.bool)
-    for i, text in enumerate(batch):
-        ids[i, : len(text.ids)] = torch.tensor(text.ids)
-        scored[i, : len(text.ids)] = torch.tensor(text.scored)
-    ids, scored = ids.to(model.device), scored[:, 1:].to(model.device)
+    ids = padded([text.ids for text in batch]).to(model.device)
+    scored = padded([text.scored for text in batch]).to(model.device)
     first = min(text.scored.index(True) for text in batch) - 1
     with torch.inference_mode():
-        # Padding stands to the right, where a causal model's earlier positions do not see it.
-        places = torch.arange(first, length - 1, device=ids.device)
+        places = torch.arange(first, ids.shape[1] - 1, device=ids.device)
         logits = model(ids, logits_to_keep=places, use_cache=False).logits
-        wanted = scored[:, first:]
+        wanted = scored[:, first + 1 :]
         return logits[wanted], ids[:, first + 1 :][wanted], wanted
 
 

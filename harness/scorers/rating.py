@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.batches import length_batches
+from harness.batches import length_batches, padded
 from harness.errors import InputError
 from harness.models import Device, check_ids, load_model
 from harness.schemas import PoolRows
@@ -62,7 +62,7 @@ def rate(
     question = read_question(reader.tokenizer, prompt)
 
     def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, np.ndarray]:
-        turns = [exchanges(messages) for messages in rows.conversations()]
+        turns = [learnt_pairs(messages) for messages in rows.conversations()]
         sizes = np.array([len(found) for found in turns])
         whole = [ids_of(reader.tokenizer, question, *turn) for found in turns for turn in found]
         owners = np.repeat(np.arange(len(rows)), sizes)
@@ -80,7 +80,7 @@ def rate(
     return in_chunks(pool, prompt, scratch, score, reader.most)
 
 
-def exchanges(messages: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
+def learnt_pairs(messages: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
     """(instruction, response) of every learnt turn; what stands before one is its instruction."""
     found: list[tuple[str, str]] = []
     asked: list[str] = []
@@ -172,13 +172,9 @@ def _last_logits(model: "PreTrainedModel", batch: list[list[int]]) -> np.ndarray
     import torch
 
     lengths = torch.tensor([len(ids) for ids in batch])
-    ids = torch.zeros((len(batch), int(lengths.max())), dtype=torch.long)
-    for i, row in enumerate(batch):
-        ids[i, : len(row)] = torch.tensor(row)
     places, which = torch.unique(lengths - 1, return_inverse=True)
     with torch.inference_mode():
-        # Padding stands to the right, where a causal model's earlier positions do not see it.
-        keep = places.to(model.device)
-        logits = model(ids.to(model.device), logits_to_keep=keep, use_cache=False).logits
+        keep, ids = places.to(model.device), padded(batch).to(model.device)
+        logits = model(ids, logits_to_keep=keep, use_cache=False).logits
         last = logits[torch.arange(len(batch)), which]
     return last.double().cpu().numpy()

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from harness.errors import InputError, nearest
 
@@ -30,40 +30,87 @@ examples:
 Embeddings are made once a pool and kept in the cache folder; give --cache to
 say where. The same command writes the same bytes. docs/select.md has more.
 """
+AGAIN: dict[str, Any] = {"action": "append", "default": []}
+# By group, the help of each option and what else argparse is given.
+OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
+    "the pool": {
+        "--pool": ("JSON, JSONL or Parquet, gzipped or not; a folder or id of the hub", {}),
+        "--on-bad-row": (
+            "stop at a row that cannot be used, or leave it out and count it (error)",
+            {"choices": ("error", "drop"), "default": "error"},
+        ),
+        "--limit": (
+            "how much is read of a file at most: file_mb, row_mb, rows; may be repeated",
+            {"metavar": "NAME=NUMBER", **AGAIN},
+        ),
+        "--split": ("of a hub id or folder (train)", {"default": "train"}),
+        "--config": ("of a hub id or folder", {}),
+    },
+    "what is chosen": {
+        "--sampler": ("the system; --list names them", {"metavar": "NAME"}),
+        "--budget": ("how many rows, or a share of the pool under 1", {"metavar": "ROWS"}),
+        "--param": ("a knob of the sampler; may be repeated", {"metavar": "KNOB=VALUE", **AGAIN}),
+        "--seed": ("of the systems that draw by lot (0)", {"default": "0"}),
+    },
+    "embeddings and clusters, made where the sampler needs them or they are named": {
+        "--embeddings": (".npy of your own, one row a row", {"metavar": "FILE"}),
+        "--embedding-model": (
+            "a sentence encoder: a folder, or a hub id with or without @revision (minilm)",
+            {"metavar": "MODEL"},
+        ),
+        "--embedding-text": (
+            "what is embedded of a row (prompt_completion)",
+            {"choices": ("prompt_completion", "prompt")},
+        ),
+        "--k": (
+            "how many clusters; several, as 16,64,256: the one of best silhouette; auto: of powers"
+            " of two that suit the pool (auto)",
+            {},
+        ),
+        "--cluster-seed": ("of k-means (42)", {"default": "42", "metavar": "SEED"}),
+    },
+    "quality": {
+        "--quality": (
+            "a score, or a product: length, sigmoid(reward), ifd * rank(mine); with sigmoid,"
+            " minmax and rank",
+            {"metavar": "WORDS"},
+        ),
+        "--score": (
+            "how a score of that name is made; may be repeated; --list has the scorers",
+            {"metavar": "NAME=SCORER,KNOB=VALUE,...", **AGAIN},
+        ),
+    },
+    "output": {
+        "--out": (
+            "the subset: .jsonl, .json or .parquet, and .gz if wanted",
+            {"metavar": "FILE"},
+        ),
+        "--force": ("replace what is there", {"action": "store_true"}),
+        "--cache": (
+            "where embeddings and scores are kept ($XDG_CACHE_HOME/subset-bench or"
+            " ~/.cache/subset-bench)",
+            {"metavar": "FOLDER"},
+        ),
+    },
+}
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that tells a wrong command line in one line, as InputError."""
+    """A parser that reports a wrong command line in one line, as InputError."""
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found."""
         raise InputError(f"{message}; {COMMAND} --help has the options")
 
 
-def check_words(words: list[str]) -> None:
-    """Raise InputError for a word that is no text: what is written says what was typed."""
-    for word in words:
+def parse(words: list[str]) -> argparse.Namespace:
+    """The options of a command line as texts; InputError for one that is none of them."""
+    for word in words:  # the provenance has what was typed
         try:
             word.encode()
         except UnicodeEncodeError:
-            told = ascii(os.fsencode(word))[1:]
-            raise InputError(f"{told}: not UTF-8; rename the file, or link to it") from None
-
-
-def parse(words: list[str]) -> argparse.Namespace:
-    """The options of a command line as texts; InputError for one that is none of them."""
-    parser = _parser()
-    values, unknown = parser.parse_known_args(words)
-    if unknown:
-        if unknown[0].startswith("-"):
-            known = [name for action in parser._actions for name in action.option_strings]
-            near = nearest(unknown[0].partition("=")[0], known).partition("; choices")[0]
-            parser.error(f"{unknown[0]}: no such option{near}")
-        parser.error(f"{unknown[0]}: belongs to no option; a pool is given by --pool")
-    return values
-
-
-def _parser() -> Parser:
+            typed = ascii(os.fsencode(word))[1:]
+            raise InputError(f"{typed}: not UTF-8; rename the file, or link to it") from None
     parser = Parser(
         prog=COMMAND,
         usage=USAGE,
@@ -73,100 +120,15 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument("--list", action="store_true", help="the systems, what each needs, knobs")
-    _pool(parser)
-    _system(parser)
-    _embedding(parser)
-    _scores(parser)
-    _output(parser)
-    return parser
-
-
-def _pool(parser: Parser) -> None:
-    group = parser.add_argument_group("the pool")
-    group.add_argument(
-        "--pool", help="JSON, JSONL or Parquet, gzipped or not; a folder or id of the hub"
-    )
-    group.add_argument(
-        "--on-bad-row",
-        choices=("error", "drop"),
-        default="error",
-        help="stop at a row that cannot be used, or leave it out and count it (error)",
-    )
-    group.add_argument(
-        "--limit",
-        action="append",
-        default=[],
-        metavar="NAME=NUMBER",
-        help="how much is read of a file at most: file_mb, row_mb, rows; may be repeated",
-    )
-    group.add_argument("--split", default="train", help="of a hub id or folder (train)")
-    group.add_argument("--config", help="of a hub id or folder")
-
-
-def _system(parser: Parser) -> None:
-    group = parser.add_argument_group("what is chosen")
-    group.add_argument("--sampler", metavar="NAME", help="the system; --list names them")
-    group.add_argument(
-        "--budget", metavar="ROWS", help="how many rows, or a share of the pool under 1"
-    )
-    group.add_argument(
-        "--param",
-        action="append",
-        default=[],
-        metavar="KNOB=VALUE",
-        help="a knob of the sampler; may be repeated",
-    )
-    group.add_argument("--seed", default="0", help="of the systems that draw by lot (0)")
-
-
-def _embedding(parser: Parser) -> None:
-    group = parser.add_argument_group(
-        "embeddings and clusters", "made where the sampler needs them, or for the report if given"
-    )
-    group.add_argument("--embeddings", metavar="FILE", help=".npy of your own, one row a row")
-    group.add_argument(
-        "--embedding-model",
-        metavar="MODEL",
-        help="a sentence encoder: a folder, or a hub id with or without @revision (minilm)",
-    )
-    group.add_argument(
-        "--embedding-text",
-        choices=("prompt_completion", "prompt"),
-        help="what is embedded of a row (prompt_completion)",
-    )
-    group.add_argument(
-        "--k",
-        help="how many clusters; several, as 16,64,256: the one of best silhouette; auto: of"
-        " powers of two that suit the pool (auto)",
-    )
-    group.add_argument("--cluster-seed", default="42", metavar="SEED", help="of k-means (42)")
-
-
-def _scores(parser: Parser) -> None:
-    group = parser.add_argument_group("quality")
-    group.add_argument(
-        "--quality",
-        metavar="WORDS",
-        help="a score, or a product: length, sigmoid(reward), ifd * rank(mine);"
-        " with sigmoid, minmax and rank",
-    )
-    group.add_argument(
-        "--score",
-        action="append",
-        default=[],
-        metavar="NAME=SCORER,KNOB=VALUE,...",
-        help="how a score of that name is made; may be repeated; --list has the scorers",
-    )
-
-
-def _output(parser: Parser) -> None:
-    group = parser.add_argument_group("output")
-    group.add_argument(
-        "--out", metavar="FILE", help="the subset: .jsonl, .json or .parquet, and .gz if wanted"
-    )
-    group.add_argument("--force", action="store_true", help="replace what is there")
-    group.add_argument(
-        "--cache",
-        metavar="FOLDER",
-        help="where embeddings are kept ($XDG_CACHE_HOME/subset-bench or ~/.cache/subset-bench)",
-    )
+    for title, options in OPTIONS.items():
+        group = parser.add_argument_group(title)
+        for name, (text, more) in options.items():
+            group.add_argument(name, help=text, **more)
+    values, unknown = parser.parse_known_args(words)
+    if unknown:
+        if unknown[0].startswith("-"):
+            known = ["--help", "--list", *(name for group in OPTIONS.values() for name in group)]
+            near = nearest(unknown[0].partition("=")[0], known).partition("; choices")[0]
+            parser.error(f"{unknown[0]}: no such option{near}")
+        parser.error(f"{unknown[0]}: belongs to no option; a pool is given by --pool")
+    return values

@@ -1,20 +1,25 @@
 """What the user asked for, checked as far as it can be before any file is read."""
 
 import argparse
+import inspect
+import json
 import os
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.errors import InputError, nearest, shown
+from harness.knobs import find_entry, knob_problems, knobs_of, read_value
+from harness.params import EmbeddingParams, ScorerParams
 from harness.pools.limits import DEFAULT, Limits
-from harness.pools.params import OnBadRow
-from harness.samplers import SAMPLERS, needs_of
-from harness.select_command.needs import read_knobs
+from harness.pools.params import OnBadRow, Source
+from harness.pools.places import split_revision
+from harness.quality import terms
+from harness.samplers import SAMPLERS
+from harness.scorers import SCORERS
 
-EmbeddingText = Literal["prompt_completion", "prompt"]
-AUTO = "auto"
 NAME = re.compile(r"[A-Za-z]\w*")
 
 
@@ -23,32 +28,29 @@ class Choices:
     """A checked command line.
 
     Attributes:
-        pool: a path or hub id, as typed.
+        pool: a path or hub id, as typed; ``source`` is what it names.
         budget: a number of rows (int), or a share of the pool (float, under 1).
         params: the sampler's knobs that were given.
-        quality: what the sampler reads, or None.
-        scorers: how each score that is wanted is made: (scorer, its knobs) by name.
         embeddings: the user's own file, or None.
-        model: the encoder, as typed; None where no embedding is wanted.
+        embedding: how they are made; None where no embedding is wanted, or the user gives one.
         k: cluster counts to choose from; `auto`; or None where no clusters are wanted.
+        quality: what the sampler reads, or None.
+        scorers: how each score that is wanted is made.
     """
 
     pool: str
-    split: str
-    config: str | None
+    source: Source
     on_bad_row: OnBadRow
-    limits: Limits
     sampler: str
     budget: int | float
     params: dict[str, Any]
     seed: int
     embeddings: str | None
-    model: str | None
-    embedding_text: EmbeddingText
+    embedding: EmbeddingParams | None
     k: tuple[int, ...] | Literal["auto"] | None
     cluster_seed: int
     quality: str | None
-    scorers: dict[str, tuple[str, dict[str, Any]]]
+    scorers: dict[str, ScorerParams]
     out: Path
     force: bool
     cache: Path
@@ -59,12 +61,9 @@ def read_choices(values: argparse.Namespace) -> Choices:
     for name in ("pool", "sampler", "budget", "out"):
         if getattr(values, name) is None:
             raise InputError(f"--{name} is missing; python -m harness select --help has examples")
-    if values.sampler not in SAMPLERS:
-        near = nearest(values.sampler, SAMPLERS)
-        raise InputError(f"--sampler: no system is called {values.sampler!r}{near}")
-    sampler = SAMPLERS[values.sampler]
+    sampler = find_entry(SAMPLERS, values.sampler, "--sampler", "system")
     params = read_knobs("--param ", values.sampler, sampler, _pairs("--param", values.param))
-    needs = needs_of(values.sampler, params)
+    needs = sampler.needs_with(params)
     if "quality" in needs and values.quality is None:
         raise InputError(
             f"--sampler {values.sampler} reads quality: give --quality length, or --quality"
@@ -75,17 +74,14 @@ def read_choices(values: argparse.Namespace) -> Choices:
         _path("--embeddings", values.embeddings)
     return Choices(
         pool=values.pool,
-        split=values.split,
-        config=values.config,
+        source=_source(values),
         on_bad_row=values.on_bad_row,
-        limits=_limits(values.limit),
         sampler=values.sampler,
         budget=_budget(values.budget),
         params=params,
         seed=_whole("--seed", values.seed),
         embeddings=values.embeddings,
-        model=_model(values, "embeddings" in needs or k is not None),
-        embedding_text=values.embedding_text or "prompt_completion",
+        embedding=_embedding(values, "embeddings" in needs or k is not None),
         k=k,
         cluster_seed=_whole("--cluster-seed", values.cluster_seed),
         quality=values.quality,
@@ -94,6 +90,31 @@ def read_choices(values: argparse.Namespace) -> Choices:
         force=values.force,
         cache=_cache(values.cache),
     )
+
+
+def read_knobs(
+    where: str, name: str, function: Callable[..., Any], given: Mapping[str, str]
+) -> dict[str, Any]:
+    """Texts of a command line as values of the function's knobs.
+
+    Raises InputError, with ``where`` before it, for a knob that the function has not, a value that
+    is not of the knob's type, and a needed knob that is not given.
+    """
+    knobs = knobs_of(function)
+    found = {k: _value(knobs[k], text) if k in knobs else text for k, text in given.items()}
+    for problem in knob_problems(where, name, function, found, remedy="give {key}=..."):
+        raise InputError(problem)
+    return found
+
+
+def _value(knob: inspect.Parameter, text: str) -> Any:  # noqa: ANN401  (as the knob says)
+    """What a text stands for: itself where the knob takes a text that looks like a number."""
+    try:
+        read = json.loads(text.lower() if text in ("True", "False") else text)
+    except ValueError:
+        return text
+    value, rule = read_value(knob, read)
+    return text if rule and not read_value(knob, text)[1] else value
 
 
 def _pairs(option: str, texts: list[str]) -> dict[str, str]:
@@ -109,14 +130,21 @@ def _pairs(option: str, texts: list[str]) -> dict[str, str]:
     return found
 
 
-def _limits(texts: list[str]) -> Limits:
-    given = _pairs("--limit", texts)
-    known = dict(DEFAULT)
-    for name in given:
+def _source(values: argparse.Namespace) -> Source:
+    if values.pool == "lab":
+        raise InputError("--pool lab: the generated pool is the pipeline's; give a file or hub id")
+    limits, known = _pairs("--limit", values.limit), dict(DEFAULT)
+    for name in limits:
         if name not in known:
             raise InputError(f"--limit {name}: no such limit{nearest(name, known)}")
-    read = {name: _whole(f"--limit {name}", text, least=1) for name, text in given.items()}
-    return Limits.model_validate(read)
+    path, revision = split_revision(values.pool)
+    return Source(
+        path=path,
+        revision=revision,
+        split=values.split,
+        config=values.config,
+        limits=Limits(**{n: _whole(f"--limit {n}", text, 1) for n, text in limits.items()}),
+    )
 
 
 def _budget(text: str) -> int | float:
@@ -137,66 +165,52 @@ def _whole(option: str, text: str, least: int = 0) -> int:
 
 
 def _cluster_counts(text: str | None, needed: bool) -> tuple[int, ...] | Literal["auto"] | None:
-    if text is None:
-        return AUTO if needed else None
-    if text == AUTO:
-        return AUTO
-    return tuple(sorted({_whole("--k", part.strip(), least=1) for part in text.split(",")}))
+    if text in (None, "auto"):
+        return "auto" if text or needed else None
+    return tuple(sorted({_whole("--k", part.strip(), 1) for part in str(text).split(",")}))
 
 
-def _model(values: argparse.Namespace, needed: bool) -> str | None:
-    """The encoder to embed with; None where the user gives a file, or nothing reads one."""
-    if values.embeddings is None:
-        text_given = values.embedding_text is not None
-        return values.embedding_model or ("minilm" if needed or text_given else None)
-    for option in ("embedding_model", "embedding_text"):
-        if getattr(values, option) is not None:
-            name = option.replace("_", "-")
-            raise InputError(f"--{name}: --embeddings is given, so nothing is embedded; leave one")
-    return None
+def _embedding(values: argparse.Namespace, needed: bool) -> EmbeddingParams | None:
+    model, text = values.embedding_model, values.embedding_text
+    if values.embeddings is not None and (model or text):
+        name = "embedding-model" if model else "embedding-text"
+        raise InputError(f"--{name}: --embeddings is given, so nothing is embedded; leave one")
+    if values.embeddings is not None or not (needed or model or text):
+        return None
+    model = model or "minilm"
+    name, _, revision = (model, "", "") if Path(model).is_dir() else model.partition("@")
+    given = {"model": name, "revision": revision or None, "text": text or "prompt_completion"}
+    return EmbeddingParams.model_validate(given)
 
 
-def _scorers(texts: list[str], quality: str | None) -> dict[str, tuple[str, dict[str, Any]]]:
+def _scorers(texts: list[str], quality: str | None) -> dict[str, ScorerParams]:
     """Scores declared by --score, and those of the quality that need no declaration."""
-    from harness.scorers import SCORERS
-
-    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    found: dict[str, ScorerParams] = {}
     for name, text in _pairs("--score", texts).items():
         if name == "id":
             raise InputError("--score id: the column of ids is called so; give it another name")
         if name == "length" and text != "length":
-            told = "the table's mean length is of characters"
-            raise InputError(f"--score length: {told}; give this score another name")
+            reason = "the table's mean length is of characters"
+            raise InputError(f"--score length: {reason}; give this score another name")
         # A comma ends a knob only before the next one: a path may hold commas.
         scorer, *knobs = re.split(r",(?=[A-Za-z]\w*=)", text)
-        if scorer not in SCORERS:
-            near = nearest(scorer, SCORERS)
-            raise InputError(f"--score {name}: no scorer is called {scorer!r}{near}")
-        where = f"--score {name}: "
-        given = _pairs(where.rstrip(), knobs)
-        found[name] = scorer, read_knobs(where, scorer, SCORERS[scorer], given)
-    return found | _undeclared(quality, found) if quality is not None else found
-
-
-def _undeclared(
-    quality: str, declared: dict[str, tuple[str, dict[str, Any]]]
-) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Scores that the quality names by their scorer, which needs nothing told."""
-    from harness.quality import terms
-    from harness.scorers import SCORERS
-
-    found: dict[str, tuple[str, dict[str, Any]]] = {}
-    for _, name in terms(quality):
-        if name in declared:
-            continue
-        if name not in SCORERS:
-            near = nearest(name, [*declared, *SCORERS])
+        find_entry(SCORERS, scorer, f"--score {name}", "scorer")
+        found[name] = _scorer(f"--score {name}: ", scorer, _pairs(f"--score {name}:", knobs))
+    for name in [name for _, name in terms(quality)] if quality is not None else []:
+        if name not in found and name not in SCORERS:
+            near = nearest(name, [*found, *SCORERS])
             raise InputError(
                 f"--quality {quality!r}: no score is called {name!r}{near}; declare it:"
                 f" --score {name}=<scorer>,..."
             )
-        found[name] = name, read_knobs(f"--score {name}={name},", name, SCORERS[name], {})
+        if name not in found:
+            found[name] = _scorer(f"--score {name}={name},", name, {})
     return found
+
+
+def _scorer(where: str, scorer: str, given: Mapping[str, str]) -> ScorerParams:
+    knobs = read_knobs(where, scorer, SCORERS[scorer], given)
+    return ScorerParams.model_validate({"scorer": scorer, **knobs})
 
 
 def _path(option: str, text: str) -> Path:

@@ -1,14 +1,13 @@
 """The order of what `python -m harness select` does, and what it says on the way."""
 
-import json
 import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from harness.files import replacing
+from harness.files import replacing, write_json
 from harness.refusals import naming
-from harness.select_command.arguments import check_words, parse
+from harness.select_command.arguments import parse
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +21,6 @@ def run(words: list[str], say: Callable[[str], None]) -> None:
     Raises InputError, with one line, for whatever is wrong with the arguments or the files. An
     ``--out`` that is there stays as it was unless the whole subset could be written.
     """
-    check_words(words)
     values = parse(words)
     if values.list:
         from harness.select_command.listing import listing
@@ -38,32 +36,30 @@ def run(words: list[str], say: Callable[[str], None]) -> None:
 
 
 def _select(choices: "Choices", say: Callable[[str], None]) -> None:
+    from harness.schemas import PoolRows
     from harness.select_command.inputs import choose, make_inputs, rows_wanted
-    from harness.select_command.pool_file import read_pool, write_rows
-    from harness.select_command.provenance import provenance, provenance_file
-    from harness.select_command.records import form_wanted
+    from harness.select_command.output import provenance, provenance_file
+    from harness.select_command.pool_file import form_wanted, read_pool, write_rows
     from harness.select_command.report import measured
 
     started = time.monotonic()
     pool = read_pool(choices)
     n = len(pool.frame)
-    form = form_wanted(pool.source.path, choices.out)
+    form = form_wanted(pool.source, choices.out)
     rows = rows_wanted(choices, n)
-    inputs = make_inputs(choices, pool.frame)
+    inputs = make_inputs(choices, PoolRows(pool.frame))
     log.info("choosing %s of %s rows by %s", f"{rows:,}", f"{n:,}", choices.sampler)
-    chosen = choose(choices, inputs, rows)
+    picks, cost = choose(choices, inputs, rows)
     out, beside = choices.out, provenance_file(choices.out)
     # The subset takes its place last: wherever it is whole, so is the file beside it.
-    with replacing(out) as subset, replacing(beside) as told:
+    with replacing(out) as subset:
         with naming(subset):
-            write_rows(pool, chosen.picks.tolist(), form, out, subset)
-        made = provenance(choices, pool, inputs, chosen, subset)
-        text = json.dumps(made, indent=2, ensure_ascii=False, allow_nan=False)
-        told.write_text(text + "\n", encoding="utf-8")
-    seconds = time.monotonic() - started
-    log.info("done in %.3g s, %.3g s of it to choose", seconds, chosen.seconds)
+            write_rows(pool, picks.tolist(), form, out, subset)
+        made = provenance(choices, pool, inputs, cost, subset)
+        write_json(beside, made)
+    log.info("done in %.3g s, %.3g s of it to choose", time.monotonic() - started, cost["seconds"])
     say(f"{out}: {rows:,} of {n:,} rows, in the order chosen by {choices.sampler}")
     say(f"{beside}: how they were chosen")
     for note in made["notes"]:
         say(f"note: {note}")
-    say("\n" + measured(choices, inputs, chosen))
+    say("\n" + measured(choices, inputs, picks))

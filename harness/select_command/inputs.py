@@ -1,52 +1,61 @@
 """What a system looks at, made of the user's pool and files; and the system's choice."""
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from harness import selecting
+from harness.clustering import Clustering, at_the_end, best_k, kmeans
+from harness.embedding import MINILM_SHA256, count_reads, embed, embedded_texts
+from harness.embedding_files import Reads, user_embedding
 from harness.errors import InputError
-from harness.params import Selection
-from harness.samplers import NEEDS, are_unit
+from harness.files import file_hash, folder_hash, read_json, value_hash
+from harness.knobs import all_knobs
+from harness.models import model_folder
+from harness.params import EmbeddingParams, ScorerParams, Selection
+from harness.pools.places import locate
+from harness.progress import progress
+from harness.quality import quality_notes, quality_vector
+from harness.refusals import naming
+from harness.samplers import SAMPLERS, are_unit
 from harness.schemas import PoolRows
+from harness.scorers import SCORERS
+from harness.scorers.columns import make_scores
+from harness.scorers.loading import find_model, model_folder_hash
 from harness.select_command.choices import Choices
-from harness.select_command.clusters import Clusters, one_cluster, pool_clusters
-from harness.select_command.scores import Scores, pool_quality, pool_scores
-from harness.select_command.vectors import Vectors, pool_vectors
+from harness.stores import keeping, locked, take_kept
 
 if TYPE_CHECKING:
     import pandas as pd
 
+log = logging.getLogger(__name__)
+
+SMALLEST, LARGEST = 16, 4096  # powers of two, as table 5 of arXiv 2409.11378 has from 64 to 8192
+ROWS_EACH = 8  # on average, in the clusters of the largest k that is tried
+
 
 @dataclass(frozen=True)
-class Inputs:
-    """What is known of a pool's instances; None where nothing asked for it.
+class ToolInputs:
+    """What a system looks at, made of a user's pool.
 
     Attributes:
-        frame: the instances' rows.
-        scores: their ids and a column a score; empty where none is wanted.
-        quality: (n,) float64.
+        seen: as the pipeline's samplers see it; with one vector for all rows, and one cluster,
+            where nothing asked for others.
+        scores: the instances' ids and a column a score.
+        cards: what the provenance says of ``scores``, ``embedding`` and ``clusters``; None of the
+            latter where there are none.
         notes: what was changed on the way and should be known.
-        quality_notes: what the quality does not tell apart.
     """
 
-    frame: "pd.DataFrame"
-    scores: Scores
-    quality: np.ndarray | None
-    vectors: Vectors | None
-    clusters: Clusters | None
+    seen: selecting.Inputs
+    scores: "pd.DataFrame"
+    cards: dict[str, Any]
     notes: tuple[str, ...]
-    quality_notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Indices in the order of selection, what the system warned of, and the seconds it took."""
-
-    picks: np.ndarray
-    notes: tuple[str, ...]
-    seconds: float
 
 
 def rows_wanted(choices: Choices, rows: int) -> int:
@@ -54,54 +63,124 @@ def rows_wanted(choices: Choices, rows: int) -> int:
     wanted = choices.budget
     if isinstance(wanted, float):
         wanted = max(1, round(wanted * rows))
-    if wanted > rows:
-        raise InputError(f"--budget {wanted}: the pool has {rows:,} rows; give at most that")
     most = max(choices.k) if isinstance(choices.k, tuple) else 1
-    if most > rows:
-        raise InputError(f"--k {most}: the pool has {rows:,} rows; give at most that")
+    for option, number in (("--budget", wanted), ("--k", most)):
+        if number > rows:
+            raise InputError(f"{option} {number}: the pool has {rows:,} rows; give at most that")
     return wanted
 
 
-def make_inputs(choices: Choices, frame: "pd.DataFrame") -> Inputs:
+def make_inputs(choices: Choices, pool: PoolRows) -> ToolInputs:
     """Embed, cluster and score as far as it is wanted; InputError says what does not fit."""
-    # A file that does not fit is told before a model is set to work.
-    vectors = pool_vectors(choices, frame) if choices.embeddings else None
-    scores = pool_scores(choices, frame)
-    quality, of_quality = pool_quality(choices, scores)
-    vectors = vectors or pool_vectors(choices, frame)
-    clusters, notes = None, list[str]()
-    if vectors is not None:
-        notes += vectors.notes
-        array = vectors.array
-        if "unit" in NEEDS[choices.sampler] and not are_unit(array):
-            # Here and not only where the sampler gets them: the subset is measured on them too.
-            vectors = replace(vectors, array=selecting.rows_for(choices.sampler, array))
-            notes.append(
-                f"rows of {choices.embeddings} scaled to length 1: {choices.sampler} compares them"
-                " by cosine"
-            )
-        if choices.k is not None:
-            clusters = pool_clusters(vectors.array, choices.k, choices.cluster_seed)
-            notes += clusters.notes
-    return Inputs(frame, scores, quality, vectors, clusters, tuple(notes), of_quality)
-
-
-def choose(choices: Choices, inputs: Inputs, rows: int, sampler: str | None = None) -> Chosen:
-    """Choose as the pipeline does, by the sampler of the command or by another without knobs."""
-    n = len(inputs.frame)
-    array = np.ones((n, 1), dtype=np.float32)  # for those that look at no vector
-    if inputs.vectors is not None:
-        array = inputs.vectors.array
-    clustering = one_cluster(*array.shape)
-    if inputs.clusters is not None:
-        clustering = inputs.clusters.clustering
-    given: dict[str, Any] = choices.params if sampler is None else {}
-    name = sampler or choices.sampler
-    selection = Selection.model_validate({"sampler": name, "k": clustering.k, **given})
+    n = len(pool)
+    cards: dict[str, Any] = {"scores": {}, "embedding": None, "clusters": None}
+    array, notes = np.ones((n, 1), dtype=np.float32), ()
+    if choices.embeddings is not None:  # refused before a model is set to work
+        path = Path(choices.embeddings).expanduser()
+        array = user_embedding(path, n)
+        cards["embedding"] = {"file": choices.embeddings, "sha256": file_hash(path)}
+    scores, _ = make_scores(pool, choices.scorers, store=choices.cache / "scores")
+    cards["scores"] = {name: _score_card(item) for name, item in choices.scorers.items()}
+    quality, flat = None, ()
+    if choices.quality is not None:
+        quality = quality_vector(choices.quality, scores)
+        flat = quality_notes(choices.quality, scores)
+    if choices.embedding is not None:
+        array, cards["embedding"], notes = pool_vectors(choices.embedding, pool, choices.cache)
+    elif choices.embeddings and "unit" in SAMPLERS[choices.sampler].needs and not are_unit(array):
+        # Here and not only where the sampler gets them: the subset is measured on them too.
+        array = selecting.rows_for(choices.sampler, array)
+        change = f"scaled to length 1: {choices.sampler} compares them by cosine"
+        notes = (f"rows of {choices.embeddings} {change}",)
+    clustering = Clustering(np.zeros(n, dtype=np.int64), array[:1], 0.0, None, 0)  # of all
+    if choices.k is not None:
+        clustering, cards["clusters"], more = pool_clusters(array, choices.k, choices.cluster_seed)
+        notes += more
     costs = np.ones(n, dtype=np.int64)
-    seen = selecting.Inputs(
-        PoolRows(inputs.frame), array, clustering, costs, inputs.quality, None, inputs.quality_notes
-    )
-    choose_one = selecting.choose_with(selection, seen, rows)
-    picks, cost = selecting.chosen(name, choose_one, choices.seed)
-    return Chosen(picks, tuple(cost["notes"]), cost["seconds"])
+    seen = selecting.Inputs(pool, array, clustering, costs, quality, None, flat)
+    return ToolInputs(seen, scores, cards, notes)
+
+
+def _score_card(item: ScorerParams) -> dict[str, Any]:
+    """What the provenance says of a score: its scorer, knobs, and what was read."""
+    card = all_knobs(SCORERS[item.scorer], item.scorer_params)
+    if "model" in card:
+        card["model_sha256"] = model_folder_hash(find_model(card["model"], card["revision"]))
+    if "file" in card:
+        card["sha256"] = file_hash(locate(card["file"]))
+    return {"scorer": item.scorer, **card}
+
+
+def pool_vectors(
+    item: EmbeddingParams, pool: PoolRows, cache: Path
+) -> tuple[np.ndarray, dict[str, Any], tuple[str, ...]]:
+    """The embedding of a pool's instances, made once and kept; its card and notes.
+
+    InputError for a model that cannot be had.
+    """
+    texts = embedded_texts(pool, item.text)
+    model = MINILM_SHA256
+    if item.model != "minilm":
+        model = folder_hash(model_folder(item.model, item.revision))
+    folder = cache / "embeddings" / value_hash([texts, model])[:24]
+    whole, reads = folder / "embedding.npy", folder / "reads.json"
+    with naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            if take_kept(whole):
+                log.info("embedding of %s rows found in the cache", f"{len(texts):,}")
+            else:
+                message = "embedding %s rows by %s (once: it is kept)"
+                log.info(message, f"{len(texts):,}", item.model)
+                made = embed(texts, item.model, item.revision, folder)
+                assert isinstance(made, np.memmap)
+                # The blocks that a killed run goes on from are the embedding once all are done.
+                with keeping(whole) as temporary:
+                    Path(str(made.filename)).replace(temporary)
+                (folder / "done.json").unlink()
+            if not take_kept(reads):
+                counted = count_reads(texts, item.model, item.revision)
+                with keeping(reads) as temporary:
+                    temporary.write_text(json.dumps(counted._asdict()))
+            notes = Reads(**read_json(reads)).notes()
+            array = user_embedding(whole, len(texts))
+    return array, {**item.model_dump(), "model_sha256": model}, tuple(notes)
+
+
+def automatic(rows: int) -> list[int]:
+    """The numbers of clusters tried for a pool: powers of two; from 2 where the pool is small."""
+    most = min(LARGEST, rows // ROWS_EACH)
+    least = SMALLEST if most >= 8 * SMALLEST else 2  # four numbers at least, where there can be
+    return [k for k in (2**i for i in range(1, 13)) if least <= k <= most] or [1]
+
+
+def pool_clusters(
+    embeddings: np.ndarray, k: Sequence[int] | Literal["auto"], seed: int
+) -> tuple[Clustering, dict[str, Any], tuple[str, ...]]:
+    """k-means for each number tried: that of best silhouette, of equals the fewest; card, notes."""
+    rows = len(embeddings)
+    tried = automatic(rows) if k == "auto" else list(k)
+    found = {count: kmeans(embeddings, count, seed) for count in progress(tried, "cluster")}
+    silhouettes = {count: one.silhouette for count, one in found.items()}
+    best = found[best_k(silhouettes)]
+    heights = {str(count): height for count, height in silhouettes.items()}
+    card = {"k": best.k, "seed": seed, "silhouettes": heights, "inertia": best.inertia}
+    notes = []
+    if at_the_end(best.k, silhouettes):
+        notes.append(f"k is {best.k}, the largest tried: give --k larger ones to see if they suit")
+    if best.silhouette is None and (k == "auto" or len(tried) > 1):
+        notes.append(f"k is {best.k}: no number of clusters tried on {rows} rows has a silhouette")
+    return best, card, tuple(notes)
+
+
+def choose(
+    choices: Choices, inputs: ToolInputs, rows: int, sampler: str | None = None, more: int = 0
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Choose as the pipeline does, by the sampler of the command or by another without knobs.
+
+    ``more`` is added to the seed. Returns what `selecting.chosen` does.
+    """
+    name, params = (sampler, {}) if sampler else (choices.sampler, choices.params)
+    given = {"sampler": name, "k": inputs.seen.clustering.k, **params}
+    choose_one = selecting.choose_with(Selection.model_validate(given), inputs.seen, rows)
+    return selecting.chosen(name, choose_one, (choices.seed + more) % 2**32)

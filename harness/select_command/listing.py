@@ -1,17 +1,17 @@
 """`python -m harness select --list`: the systems and scorers there are, and what each takes."""
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from harness.knobs import knobs_of
-from harness.samplers import SAMPLERS
-from harness.select_command.needs import first_sentence, knob_text, needs_text
+from harness.knobs import Entry, knob_text, knobs_of
+from harness.samplers import NEEDS, SAMPLERS
 
 WIDTH = 79
 END = """\
-Embeddings and clusters are made where they are needed; quality is --quality. A
-scorer's model is a folder or hub id; base and reward are those of the pipeline."""
+n is the pool's size, b the budget. Embeddings and clusters are made where they
+are needed; quality is --quality. A scorer's model is a folder or hub id; base
+and reward are those of the pipeline."""
 NAMES = 18  # columns before the text
 
 
@@ -21,17 +21,19 @@ def listing() -> str:
 
     lines = ["systems (--sampler), the knobs of each (--param) with their defaults:", ""]
     for name, sampler in SAMPLERS.items():
-        lines += _entry(name, sampler, f"needs: {needs_text(name)}")
+        needs = ", ".join(need for need in NEEDS if need in sampler.needs - {"unit"}) or "nothing"
+        lottery = "; draws by lot" if sampler.chance else ""
+        lines += _entry(name, sampler, f"needs: {needs}{lottery}; takes: {sampler.cost}")
     lines += ["", "scorers (--score name=scorer,knob=value,...):", ""]
     for name, scorer in SCORERS.items():
-        lines += _entry(name, scorer)
+        lines += _entry(name, scorer, f"takes: {scorer.cost}")
     lines += ["", END]
     return "\n".join(lines)
 
 
-def _entry(name: str, function: Callable[..., Any], *more: str) -> Iterator[str]:
-    knobs = ", ".join(knob_text(knob) for knob in knobs_of(function).values())
-    texts = [first_sentence(function), *more, f"knobs: {knobs}" if knobs else ""]
+def _entry(name: str, entry: Entry[Any], facts: str) -> Iterator[str]:
+    knobs = ", ".join(knob_text(knob) for knob in knobs_of(entry).values())
+    texts = [entry.summary, f"{facts}; source: {entry.source}", f"knobs: {knobs}" if knobs else ""]
     head = name.ljust(NAMES)
     for text in filter(None, texts):
         blank = " " * NAMES

@@ -1,28 +1,37 @@
-"""Where the subset and the cache are to lie, tried before any work is done."""
+"""What is written beside a subset, and whether it and the cache can lie where they are to."""
 
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError, shown
-from harness.files import try_replacing
+from harness.files import file_hash, try_replacing
+from harness.knobs import all_knobs
 from harness.pools.places import locate
 from harness.refusals import refusal
+from harness.report.provenance import versions
+from harness.samplers import SAMPLERS
+from harness.scorers import SCORERS
 from harness.select_command.choices import Choices
-from harness.select_command.provenance import provenance_file
-from harness.select_command.records import ENDINGS, ending
+from harness.select_command.pool_file import ENDINGS, UserPool, ending
+
+if TYPE_CHECKING:
+    from harness.select_command.inputs import ToolInputs
 
 LONGEST = 100  # signs of the longest path within the cache, folders and all
+PACKAGES = ("subset-bench", "numba", "numpy", "scipy", "sentence-transformers", "torch")
 
 
 def check_places(choices: Choices) -> None:
     """Raise InputError where the subset or the cache cannot be written as asked."""
-    with _telling("--out", choices.out):
+    with _naming("--out", choices.out):
         _check_out(choices)
-    if choices.model is not None or any("model" in knobs for _, knobs in choices.scorers.values()):
-        with _telling("--cache", choices.cache):
+    models = any("model" in SCORERS[item.scorer].needs for item in choices.scorers.values())
+    if choices.embedding is not None or models:
+        with _naming("--cache", choices.cache):
             choices.cache.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix="." * LONGEST, dir=choices.cache)
             os.close(handle)
@@ -30,8 +39,8 @@ def check_places(choices: Choices) -> None:
 
 
 @contextmanager
-def _telling(option: str, path: Path) -> Iterator[None]:
-    """Tell in one line what the file system has against a path."""
+def _naming(option: str, path: Path) -> Iterator[None]:
+    """Report in one line what the file system has against a path."""
     try:
         yield
     except OSError as error:
@@ -47,7 +56,7 @@ def _check_out(choices: Choices) -> None:
     if not out.parent.is_dir():
         raise InputError(f"--out {out}: there is no folder {out.parent}; make it first")
     names = [choices.pool, choices.embeddings]
-    names += [params.get("file") for _, params in choices.scorers.values()]
+    names += [item.scorer_params.get("file") for item in choices.scorers.values()]
     read = [place for place in map(locate, filter(None, names)) if place.exists()]
     for path in (out, provenance_file(out)):
         if path.is_dir():
@@ -59,3 +68,42 @@ def _check_out(choices: Choices) -> None:
             raise InputError(f"--out {out}: {path} is there already; --force replaces it")
     for path in (out, provenance_file(out)):
         try_replacing(path)
+
+
+def provenance_file(out: Path) -> Path:
+    """Where the provenance of a subset lies."""
+    return out.with_name(f"{out.name}.provenance.json")
+
+
+def provenance(
+    choices: Choices, pool: UserPool, inputs: "ToolInputs", cost: dict[str, Any], subset: Path
+) -> dict[str, Any]:
+    """All that made a subset: the same command on the same files gives the same.
+
+    Files and models stand here as they were typed; no time and no place of its own does. ``cost``
+    is `selecting.chosen`'s; ``subset`` the file with the chosen rows, for its hash.
+    """
+    return {
+        "sampler": choices.sampler,
+        "params": all_knobs(SAMPLERS[choices.sampler], choices.params),
+        "budget": choices.budget,
+        "seed": choices.seed,
+        "quality": choices.quality,
+        **inputs.cards,
+        "pool": {
+            "name": choices.pool,
+            **pool.loaded.card,
+            "format": pool.instances.format,
+            "rows": len(pool.frame),
+            "rows_dropped": dict(sorted(pool.instances.dropped.items())),
+            "fields_left_out": pool.instances.left_out,
+        },
+        "subset": {
+            "name": choices.out.name,
+            "sha256": file_hash(subset),
+            "rows": cost["size"],
+            "order": "of selection",
+        },
+        "notes": [*inputs.notes, *cost["notes"]],
+        "versions": versions(PACKAGES),
+    }

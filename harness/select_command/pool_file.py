@@ -1,74 +1,65 @@
-"""The user's pool: its rows as the samplers see them, and the file they stand in."""
+"""The user's pool: its rows as the samplers see them, and its records, written untouched.
 
+A line of JSONL keeps its bytes, an element of a JSON list its text, a row of Parquet its types.
+Between JSONL and a list nothing but the line breaks around and inside an element changes.
+"""
+
+import gzip
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from harness.errors import InputError
-from harness.pools.hub import open_dataset
-from harness.pools.instances import read_instances, to_frame
+from harness.pools.instances import Instances, read_instances, to_frame
+from harness.pools.limits import DEFAULT
 from harness.pools.params import Source
-from harness.pools.places import kind_of, locate, split_revision
+from harness.pools.places import kind_of, locate
+from harness.pools.reading import Form, form_of, seekable
 from harness.pools.rendering import Check, renders
+from harness.pools.rows import Loaded
 from harness.pools.sources import load, source_hash
+from harness.pools.unpacking import BLANK, Unpacked
 from harness.select_command.choices import Choices
-from harness.select_command.records import (
-    Form,
-    ending,
-    sink,
-    write_json_records,
-    write_records,
-)
 
 if TYPE_CHECKING:
     import pandas as pd
 
+ENDINGS: dict[str, Form] = {
+    ".jsonl": "lines",
+    ".ndjson": "lines",
+    ".json": "list",
+    ".parquet": "parquet",
+}
+BETWEEN = re.compile(r"[ \t\r\n,]*")  # the elements of a list
+# A JSON text holds no line break outside white space: inside a string it is written \n.
+BREAK = re.compile(r"[ \t]*[\r\n][ \t\r\n]*")
+CHUNK = 1 << 20
+
 
 @dataclass(frozen=True)
 class UserPool:
-    """A pool that was read.
-
-    Attributes:
-        source: where its rows are.
-        frame: the columns of data/pool.parquet, one row an instance; ``row`` counts from 1.
-        format: how its rows are written, a key of harness.pools.formats.FORMATS.
-        dropped: rows left out by rule.
-        left_out: fields that no system looks at, and how many rows have them.
-        card: SHA-256 of a file or folder, or the revision of a hub id.
-    """
+    """A pool that was read; ``frame`` has the columns of data/pool.parquet, one row an instance."""
 
     source: Source
+    loaded: Loaded
+    instances: Instances
     frame: "pd.DataFrame"
-    format: str
-    dropped: dict[str, int]
-    left_out: dict[str, int]
-    card: dict[str, Any]
 
 
 def read_pool(choices: Choices) -> UserPool:
-    """Read and check the pool; InputError as the pipeline tells it, in the options' words."""
-    if kind_of(choices.pool) == "lab":
-        raise InputError("--pool lab: the generated pool is the pipeline's; give a file or hub id")
-    path, revision = split_revision(choices.pool)
-    source = Source(
-        path=path,
-        revision=revision,
-        split=choices.split,
-        config=choices.config,
-        limits=choices.limits,
-    )
+    """Read and check the pool; InputError as the pipeline words it, with the options' names."""
     try:
-        loaded = load(source)
+        loaded = load(choices.source)
         found = read_instances(loaded, {}, choices.on_bad_row, _check(choices))
     except InputError as error:
-        told = str(error).replace("set on_bad_row: drop", "give --on-bad-row drop")
-        told = told.replace("prepare.limits.", "--limit ")
-        raise InputError(told.replace("on_bad_row: drop", "--on-bad-row drop")) from None
-    frame = to_frame(found.kept)
-    dropped = dict(sorted(found.dropped.items()))
-    return UserPool(source, frame, found.format, dropped, found.left_out, loaded.card)
+        line = str(error).replace("set on_bad_row: drop", "give --on-bad-row drop")
+        line = line.replace("prepare.limits.", "--limit ")
+        raise InputError(line.replace("on_bad_row: drop", "--on-bad-row drop")) from None
+    return UserPool(choices.source, loaded, found, to_frame(found.kept))
 
 
 def _check(choices: Choices) -> Check | None:
@@ -77,8 +68,30 @@ def _check(choices: Choices) -> Check | None:
         return None
     from harness.scorers.columns import rendering_tokenizer
 
-    made = [rendering_tokenizer(scorer, knobs) for scorer, knobs in choices.scorers.values()]
+    made = [rendering_tokenizer(it.scorer, it.scorer_params) for it in choices.scorers.values()]
     return renders(*(tokenizer for tokenizer in made if tokenizer is not None))
+
+
+def ending(path: Path) -> tuple[str, bool]:
+    """A name's ending in lower case, that before `.gz` where it is zipped; and whether it is."""
+    zipped = path.suffix.lower() == ".gz"
+    return (path.with_suffix("") if zipped else path).suffix.lower(), zipped
+
+
+def form_wanted(source: Source, out: Path) -> Form:
+    """How the subset is to be written: as ``out`` ends; InputError where the pool can't give it."""
+    suffix, _ = ending(out)
+    wanted = ENDINGS[suffix]
+    if kind_of(source.path) != "file":  # a dataset may be written as either
+        return wanted
+    place = locate(source.path)
+    own = form_of(place, source.path)
+    if (own == "parquet") != (wanted == "parquet"):
+        given = "Parquet" if own == "parquet" else "JSON"
+        other = ".parquet" if own == "parquet" else ".jsonl or .json"
+        raise InputError(f"--out {out}: the pool is {given}, and so is its subset; name it {other}")
+    # A .json file may hold one object a line; such a pool's subset does too.
+    return own if suffix == ".json" == ending(place)[0] else wanted
 
 
 def write_rows(pool: UserPool, picks: Sequence[int], form: Form, out: Path, target: Path) -> None:
@@ -86,29 +99,37 @@ def write_rows(pool: UserPool, picks: Sequence[int], form: Form, out: Path, targ
 
     InputError where the pool's file has changed since it was read.
     """
-    _check_unchanged(pool)
-    rows = [int(pool.frame["row"].iloc[pick]) for pick in picks]
-    zipped = ending(out)[1]
-    if kind_of(pool.source.path) == "file":
-        write_records(locate(pool.source.path), rows, form, target, zipped)
-        return
-    with target.open("wb") as raw, sink(raw, zipped) as stream:
-        chosen = _dataset(pool).select([row - 1 for row in rows])
+    if pool.loaded.card.get("sha256") != source_hash(pool.source.path):
+        raise InputError(f"{pool.source.path}: changed while rows were chosen; run it again")
+    rows = pool.frame["row"].iloc[list(picks)].tolist()  # from 1, as the readers count
+    dataset = pool.loaded.dataset
+    with target.open("wb") as raw, sink(raw, ending(out)[1]) as stream:
+        chosen = None if dataset is None else dataset.select([row - 1 for row in rows])
         if form == "parquet":
-            chosen.to_parquet(stream)
+            _write_table(pool.source, rows, stream) if chosen is None else chosen.to_parquet(stream)
+        elif chosen is None:
+            _write_json(_json_records(pool.source, rows, form), form, stream)
         else:
-            write_json_records([_as_json(row, out) for row in chosen], form, stream)
+            _write_json([_as_json(row, out) for row in chosen], form, stream)
 
 
-def _dataset(pool: UserPool) -> Any:  # noqa: ANN401  (datasets.Dataset, imported lazily)
-    """The dataset of a folder or hub id, at the commit that was read."""
-    from huggingface_hub import constants
+@contextmanager
+def sink(raw: BinaryIO, zipped: bool) -> Iterator[BinaryIO]:
+    """A stream onto an open file, compressed or not; no time and no name in what it writes."""
+    if not zipped:
+        yield raw
+        return
+    with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
+        yield cast("BinaryIO", stream)
 
-    path = pool.source.path
-    if kind_of(path) == "folder":
-        return open_dataset(str(locate(path)), pool.source, None)
-    commit = None if constants.is_offline_mode() else pool.card["revision"]
-    return open_dataset(path, pool.source, commit)
+
+def _write_json(records: Sequence[bytes], form: Form, stream: BinaryIO) -> None:
+    """Write records as lines or as one list; each may end with its line's break."""
+    if form == "list":
+        stream.write(b"[\n" + b",\n".join(record.strip(BLANK) for record in records) + b"\n]\n")
+        return
+    for record in records:
+        stream.write(record if record.endswith(b"\n") else record + b"\n")
 
 
 def _as_json(row: object, out: Path) -> bytes:
@@ -118,7 +139,42 @@ def _as_json(row: object, out: Path) -> bytes:
         raise InputError(f"--out {out}: a row is no JSON ({error}); name it .parquet") from None
 
 
-def _check_unchanged(pool: UserPool) -> None:
-    """Raise InputError where the file is no longer the one that was read."""
-    if pool.card.get("sha256") != source_hash(pool.source.path):
-        raise InputError(f"{pool.source.path}: changed while rows were chosen; run it again")
+def _json_records(source: Source, rows: Sequence[int], form: Form) -> list[bytes]:
+    """The bytes of a JSON file's records, by number and in that order."""
+    name, limits = source.path, source.limits or DEFAULT
+    is_list = form_of(locate(name), name, limits) == "list"
+    with Unpacked(locate(name), name, limits) as stream:
+        if not is_list:
+            wanted = set(rows)
+            lines = {i: line for i, line in stream.lines() if i in wanted and line is not None}
+            return [lines[row] for row in rows]
+        text = b"".join(iter(lambda: stream.read(CHUNK), b"")).decode("utf-8-sig")
+    elements, at = [], _after(text, text.index("[") + 1)
+    while text[at] != "]":
+        _, end = json.JSONDecoder().raw_decode(text, at)
+        elements.append(text[at:end])
+        at = _after(text, end)
+    chosen = [elements[row - 1] for row in rows]
+    return [(BREAK.sub(" ", text) if form == "lines" else text).encode() for text in chosen]
+
+
+def _after(text: str, at: int) -> int:
+    """Where the next element begins, or the list ends."""
+    found = BETWEEN.match(text, at)
+    return found.end() if found else at
+
+
+def _write_table(source: Source, rows: Sequence[int], stream: BinaryIO) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    limits = source.limits or DEFAULT
+    file = pq.ParquetFile(seekable(locate(source.path), source.path, limits))
+    codec = "NONE"
+    if file.metadata.num_columns:
+        codec = file.metadata.row_group(0).column(0).compression
+    codec = "NONE" if codec == "UNCOMPRESSED" else codec
+    table = file.read()
+    # Row by row: `take` joins a column's chunks, whose text may pass the 2 GB of one.
+    chosen = pa.concat_tables([table.slice(row - 1, 1) for row in rows])
+    pq.write_table(chosen, stream, compression=codec)

@@ -1,5 +1,5 @@
-"""What each subset is before any training, from its files to tables, plots and a map."""
+"""What each subset is before any training, as tables, plots and a map."""
 
-from harness.selection_report.study import write_selection_report
+from harness.selection_report.study import write_subset_report
 
-__all__ = ["write_selection_report"]
+__all__ = ["write_subset_report"]

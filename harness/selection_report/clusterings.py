@@ -7,11 +7,11 @@ import numpy as np
 
 from harness import layout
 from harness.clustering import at_the_end, read_clustering
+from harness.describing.measures import share_below
 from harness.files import read_json
 from harness.params import Params
 from harness.report.plots import BLUE, ORANGE, new_figure, tidy
 from harness.report.render import BLANK, TextTable, number
-from harness.selection_report.measures import share_below
 from harness.selection_report.pictures import save_picture
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ def clustering_facts(params: Params, quality: np.ndarray | None) -> "pd.DataFram
     """
     import pandas as pd
 
-    lines = []
+    lines, embedding = [], params.defaults.embedding
     for k in sorted(params.cluster.k):
-        line = {name: read_json(layout.silhouette_file(k))[name] for name in FIELDS}
+        line = {name: read_json(layout.silhouette_file(embedding, k))[name] for name in FIELDS}
         line["poor"] = np.nan
         if quality is not None:
-            labels = read_clustering(layout.cluster_folder(k), len(quality)).labels
+            labels = read_clustering(layout.cluster_folder(embedding, k), len(quality)).labels
             line["poor"] = share_below(labels, quality, POOR)
         lines.append(line)
     frame = pd.DataFrame(lines).astype({"silhouette": "float64", "poor": "float64"})

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.describing.measures import NEAR_DUPLICATE
 from harness.report.render import BLANK, number
 from harness.schemas import FAULTS
-from harness.selection_report.measures import NEAR_DUPLICATE
 
 MEAN = "mean_"  # before a scorer's name
 OWN = "own_"  # before what is measured on what the selection itself reads

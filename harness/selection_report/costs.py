@@ -1,66 +1,13 @@
-"""What choosing cost: what a selection reads, and what the scores among it took to make."""
+"""What choosing cost, as tables."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from harness import layout
-from harness.errors import InputError
-from harness.files import read_json
-from harness.params import Params
-from harness.quality import terms
+from harness.describing.reads import ScoreCosts
 from harness.report.render import BLANK, TextTable, number
-from harness.round_systems import ROUND_SYSTEMS
-from harness.samplers import NEEDS, needs_of
 from harness.selection_report.columns import COST, FEEDBACK, column, value_text
 
 if TYPE_CHECKING:
     import pandas as pd
-
-ScoreCosts = dict[str, dict[str, Any]]  # by column, as harness.scorers.columns has them
-
-
-def read_score_costs(params: Params) -> ScoreCosts:
-    """What each column of the scores cost; InputError where one of params is not there."""
-    costs = read_json(layout.SCORE_COSTS_FILE)
-    for name in params.scorers:
-        if name not in costs:
-            raise InputError(f"{layout.SCORE_COSTS_FILE}: nothing of {name}; dvc repro score")
-    return costs
-
-
-def scores_read(params: Params, name: str) -> list[str]:
-    """The columns of the scores that a selection's quality is made of, each once."""
-    quality = getattr(params.every_selection.get(name), "quality", None)
-    return list(dict.fromkeys(column for _, column in terms(quality))) if quality else []
-
-
-def reads(params: Params, name: str) -> str:
-    """All that a selection reads of the pool, in words; nothing for a reference."""
-    item = params.every_selection.get(name)
-    if item is None:
-        return ""
-    found = scores_read(params, name)
-    needs = _needs(item.sampler, item.sampler_params)
-    if needs & {"embeddings", "clusters"}:
-        found.append(f"embedding {params.embedding}")
-    if "clusters" in needs:
-        found.append(f"clusters (k: {item.k})")
-    if "models" in needs:
-        found.append("models that it trains")
-    return ", ".join(found)
-
-
-def _needs(sampler: str, given: dict[str, Any]) -> frozenset[str]:
-    if sampler in ROUND_SYSTEMS:
-        return ROUND_SYSTEMS[sampler](**given).needs
-    return needs_of(sampler, given) if sampler in NEEDS else frozenset()
-
-
-def scoring_seconds(costs: ScoreCosts, names: list[str]) -> float:
-    """What these columns took in all; NaN where that of one is not known."""
-    seconds = [costs[name]["seconds"] for name in names]
-    return float("nan") if None in seconds else float(np.sum(seconds))
 
 
 def shown_costs(frame: "pd.DataFrame") -> list[str]:

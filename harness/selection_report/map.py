@@ -8,7 +8,7 @@ import numpy as np
 from harness.clustering.rows import within_one
 from harness.report.plots import BLUE, GREY, ORANGE, new_figure
 from harness.selection_report.pictures import save_picture
-from harness.selection_report.reading import Inputs, Subset
+from harness.selection_report.reading import SubsetStudy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,20 +34,18 @@ def project(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return places, np.clip(np.pad(shares, (0, missing)), 0, 1)
 
 
-def plot_map(inputs: Inputs, path: Path) -> None:
+def plot_map(found: SubsetStudy, path: Path) -> None:
     """One panel for the pool and one for each selection's first seed, all on the same axes."""
-    places, shares = project(inputs.pool.embeddings)
-    first: dict[str, Subset] = {}
-    for subset in inputs.subsets:
-        first.setdefault(subset.name, subset)
+    places, shares = project(found.pool.embeddings)
+    first = found.first_picks()
     # A subset that is the whole pool would show the first panel again.
-    shown = [s for s in first.values() if len(s.picks) < len(places)]
+    shown = {name: picks for name, picks in first.items() if len(picks) < len(places)}
     down = -(-(len(shown) + 1) // ACROSS)
     figure = new_figure(8.4, 2.05 * down + 0.5)
     panels = figure.subplots(down, ACROSS, squeeze=False, sharex=True, sharey=True).ravel()
-    noise = inputs.pool.noise
+    noise = found.pool.noise
     faulty = np.zeros(len(places), dtype=bool) if noise is None else noise != "none"
-    marked = [("the pool", np.flatnonzero(faulty)), *((s.name, s.picks) for s in shown)]
+    marked = [("the pool", np.flatnonzero(faulty)), *shown.items()]
     for axes, (name, picks) in zip(panels, marked, strict=False):
         _panel(axes, places, picks, faulty)
         size = len(picks) if name in first else len(places)

@@ -1,4 +1,4 @@
-"""Write what a study's subsets are to ``results/<preset>/``, before anything is trained."""
+"""Write what the main table's subsets are, before anything is trained."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness import layout
-from harness.files import replacing
+from harness.files import replacing_folder
 from harness.params import Params
-from harness.progress import progress
+from harness.pruning import SUBSETS
 from harness.report.render import csv_text
 from harness.selection_report.bars import plot_bars
 from harness.selection_report.clusterings import clustering_facts, plot_clusterings
 from harness.selection_report.columns import COLUMNS, COST, MEAN, SIZE
 from harness.selection_report.map import plot_map
-from harness.selection_report.measures import describe_subset
 from harness.selection_report.planted import agreements
-from harness.selection_report.reading import Inputs, read_inputs
+from harness.selection_report.reading import SubsetStudy, read_subset_study
 from harness.selection_report.text import markdown
 
 if TYPE_CHECKING:
@@ -25,50 +24,45 @@ if TYPE_CHECKING:
 DECIMALS = 6
 
 
-def write_selection_report(params: Params, study: str) -> Path:
-    """Write ``selection_<study>.csv|md|png``, ``scorers_``, ``map_`` and ``clusters_<study>``.
+def write_subset_report(params: Params) -> Path:
+    """Write ``table.csv|md``, ``scorers.csv``, ``bars.png``, ``map.png`` and ``clusterings.png``.
 
-    Args:
-        params: the pipeline's.
-        study: whose selections; `none`, which takes no row, is left out.
-
-    Everything is worked out before the first file is written. Returns the folder. Raises
-    InputError naming the file that is missing or of another pool.
+    Rows are those of the main table; `none`, which takes no row, is left out. Everything is worked
+    out before the first file is written. Returns the folder. Raises InputError naming the file
+    that is missing or of another pool.
     """
-    inputs = read_inputs(params, study)
-    frame = measure(inputs)
-    clusterings = clustering_facts(params, inputs.pool.quality)
-    noise = inputs.pool.noise if inputs.pool.noise is not None else np.array([], dtype=str)
-    scorers = agreements(inputs.pool.scores, noise)
-    text = markdown(params, study, inputs, frame, scorers, clusterings)
-    folder = layout.RESULTS / params.preset
+    found = read_subset_study(params)
+    frame = measures_frame(found)
+    clusterings = clustering_facts(params, found.pool.quality)
+    noise = found.pool.noise if found.pool.noise is not None else np.array([], dtype=str)
+    scorers = agreements(found.pool.scores, noise)
     texts = {
-        f"selection_{study}.md": text,
-        f"selection_{study}.csv": csv_text(frame.round(DECIMALS)),
-        f"scorers_{study}.csv": csv_text(scorers.round(DECIMALS)),
+        "table.md": markdown(params, found, frame, scorers, clusterings),
+        "table.csv": csv_text(frame.round(DECIMALS)),
+        "scorers.csv": csv_text(scorers.round(DECIMALS)),
     }
-    for name, written in texts.items():
-        with replacing(folder / name) as temporary:
-            temporary.write_text(written, encoding="utf-8")
-    plot_bars(frame, inputs.scorer, folder / f"selection_{study}.png")
-    plot_map(inputs, folder / f"map_{study}.png")
-    plot_clusterings(clusterings, inputs.quality, folder / f"clusters_{study}.png")
-    return folder
+    with replacing_folder(layout.report_folder(params.preset, SUBSETS)) as folder:
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        plot_bars(frame, found.scorer, folder / "bars.png")
+        plot_map(found, folder / "map.png")
+        plot_clusterings(clusterings, found.quality, folder / "clusterings.png")
+    return layout.report_folder(params.preset, SUBSETS)
 
 
-def measure(inputs: Inputs) -> "pd.DataFrame":
+def measures_frame(found: SubsetStudy) -> "pd.DataFrame":
     """One row a selection and seed: its name, every measure, what choosing cost, and its notes."""
     import pandas as pd
 
     lines = []
-    for subset in progress(inputs.subsets, "measure"):
-        found = describe_subset(inputs.pool, subset.picks, subset.own_quality, subset.own_labels)
-        named = {"selection": subset.name, "kind": subset.kind, "sampler": subset.sampler}
-        cost = {name: getattr(subset, name) for name in COST}
-        said = {"reads": subset.reads, "notes": "; ".join(subset.notes)}
-        lines.append({**named, "seed": subset.seed, **found, **cost, **said})
+    for one in found.cells:
+        named = {"selection": one.cell.name, "kind": one.kind, "sampler": one.sampler}
+        for seed, facts in one.seeds.items():
+            cost = {name: facts.cost[name] for name in COST}
+            said = {"reads": one.reads, "notes": "; ".join(facts.notes)}
+            lines.append({**named, "seed": seed, **facts.measures, **cost, **said})
     frame = pd.DataFrame(lines)
     first = ["selection", "kind", "sampler", "seed", *SIZE]
-    first += [f"{MEAN}{name}" for name in inputs.pool.scores]
+    first += [f"{MEAN}{name}" for name in found.pool.scores]
     order = [name for name in dict.fromkeys([*first, *COLUMNS, "reads", "notes"]) if name in frame]
     return frame.reindex(columns=order).astype(dict.fromkeys(SIZE, "int64"))

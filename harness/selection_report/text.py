@@ -23,7 +23,7 @@ from harness.selection_report.columns import (
 )
 from harness.selection_report.costs import cost_table, score_table, shown_costs
 from harness.selection_report.planted import ALL
-from harness.selection_report.reading import Inputs
+from harness.selection_report.reading import SubsetStudy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 
 def markdown(
     params: Params,
-    study: str,
-    inputs: Inputs,
+    found: SubsetStudy,
     frame: "pd.DataFrame",
     scorers: "pd.DataFrame",
     clusterings: "pd.DataFrame",
@@ -44,27 +43,27 @@ def markdown(
     costs = shown_costs(frame)
     parts = [
         markdown_text(
-            f"# What each subset is, before any training: {study} study, preset {params.preset}"
+            f"# What each subset is, before any training: main table, preset {params.preset}"
         ),
         markdown_text(_reading(frame)),
         preset_note(params.preset),
         markdown_table(subset_table(frame, COVERAGE)),
-        f"![measures](selection_{study}.png)",
+        "![measures](bars.png)",
         "## Size and quality",
         markdown_table(subset_table(frame, [*SIZE, *means, *QUALITY])),
         "## Spread over clusters",
         markdown_table(subset_table(frame, of_clusters)),
         *_planted(frame, planted),
-        f"![map](map_{study}.png)",
+        "![map](map.png)",
         "## What choosing cost",
         markdown_table(cost_table(frame)),
-        *_scores_made(inputs),
+        *_scores_made(found),
         _said(frame),
         *_scorers(scorers),
         "## Clusterings",
         markdown_table(clustering_table(clusterings)),
         end_note(clusterings),
-        f"![clusterings](clusters_{study}.png)",
+        "![clusterings](clusterings.png)",
         "## What is measured",
         "\n".join(
             [
@@ -72,7 +71,7 @@ def markdown(
                 *meanings([*SIZE, *QUALITY, *COVERAGE, *of_clusters, *planted, *costs]),
             ]
         ),
-        markdown_text(_choices(params, inputs)),
+        markdown_text(_choices(params, found)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -122,12 +121,12 @@ def _planted(frame: "pd.DataFrame", planted: list[str]) -> list[str]:
     return ["## What was planted", markdown_table(subset_table(frame, planted))]
 
 
-def _scores_made(inputs: Inputs) -> list[str]:
-    if not inputs.costs:
+def _scores_made(found: SubsetStudy) -> list[str]:
+    if not found.costs:
         return []
     return [
         "What the scores took to make, of the whole pool, loading their models included:",
-        markdown_table(score_table(inputs.costs)),
+        markdown_table(score_table(found.costs)),
     ]
 
 
@@ -183,26 +182,26 @@ def _interval(line: dict, measure: str) -> str:
     return value if low == BLANK else f"{value} [{low}, {high}]"
 
 
-def _choices(params: Params, inputs: Inputs) -> str:
+def _choices(params: Params, found: SubsetStudy) -> str:
     """What the measures were made on: embedding, quality, clusters."""
-    k, auto = inputs.clusters
+    k, auto = found.clusters
     which = "chosen by silhouette (k: auto)" if auto else "the largest k that is made"
     read = {**params.selections_scored, **params.selections_rounds}
     own = {n: item.quality for n, item in read.items() if item.quality}
-    named = [f"{n} `{own[n]}`" for n in dict.fromkeys(s.name for s in inputs.subsets) if n in own]
+    named = [f"{n} `{own[n]}`" for n in found.names if n in own]
     parts = [
-        f"Similarities and distances: of the embedding `{params.embedding}`"
-        f"{''.join(f'; {note}' for note in inputs.embedding_notes)}.",
+        f"Similarities and distances: of the embedding `{params.defaults.embedding}`"
+        f"{''.join(f'; {note}' for note in found.embedding_notes)}.",
         f"Clusters that all subsets are measured on: k = {k}, {which}.",
     ]
     if named:
         parts.append(f"Own quality: {', '.join(named)}.")
-    if inputs.quality:
+    if found.quality:
         parts.append(
             f"The best instances, and clusters of mean quality under {POOR} (figure 4 of arXiv "
-            f"2409.11378): by `{inputs.quality}`, on a 0-1 scale."
+            f"2409.11378): by `{found.quality}`, on a 0-1 scale."
         )
-    parts += [f"Note: {note}." for note in inputs.quality_notes]
+    parts += [f"Note: {note}." for note in found.quality_notes]
     parts.append(
         "Near-duplicates of the whole pool, by their words, are counted in `data/data_card.json`."
     )

@@ -7,6 +7,7 @@ make the folder, write the two kinds of file, put its name in SUITES.
 
     name: lab                       # equals its key in SUITES
     title: Six generated benchmarks
+    source: harness.lab             # where the items come from
     headline: avg                   # the column that ranks the rows of a table
     columns:                        # in the order of the table
       - name: knowledge             # the key in metrics.json
@@ -108,6 +109,7 @@ class Suite(BaseModel):
 
     name: str
     title: str
+    source: str = ""
     headline: str
     columns: list[Column]
     folder: Path

@@ -5,6 +5,7 @@ from io import StringIO
 
 from harness import layout
 from harness.errors import printable
+from harness.params import Cell
 from harness.report.comparable import with_means
 from harness.report.table import NOT_RUN
 from harness.suites import Suite
@@ -13,9 +14,9 @@ from harness.suites.metrics import SeedMetrics, read_metrics
 NOTE_LIMIT = 7500  # characters; MLflow's is 8,000 for a tag
 
 
-def evaluated_run(study: str, name: str, group: str, seed: int, suite: Suite) -> SeedMetrics | None:
+def evaluated_run(cell: Cell, seed: int, suite: Suite) -> SeedMetrics | None:
     """What evaluate wrote of a seed; None where it has not run, or ran another suite."""
-    path = layout.cell_folder(study, name, group) / "metrics.json"
+    path = layout.RUNS / cell.path / "metrics.json"
     if not path.is_file():
         return None
     found = read_metrics(path)

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.params import Params
+from harness.params import MAIN, Cell, Params
 from harness.tracking.dvc_lock import read_stages
 
 
@@ -47,25 +47,23 @@ def flat(value: object, name: str = "") -> dict[str, str]:
     return found
 
 
-def logged_params(params: Params, study: str, name: str) -> dict[str, str]:
+def logged_params(params: Params, cell: Cell) -> dict[str, str]:
     """What made a selection's runs, as MLflow params: one flat dict of text."""
-    of = params.cuts.get(name)
-    item = params.every_selection.get(of.of if of else name) or params.references[name]
+    item = params.chosen_by(cell.of)
+    base = params.base_model if cell.base == MAIN else params.base_models[cell.base]
     sections = {
         "selection": item.model_dump(mode="json", exclude_none=True),
         "train": params.train.model_dump(mode="json"),
         "evaluate": params.evaluate.model_dump(mode="json"),
-        "base_model": params.base_model.model_dump(mode="json"),
+        "base_model": base.model_dump(mode="json"),
         "prepare": params.prepare.model_dump(mode="json"),
         "cluster": {"seed": params.cluster.seed},
-        "budget": params.budget,
-        "embedding": params.embedding,
         "template": params.template,
-        "study": study,
-        "name": name,
+        "study": cell.study,
+        "name": cell.name,
     }
-    if of is not None:
-        sections["cut"] = of.model_dump(mode="json", exclude_none=True)
+    part = {"rows": cell.rows, "rounds": cell.rounds}
+    sections |= {name: value for name, value in part.items() if value is not None}
     if params.preset == "lab":
         sections["lab"] = params.lab.model_dump(mode="json")
     return flat(sections)

@@ -8,16 +8,19 @@ import numpy as np
 
 from harness import layout
 from harness.files import file_hash, read_json, value_hash
-from harness.params import Params
+from harness.params import MAIN, Cell, Params
 from harness.report.comparable import comparable, is_headline, with_means
+from harness.report.reading import cells_by_row
 from harness.report.statistics import deviation
 from harness.report.table import NOT_RUN
+from harness.schemas import read_subset
+from harness.selecting import beginning
 from harness.suites import Suite, load_suite
 from harness.suites.metrics import SeedMetrics
 from harness.tracking.evaluated import NOTE_LIMIT, evaluated_run, scores_csv, wall_tags
 from harness.tracking.made_with import logged_params, made_with, recorded_params
 
-STUDY_FILES = ("{}.csv", "{}.md", "{}.tex", "{}.png", "loop_{}.csv", "weights_{}.png")
+STUDY_FILES = (".csv", ".md", ".tex", ".png")
 
 
 @dataclass(frozen=True)
@@ -59,32 +62,33 @@ def records(params: Params) -> list[Record]:
     suite = load_suite(params.evaluate.suite)
     lock = recorded_params(Path("dvc.lock"))
     found: list[Record] = []
-    for study in params.studies:
-        by_name: dict[str, list[tuple[str, int]]] = {}
-        for name, group in params.cells(study):
-            by_name.setdefault(name, []).extend((group, s) for s in params.seeds_of(name, group))
-        runs = [(name, *run) for name, own in by_name.items() for run in own]
-        evaluated = {run: evaluated_run(study, *run, suite) for run in runs}
+    for study in params.every_study:
+        rows = cells_by_row(params, study)
+        evaluated = {
+            (name, seed): evaluated_run(cell, seed, suite)
+            for name, cells in rows.items()
+            for cell in cells
+            for seed in cell.seeds
+        }
         shared = comparable(suite, [one.measured for one in evaluated.values() if one])
-        for name in by_name:
-            mine = [run for run in runs if run[0] == name]
+        for name, cells in rows.items():
             children = [
-                _seed_record(params, shared, lock, study, run, evaluated[run]) for run in mine
+                _seed_record(params, shared, lock, cell, seed, evaluated[name, seed])
+                for cell in cells
+                for seed in cell.seeds
             ]
             there = [child for child in children if child is not None]
             if there:
                 found += [_parent_record(params, shared, study, name, there), *there]
-    return found + [r for study in params.studies if (r := _table_record(params, study))]
+    return found + [r for study in params.every_study if (r := _table_record(params, study))]
 
 
 def identities(params: Params) -> set[str]:
     """The identity of every run that params name, whether or not there are files for it."""
-    found: set[str] = set()
-    for study in params.studies:
-        found.add(f"{study}/table")
-        for name, group in params.cells(study):
-            found.add(f"{study}/{name}")
-            found |= {f"{study}/{name}/seed_{seed}" for seed in params.seeds_of(name, group)}
+    found = {f"{study}/table" for study in params.every_study}
+    for cell in params.every_cell():
+        found.add(f"{cell.study}/{cell.name}")
+        found |= {f"{cell.study}/{cell.name}/seed_{seed}" for seed in cell.seeds}
     return found
 
 
@@ -92,24 +96,22 @@ def _seed_record(
     params: Params,
     suite: Suite,
     lock: dict[str, dict[str, Any]],
-    study: str,
-    run: tuple[str, str, int],
+    cell: Cell,
+    seed: int,
     evaluated: SeedMetrics | None,
 ) -> Record | None:
-    name, group, seed = run
-    cell = layout.cell_folder(study, name, group)
-    path = cell / "train" / f"seed_{seed}.json"
+    study, name, folder = cell.study, cell.name, layout.RUNS / cell.path
+    path = folder / "train" / f"seed_{seed}.json"
     if not path.is_file():
         return None
     manifest = read_json(path)
-    home = params.home(name)
-    subset = _subset(layout.subset_folder(home, name) / group / f"seed_{seed}.parquet")
-    outputs = [layout.POOL_FILE, layout.BASE_MODEL, layout.subset_folder(home, name)]
-    outputs += [cell / "train", cell / "metrics.json"]
-    logged = logged_params(made_with(params, lock, outputs), study, name)
+    subset = _subset(layout.subset_folder(cell.of) / cell.group / f"seed_{seed}.parquet", cell)
+    outputs = [layout.POOL_FILE, layout.BASE_MODELS / cell.base, layout.subset_folder(cell.of)]
+    outputs += [folder / "train", folder / "metrics.json"]
+    logged = logged_params(made_with(params, lock, outputs), cell)
     measured = evaluated.measured if evaluated else {}
     metrics = {**measured, **with_means(suite, measured)}
-    metrics |= _costs(manifest, evaluated, home, name, seed)
+    metrics |= _costs(manifest, evaluated, cell.of, seed)
     walls = wall_tags(suite, evaluated) if evaluated else {}
     if subset is not None:
         metrics["subset/rows"] = float(subset.rows)
@@ -138,17 +140,15 @@ def _seed_record(
     )
 
 
-def _subset(path: Path) -> Subset | None:
-    import pyarrow.parquet as pq
-
+def _subset(path: Path, cell: Cell) -> Subset | None:
     if not path.is_file():
         return None
-    rows = pq.read_metadata(path).num_rows
+    rows = len(beginning(read_subset(path, cell.of), cell))
     return Subset(path, file_hash(path), rows) if rows else None
 
 
 def _costs(
-    manifest: dict[str, Any], evaluated: SeedMetrics | None, home: str, name: str, seed: int
+    manifest: dict[str, Any], evaluated: SeedMetrics | None, of: str, seed: int
 ) -> dict[str, float]:
     costs = {
         "cost/train_seconds": manifest.get("seconds"),
@@ -160,7 +160,7 @@ def _costs(
     }
     if evaluated:
         costs["cost/evaluate_seconds"] = sum(evaluated.seconds.values())
-    info = layout.selection_file(home, name)
+    info = layout.selection_folder(of) / "costs.json"
     if info.is_file():
         costs["cost/select_seconds"] = read_json(info)["seeds"].get(str(seed), {}).get("seconds")
     return {key: float(value) for key, value in costs.items() if isinstance(value, int | float)}
@@ -202,8 +202,8 @@ def _parent_record(
 
 
 def _study_files(params: Params, study: str) -> list[Path]:
-    folder = layout.RESULTS / params.preset
-    return [path for name in STUDY_FILES if (path := folder / name.format(study)).is_file()]
+    folder = layout.report_folder(params.preset, study)
+    return sorted(path for path in folder.glob("*") if path.suffix in STUDY_FILES)
 
 
 def _table_record(params: Params, study: str) -> Record | None:
@@ -212,11 +212,12 @@ def _table_record(params: Params, study: str) -> Record | None:
     if not files:
         return None
     folder = layout.RESULTS / params.preset
-    more = ("summary.json", "provenance.json", "dvc.lock") if study == "main" else ()
+    more = ("summary.json", "dvc.lock") if study == MAIN else ()
     files += [folder / name for name in more if (folder / name).is_file()]
+    files += folder.glob(f"{study}/provenance.json")
     hashes = {path.name: file_hash(path) for path in files}
     tables = {name: digest for name, digest in hashes.items() if name.endswith((".csv", ".md"))}
-    text = folder / f"{study}.md"
+    text = folder / study / "table.md"
     note = text.read_text(encoding="utf-8") if text.is_file() else ""
     # A description cannot show the plot beside it.
     note = "".join(line for line in note.splitlines(True) if not line.startswith("!["))

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from harness.params import Params, group_seeds
+from harness.params import Params
 from harness.report.comparable import comparable
+from harness.report.reading import cells_by_row
 from harness.report.table import NOT_RUN
 from harness.suites import Suite, load_suite
 from harness.tracking.names import clean_name
@@ -31,15 +32,10 @@ def study_table(params: Params, study: str) -> "pd.DataFrame":
         max_results=50_000,
         output_format="list",
     )
-    seeds = {str(seed) for group in params.groups.main for seed in group_seeds(group)}
     suite = load_suite(params.evaluate.suite)
     found = {
-        name: [
-            run.data.metrics
-            for run in runs
-            if run.data.tags["selection"] == name and run.data.tags["seed"] in seeds
-        ]
-        for name in params.studies[study].selections
+        name: [run.data.metrics for run in runs if run.data.tags["selection"] == name]
+        for name in cells_by_row(params, study)
     }
     suite = comparable(suite, [_measured(suite, one) for mine in found.values() for one in mine])
     lines = []

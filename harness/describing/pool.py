@@ -1,0 +1,82 @@
+"""What the subsets of a pool are measured against."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness import layout
+from harness.budget import read_costs
+from harness.clustering import read_clustering
+from harness.describing.measures import PoolView
+from harness.embedding_files import read_embedding
+from harness.errors import InputError
+from harness.params import Params
+from harness.quality import quality_vector
+from harness.schemas import SCORES, TRUTH, read_frame, read_pool
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AUTO = "auto"
+
+
+def read_pool_ids() -> list[str]:
+    """The ids of the pool's rows, in its order."""
+    return read_pool().ids
+
+
+def read_pool_scores(ids: list[str]) -> "pd.DataFrame":
+    """The scores of the pool's rows; InputError where they are of another pool."""
+    return _of_pool(read_frame(layout.SCORES_FILE, SCORES), ids, layout.SCORES_FILE, "score")
+
+
+def read_pool_truth(ids: list[str]) -> "pd.DataFrame | None":
+    """What was planted in the pool's rows; None outside the lab."""
+    truth = read_frame(layout.TRUTH_FILE, TRUTH)
+    return _of_pool(truth, ids, layout.TRUTH_FILE, "prepare") if len(truth) else None
+
+
+def read_pool_view(params: Params, ids: list[str]) -> PoolView:
+    """Read embedding, tokens, scores, quality, clusters and truth, the same for every subset."""
+    scores, truth = read_pool_scores(ids), read_pool_truth(ids)
+    embedding = params.defaults.embedding
+    folder = layout.cluster_folder(embedding, common_k(params))
+    _, quality = report_quality(params)
+    view = PoolView(
+        np.asarray(read_embedding(embedding, layout.POOL_FILE)),
+        tokens=read_costs("tokens", len(ids)),
+        scores={name: scores[name].to_numpy(dtype=np.float64) for name in params.scorers},
+        quality=quality_vector(quality, scores) if quality else None,
+        labels=read_clustering(folder, len(ids)).labels,
+    )
+    if truth is None:
+        return view
+    noise, skills = (truth[name].to_numpy(str) for name in ("noise", "skill"))
+    return replace(view, noise=noise, skills=skills)
+
+
+def report_quality(params: Params) -> tuple[str | None, str | None]:
+    """The scorer and the quality made of it, 0-1, that all subsets are measured by.
+
+    The first reward model's, through a sigmoid; without one the first scorer's, min-max scaled;
+    None of each without scorers.
+    """
+    rewards = [name for name, item in params.scorers.items() if item.scorer == "reward_model"]
+    if rewards:
+        return rewards[0], f"sigmoid({rewards[0]})"
+    first = next(iter(params.scorers), None)
+    return first, f"minmax({first})" if first else None
+
+
+def common_k(params: Params) -> int | str:
+    """The clustering that all subsets are measured on: `auto` if there is one, else the largest."""
+    chosen = layout.cluster_folder(params.defaults.embedding, AUTO) / "info.json"
+    return AUTO if chosen.is_file() else max(params.cluster.k)
+
+
+def _of_pool(frame: "pd.DataFrame", ids: list[str], path: Path, stage: str) -> "pd.DataFrame":
+    if frame["id"].tolist() != ids:
+        raise InputError(f"{path}: rows of another pool than {layout.POOL_FILE}; dvc repro {stage}")
+    return frame

@@ -1,0 +1,105 @@
+"""Write the documents' tables of samplers, scorers, formats and suites from the code's tables.
+
+`python -m scripts.write_tables` replaces what stands between `<!-- made: <name> -->` and the next
+`<!-- end -->`; tests/test_docs.py holds the pages to it.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.knobs import Entry, knob_text, knobs_of
+from harness.pools.formats import FORMATS
+from harness.round_systems import ROUND_SYSTEMS
+from harness.samplers import SAMPLERS
+from harness.scorers import SCORERS
+from harness.suites import SUITES, load_suite
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ("README.md", "docs/fidelity.md", "docs/pools.md", "docs/select.md")
+MARKED = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+SYSTEMS: Mapping[str, Entry[Any]] = {**SAMPLERS, **ROUND_SYSTEMS}
+
+
+def _table(heads: str, rows: Iterable[list[str]]) -> str:
+    cells = [heads.split(" | "), ["---"] * (heads.count(" | ") + 1), *rows]
+    return "".join(f"| {' | '.join(row)} |\n" for row in cells)
+
+
+def systems() -> str:
+    """What each system does, what it reads and where it is from."""
+    return _table(
+        "system | what it does | needs | by lot | source",
+        (
+            [f"`{key}`", it.summary, _words(it.needs), "yes" if it.chance else "no", it.source]
+            for key, it in SYSTEMS.items()
+        ),
+    )
+
+
+def knobs() -> str:
+    """The knobs of each system, and what choosing takes."""
+    return _table(
+        "system | knobs and their defaults | takes",
+        ([f"`{key}`", _knobs(it), it.cost] for key, it in SYSTEMS.items()),
+    )
+
+
+def scorers() -> str:
+    """What each scorer gives and what it takes."""
+    return _table(
+        "scorer | a score is | needs | takes | source",
+        (
+            [f"`{key}`", it.summary, _words(it.needs), it.cost, it.source]
+            for key, it in SCORERS.items()
+        ),
+    )
+
+
+def formats() -> str:
+    """What each format is known by."""
+    return _table(
+        "format | field | with | as in",
+        ([f"`{key}`", f"`{it.field}`", it.beside, it.source] for key, it in FORMATS.items()),
+    )
+
+
+def suites() -> str:
+    """The columns of each suite."""
+    rows = []
+    for suite in map(load_suite, SUITES):
+        columns = ", ".join(column.label for column in suite.columns)
+        rows.append([f"`{suite.name}`", suite.title, columns, suite.source])
+    return _table("suite | title | columns | source", rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    made.__name__: made for made in (systems, knobs, scorers, formats, suites)
+}
+
+
+def _words(needs: frozenset[str]) -> str:
+    # Rows of any length are scaled to 1 for those that need it.
+    return ", ".join(sorted(needs - {"unit"})) or "–"
+
+
+def _knobs(entry: Entry[Any]) -> str:
+    texts = [knob_text(knob) for knob in knobs_of(entry).values()]
+    return ", ".join("`" + text.replace("|", "\\|") + "`" for text in texts) or "–"
+
+
+def written(page: str) -> str:
+    """A page's text with its tables made anew."""
+    return MARKED.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], page)
+
+
+def main() -> None:
+    """Write every page."""
+    for name in PAGES:
+        path = ROOT / name
+        path.write_text(written(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
