@@ -18,7 +18,7 @@ from harness.layout import selection_folder, subset_folder
 from harness.memory import peak_memory_mb
 from harness.params import Cell, Params, Selection
 from harness.samplers import SAMPLERS, Pool, are_unit
-from harness.schemas import SUBSET, read_subset, write_frame
+from harness.schemas import SUBSET, PoolRows, read_subset, write_frame
 from harness.stores import seal
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ Choose = Callable[[np.random.Generator], np.ndarray]
 class Inputs:
     """What a selection may look at: the pool's rows, its embedding, one clustering, a quality."""
 
-    pool: "pd.DataFrame"
+    pool: PoolRows
     embeddings: np.ndarray
     clustering: "Clustering"
     costs: np.ndarray  # (n,) int64 in the budget's unit

@@ -23,7 +23,7 @@ from harness.round_results import publish, write_result
 from harness.round_systems import ROUND_SYSTEMS
 from harness.rounds import run_rounds
 from harness.rounds_params import RoundsParams
-from harness.schemas import POOL, TRUTH, read_frame, write_frame
+from harness.schemas import TRUTH, read_frame, read_pool, write_frame
 from harness.selecting import Inputs, pool_of
 from harness.suites import SUITES, load_suite
 from harness.training_params import TrainParams
@@ -89,7 +89,7 @@ class MadeUp(ScratchJournal):
             "embed": {"embedded": n, "tokens_embedded": 20 * n},
         }[phase]
         if phase == "generate":
-            table = {"id": self.pool["id"].iloc[rows], "answer": "a", "tokens": 7, "cut": False}
+            table = {"id": self.pool.take(rows).ids, "answer": "a", "tokens": 7, "cut": False}
             pd.DataFrame({**table, "capped": False}).to_parquet(folder / "answers.parquet")
         if phase == "score":
             np.save(folder / "scores.npy", answer_scores(self.recipe.name, seed, number, rows))
@@ -160,9 +160,9 @@ def _plant(params: Params) -> None:
 
 def _select(params: Params, name: str, scratch: Path) -> None:
     item = params.selections_rounds[name]
-    pool = read_frame(layout.POOL_FILE, POOL)
+    pool = read_pool()
     clustering = read_clustering(layout.cluster_folder(item.k), N)
-    quality, _ = read_quality(item, pool["id"].tolist())
+    quality, _ = read_quality(item, pool.ids)
     x = np.load(layout.EMBEDDINGS / "minilm.npy")
     inputs = Inputs(pool, x, clustering, np.ones(N, dtype=np.int64), quality)
     results = []

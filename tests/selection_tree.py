@@ -13,7 +13,7 @@ from harness.files import file_hash, write_json
 from harness.lab.references import reference_chooser
 from harness.params import Params
 from harness.quality import read_quality
-from harness.schemas import FAULTS, POOL, SCORES, TRUTH, write_frame
+from harness.schemas import FAULTS, POOL, SCORES, TRUTH, PoolRows, write_frame
 from harness.selecting import Inputs, choose_with, write_subsets
 from tests.build_runs import write_params
 
@@ -134,7 +134,7 @@ def write_choices(params: Params) -> None:
     for name, item in params.every_selection.items():
         clustering = read_clustering(layout.cluster_folder(item.k), N)
         quality, notes = read_quality(item, ids)
-        inputs = Inputs(_pool(), x, clustering, costs, quality, quality_notes=notes)
+        inputs = Inputs(PoolRows(_pool()), x, clustering, costs, quality, quality_notes=notes)
         write_subsets(params, name, ids, choose_with(item, inputs, BUDGET), clustering, quality)
     truth = pd.read_parquet(layout.TRUTH_FILE)
     for name, item in params.references.items():

@@ -17,11 +17,11 @@ from harness.errors import InputError
 from harness.files import folder_hash
 from harness.models import load_tokenizer
 from harness.params import ScorerParams
-from harness.schemas import SCORES, check_frame
+from harness.schemas import SCORES, PoolRows, check_frame
 from harness.scorers import SCORERS, columns
 from harness.scorers import chunks as chunks_module
 from harness.stores import keeping, seal
-from tests.scored_rows import POOL, pair, pool_of
+from tests.scored_rows import POOL, pair, pool_of, with_columns
 
 ROOT = Path(__file__).resolve().parents[1]
 WORDS = ["two", "three", "five", "Zanu", "Lubi", "capital", "return", "naïve", "Grüße", "one"]
@@ -31,16 +31,17 @@ from pathlib import Path
 import pandas as pd
 import harness.scorers.chunks
 from harness.params import ScorerParams
+from harness.schemas import PoolRows
 from harness.scorers.columns import make_scores
 harness.scorers.chunks.CHUNK = 64
-pool = pd.read_parquet("pool.parquet")
+pool = PoolRows(pd.read_parquet("pool.parquet"))
 scores, costs = make_scores(pool, {"perplexity": ScorerParams(scorer="perplexity")})
 Path("costs.json").write_text(json.dumps(costs))
 scores.to_parquet("scores.parquet", index=False)
 """
 
 
-def make_scores(pool: pd.DataFrame, scorers: dict, prune: bool = False) -> pd.DataFrame:
+def make_scores(pool: PoolRows, scorers: dict, prune: bool = False) -> pd.DataFrame:
     """The scores without what they cost."""
     return columns.make_scores(pool, scorers, prune)[0]
 
@@ -58,11 +59,11 @@ def repo(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return tmp_path
 
 
-def many(rows: int) -> pd.DataFrame:
+def many(rows: int) -> PoolRows:
     rng = np.random.default_rng(0)
     texts = [" ".join(rng.choice(WORDS, 3 + i % 17)) for i in range(rows)]
     pool = pool_of(*[pair(f"Say {text}.", text) for text in texts])
-    return pool.assign(id=[f"row_{i}" for i in range(rows)])
+    return with_columns(pool, id=[f"row_{i}" for i in range(rows)])
 
 
 def run(folder: Path) -> subprocess.Popen[bytes]:
@@ -75,7 +76,7 @@ def chunks(folder: Path) -> list[Path]:
 
 
 def test_a_killed_run_goes_on_where_it_was(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    many(900).to_parquet(repo / "pool.parquet")
+    many(900).frame.to_parquet(repo / "pool.parquet")
     process = run(repo)
     end = time.monotonic() + 120
     while len(chunks(repo)) < 2:
@@ -102,7 +103,7 @@ def test_a_killed_run_goes_on_where_it_was(repo: Path, monkeypatch: pytest.Monke
     assert found[0] == 12345.0
     # Without the mark, the column is that of an undisturbed run, bit by bit.
     monkeypatch.setattr(chunks_module, "CHUNK", 64)
-    whole = SCORERS["perplexity"](pd.read_parquet(repo / "pool.parquet"), None)
+    whole = SCORERS["perplexity"](PoolRows(pd.read_parquet(repo / "pool.parquet")), None)
     assert whole[1:].tobytes() == found[1:].tobytes()
 
 
@@ -150,11 +151,12 @@ def test_what_a_column_cost_is_kept_with_it(repo: Path) -> None:
     assert columns.make_scores(POOL, table)[1] == first, "of its making, not of its reading"
 
 
-def changed(repo: Path, what: str) -> tuple[pd.DataFrame, ScorerParams]:
+def changed(repo: Path, what: str) -> tuple[PoolRows, ScorerParams]:
     """The pool and scorer with one thing changed."""
     pool, item = POOL, scorer("perplexity")
     if what == "row":
-        pool = pd.concat([POOL.iloc[:4], POOL.iloc[:1].assign(id="e")], ignore_index=True)
+        frame = POOL.take([0, 1, 2, 3, 0]).frame.assign(id=list("abcde"))
+        pool = PoolRows(frame.reset_index(drop=True))
     elif what == "knob":
         item = scorer("perplexity", max_length=20)
     elif what == "weights":
@@ -203,7 +205,7 @@ def test_a_model_that_gives_nan_is_told_with_the_instance(repo: Path) -> None:
     tokenizer = load_tokenizer(base)
     with suppress_seqcls_warning():
         model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1)
-    rows = POOL["messages"].map(json.loads)
+    rows = POOL.conversations()
     words = [{*tokenizer(" ".join(m["content"] for m in row)).input_ids} for row in rows]
     only = min(words[2] - set.union(*words[:2], *words[3:]))
     with torch.no_grad():

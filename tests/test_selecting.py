@@ -13,7 +13,12 @@ from harness import selecting
 from harness.clustering import kmeans, unit_rows
 from harness.params import Selection
 from harness.samplers import SAMPLERS, Pool
+<<<<<<< HEAD
 from tests.small_repo import ROOT, selection
+=======
+from harness.schemas import PoolRows
+from tests.small_repo import ROOT
+>>>>>>> pools
 
 N = 60
 
@@ -28,7 +33,7 @@ def rows() -> np.ndarray:
 def choice(key: str, x: np.ndarray, k: int, **params: object) -> list[int]:
     """What the pipeline chooses of embeddings, with a clustering of k."""
     inputs = selecting.Inputs(
-        pd.DataFrame(index=range(N)),
+        PoolRows(pd.DataFrame(index=range(N))),
         x,
         kmeans(x, k, 42),
         np.ones(N, dtype=np.int64),
@@ -73,7 +78,7 @@ def test_a_sampler_starts_the_threads_that_the_inputs_say(
     x = rows()
     costs = np.ones(N, dtype=np.int64)
     inputs = selecting.Inputs(
-        pd.DataFrame(index=range(N)), x, kmeans(x, 1, 42), costs, None, *given
+        PoolRows(pd.DataFrame(index=range(N))), x, kmeans(x, 1, 42), costs, None, *given
     )
     item = Selection.model_validate(selection("random"))
     selecting.choose_with(item, inputs, 5)(np.random.default_rng(0))
@@ -105,12 +110,14 @@ import pandas as pd
 from harness import selecting
 from harness.clustering import kmeans
 from harness.params import Selection
+from harness.schemas import PoolRows
 
 key, n = sys.argv[1], 700
 x = np.random.default_rng(0).normal(size=(n, 6)).astype(np.float32)
 x /= np.linalg.norm(x, axis=1, keepdims=True)
 costs = np.ones(n, dtype=np.int64)
-inputs = selecting.Inputs(pd.DataFrame(index=range(n)), x, kmeans(x, 1, 42), costs, x[:, 0] ** 2)
+pool = PoolRows(pd.DataFrame(index=range(n)))
+inputs = selecting.Inputs(pool, x, kmeans(x, 1, 42), costs, x[:, 0] ** 2)
 
 def compiled():
     found = {}
@@ -141,7 +148,7 @@ def test_a_budget_in_tokens_notes_what_its_own_choice_met_alone() -> None:
     """The numbers of rows that were tried on the way cut through other ties."""
     costs = np.tile([50, 1, 1], N // 3)
     inputs = selecting.Inputs(
-        pd.DataFrame(index=range(N)),
+        PoolRows(pd.DataFrame(index=range(N))),
         rows(),
         kmeans(rows(), 1, 42),
         costs.astype(np.int64),
@@ -157,7 +164,7 @@ def test_a_budget_in_tokens_notes_what_its_own_choice_met_alone() -> None:
 
 def test_what_a_quality_does_not_tell_apart_is_noted_by_those_who_read_it() -> None:
     inputs = selecting.Inputs(
-        pd.DataFrame(index=range(N)),
+        PoolRows(pd.DataFrame(index=range(N))),
         rows(),
         kmeans(rows(), 1, 42),
         np.ones(N, dtype=np.int64),

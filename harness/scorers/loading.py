@@ -66,7 +66,7 @@ def find_model(model: str, revision: str | None) -> Path:
     return folder
 
 
-def model_hash(folder: Path) -> str:
+def model_folder_hash(folder: Path) -> str:
     """The hash of a model's weights, configuration, tokenizer and template.
 
     InputError names a file of a model of the pipeline's that is not as it was made.
