@@ -6,11 +6,11 @@ from typing import Any
 
 from harness import layout
 from harness.cells import BASE, base_hash, deleted_file, model_hash
+from harness.cutting import cell_subset
 from harness.files import read_json, replacing_folder, value_hash, write_json
 from harness.params import Cell, Params
 from harness.refusals import naming
 from harness.schemas import PoolRows, read_pool
-from harness.selecting import cell_subset
 from harness.stores import kept, locked, model_store, scratch_folder, seal
 
 EMPTY = "empty.json"

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness import layout, selecting
+from harness import layout, cutting
 from harness.errors import InputError
 from harness.params import Cell, load_params
 from harness.schemas import SUBSET, write_frame
@@ -33,7 +33,7 @@ def subset(rounds: np.ndarray) -> pd.DataFrame:
     [({"rounds": 2}, "abc"), ({"rows": 2}, "ab"), ({"rows": 4}, "abcd"), ({}, "abcd")],
 )
 def test_beginnings_by_hand(given: dict[str, int], ids: str) -> None:
-    begun = selecting.beginning(subset(ROUNDS), cell(**given))
+    begun = cutting.beginning(subset(ROUNDS), cell(**given))
     assert begun["id"].tolist() == list(ids)
     assert begun.index.tolist() == list(range(len(ids)))
 
@@ -52,7 +52,7 @@ def test_beginnings_by_hand(given: dict[str, int], ids: str) -> None:
 )
 def test_more_than_there_is(given: dict[str, int], rounds: np.ndarray, told: str) -> None:
     with pytest.raises(InputError) as error:
-        selecting.beginning(subset(rounds), cell(**given))
+        cutting.beginning(subset(rounds), cell(**given))
     assert str(error.value) == told
 
 
@@ -75,9 +75,9 @@ def test_a_cell_reads_its_own_seeds_beginning(
         write_frame(folder / f"seed_{seed}.parquet", made.astype({"id": "str"}), SUBSET)
     seal(folder)
     begun = replace(params.further_cell("rounds_random_100"), rows=3)
-    assert selecting.cell_subset(params, begun, 1)["id"].tolist() == list("efg")
+    assert cutting.cell_subset(params, begun, 1)["id"].tolist() == list("efg")
     whole = params.main_cell("random", "s0_1_2")
-    assert selecting.cell_subset(params, whole, 0)["id"].tolist() == list("abcd")
+    assert cutting.cell_subset(params, whole, 0)["id"].tolist() == list("abcd")
     (folder / "seed_1.parquet").unlink()
     with pytest.raises(InputError, match=r"s0_1_2.*; dvc repro select@random"):
-        selecting.cell_subset(params, whole, 0)
+        cutting.cell_subset(params, whole, 0)

@@ -13,12 +13,8 @@ from harness import selecting
 from harness.clustering import kmeans, unit_rows
 from harness.params import Selection
 from harness.samplers import SAMPLERS, Pool
-<<<<<<< HEAD
-from tests.small_repo import ROOT, selection
-=======
 from harness.schemas import PoolRows
-from tests.small_repo import ROOT
->>>>>>> pools
+from tests.small_repo import ROOT, selection
 
 N = 60
 

@@ -16,11 +16,7 @@ from harness.embedding_files import VECTORS
 from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.params import load_params
-<<<<<<< HEAD
-from harness.schemas import POOL, SCORES, SUBSET, TRUTH, read_frame, write_frame
-=======
-from harness.schemas import SUBSET, read_frame, read_pool
->>>>>>> pools
+from harness.schemas import POOL, SCORES, SUBSET, TRUTH, read_frame, read_pool, write_frame
 from harness.selecting import Inputs
 from harness.selecting_rounds import write_round_subsets
 from harness.yaml_files import read_yaml
@@ -44,17 +40,11 @@ def select(tree: Path, quality: np.ndarray | None = None, **changes: Any) -> Non
     """Run the selection ``sel``, 9 instances, with some params changed."""
     edit_params(tree, **changes)
     params = load_params()
-<<<<<<< HEAD
-    pool = read_frame(layout.POOL_FILE, POOL)
+    pool = read_pool()
     clusters = read_clustering(
         layout.cluster_folder("minilm", params.selections_rounds["sel"].k), len(pool)
     )
     x = np.load(layout.EMBEDDINGS / "minilm" / VECTORS)
-=======
-    pool = read_pool()
-    clusters = read_clustering(layout.cluster_folder(params.selections_rounds["sel"].k), len(pool))
-    x = np.load(layout.EMBEDDINGS / "minilm.npy")
->>>>>>> pools
     inputs = Inputs(pool, x, clusters, np.ones(len(pool), dtype=np.int64), quality)
     write_round_subsets(params, "sel", inputs, 9, "code")
 

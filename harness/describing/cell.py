@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness import layout
+from harness.cutting import cell_subset
 from harness.describing.files import Described, SeedFacts, described_folder, write_described
 from harness.describing.measures import PoolView, describe_subset, entropy
 from harness.describing.pool import read_pool_ids, read_pool_truth, read_pool_view
@@ -16,7 +17,6 @@ from harness.errors import InputError
 from harness.files import read_array, read_json, replacing_folder
 from harness.params import Cell, Params
 from harness.rounds import MODEL_CALLS
-from harness.selecting import cell_subset
 
 if TYPE_CHECKING:
     import pandas as pd

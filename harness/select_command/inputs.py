@@ -24,7 +24,6 @@ from harness.quality import quality_notes, quality_vector
 from harness.refusals import naming
 from harness.samplers import SAMPLERS, are_unit
 from harness.schemas import PoolRows
-from harness.schemas import PoolRows
 from harness.scorers import SCORERS
 from harness.scorers.columns import make_scores
 from harness.scorers.loading import find_model, model_folder_hash
