@@ -8,9 +8,13 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from harness import layout
-from harness.files import read_json, value_hash, write_json
-from harness.params import Params, load_params
+from harness.cutting import cell_subset
+from harness.describing import Described, SeedFacts, described_folder
+from harness.describing.files import write_described
+from harness.files import read_json, replacing_folder, value_hash, write_json
+from harness.params import Cell, Params, load_params
 from harness.schemas import SAMPLES, SUBSET, TRUTH, read_frame, write_frame
+from harness.selecting import write_costs
 from harness.stores import seal
 from harness.suites import Suite, load_suite
 
@@ -39,9 +43,9 @@ def build_runs(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
     (folder / "dvc.yaml").write_text("stages: {}\n")
     _write_data(params)
     suite = load_suite(params.evaluate.suite)
-    for study in params.studies:
-        for name, group in params.cells(study):
-            write_cell(params, suite, study, name, group)
+    for cell in params.every_cell():
+        write_cell(params, suite, cell)
+        describe(params, cell)
     return params
 
 
@@ -72,11 +76,10 @@ def _write_data(params: Params) -> None:
 
 def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
     reference = params.references.get(name)
-    study = reference.study if reference else "main"
     sizes = {"none": 0, "full": POOL_SIZE, "clean": POOL_SIZE}
     rows = sizes.get(reference.rows, 6) if reference else 6
-    seeds: dict[str, Any] = {}
-    for group in params.all_groups():
+    seeds: dict[int, Any] = {}
+    for group in params.groups_of(name):
         for seed in params.seeds_of(name, group):
             rng = np.random.default_rng([seed, len(name)])
             picks = rng.permutation(POOL_SIZE)[:rows]
@@ -89,30 +92,51 @@ def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
                     "round": np.zeros(rows, dtype=np.int64),
                 }
             )
-            path = layout.subset_folder(study, name) / group / f"seed_{seed}.parquet"
+            path = layout.subset_folder(name) / group / f"seed_{seed}.parquet"
             write_frame(path, frame, SUBSET)
-            seeds[str(seed)] = {"size": rows, "seconds": 0.5 + seed, "peak_memory_mb": 100.0}
-        seal(layout.subset_folder(study, name) / group)
-    info = {"selection": name, "sampler": name, "params": {}, "seeds": seeds}
-    write_json(layout.selection_file(study, name), info)
+            seeds[seed] = {"size": rows, "seconds": 0.5 + seed, "peak_memory_mb": 100.0}
+        seal(layout.subset_folder(name) / group)
+    write_costs(layout.selection_folder(name), params, name, seeds)
 
 
-def write_cell(params: Params, suite: Suite, study: str, name: str, group: str) -> None:
+def describe(params: Params, cell: Cell) -> None:
+    """Describe a cell as its stage does, but for measures that need an embedding."""
+    scores = pd.read_parquet(layout.SCORES_FILE).set_index("id")
+    truth = pd.read_parquet(layout.TRUTH_FILE).set_index("id")
+    costs = read_json(layout.selection_folder(cell.of) / "costs.json")["seeds"]
+    seeds = {}
+    for seed in cell.seeds:
+        ids = cell_subset(params, cell, seed)["id"].tolist()
+        measures = {f"mean_{name}": float(scores.loc[ids, name].mean()) for name in params.scorers}
+        if len(truth):
+            mine = truth.loc[ids]
+            measures["noise_share"] = float((mine["noise"] != "none").mean())
+            measures["skills_reached"] = mine["skill"].nunique() / truth["skill"].nunique()
+        if not ids:
+            measures = {}
+        cost = {"seconds": costs[str(seed)]["seconds"], "peak_memory_mb": 100.0, "tokens": 0.0}
+        seeds[seed] = SeedFacts(scores.index.get_indexer(ids), measures, cost)
+    kind = "selection" if cell.of in params.every_selection else "reference"
+    with replacing_folder(described_folder(cell)) as folder:
+        write_described(folder, Described(cell, kind, cell.of, "", seeds))
+
+
+def write_cell(params: Params, suite: Suite, cell: Cell) -> None:
     """Write a cell's manifests, metrics and samples; the scores differ by name, seed and item."""
-    cell = layout.cell_folder(study, name, group)
+    folder, name = layout.RUNS / cell.path, cell.name
     metrics: dict[str, Any] = {}
     frames: list[pd.DataFrame] = []
-    for seed in params.seeds_of(name, group):
-        write_json(cell / "train" / f"seed_{seed}.json", manifest(params, name, seed))
+    for seed in cell.seeds:
+        write_json(folder / "train" / f"seed_{seed}.json", manifest(params, name, seed))
         frame = _samples(suite, name, seed)
         frames.append(frame)
         metrics[str(seed)] = _metrics(suite, frame)
     if not frames:
-        write_json(cell / "train" / "empty.json", {"selection": name, "reason": "no seed"})
+        write_json(folder / "train" / "empty.json", {"selection": name, "reason": "no seed"})
     empty = pd.DataFrame({n: pd.Series(dtype=kind) for n, kind in SAMPLES.columns})
     samples = pd.concat(frames, ignore_index=True) if frames else empty
-    write_frame(cell / "samples.parquet", samples, SAMPLES)
-    write_json(cell / "metrics.json", {"suite": suite.name, "seeds": metrics})
+    write_frame(folder / "samples.parquet", samples, SAMPLES)
+    write_json(folder / "metrics.json", {"suite": suite.name, "seeds": metrics})
 
 
 def manifest(params: Params, name: str, seed: int) -> dict[str, Any]:
@@ -191,7 +215,8 @@ def _metrics(suite: Suite, samples: pd.DataFrame) -> dict[str, Any]:
 
 
 def cells(study: str, *names: str) -> list[Path]:
-    found = [p.parent for n in names for p in layout.RUNS.glob(f"{study}/{n}/*/metrics.json")]
+    params = load_params()
+    found = [layout.RUNS / cell.path for cell in params.cells(study) if cell.name in names]
     assert found
     return found
 

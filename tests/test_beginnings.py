@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness import layout, cutting
+from harness import cutting, layout
 from harness.errors import InputError
 from harness.params import Cell, load_params
 from harness.schemas import SUBSET, write_frame
