@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Words for the models that the pipeline makes.
 MODELS: dict[str, Path] = {"base": layout.BASE_MODEL, "reward": layout.REWARD_MODEL}
+# The stages that make them.
+_STAGES = {layout.BASE_MODEL: "base_model", layout.REWARD_MODEL: "reward_model"}
 # Revisions for published models whose main branch holds pickles only: the same weights as
 # safetensors, added by the hub's converter. The first is the commit of
 # huggingface.co/hkust-nlp/deita-complexity-scorer/tree/6dc6155fb299dc88668872fd2ebeb00aaa792948;
@@ -54,7 +56,7 @@ def find_model(model: str, revision: str | None) -> Path:
     if folder is None:
         return model_folder(model, revision or PINNED.get(model))
     if folder.is_dir() and not (folder / "config.json").is_file():
-        read_sealed(folder, f"dvc repro {folder.name}")  # the stage is called so
+        read_sealed(folder, f"dvc repro {_STAGES[folder]}")
         raise InputError(
             f"{folder}: holds no model, as there were no preference pairs to train one on; name a "
             "model in reward_model.source, or leave out the scorers that read it"
@@ -67,8 +69,8 @@ def model_hash(folder: Path) -> str:
 
     InputError names a file of a model of the pipeline's that is not as it was made.
     """
-    if folder in MODELS.values():
-        files = read_sealed(folder, f"dvc repro {folder.name}")
+    if folder in _STAGES:
+        files = read_sealed(folder, f"dvc repro {_STAGES[folder]}")
     else:
         paths = (path for pattern in _DECISIVE for path in folder.glob(pattern))
         files = {path.name: file_hash(path) for path in paths if path.is_file()}
