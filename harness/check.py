@@ -44,20 +44,29 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
         return [f"{path.name}: holds no table of keys; make preset PRESET=lab writes one that does"]
     if older := older_form(values):
         return [f"{path.name}: {older}"]
-    problems = [*_names(values), *_groups(values)]
+    groups = list(_groups(values))
+    # Entries of `further` that name a wrong group are told of by the group itself.
+    consequences = ("seed_groups", "further.") if groups else ()
     try:
         params = Params.model_validate(values)
     except ValidationError as error:
-        # A group that is no string is told above, with the reason.
-        told = _schema_problems(error)
-        problems += [
-            line for line in told if not (problems and line.startswith(("seed_groups", "further.")))
-        ]
+        more = list(_schema_problems(error))
     else:
-        problems += [*table_problems(params), *_references(params)]
+        more = [*table_problems(params), *_references(params)]
+    more = [line for line in more if not line.startswith(consequences)]
+    problems = [*_names(values), *groups, *more]
     # A name may hold a line break, and a value be as long as the file.
-    lines = (shown(line, LONGEST).replace("\n", "\\n") for line in problems)
-    return [f"{path.name}: {line}" for line in dict.fromkeys(lines)]
+    lines = (shown(line, LONGEST).replace("\n", "\\n") for line in _each_once(problems))
+    return [f"{path.name}: {line}" for line in lines]
+
+
+def _each_once(problems: list[str]) -> Iterator[str]:
+    """The problems without those that entries have by `<<: *defaults` or by `seed_groups`."""
+    shared = ("defaults", "seed_groups")
+    of_all = [line.removeprefix(p) for line in problems for p in shared if line.startswith(p)]
+    for line in dict.fromkeys(problems):
+        if line.startswith(shared) or not line.endswith(tuple(of_all)):
+            yield line
 
 
 def _schema_problems(error: ValidationError) -> Iterator[str]:

@@ -17,17 +17,18 @@ from harness.cell_training import train_cell
 from harness.cells import weights_folder
 from harness.errors import InputError
 from harness.files import read_json
-from harness.params import Params, load_params
+from harness.params import Cell, Params, load_params
 from harness.schemas import HELDOUT, POOL, SAMPLES, SUBSET, read_frame, write_frame
 from harness.stores import seal
 from harness.suites import load_suite
-from tests.small_repo import ROOT, SMALL, edit_params, environment
+from tests.small_repo import ROOT, SMALL, edit_params, environment, further
 
 TRAIN = (
-    "import sys; from pathlib import Path\n"
+    "import sys\n"
     "from harness.cell_training import train_cell\nfrom harness.params import load_params\n"
-    "study = sys.argv[1]\n"
-    "train_cell(load_params(), study, 'random', 's0', Path('data/subsets/main/random/s0'), 'c')"
+    "from pipeline.stage import named_cell\n"
+    "params = load_params()\n"
+    "train_cell(params, named_cell(params, *sys.argv[1:]), 'c')"
 )
 
 
@@ -38,7 +39,9 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> P
     (tmp_path / "dvc.yaml").touch()
     (tmp_path / "params.yaml").write_bytes((ROOT / "conf/lab.yaml").read_bytes())
     edit_params(tmp_path, **SMALL)
-    edit_params(tmp_path, train={"epochs": 1})
+    edit_params(tmp_path, train={"epochs": 1}, seed_groups=["s0", "s7"])
+    edit_params(tmp_path, studies={"other": {"report": "scores"}})
+    edit_params(tmp_path, further={"other_random": further("other", "random", "s0")})
     layout.BASE_MODEL.parent.mkdir(parents=True)
     layout.BASE_MODEL.symlink_to(tiny_model)
     text = [f"Say {word}." for word in ("one", "two", "three", "four")]
@@ -58,8 +61,8 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> P
             "round": [0, 0],
         }
     )
-    write_frame(layout.subset_folder("main", "random") / "s0/seed_0.parquet", subset, SUBSET)
-    seal(layout.subset_folder("main", "random") / "s0")
+    write_frame(layout.subset_folder("random") / "s0/seed_0.parquet", subset, SUBSET)
+    seal(layout.subset_folder("random") / "s0")
     return load_params()
 
 
@@ -72,6 +75,11 @@ def write_heldout() -> None:
     write_frame(layout.HELDOUT_FILE, frame, HELDOUT)
 
 
+def cell_of(name: str, group: str) -> Cell:
+    """A cell of the main table."""
+    return load_params().main_cell(name, group)
+
+
 def attempts() -> list[str]:
     """The lines of every attempt to train something."""
     paths = Path(".store/scratch/train").glob("*/attempts.log")
@@ -81,12 +89,13 @@ def attempts() -> list[str]:
 def test_two_processes_and_two_studies_train_once(repo: Params) -> None:
     env = {**environment(), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", TRAIN]
-    both = [subprocess.Popen([*command, study], env=env) for study in ("main", "other")]
+    cells = (["random", "s0"], ["other_random", ""])
+    both = [subprocess.Popen([*command, *cell], env=env) for cell in cells]
     assert [process.wait() for process in both] == [0, 0]  # one waits for the other
     assert len(attempts()) == 1
     manifests = [
-        read_json(layout.cell_folder(study, "random", "s0") / "train/seed_0.json")
-        for study in ("main", "other")
+        read_json(layout.RUNS / cell / "train/seed_0.json")
+        for cell in ("main/random/s0", "other/other_random")
     ]
     assert manifests[0] == manifests[1]
     assert manifests[0]["steps"] > 0
@@ -94,39 +103,37 @@ def test_two_processes_and_two_studies_train_once(repo: Params) -> None:
 
 
 def test_other_params_train_again_and_lost_weights_are_named(repo: Params) -> None:
-    subsets = layout.subset_folder("main", "random") / "s0"
-    train_cell(repo, "main", "random", "s0", subsets, "code")
-    train_cell(repo, "main", "random", "s0", subsets, "code")
+    train_cell(repo, cell_of("random", "s0"), "code")
+    train_cell(repo, cell_of("random", "s0"), "code")
     assert len(attempts()) == 1
-    train_cell(repo, "main", "random", "s0", subsets, "other code")
+    train_cell(repo, cell_of("random", "s0"), "other code")
     assert len(attempts()) == 2
     faster = repo.train.model_copy(update={"learning_rate": 0.01})
-    train_cell(repo.model_copy(update={"train": faster}), "main", "random", "s0", subsets, "code")
+    train_cell(repo.model_copy(update={"train": faster}), cell_of("random", "s0"), "code")
     assert len(attempts()) == 3
 
-    manifest = read_json(layout.cell_folder("main", "random", "s0") / "train/seed_0.json")
-    folder = weights_folder(manifest, "train@random-s0")
+    manifest = read_json(layout.RUNS / "main/random/s0" / "train/seed_0.json")
+    folder = weights_folder(manifest, "main", "train@random-s0")
     weights = folder / "model.safetensors"
     os.truncate(weights, weights.stat().st_size - 1)
     with pytest.raises(InputError, match=r"model\.safetensors: not what .* -f -s train@random-s0"):
-        weights_folder(manifest, "train@random-s0")
+        weights_folder(manifest, "main", "train@random-s0")
     weights.unlink()
     with pytest.raises(InputError, match=r"weights are gone.*dvc repro -f -s train@random-s0"):
-        weights_folder(manifest, "train@random-s0")
+        weights_folder(manifest, "main", "train@random-s0")
 
 
 def test_rows_cut_for_length_are_told_and_written_down(
     repo: Params, caplog: pytest.LogCaptureFixture
 ) -> None:
-    subsets = layout.subset_folder("main", "random") / "s0"
-    train_cell(repo, "main", "random", "s0", subsets, "code")
+    train_cell(repo, cell_of("random", "s0"), "code")
     assert "cut to" not in caplog.text
     pool = read_frame(layout.POOL_FILE, POOL)
     pool.loc[0, "messages"] = str(pool.loc[0, "messages"]).replace("Say one.", "Say " * 30)
     write_frame(layout.POOL_FILE, pool, POOL)
     short = repo.model_copy(update={"train": repo.train.model_copy(update={"max_length": 18})})
-    train_cell(short, "main", "random", "s0", subsets, "code")
-    manifest = read_json(layout.cell_folder("main", "random", "s0") / "train/seed_0.json")
+    train_cell(short, cell_of("random", "s0"), "code")
+    manifest = read_json(layout.RUNS / "main/random/s0" / "train/seed_0.json")
     assert (manifest["truncated"], manifest["dropped"]) == (2, 1)
     assert "warning: train seed 0: of 2 rows 2 cut to 18 tokens" in caplog.text
     assert "1 dropped, as no response was left" in caplog.text
@@ -144,35 +151,34 @@ def test_rows_cut_for_length_are_told_and_written_down(
     ],
 )
 def test_a_damaged_model_is_trained_again(repo: Params, name: str, kept: bytes | None) -> None:
-    subsets = layout.subset_folder("main", "random") / "s0"
-    train_cell(repo, "main", "random", "s0", subsets, "code")
-    path = layout.cell_folder("main", "random", "s0") / "train/seed_0.json"
+    train_cell(repo, cell_of("random", "s0"), "code")
+    path = layout.RUNS / "main/random/s0" / "train/seed_0.json"
     manifest = read_json(path)
-    damaged = weights_folder(manifest, "train@random-s0") / name
+    damaged = weights_folder(manifest, "main", "train@random-s0") / name
     damaged.unlink() if kept is None else damaged.write_bytes(kept)
-    train_cell(repo, "main", "random", "s0", subsets, "code")
+    train_cell(repo, cell_of("random", "s0"), "code")
     assert len(attempts()) == 2
     again = read_json(path)
     assert again["model_hash"] == manifest["model_hash"]
-    weights_folder(again, "train@random-s0")
+    weights_folder(again, "main", "train@random-s0")
 
 
 def test_a_group_without_a_seed_of_the_selection_is_an_empty_cell(repo: Params) -> None:
-    train_cell(repo, "main", "none", "s7", Path("nowhere"), "code")
-    cell = layout.cell_folder("main", "none", "s7")
+    train_cell(repo, cell_of("none", "s7"), "code")
+    cell = layout.RUNS / "main/none/s7"
     assert "none of this group's seeds" in read_json(cell / "train/empty.json")["reason"]
     write_heldout()
     layout.BENCHMARKS.mkdir()
-    evaluate_cell(repo, "main", "none", "s7", "train@none-s7", "code")
+    evaluate_cell(repo, cell_of("none", "s7"), "code")
     assert read_json(cell / "metrics.json") == {"suite": "lab", "seeds": {}}
     assert len(read_frame(cell / "samples.parquet", SAMPLES)) == 0
 
 
 def test_the_base_row_names_the_base_model(repo: Params) -> None:
-    train_cell(repo, "main", "none", "s0", Path("nowhere"), "code")
-    manifest = read_json(layout.cell_folder("main", "none", "s0") / "train/seed_0.json")
+    train_cell(repo, cell_of("none", "s0"), "code")
+    manifest = read_json(layout.RUNS / "main/none/s0" / "train/seed_0.json")
     assert manifest["weights"] == "base"
-    assert weights_folder(manifest, "train") == layout.BASE_MODEL
+    assert weights_folder(manifest, "main", "train") == layout.BASE_MODEL
     assert attempts() == []
 
 
@@ -207,24 +213,23 @@ def test_a_stage_s_code_is_part_of_what_it_made(tmp_path: Path) -> None:
 def test_weights_that_are_not_kept_do_not_stop_a_second_evaluation(
     repo: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subsets = layout.subset_folder("main", "random") / "s0"
     params = repo.model_copy(
         update={"train": repo.train.model_copy(update={"keep_models": "none"})}
     )
-    train_cell(params, "main", "random", "s0", subsets, "code")
+    train_cell(params, cell_of("random", "s0"), "code")
     write_heldout()
     layout.BENCHMARKS.mkdir()
     suite = load_suite("own")
     monkeypatch.setattr("harness.suites.load_suite", lambda name: suite)
-    evaluate_cell(params, "main", "random", "s0", "train@random-s0", "code")
-    cell = layout.cell_folder("main", "random", "s0")
+    evaluate_cell(params, cell_of("random", "s0"), "code")
+    cell = layout.RUNS / "main/random/s0"
     first = (cell / "metrics.json").read_bytes()
     manifest = read_json(cell / "train/seed_0.json")
     with pytest.raises(InputError, match="weights are gone"):
-        weights_folder(manifest, "train@random-s0")
+        weights_folder(manifest, "main", "train@random-s0")
     # Killed between the cell's two files and DVC's record of them: it is taken up again.
     (cell / "metrics.json").unlink()
-    evaluate_cell(params, "main", "random", "s0", "train@random-s0", "code")
+    evaluate_cell(params, cell_of("random", "s0"), "code")
     assert (cell / "metrics.json").read_bytes() == first
     with pytest.raises(InputError, match="weights are gone"):
-        evaluate_cell(params, "main", "random", "s0", "train@random-s0", "other code")
+        evaluate_cell(params, cell_of("random", "s0"), "other code")

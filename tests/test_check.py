@@ -56,7 +56,7 @@ def test_every_preset_is_fine(path: Path) -> None:
         ),
         ("quality: ifd * ", "quality: ifd + ", ["selections_scored.deita.quality", "is neither"]),
         ("ifd * sigmoid(", "ifd * sigmod(", ["no transform is called 'sigmod'", "'sigmoid'"]),
-        ("top_k, k: 1, quality: sigmoid(reward)", "top_k, k: 1", ["top_k.quality: this key"]),
+        ("top_k, quality: sigmoid(reward)", "top_k", ["top_k.quality: this key"]),
         ("threshold: 0.9", "treshold: 0.9", ["deita.treshold: deita takes no", "'threshold'"]),
         ("diversity: sum", "diversity: max", ["qdit.diversity: input should be 'sum' or 'mean'"]),
         ("budget_unit: rows", "budget_unit: row", ["budget_unit: input should be 'rows' or 'tok"]),
@@ -65,8 +65,8 @@ def test_every_preset_is_fine(path: Path) -> None:
         ("template: alpaca_short", "template: alpaca-short", ["template: no template", "_short'"]),
         ("start: mean", "stat: random", ["k_center.stat: k_center takes", "mean 'start'?"]),
         # what one part says of another
-        ("[none, random,", "[none, randm,", ["studies.main.selections: no selection", "'random'"]),
-        ("[none, random,", "[none, none,", ["studies.main.selections: 'none' is listed twice"]),
+        ("[none, random,", "[none, randm,", ["table: no selection", "'random'"]),
+        ("[none, random,", "[none, none,", ["table: 'none' is listed twice"]),
         (
             "km_random, k: auto",
             "km_random, k: 63",
@@ -77,13 +77,13 @@ def test_every_preset_is_fine(path: Path) -> None:
             "k: [1]",
             ["selections_scored.kmq.k: auto picks among cluster.k [1]; add one over 1"],
         ),
-        ("seeds: [0]", "seeds: [17]", ["references.none.seeds: 17 is in no group"]),
+        ("seeds: [0]", "seeds: [17]", ["references.none.seeds: 17 is in none of its groups"]),
         ("  k_center: {", "  full: {", ["references.full: selections has this name too"]),
         ("  deita: {", "  random: {", ["selections_scored.random: selections has this name too"]),
         (
-            "study: sensitivity, rows: oracle",
-            "study: sens, rows: oracle",
-            ["oracle.study", "'sens'"],
+            "study: sensitivity, of: none",
+            "study: sensitivty, of: none",
+            ["further.sensitivity_none.study: no study is called 'sensitivty'", "'sensitivity'"],
         ),
         (
             "km_random, k: auto",
@@ -92,23 +92,46 @@ def test_every_preset_is_fine(path: Path) -> None:
         ),
         ("km_random, k: auto", "km_random, k: 0", ["km_random.k: 0 is neither a number of clust"]),
         ("km_random, k: auto", "km_random, k: true", ["km_random.k: True is neither a number of"]),
-        ("{sampler: random, k: 1}", "{sampler: random}", ["k: this key is missing; add k: 1 (the"]),
+        (
+            "random: {<<: *defaults, ",
+            "random: {",
+            ["random.k: this key is missing; begin the entry"],
+        ),
+        ("random: {<<: *defaults, ", "random: {", ["`<<: *defaults`, or add k: 1 (the pool as"]),
+        ("random: {<<: *defaults, ", "random: {", ["random.budget: this key is missing; begin"]),
+        ("random: {<<: *defaults, ", "random: {", ["random.embedding: this key is missing; beg"]),
         # names and groups
         ("  k_center: {", "  2nd: {", ["selections.2nd: names hold", "say to 's_2nd'"]),
         ("  k_center: {", "  a b: {", ["selections.a b: names hold", "say to 'a_b'"]),
         ("  k_center: {", "  é: {", ["selections.é: names hold", "say to 's'"]),
         ("  k_center: {", "  random-: {", ["selections.random-: names", "say to 'random_2'"]),
         ("  km_random: {", "  km-random: {", ["selections.km-random: names hold", "'km_random'"]),
-        ("main: [s0_1_2]", "main: [0_1_2]", ["groups.main: 12 is no seed group", "s0_1_2"]),
-        ("main: [s0_1_2]", "main: [0-1-2]", ["groups.main: '0-1-2' is no seed group"]),
         (
-            "more: [s3_4, s5",
-            "more: [s3_4, s4_5",
-            ["groups.more: s4_5_6_7: seed 4 is in s3_4 already"],
+            "seed_groups: [s0_1_2]",
+            "seed_groups: [0_1_2]",
+            ["seed_groups: 12 is no seed group", "s0_1_2"],
         ),
-        ("more: [s3_4, s5", "more: [s2_4, s5", ["groups.more: s2_4: seed 2 is in s0_1_2 already"]),
-        ("main: [s0_1_2]", "main: [s0_1_1]", ["groups.main: s0_1_1: seed 1 is in s0_1_1 already"]),
-        ("main: [s0_1_2]", "main: [s4294967296]", ["seed 4294967296 is too large"]),
+        (
+            "seed_groups: [s0_1_2]",
+            "seed_groups: [0-1-2]",
+            ["seed_groups: '0-1-2' is no seed group"],
+        ),
+        (
+            "more_groups: [s3_4, s5",
+            "more_groups: [s3_4, s4_5",
+            ["selections.random.more_groups: s4_5_6_7: seed 4 is in s3_4 already"],
+        ),
+        (
+            "more_groups: [s3_4, s5",
+            "more_groups: [s2_4, s5",
+            ["selections.random.more_groups: s2_4: seed 2 is in s0_1_2 already"],
+        ),
+        (
+            "seed_groups: [s0_1_2]",
+            "seed_groups: [s0_1_1]",
+            ["seed_groups: s0_1_1: seed 1 is in s0_1_1 already"],
+        ),
+        ("seed_groups: [s0_1_2]", "seed_groups: [s4294967296]", ["seed 4294967296 is too large"]),
         # values
         ("budget: 0.1", "budget: -1", ["budget: -1 is neither: a share"]),
         ("budget: 0.1", "budget: 1.0", ["budget: 1.0 is neither", "a number of rows is whole"]),
@@ -138,10 +161,10 @@ def test_every_preset_is_fine(path: Path) -> None:
         # YAML
         ("budget: 0.1", "budget: &a [*a]", ["an anchor (&) holds itself"]),
         ("seed: 42", "seed: 1:30", ["cluster.seed: input should be a valid integer, not '1:30'"]),
-        ("budget: 0.1", "budget: 0.1\nbudget: 0.2", ["not YAML", "budget", ", line "]),
+        ("budget: 0.1", "budget: 0.1\n  budget: 0.2", ["not YAML", "budget", ", line "]),
         ("budget: 0.1", "budget: [0.1", ["not YAML"]),
-        ("seed: 42", "seed: 2024-13-45", [", line 60: '2024-13-45' is no value (month must be"]),
-        ("seed: 42", f"seed: {'9' * 5000}", [", line 60: '9999", "is no value (Exceeds the limit"]),
+        ("seed: 42", "seed: 2024-13-45", [", line 61: '2024-13-45' is no value (month must be"]),
+        ("seed: 42", f"seed: {'9' * 5000}", [", line 61: '9999", "is no value (Exceeds the limit"]),
         (
             "seed: 42",
             "seed: 42\n  on: 1\n  yes: 2",
@@ -198,7 +221,33 @@ def test_a_file_that_is_no_utf8(tmp_path: Path) -> None:
 def test_what_is_no_number_anywhere_is_told_once(tmp_path: Path) -> None:
     problems = problems_after(tmp_path, "budget: 0.1", "budget: .nan")
     assert len(problems) == 1
-    assert problems[0].startswith("params.yaml: budget: nan is neither: a share")
+    assert problems[0].startswith("params.yaml: defaults.budget: nan is neither: a share")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("budget: 0.1", "budget: 2.5", "defaults.budget: 2.5 is neither"),
+        ("seed_groups: [s0_1_2]", "seed_groups: [0_1_2]", "seed_groups: 12 is no seed group"),
+        ("seed_groups: [s0_1_2]", "seed_groups: [s0_1_1]", "seed_groups: s0_1_1: seed 1"),
+    ],
+)
+def test_what_every_entry_has_from_one_place_is_told_once(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    (problem,) = problems_after(tmp_path, old, new)
+    assert problem.startswith(f"params.yaml: {told}")
+
+
+def test_an_entry_s_own_problem_is_told_beside_that_of_the_defaults(tmp_path: Path) -> None:
+    text = CONF.read_text(encoding="utf-8").replace("budget: 0.1", "budget: 2.5", 1)
+    own = text.replace("sampler: random,", "sampler: random, budget: 3.5,", 1)
+    (tmp_path / "params.yaml").write_text(own, encoding="utf-8")
+    problems = check_params(tmp_path / "params.yaml")
+    assert [problem.split(" is")[0] for problem in problems] == [
+        "params.yaml: defaults.budget: 2.5",
+        "params.yaml: selections.random.budget: 3.5",
+    ]
 
 
 @pytest.mark.parametrize("content", ["", "- a\n- b\n", "just text\n"])

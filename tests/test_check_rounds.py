@@ -1,11 +1,11 @@
-"""`make check` on selections in rounds and on cuts: each problem in one line."""
+"""`make check` on selections in rounds and on beginnings of subsets: each problem in one line."""
 
 from pathlib import Path
 
 import pytest
 
 from harness.check import check_params
-from tests.small_repo import yaml
+from tests.small_repo import further, selection, yaml
 
 CONF = Path(__file__).resolve().parent.parent / "conf" / "lab.yaml"
 
@@ -31,7 +31,7 @@ CONF = Path(__file__).resolve().parent.parent / "conf" / "lab.yaml"
         ),
         (
             "selections_rounds.diverse_evol",
-            {"sampler": "diverse_evol", "k": 1, "whiten": 4, "criterion": "entropy"},
+            selection("diverse_evol", whiten=4, criterion="entropy"),
             "diverse_evol.whiten: criterion entropy reads the model's probabilities, no space: 4",
         ),
         (
@@ -41,7 +41,7 @@ CONF = Path(__file__).resolve().parent.parent / "conf" / "lab.yaml"
         ),
         (
             "selections_rounds.kmq_iterative_rm",
-            {"sampler": "kmq_iterative", "k": 4, "quality": "sigmoid(reward)", "model": "other"},
+            selection("kmq_iterative", k=16, quality="sigmoid(reward)", model="other"),
             "kmq_iterative_rm.model: scorer perplexity reads no reward model: 'other' would",
         ),
         ("rounds.launcher", ["accelerate"], "executor inprocess starts nothing, but launcher is"),
@@ -49,16 +49,53 @@ CONF = Path(__file__).resolve().parent.parent / "conf" / "lab.yaml"
         ("selections_rounds.kmq_iterative_rm.quality", None, "kmq_iterative draws by one"),
         ("selections.random.sampler", "diverse_evol", "no sampler is called 'diverse_evol'"),
         ("budget_unit", "tokens", "takes its budget in rows, round by round"),
-        ("cuts.random_100.of", "randm", "cuts.random_100.of: no selection is called 'randm'"),
-        ("cuts.kmq_200", {"of": "kmq", "rounds": 1}, "kmq takes all at once; say `rows` instead"),
-        ("cuts.kmq_200", {"of": "kmq"}, "needs one of `rounds` and `rows`, not both"),
-        ("cuts.kmq_200", {"of": "kmq", "rows": 1, "rounds": 1}, "needs one of `rounds` and"),
-        ("cuts.kmq_iterative_rm_3.rounds", 4, "4 rounds of kmq_iterative_rm, which has 3; lower"),
-        ("cuts.diverse_evol_6.rounds", 7, "7 rounds of diverse_evol, which has 6; lower it"),
-        ("cuts.kmq_200.rows", 0, "greater than or equal to 1"),
-        ("cuts.kmq", {"of": "kmq", "rows": 5}, "cuts.kmq: another row has this name"),
-        ("studies.main.selections", ["random", "kmq_200"], "'kmq_200' is a cut; list it in"),
-        ("studies.rounds.selections", ["random"], "'random' is no cut; list one of `cuts`"),
+        (
+            "further.rounds_random_100.of",
+            "randm",
+            "further.rounds_random_100.of: no selection is called 'randm'",
+        ),
+        (
+            "further.scorers_kmq_200",
+            further("scorers", "kmq", "s0_1_2", rounds=1),
+            "kmq takes all at once; say `rows` instead",
+        ),
+        (
+            "further.scorers_kmq_200",
+            further("scorers", "kmq", "s0_1_2"),
+            "further.scorers_kmq: scorers_kmq_200 has seed 0 of kmq too; remove one",
+        ),
+        (
+            "further.scorers_kmq_200",
+            further("scorers", "kmq", "s0_1_2", rows=1, rounds=1),
+            "further.scorers_kmq_200: has `rows` and `rounds`; remove one",
+        ),
+        (
+            "further.scorers_kmq_iterative_rm_2.rounds",
+            4,
+            "4 rounds of kmq_iterative_rm, which has 3; lower",
+        ),
+        (
+            "further.rounds_diverse_evol_5.rounds",
+            7,
+            "7 rounds of diverse_evol, which has 6; lower it",
+        ),
+        ("further.scorers_kmq_200.rows", 0, "greater than or equal to 1"),
+        (
+            "further.kmq",
+            further("main", "kmq", "s0_1_2"),
+            "further.kmq: a row of `table` is called so; rename one",
+        ),
+        (
+            "table",
+            ["random", "scorers_kmq_200"],
+            "table: no selection is called 'scorers_kmq_200'",
+        ),
+        ("further.more", further("rounds", "random", "s0_1_2"), "has seed 0 of random too; remove"),
+        (
+            "further.more",
+            further("main", "random", "s3_4", rows=5),
+            "further.more: `study: main` is for more seeds of a row of `table`",
+        ),
         ("rounds.executor", "ray", "rounds.executor"),
         ("selections_rounds.kmq_iterative_rm.max_new_tokens", 256, "no room in rounds.max_length"),
         ("rounds.batch_size", 0, "rounds.batch_size"),

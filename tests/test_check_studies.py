@@ -10,7 +10,7 @@ import pytest
 from harness.check import check_params
 from harness.params import load_params
 from harness.yaml_files import read_yaml
-from tests.small_repo import yaml
+from tests.small_repo import further, yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,18 +41,12 @@ def keys_that_dvc_reads() -> set[str]:
     found = {key for word in words(stages) for key in re.findall(r"\$\{([^}]+)\}", word)}
     for stage in stages.values():
         found |= {key for key in stage.get("do", stage).get("params", []) if "$" not in key}
-    cells = {
-        "item.sampler",
-        "item.k",
-        "item.study",
-        "item.group",
-        "item.selection",
-        "item.of",
-        "key",
-    }
-    cell_keys = {"selections.random.sampler", "selections.random.k", "references.none.study"}
-    cell_keys |= {"selections_scored.kmq.sampler", "selections_scored.kmq.k"}
-    cell_keys |= {"selections_rounds.diverse_evol.sampler", "cuts.random_200.of"}
+    cells = {key for key in found if key == "key" or key.startswith("item.")}
+    assert {"item.sampler", "item.base", "item.group"} < cells
+    rows = ("selections.random", "selections_scored.kmq", "selections_rounds.diverse_evol")
+    cell_keys = {f"{row}.{key}" for row in rows for key in ("sampler", "k", "embedding")}
+    entry = "further.scorers_random_200"
+    cell_keys |= {f"{entry}.{key}" for key in ("study", "of", "group", "base")}
     return (found - cells) | cell_keys
 
 
@@ -70,49 +64,79 @@ def test_a_key_that_dvc_reads_is_missed(tmp_path: Path, key: str) -> None:
 
 
 def test_the_keys_that_dvc_reads_are_found() -> None:
-    wanted = {"cluster.k", "cluster.seed", "groups.more", "studies.sensitivity.more_seeds"}
-    assert wanted | {"reports.main", "evaluate.suite", "budget"} <= keys_that_dvc_reads()
+    wanted = {"cluster.k", "cluster.seed", "seed_groups", "table", "further", "studies"}
+    wanted |= {"base_models", "defaults.budget", "defaults.embedding", "evaluate.suite"}
+    assert wanted <= keys_that_dvc_reads()
 
 
 @pytest.mark.parametrize(
-    ("study", "field", "name", "told"),
+    ("entry", "told"),
     [
-        ("main", "selections", "oracle", "'oracle' is a row of the study 'sensitivity'"),
-        ("sensitivity", "selections", "full", "'full' is a row of the study 'main'"),
-        ("sensitivity", "selections", "random", "'random' is a row of the study 'main'"),
-        ("sensitivity", "more_seeds", "oracle", "'oracle' is a row of the study 'sensitivity'"),
-        ("main", "more_seeds", "random", "studies.main.more_seeds: only `sensitivity`"),
+        (further("main", "oracle", "s3_4"), "oracle has no subsets for 's3_4'; add `more_groups:"),
+        (
+            further("main", "random", "s8"),
+            "random has no subsets for 's8'; add `more_groups: [s8]`",
+        ),
+        (further("main", "random", "s0_1_2"), "`table` has seed 0 of random too; remove one"),
+        (further("sensitivity", "random", "s3_4"), "sensitivity_random_3_4 has seed 3 of random"),
+        (
+            further("main", "oracle", "s0_1_2"),
+            "`study: main` is for more seeds of a row of `table`",
+        ),
+        (further("rounds", "random", "s0_1_2", base="big"), "no base model is called 'big'"),
     ],
 )
-def test_a_row_is_listed_where_its_subsets_are_made(
-    tmp_path: Path, study: str, field: str, name: str, told: str
-) -> None:
+def test_an_entry_is_of_what_there_is(tmp_path: Path, entry: dict[str, Any], told: str) -> None:
     values = read_yaml(ROOT / "params.yaml")
-    values["studies"][study].setdefault(field, []).append(name)
-    (problem,) = check(tmp_path, values)
-    assert told in problem
+    values["further"]["more"] = entry
+    assert any("further.more" in line and told in line for line in check(tmp_path, values))
 
 
 def test_more_seeds_are_of_rows_that_main_has(tmp_path: Path) -> None:
     values = read_yaml(ROOT / "params.yaml")
-    values["studies"]["main"]["selections"].remove("random")
+    values["further"]["random_3_4"] = further("main", "random", "s3_4")
+    assert check(tmp_path, values) == []
+    values["table"].remove("random")
     (problem,) = check(tmp_path, values)
-    assert "more_seeds: 'random' is not in studies.main.selections; add it" in problem
+    assert "further.random_3_4: `study: main` is for more seeds of a row of `table`" in problem
 
 
-@pytest.mark.parametrize("section", ["studies", "reports"])
-def test_a_study_without_stages_is_refused(tmp_path: Path, section: str) -> None:
+def test_a_study_of_a_name_that_is_near_another_is_refused(tmp_path: Path) -> None:
     values = read_yaml(ROOT / "params.yaml")
-    values[section]["mian"] = values[section]["main"]
+    values["further"]["scorers_random"]["study"] = "scorrers"
     (problem,) = check(tmp_path, values)
-    assert f"{section}: no stage is there for a study 'mian'; did you mean 'main'?" in problem
+    assert "no study is called 'scorrers'; did you mean 'scorers'?" in problem
 
 
-def test_a_report_is_of_its_own_study(tmp_path: Path) -> None:
+@pytest.mark.parametrize("report", ["scores", "curves", "sensitivity"])
+def test_a_study_without_cells_is_refused(tmp_path: Path, report: str) -> None:
     values = read_yaml(ROOT / "params.yaml")
-    values["reports"]["main"] = ["sensitivity"]
+    values["studies"]["mian"] = {"report": report}
     (problem,) = check(tmp_path, values)
-    assert "reports.main: write [main], or []" in problem
+    assert "studies.mian: no entry of `further` has `study: mian`; add one" in problem
+
+
+@pytest.mark.parametrize("name", ["main", "subsets"])
+def test_a_study_called_as_a_report_of_its_own_is_refused(tmp_path: Path, name: str) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["studies"][name] = {"report": "scores"}
+    values["further"]["more"] = further(name, "full", "s0_1_2", rows=5)
+    told = "\n".join(check(tmp_path, values))
+    assert f"studies.{name}: a report of its own is called so; rename the study" in told
+
+
+def test_the_main_base_model_has_no_second_of_its_name(tmp_path: Path) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["base_models"]["main"] = values["base_model"]
+    (problem,) = check(tmp_path, values)
+    assert "base_models.main: `base_model` is called so; rename this one" in problem
+
+
+def test_a_report_is_of_a_kind_that_there_is(tmp_path: Path) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["studies"]["rounds"]["report"] = "curve"
+    (problem,) = check(tmp_path, values)
+    assert "studies.rounds.report: input should be 'scores', 'curves' or 'sensitivity'" in problem
 
 
 @pytest.mark.parametrize(
@@ -135,6 +159,9 @@ def test_doses_have_a_share_and_others_none(
 
 @pytest.mark.parametrize(("budget", "rows"), [(0.1, 60), (0.0001, 1), (1, 1), (600, 600)])
 def test_a_budget_is_a_share_or_whole_rows(tmp_path: Path, budget: float, rows: int) -> None:
-    values = read_yaml(ROOT / "params.yaml") | {"budget": budget}
+    values = read_yaml(ROOT / "params.yaml")
+    values["defaults"]["budget"] = values["selections"]["random"]["budget"] = budget
     assert check(tmp_path, values) == []
-    assert load_params(tmp_path / "params.yaml").absolute_budget(600) == rows
+    params = load_params(tmp_path / "params.yaml")
+    assert [params.absolute_budget(name, 600) for name in ("random", "oracle")] == [rows, rows]
+    assert params.absolute_budget("k_center", 600) == 60

@@ -55,8 +55,8 @@ def test_pictures_are_small() -> None:
 def test_committed_results_are_those_of_the_presets(preset: str) -> None:
     folder = ROOT / "results" / preset
     params = YAML(typ="safe").load(ROOT / "conf" / f"{preset}.yaml")
-    made_with = json.loads((folder / "provenance.json").read_text())["params"]
-    for section in ("selections", "references", "train", "base_model", "budget", "groups"):
+    made_with = json.loads((folder / "main" / "provenance.json").read_text())["params"]
+    for section in ("selections", "references", "train", "base_model", "defaults", "seed_groups"):
         told = made_with[section]
         asked = params[section]
         if isinstance(asked, dict):
@@ -67,4 +67,4 @@ def test_committed_results_are_those_of_the_presets(preset: str) -> None:
         else:
             assert told == asked, section
     rows = json.loads((folder / "summary.json").read_text())
-    assert list(rows) == params["studies"]["main"]["selections"]
+    assert list(rows) == params["table"]

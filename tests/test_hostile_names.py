@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from pipeline.stage import names_of_cell
-from tests.small_repo import DVC, ROOT, edit_params, environment, small_repo, yaml
+from tests.small_repo import (
+    DVC,
+    ROOT,
+    edit_params,
+    environment,
+    further,
+    selection,
+    small_repo,
+    yaml,
+)
 
 SELECTIONS = (
     "x; touch pwned",
@@ -19,16 +28,21 @@ SELECTIONS = (
 GRIDS = {
     "embeddings": {"minilm": {}, "x; touch pwned": {}},
     "cluster": {"k": [1, "4; touch pwned"]},
-    "groups": {"main": ["s0; touch pwned"], "more": []},
-    "reports": {"main": ["main; touch pwned"], "sensitivity": [], "scorers": [], "rounds": []},
-    "selections": {name: {"sampler": "random", "k": 1} for name in SELECTIONS},
+    "seed_groups": ["s0", "s0; touch pwned"],
+    "base_models": {"x; touch pwned": {}},
+    "studies": {"x; touch pwned": {"report": "scores"}},
+    "further": {"x; touch pwned": further("main", "random", "s0")},
+    "selections": {name: selection("random") for name in ("random", "k_center", *SELECTIONS)},
 }
 RUN = {
     *(f"select@{name}" for name in SELECTIONS),
     "embed@x; touch pwned",
-    "cluster@4; touch pwned",
-    "train@random-s0; touch pwned",
-    "report@main; touch pwned",
+    "base_model_further@x; touch pwned",
+    "cluster@minilm-4; touch pwned",
+    "choose_k@x; touch pwned",
+    *(f"{stage}@random-s0; touch pwned" for stage in ("describe", "train", "evaluate")),
+    *(f"{stage}_further@x; touch pwned" for stage in ("describe", "train", "evaluate")),
+    "report_study@x; touch pwned",
 }
 
 
@@ -40,12 +54,17 @@ def test_no_command_holds_a_name() -> None:
 
 
 def make_inputs(repo: Path) -> None:
-    """An empty file for each path that a stage waits for: DVC would not start its command."""
+    """An empty file for each path that a stage waits for: DVC would not start its command.
+
+    What lies in a folder comes before the folder.
+    """
     from dvc.repo import Repo
 
     with Repo(str(repo)) as opened:
         stages = {stage.addressing.partition(":")[2]: stage for stage in opened.index.stages}
-        for dep in {dep.def_path for name in RUN for dep in stages[name].deps}:
+        for dep in sorted(
+            {dep.def_path for name in RUN for dep in stages[name].deps}, reverse=True
+        ):
             if not (repo / dep).exists():
                 (repo / dep).parent.mkdir(parents=True, exist_ok=True)
                 (repo / dep).touch()
@@ -71,7 +90,7 @@ def test_a_hostile_name_leaves_nothing_behind(tmp_path: Path) -> None:
     [
         ("", []),
         ("prepare", []),
-        ("cluster@16", ["16"]),
+        ("cluster@minilm-16", ["minilm", "16"]),
         ("train@random-s0_1", ["random", "s0_1"]),
         ("../dvc.yaml:train@random-s0_1", ["random", "s0_1"]),
         ("select@a:b@random", None),

@@ -325,7 +325,7 @@ STAGE = """
 from pathlib import Path
 from harness.files import replacing_folder
 from harness.stores import seal
-with replacing_folder(Path("data/base_model")) as folder:
+with replacing_folder(Path("data/base_models/main")) as folder:
     (folder / "config.json").write_text('{"a": 1}')
     seal(folder)
 """
@@ -344,7 +344,7 @@ def test_the_remedy_helps_where_dvc_sees_no_change(
 
     dvc("init", "--no-scm")
     (tmp_path / "make.py").write_text(STAGE)
-    stage = "  base_model: {cmd: python make.py, outs: [data/base_model]}\n"
+    stage = "  base_model: {cmd: python make.py, outs: [data/base_models/main]}\n"
     (tmp_path / "dvc.yaml").write_text("stages:\n" + stage)
     dvc("repro")
     path = layout.BASE_MODEL / "config.json"

@@ -12,7 +12,6 @@ from harness.cell_evaluation import evaluate_cell
 from harness.cell_training import train_cell
 from harness.cells import base_hash, weights_folder
 from harness.costs import token_costs
-from harness.cutting import write_cuts
 from harness.errors import InputError
 from harness.files import read_json
 from harness.params import Params, ScorerParams
@@ -23,12 +22,13 @@ from harness.stores import seal
 from harness.suites import load_suite
 from tests import test_cells
 from tests.damage import HARMS, Harm, flipped, gone
+from tests.small_repo import further
 from tests.test_cells import attempts, write_heldout
 from tests.test_reward_training import PARAMS, PREFERENCES, pairs_of, write_frame
 
 repo = test_cells.repo
-SUBSETS = layout.subset_folder("main", "random") / "s0"
-CELL = layout.cell_folder("main", "random", "s0")
+SUBSETS = layout.subset_folder("random") / "s0"
+CELL = layout.RUNS / "main/random/s0"
 MODEL = [
     *("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "config.json"),
     *("generation_config.json", "model.safetensors"),
@@ -36,7 +36,7 @@ MODEL = [
 
 
 def train(params: Params) -> None:
-    train_cell(params, "main", "random", "s0", SUBSETS, "code")
+    train_cell(params, params.main_cell("random", "s0"), "code")
 
 
 @pytest.fixture
@@ -52,12 +52,12 @@ def base(repo: Params, tiny_model: Path) -> Path:
 def test_an_altered_model_in_the_store(repo: Params, caplog: pytest.LogCaptureFixture) -> None:
     train(repo)
     manifest = read_json(CELL / "train/seed_0.json")
-    folder = weights_folder(manifest, "train@random-s0")
+    folder = weights_folder(manifest, "main", "train@random-s0")
     for name in [*MODEL, "manifest.json"]:
         path, data = folder / name, (folder / name).read_bytes()
         flipped(path)
         with pytest.raises(InputError) as error:
-            weights_folder(manifest, "train@random-s0")
+            weights_folder(manifest, "main", "train@random-s0")
         told = f"{path}: not what was written there"
         assert str(error.value) == f"{told}; train it again: dvc repro -f -s train@random-s0"
         path.write_bytes(data)
@@ -70,7 +70,7 @@ def test_an_altered_model_in_the_store(repo: Params, caplog: pytest.LogCaptureFi
     ]
     again = read_json(CELL / "train/seed_0.json")
     assert again["model_hash"] == manifest["model_hash"]
-    weights_folder(again, "train@random-s0")
+    weights_folder(again, "main", "train@random-s0")
     assert all((folder / name).read_bytes() == whole[name] for name in MODEL)
 
 
@@ -78,12 +78,12 @@ def test_another_model_under_the_same_name(repo: Params) -> None:
     """Whole in itself, and not the one that the manifest tells of."""
     train(repo)
     manifest = read_json(CELL / "train/seed_0.json")
-    folder = weights_folder(manifest, "train@random-s0")
+    folder = weights_folder(manifest, "main", "train@random-s0")
     (folder / "chat_template.jinja").write_text("{{ messages }}")
     seal(folder)
     told = "another model than the manifest's; train it again: dvc repro -f -s train@random-s0"
     with pytest.raises(InputError, match=told):
-        weights_folder(manifest, "train@random-s0")
+        weights_folder(manifest, "main", "train@random-s0")
 
 
 def readers(params: Params) -> dict[str, Callable[[], object]]:
@@ -95,7 +95,7 @@ def readers(params: Params) -> dict[str, Callable[[], object]]:
     untrained = {"weights": "base", "base_hash": base_hash()}
     return {
         "train": lambda: train(params),
-        "evaluate": lambda: weights_folder(untrained, "train@none-s0"),
+        "evaluate": lambda: weights_folder(untrained, "main", "train@none-s0"),
         "score": lambda: make_scores(pool, {"p": perplexity}),
         "cost": lambda: token_costs(pool),
         "reward": lambda: make_reward_model(PARAMS, layout.BASE_MODEL, pairs, Path("reward")),
@@ -138,7 +138,7 @@ def test_what_its_making_took_is_no_part_of_a_model(repo: Params, base: Path) ->
     seal(base)
     assert base_hash() != before
     with pytest.raises(InputError, match="another model than trained; dvc repro train@none-s0"):
-        weights_folder({"weights": "base", "base_hash": before}, "train@none-s0")
+        weights_folder({"weights": "base", "base_hash": before}, "main", "train@none-s0")
 
 
 @pytest.mark.parametrize("harm", HARMS)
@@ -150,17 +150,18 @@ def test_a_damaged_evaluation_is_made_again(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    train_cell(repo, "main", "none", "s0", Path("nowhere"), "code")
+    cell = repo.main_cell("none", "s0")
+    train_cell(repo, cell, "code")
     write_heldout()
     layout.BENCHMARKS.mkdir()
     suite = load_suite("own")
     monkeypatch.setattr("harness.suites.load_suite", lambda name: suite)
 
     def evaluate() -> tuple[object, bytes]:
-        evaluate_cell(repo, "main", "none", "s0", "train@none-s0", "code")
-        cell = layout.cell_folder("main", "none", "s0")
-        seed = read_json(cell / "metrics.json")["seeds"]["0"]
-        return {**seed, "seconds": None}, (cell / "samples.parquet").read_bytes()
+        evaluate_cell(repo, cell, "code")
+        folder = layout.RUNS / cell.path
+        seed = read_json(folder / "metrics.json")["seeds"]["0"]
+        return {**seed, "seconds": None}, (folder / "samples.parquet").read_bytes()
 
     whole = evaluate()
     (path,) = Path.cwd().glob(f".store/scratch/evaluate/*/result/{name}")
@@ -176,14 +177,14 @@ def test_a_damaged_evaluation_is_made_again(
 
 @pytest.mark.parametrize("harm", HARMS)
 def test_a_damaged_subset_names_its_stage(repo: Params, harm: Harm) -> None:
-    cuts = {"random_1": {"of": "random", "rows": 1}}
-    groups = {"main": ["s0"], "more": []}
-    params = Params.model_validate({**repo.model_dump(), "cuts": cuts, "groups": groups})
+    more = {"random_1": further("sizes", "random", "s0", rows=1)}
+    params = Params.model_validate({**repo.model_dump(), "further": more})
+    beginning = params.further_cell("random_1")
     path = SUBSETS / "seed_0.parquet"
     before = read_frame(path, SUBSET)
     harm(path)
     how = "no such file" if harm is gone else "not what was written there"
-    for read in (lambda: train(params), lambda: write_cuts(params, "random_1")):
+    for read in (lambda: train(params), lambda: train_cell(params, beginning, "code")):
         with pytest.raises(InputError) as error:
             read()
         assert str(error.value) == f"{path}: {how}; dvc repro select@random"

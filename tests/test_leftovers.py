@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.files import replacing, replacing_folder
-from harness.report.reading import prune_cells
+from harness.pruning import prune
 from tests.build_runs import ROOT, build_runs
 
 WRITER = """
@@ -66,21 +66,21 @@ def test_pruning_removes_them_in_the_cells_that_params_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     params = build_runs(tmp_path)
-    name, group = params.cells("main")[0]
-    cell = Path("runs/main") / name / group
+    first = params.cells("main")[0]
+    cell = Path("runs") / first.path
     before = sorted(Path().rglob("*"))
     writers = [
         start_writer("file", cell / "metrics.json"),
         start_writer("file", cell / "train" / "seed_0.json"),
         start_writer("folder", cell / "train"),
-        start_writer("folder", Path("data/subsets/main") / name),
+        start_writer("folder", Path("data/subsets") / first.of),
     ]
     halves = sorted(half for _, half in writers)
     try:
-        assert prune_cells(params, "main") == []
+        assert prune(params) == []
         assert all(half.exists() for half in halves), "their writers are alive"
     finally:
         for writer, _ in writers:
             kill(writer)
-    assert sorted(p.absolute() for p in prune_cells(params, "main")) == halves
+    assert sorted(p.absolute() for p in prune(params)) == halves
     assert sorted(Path().rglob("*")) == before

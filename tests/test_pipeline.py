@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.small_repo import commit, edit_params, repro, run, small_repo
+from tests.small_repo import commit, edit_params, repro, run, selection, small_repo
 
 SEED_GROUP = "s0_1"
-REPORTS = {"report_selection@main", "report@main", "track"}
+REPORTS = {"report_subsets", "report", "track"}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def table(repo: Path) -> list[str]:
     """The names of the rows of the main table."""
-    lines = (repo / "results/lab/main.csv").read_text().splitlines()
+    lines = (repo / "results/lab/main/table.csv").read_text().splitlines()
     return [line.split(",")[0] for line in lines[1:]]
 
 
@@ -33,8 +33,8 @@ def cells(repo: Path) -> set[str]:
     return {str(p.parent.relative_to(repo / "runs/main")) for p in repo.glob("runs/main/*/*/train")}
 
 
-def cell_stages(selection: str) -> list[str]:
-    return [f"{stage}@{selection}-{SEED_GROUP}" for stage in ("train", "evaluate")]
+def cell_stages(name: str) -> list[str]:
+    return [f"{stage}@{name}-{SEED_GROUP}" for stage in ("describe", "train", "evaluate")]
 
 
 def test_table_and_cells_are_those_of_the_params(repo: Path) -> None:
@@ -52,8 +52,8 @@ def test_second_repro_runs_nothing(repo: Path) -> None:
 
 def test_changed_param_reruns_its_selection_only(repo: Path) -> None:
     selections = {
-        "random": {"sampler": "random", "k": 1},
-        "k_center": {"sampler": "k_center", "k": 1, "start": "random"},
+        "random": selection("random"),
+        "k_center": selection("k_center", start="random"),
     }
     edit_params(repo, selections=selections)
     assert set(repro(repo)) == {"select@k_center", *cell_stages("k_center"), *REPORTS}
@@ -68,11 +68,12 @@ def test_changed_sampler_file_reruns_its_selection_only(repo: Path) -> None:
     path = repo / "harness/samplers/k_center.py"
     path.write_text(path.read_text() + "\n# A comment changes no pick.\n")
     # The subsets come out the same, so nothing is trained; what choosing cost is reported anew.
-    assert set(repro(repo)) == {"select@k_center", *REPORTS}
+    describing = f"describe@k_center-{SEED_GROUP}"
+    assert set(repro(repo)) == {"select@k_center", describing, *REPORTS}
 
 
 def test_changed_quality_reruns_its_selection_only(repo: Path) -> None:
-    kmq = {"sampler": "kmq", "k": "auto", "quality": "length"}
+    kmq = selection("kmq", k="auto", quality="length")
     edit_params(repo, selections_scored={"kmq": kmq})
     assert set(repro(repo)) == {"select_scored@kmq", *cell_stages("kmq"), *REPORTS}
     commit(repo, "another quality")
@@ -80,33 +81,23 @@ def test_changed_quality_reruns_its_selection_only(repo: Path) -> None:
 
 def test_added_selection_runs_only_its_own(repo: Path) -> None:
     selections = {
-        "random": {"sampler": "random", "k": 1},
-        "k_center": {"sampler": "k_center", "k": 1, "start": "random"},
-        "km_random": {"sampler": "km_random", "k": 6},
+        "random": selection("random"),
+        "k_center": selection("k_center", start="random"),
+        "km_random": selection("km_random", k=6),
     }
-    studies = {
-        "main": {"selections": ["none", "random", "k_center", "kmq", "km_random"]},
-        "sensitivity": {"selections": [], "more_seeds": []},
-        "scorers": {"selections": []},
-        "rounds": {"selections": []},
-    }
-    edit_params(repo, selections=selections, studies=studies)
+    edit_params(
+        repo, selections=selections, table=["none", "random", "k_center", "kmq", "km_random"]
+    )
     assert set(repro(repo)) == {"select@km_random", *cell_stages("km_random"), *REPORTS}
     assert table(repo) == ["none", "random", "k_center", "kmq", "km_random"]
 
 
 def test_removed_selection_leaves_table_and_fresh_clone_agrees(repo: Path, tmp_path: Path) -> None:
     selections = {
-        "random": {"sampler": "random", "k": 1},
-        "km_random": {"sampler": "km_random", "k": 6},
+        "random": selection("random"),
+        "km_random": selection("km_random", k=6),
     }
-    studies = {
-        "main": {"selections": ["none", "random", "kmq", "km_random"]},
-        "sensitivity": {"selections": [], "more_seeds": []},
-        "scorers": {"selections": []},
-        "rounds": {"selections": []},
-    }
-    edit_params(repo, selections=selections, studies=studies)
+    edit_params(repo, selections=selections, table=["none", "random", "kmq", "km_random"])
     assert set(repro(repo)) == REPORTS
     assert table(repo) == ["none", "random", "kmq", "km_random"]
     assert cells(repo) == {f"{name}/{SEED_GROUP}" for name in table(repo)}
@@ -118,7 +109,9 @@ def test_removed_selection_leaves_table_and_fresh_clone_agrees(repo: Path, tmp_p
     shutil.copytree(repo / ".dvc/cache", clone / ".dvc/cache")
     lock = (clone / "dvc.lock").read_bytes()
     ran = repro(clone)
-    assert not [stage for stage in ran if stage.startswith(("select", "train", "evaluate"))]
+    assert not [
+        stage for stage in ran if stage.startswith(("select", "describe", "train", "evaluate"))
+    ]
     assert (clone / "dvc.lock").read_bytes() == lock
     assert run(clone, "git", "status", "--porcelain", "dvc.lock").stdout == ""
 

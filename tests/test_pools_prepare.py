@@ -186,9 +186,15 @@ def test_a_pool_whose_rows_all_overlap_is_refused(own: dict[str, Any], tmp_path:
 def test_a_budget_over_the_pool_is_refused(own: dict[str, Any]) -> None:
     params = load_params(ROOT / "conf/lab.yaml")
     section = PrepareParams.model_validate(own)
-    assert len(prepare(params.model_copy(update={"prepare": section, "budget": 160})).pool) == 160
+    mine = params.selections["random"]
+
+    def made(budget: int) -> Prepared:
+        selections = {"random": mine, "large": mine.model_copy(update={"budget": budget})}
+        return prepare(params.model_copy(update={"prepare": section, "selections": selections}))
+
+    assert len(made(160).pool) == 160
     with pytest.raises(InputError) as caught:
-        prepare(params.model_copy(update={"prepare": section, "budget": 161}))
+        made(161)
     rule = "the budget is 161 rows, the pool has 160; lower `budget` or give a larger pool"
     assert str(caught.value) == f"{own['source']}: {rule}"
     check_budget(5, 5, "pool")

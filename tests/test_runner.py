@@ -73,7 +73,7 @@ def test_first_run(fresh: Path, first_run: subprocess.CompletedProcess[str]) -> 
     assert max(begins) < min(at["train_x", "end"], at["train_y", "end"])
     assert at["base", "end"] < min(begins)
     assert at["report", "begin"] > max(at["train_x", "end"], at["train_y", "end"])
-    assert "stage 5 of 5: report@main done" in first_run.stdout
+    assert "stage 5 of 5: report done" in first_run.stdout
     # What a stage notes is shown below the line that says it is done.
     done = next(line for line in first_run.stdout.splitlines() if ": base done" in line)
     noted = "  note: base: 2 of 9 rows dropped: blank response 2\n  warning: base: not run: code\n"
@@ -86,7 +86,7 @@ def test_first_run(fresh: Path, first_run: subprocess.CompletedProcess[str]) -> 
 
 def assert_ends_with_table(output: str) -> None:
     assert "random    1.5" in output
-    assert "table: results/lab/main.md" in output
+    assert "table: results/lab/main/table.md" in output
     assert "next:  make ui" in output
 
 
@@ -109,7 +109,7 @@ def test_a_change_reruns_what_it_touches(repo: Path) -> None:
     (repo / "source").write_text("1 and more\n")
     ended = repro(repo)
     assert ran(repo) == ["prepare"]
-    assert "report@main still up to date" in ended.stdout
+    assert "report still up to date" in ended.stdout
 
 
 def test_failure_names_the_line_the_log_and_the_command(repo: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_killed_runner_takes_the_stages_along(repo: Path) -> None:
 @pytest.mark.parametrize(
     ("broken", "told"),
     [
-        (lambda repo: (repo / "dvc.yaml").write_text("stages: {a: {cmd: x}}\n"), "report@main"),
+        (lambda repo: (repo / "dvc.yaml").write_text("stages: {a: {cmd: x}}\n"), "report"),
         (lambda repo: (repo / "dvc.yaml").write_text("stages: [\n"), "dvc.yaml"),
         (lambda repo: (repo / "dvc.yaml").unlink(), "dvc.yaml"),
     ],

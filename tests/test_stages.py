@@ -14,7 +14,7 @@ from harness.clustering import kmeans, write_clustering
 from harness.embedding_files import CARD, VECTORS
 from harness.files import file_hash, write_json
 from harness.schemas import POOL, SCORES, SUBSET, TRUTH, read_frame, write_frame
-from tests.small_repo import ROOT, SMALL, edit_params, environment, yaml
+from tests.small_repo import ROOT, SMALL, edit_params, environment, selection, yaml
 
 STAGES = sorted(
     path.stem
@@ -90,7 +90,7 @@ def one_line(done: subprocess.CompletedProcess[str], told: str) -> None:
 
 def test_select_writes_a_subset_a_seed(ready: Path) -> None:
     assert stage("select_subset", "random", folder=ready).returncode == 0
-    folder = layout.subset_folder("main", "random") / "s0_1"
+    folder = layout.subset_folder("random") / "s0_1"
     subsets = [read_frame(folder / f"seed_{seed}.parquet", SUBSET) for seed in (0, 1)]
     assert [len(subset) for subset in subsets] == [3, 3]
     assert list(subsets[0]["id"]) != list(subsets[1]["id"])
@@ -99,24 +99,28 @@ def test_select_writes_a_subset_a_seed(ready: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"budget": 31}, "budget is 31; the whole pool is 30"),
-        ({"selections": {"random": {"sampler": "random", "k": 5}}}, "k_5/info.json: no such file"),
         (
-            {"selections": {"random": {"sampler": "k_center", "k": 1, "start": "edge"}}},
+            {"selections": {"random": selection("random", budget=31)}},
+            "budget is 31; the whole pool is 30",
+        ),
+        ({"selections": {"random": selection("random", k=5)}}, "k_5/info.json: no such file"),
+        (
+            {"selections": {"random": selection("k_center", start="edge")}},
             "start is 'edge'; the choices are mean, random",
         ),
         (
-            {"selections": {"random": {"sampler": "random", "k": 1, "stat": 1}}},
+            {"selections": {"random": selection("random", stat=1)}},
             "unexpected keyword argument 'stat'",
         ),
     ],
 )
 def test_a_selection_that_cannot_be(ready: Path, change: dict[str, object], told: str) -> None:
     stage("select_subset", "random", folder=ready)
-    before = sorted(ready.rglob("*.parquet")), file_hash(layout.selection_file("main", "random"))
+    costs = layout.selection_folder("random") / "costs.json"
+    before = sorted(ready.rglob("*.parquet")), file_hash(costs)
     edit_params(ready, **change)
     one_line(stage("select_subset", "random", folder=ready), told)
-    after = sorted(ready.rglob("*.parquet")), file_hash(layout.selection_file("main", "random"))
+    after = sorted(ready.rglob("*.parquet")), file_hash(costs)
     assert before == after
 
 
@@ -124,7 +128,7 @@ def test_an_embedding_of_another_pool(ready: Path) -> None:
     pool = read_frame(layout.POOL_FILE, POOL)
     write_frame(layout.POOL_FILE, pool.iloc[:29], POOL)
     one_line(stage("select_subset", "random", folder=ready), "embeds another pool")
-    one_line(stage("cluster", "6", folder=ready), "dvc repro embed@minilm")
+    one_line(stage("cluster", "minilm", "6", folder=ready), "dvc repro embed@minilm")
 
 
 def test_scores_and_references(ready: Path) -> None:
@@ -138,12 +142,12 @@ def test_scores_and_references(ready: Path) -> None:
     none = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in TRUTH.columns})
     write_frame(layout.TRUTH_FILE, none, TRUTH)
     references = {
-        "full": {"study": "main", "rows": "full", "seeds": [0]},
-        "full_clean": {"study": "main", "rows": "clean", "seeds": [0]},
+        "full": {"rows": "full", "seeds": [0]},
+        "full_clean": {"rows": "clean", "seeds": [0]},
     }
     edit_params(ready, references=references)
     assert stage("select_reference", "full", folder=ready).returncode == 0
-    folder = layout.subset_folder("main", "full") / "s0_1"
+    folder = layout.subset_folder("full") / "s0_1"
     assert sorted(path.name for path in folder.iterdir()) == ["files.json", "seed_0.parquet"]
     assert len(read_frame(folder / "seed_0.parquet", SUBSET)) == 30
     one_line(stage("select_reference", "full_clean", folder=ready), "lab")
@@ -153,6 +157,4 @@ def test_a_file_that_is_missing_names_its_stage(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes((ROOT / "conf/lab.yaml").read_bytes())
     one_line(stage("score", folder=tmp_path), "data/pool.parquet: no such file")
     (tmp_path / "params.yaml").write_text("preset: [")
-    one_line(
-        stage("train", "main", "random", "s0", folder=tmp_path), "params.yaml, line 1: not YAML"
-    )
+    one_line(stage("train", "random", "s0", folder=tmp_path), "params.yaml, line 1: not YAML")

@@ -30,10 +30,10 @@ def test_a_tree_without_git_says_what_to_do_and_that_helps(
     monkeypatch.chdir(repo)
     shutil.rmtree(repo / ".git")
     with pytest.raises(InputError) as error:
-        plan(repo, ["report@main"], print)
+        plan(repo, ["report"], print)
     line = str(error.value)
     assert line.startswith(f"{repo}: no git repository (unpacked from an archive?)")
     assert remedy in line
     assert "\n" not in line
     subprocess.run(REMEDIES[remedy], shell=True, cwd=repo, check=True)
-    assert plan(repo, ["report@main"], print)[1] == 5
+    assert plan(repo, ["report"], print)[1] == 5
