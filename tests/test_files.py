@@ -123,18 +123,19 @@ def test_broken_parquet_is_named(tmp_path: Path) -> None:
         read_frame(path, POOL)
 
 
-def test_embedding_of_another_pool(tmp_path: Path) -> None:
-    pool = tmp_path / "pool.parquet"
+def test_embedding_of_another_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pool, folder = tmp_path / "pool.parquet", layout.EMBEDDINGS / "minilm"
     write_frame(pool, pool_frame(), POOL)
-    np.save(tmp_path / "minilm.npy", np.ones((3, 2), dtype=np.float32))
     card = {"pool_sha256": file_hash(pool), "rows": 3, "dimensions": 2}
-    write_json(tmp_path / "minilm.json", card)
-    assert read_embedding(tmp_path, "minilm", pool).shape == (3, 2)
+    write_json(folder / "card.json", card)
+    np.save(folder / "vectors.npy", np.ones((3, 2), dtype=np.float32))
+    assert read_embedding("minilm", pool).shape == (3, 2)
     write_frame(pool, pool_frame(4), POOL)
     with pytest.raises(InputError, match=r"embeds another pool than .*dvc repro embed@minilm"):
-        read_embedding(tmp_path, "minilm", pool)
+        read_embedding("minilm", pool)
     with pytest.raises(InputError, match=r"shape \(3, 2\); the pool has 4 rows"):
-        user_embedding(tmp_path / "minilm.npy", 4)
+        user_embedding(folder / "vectors.npy", 4)
     with pytest.raises(InputError, match=r"none\.npy: no such embedding file"):
         user_embedding(tmp_path / "none.npy", 4)
 

@@ -14,8 +14,8 @@ import pytest
 
 from harness import layout
 from harness.files import read_json, write_json
-from harness.params import Params
-from harness.report import write_study_report
+from harness.params import Params, load_params
+from harness.report import write_scores
 from harness.tracking import experiment_name, study_table, track, tracking_uri
 from harness.tracking.upsert import connect
 from tests.build_runs import ROOT, build_runs, write_params
@@ -25,13 +25,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 GRID: dict[str, Any] = {
     "preset": "alpaca_cpu",
-    "studies": {
-        "main": {"selections": ["none", "random", "k_center"]},
-        "sensitivity": {"selections": [], "more_seeds": []},
-        "scorers": {"selections": []},
-        "rounds": {"selections": []},
-    },
-    "groups": {"main": ["s0_1"], "more": []},
+    "seed_groups": ["s0_1"],
+    "table": ["none", "random", "k_center"],
+    "further": {},
+    "studies": {},
     "evaluate": {"suite": "alpaca_cpu"},
 }
 
@@ -47,6 +44,10 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
 def tracked(tree: Params, empty_store: Path) -> Params:
     shutil.copyfile(empty_store, "mlflow.db")
     return tree
+
+
+def cell_folder(name: str) -> Path:
+    return layout.RUNS / load_params().main_cell(name, "s0_1").path
 
 
 def runs(params: Params) -> list[Any]:
@@ -69,7 +70,7 @@ def artifacts() -> dict[str, float]:
 
 
 def test_a_second_call_changes_nothing(tracked: Params, tmp_path: Path) -> None:
-    write_study_report(tracked, "main")
+    write_scores(tracked, "main")
     first = track(tracked)
     assert first["created"] == first["runs"] == 5 + 3 + 1  # seeds, selections, the table
     before, files = contents(tmp_path / "mlflow.db"), artifacts()
@@ -80,10 +81,10 @@ def test_a_second_call_changes_nothing(tracked: Params, tmp_path: Path) -> None:
 
 
 def test_runs_hold_what_the_files_hold(tracked: Params) -> None:
-    cell = layout.cell_folder("main", "k_center", "s0_1")
+    cell = cell_folder("k_center")
     path = cell / "train" / "seed_1.json"
     write_json(path, {**read_json(path), "truncated": 3, "dropped": 1})
-    write_study_report(tracked, "main")
+    write_scores(tracked, "main")
     track(tracked)
     found = {run.info.run_name: run for run in runs(tracked)}
     run, client = found["k_center seed 1"], connect()
@@ -107,15 +108,15 @@ def test_runs_hold_what_the_files_hold(tracked: Params) -> None:
     assert paths == {"subset/seed_1.parquet"}
     assert found["none seed 0"].inputs.dataset_inputs == []
     table = {a.path for a in client.list_artifacts(found["table: main"].info.run_id)}
-    assert table >= {"main.csv", "main.md", "main.png", "provenance.json", "summary.json"}
+    assert table >= {"table.csv", "table.md", "table.png", "provenance.json", "summary.json"}
     assert found["table: main"].data.tags["mlflow.note.content"].startswith("# Held-out")
     assert found["random"].data.metrics["seeds"] == 2
 
 
 def test_the_table_from_search_runs_is_the_table_from_the_files(tracked: Params) -> None:
-    folder = write_study_report(tracked, "main")
+    folder = write_scores(tracked, "main")
     track(tracked)
-    with (folder / "main.csv").open(encoding="utf-8") as file:
+    with (folder / "table.csv").open(encoding="utf-8") as file:
         wanted = list(csv.DictReader(file))
     found = study_table(tracked, "main").to_dict("records")
     assert [line["selection"] for line in found] == [line["selection"] for line in wanted]
@@ -128,7 +129,7 @@ def test_the_table_from_search_runs_is_the_table_from_the_files(tracked: Params)
 
 def test_a_run_made_anew_supersedes_the_old_one(tracked: Params) -> None:
     track(tracked)
-    path = layout.cell_folder("main", "random", "s0_1") / "train" / "seed_0.json"
+    path = cell_folder("random") / "train" / "seed_0.json"
     old = read_json(path)
     write_json(path, {**old, "model_hash": "another"})
     again = track(tracked)
@@ -149,7 +150,7 @@ def test_a_run_made_anew_supersedes_the_old_one(tracked: Params) -> None:
 
 
 def test_whatever_there_is_is_tracked_and_completed_later(tracked: Params) -> None:
-    path = layout.cell_folder("main", "random", "s0_1") / "metrics.json"
+    path = cell_folder("random") / "metrics.json"
     kept = path.read_bytes()
     path.unlink()
     track(tracked)

@@ -8,14 +8,16 @@ import yaml
 
 from harness import layout
 from harness.params import Params
-from harness.report import write_study_report
+from harness.report import write_scores
 from harness.tracking import experiment_name, track
 from harness.tracking.dvc_lock import read_stages
+from harness.tracking.records import identities, records
 from harness.tracking.upsert import connect
 from pipeline import repro
 from pipeline import track as track_stage
 from pipeline.dvc_plan import Outputs
 from tests.build_runs import build_runs, write_params
+from tests.small_repo import further, selection
 
 # MLflow itself uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -30,13 +32,10 @@ LOCK = {
 def grid(selections: list[str]) -> dict[str, object]:
     return {
         "preset": "alpaca_cpu",
-        "studies": {
-            "main": {"selections": selections},
-            "sensitivity": {"selections": [], "more_seeds": []},
-            "scorers": {"selections": []},
-            "rounds": {"selections": []},
-        },
-        "groups": {"main": ["s0_1"], "more": []},
+        "seed_groups": ["s0_1"],
+        "table": selections,
+        "further": {},
+        "studies": {},
         "evaluate": {"suite": "alpaca_cpu"},
     }
 
@@ -71,8 +70,38 @@ def test_runs_that_params_no_longer_name_are_superseded_until_they_do(
     assert (again["created"], again["updated"]) == (0, 0)
     assert superseded(back) == set()
     # Files that are not here may be elsewhere: in a fresh clone, say, before `dvc pull`.
-    shutil.rmtree(layout.cell_folder("main", "k_center", "s0_1"))
+    shutil.rmtree(layout.RUNS / back.main_cell("k_center", "s0_1").path)
     assert track(back)["superseded"] == 0
+
+
+def test_further_cells_are_runs_of_their_study_and_of_the_row_they_add_seeds_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cells = {
+        "first": further("sizes", "random", "s0_1", rows=4),
+        "noisy": further("sizes", "noise_25", "s0_1"),
+        "more": further("main", "random", "s3_4"),
+    }
+    studies = {"sizes": {"report": "scores"}}
+    changes = {**grid(["none", "random"]), "further": cells, "studies": studies}
+    params = build_runs(tmp_path, **changes)
+    found = {record.identity: record for record in records(params)}
+    assert set(found) == identities(params) - {"main/table", "sizes/table"}
+    part, more = found["sizes/random_4/seed_1"], found["main/random/seed_3"]
+    assert part.subset
+    assert (part.name, part.subset.rows, part.metrics["subset/rows"]) == ("random_4 seed 1", 4, 4.0)
+    assert (part.params["of"], part.params["rows"]) == ("random", "4")
+    assert more.subset
+    assert (more.subset.rows, more.parent) == (6, "main/random")
+    assert found["main/random"].metrics["seeds"] == 4
+    assert found["sizes/noise_25/seed_0"].params["selection.budget"] == "0.1"
+    # The seeds that there are besides have not made a run: it stays the same one.
+    changes["selections"] = {"random": selection("random", more_groups=["s3_4"])}
+    again = {record.identity: record for record in records(write_params(tmp_path, **changes))}
+    assert {name: one.key for name, one in again.items()} == {
+        name: one.key for name, one in found.items()
+    }
 
 
 def test_make_repro_tells_of_a_dead_server(
@@ -90,7 +119,7 @@ def test_the_lock_beside_the_results_is_dvc_s_once_the_report_is_recorded(
 ) -> None:
     copy = layout.RESULTS / tree.preset / "dvc.lock"
     Path("dvc.lock").write_text(yaml.safe_dump(LOCK))
-    write_study_report(tree, "main")
+    write_scores(tree, "main")
     assert not copy.exists(), "the report's own stage is not in the lock yet"
     monkeypatch.delenv("DVC_STAGE", raising=False)
     track_stage.run()

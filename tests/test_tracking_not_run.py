@@ -3,25 +3,31 @@
 import csv
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness import layout
 from harness.files import read_json, write_json
 from harness.params import Params
-from harness.report import write_study_report
+from harness.report import write_scores
 from harness.report.table import NOT_RUN
 from harness.suites import SUITES
 from harness.tracking import study_table, track
 from tests.build_runs import WHY, build_runs, cells, take_away
-from tests.test_report_not_run import MAIN_ONLY
 from tests.test_tracking import contents, runs
 from tests.toy_suite import write_toy_suite
 
 # MLflow itself uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-NAMES = ["none", "random", "k_center"]
+GRID: dict[str, Any] = {
+    "seed_groups": ["s0_1", "s2"],
+    "table": ["none", "random", "k_center"],
+    "further": {},
+    "studies": {},
+    "evaluate": {"suite": "toy"},
+}
 
 
 @pytest.fixture
@@ -30,11 +36,10 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
     shutil.copyfile(empty_store, "mlflow.db")
-    studies = {**MAIN_ONLY["studies"], "main": {"selections": NAMES}}
-    params = build_runs(tmp_path, **{**MAIN_ONLY, "studies": studies})
+    params = build_runs(tmp_path, **GRID)
     for cell in cells("main", "random"):
         take_away(cell, "two")
-    path = layout.cell_folder("main", "k_center", "s2") / "metrics.json"
+    path = layout.RUNS / params.main_cell("k_center", "s2").path / "metrics.json"
     metrics = read_json(path)
     metrics["seeds"]["2"]["unisolated"] = WHY
     write_json(path, metrics)
@@ -42,7 +47,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> 
 
 
 def test_runs_say_what_was_not_run_and_the_tables_agree(tree: Params, tmp_path: Path) -> None:
-    folder = write_study_report(tree, "main")
+    folder = write_scores(tree, "main")
     track(tree)
     found = {run.info.run_name: run.data for run in runs(tree)}
     random, ours = found["random seed 0"], found["k_center seed 2"]
@@ -55,10 +60,10 @@ def test_runs_say_what_was_not_run_and_the_tables_agree(tree: Params, tmp_path: 
     mean = (random.metrics["one"] + random.metrics["three"]) / 2
     assert random.metrics["avg_of_2"] == pytest.approx(mean)
     assert ours.params["evaluate.allow_unisolated"] == "False"
-    table = read_json(folder / "summary.json")["random"]["avg_of_2"]
+    table = read_json(folder.parent / "summary.json")["random"]["avg_of_2"]
     assert found["table: main"].metrics["avg_of_2/random"] == table
 
-    with (folder / "main.csv").open(encoding="utf-8") as file:
+    with (folder / "table.csv").open(encoding="utf-8") as file:
         wanted = list(csv.DictReader(file))
     for line, other in zip(study_table(tree, "main").to_dict("records"), wanted, strict=True):
         for name in set(line) - {"selection", "seeds"}:
@@ -78,14 +83,9 @@ def test_evaluated_again_with_the_wall_it_is_another_run(tree: Params, tmp_path:
     built.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(built)
-        studies = {**MAIN_ONLY["studies"], "main": {"selections": NAMES}}
-        build_runs(built, **{**MAIN_ONLY, "studies": studies})
-    for name in ("s0_1", "s2"):
-        shutil.copytree(
-            built / layout.cell_folder("main", "random", name),
-            layout.cell_folder("main", "random", name),
-            dirs_exist_ok=True,
-        )
+        build_runs(built, **GRID)
+    for cell in cells("main", "random"):
+        shutil.copytree(built / cell, cell, dirs_exist_ok=True)
     again = track(tree)
     # Every run of the study has another headline now, and so its selection; the table is not there.
     assert again["created"] == again["superseded"] == again["runs"] == 7 + 3

@@ -25,17 +25,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 SMALL: dict[str, Any] = {
     "preset": "alpaca_cpu",
-    "studies": {
-        "main": {"selections": ["none", "random"]},
-        "sensitivity": {"selections": [], "more_seeds": []},
-        "scorers": {"selections": []},
-        "rounds": {"selections": []},
-    },
-    "groups": {"main": ["s0_1"], "more": []},
+    "seed_groups": ["s0_1"],
+    "table": ["none", "random"],
+    "further": {},
+    "studies": {},
     "evaluate": {"suite": "alpaca_cpu"},
 }
 Caplog = pytest.LogCaptureFixture
-CELL = layout.cell_folder("main", "random", "s0_1")
+CELL = layout.RUNS / "main" / "random" / "s0_1"
 
 
 @pytest.fixture

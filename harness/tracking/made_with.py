@@ -51,8 +51,9 @@ def logged_params(params: Params, cell: Cell) -> dict[str, str]:
     """What made a selection's runs, as MLflow params: one flat dict of text."""
     item = params.chosen_by(cell.of)
     base = params.base_model if cell.base == MAIN else params.base_models[cell.base]
+    selection = item.model_dump(mode="json", exclude_none=True, exclude={"more_groups"})
     sections = {
-        "selection": item.model_dump(mode="json", exclude_none=True),
+        "selection": {**selection, "budget": item.budget or params.defaults.budget},
         "train": params.train.model_dump(mode="json"),
         "evaluate": params.evaluate.model_dump(mode="json"),
         "base_model": base.model_dump(mode="json"),
@@ -61,6 +62,7 @@ def logged_params(params: Params, cell: Cell) -> dict[str, str]:
         "template": params.template,
         "study": cell.study,
         "name": cell.name,
+        "of": cell.of,
     }
     part = {"rows": cell.rows, "rounds": cell.rounds}
     sections |= {name: value for name, value in part.items() if value is not None}
