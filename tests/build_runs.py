@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from harness import layout
 from harness.files import read_json, value_hash, write_json
-from harness.params import Params, load_params
+from harness.params import Cell, Params, load_params
 from harness.schemas import SAMPLES, SUBSET, TRUTH, read_frame, write_frame
 from harness.stores import seal
 from harness.suites import Suite, load_suite
@@ -39,9 +39,8 @@ def build_runs(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
     (folder / "dvc.yaml").write_text("stages: {}\n")
     _write_data(params)
     suite = load_suite(params.evaluate.suite)
-    for study in params.studies:
-        for name, group in params.cells(study):
-            write_cell(params, suite, study, name, group)
+    for cell in params.every_cell():
+        write_cell(params, suite, cell)
     return params
 
 
@@ -72,11 +71,10 @@ def _write_data(params: Params) -> None:
 
 def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
     reference = params.references.get(name)
-    study = reference.study if reference else "main"
     sizes = {"none": 0, "full": POOL_SIZE, "clean": POOL_SIZE}
     rows = sizes.get(reference.rows, 6) if reference else 6
     seeds: dict[str, Any] = {}
-    for group in params.all_groups():
+    for group in params.groups_of(name):
         for seed in params.seeds_of(name, group):
             rng = np.random.default_rng([seed, len(name)])
             picks = rng.permutation(POOL_SIZE)[:rows]
@@ -89,30 +87,30 @@ def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
                     "round": np.zeros(rows, dtype=np.int64),
                 }
             )
-            path = layout.subset_folder(study, name) / group / f"seed_{seed}.parquet"
+            path = layout.subset_folder(name) / group / f"seed_{seed}.parquet"
             write_frame(path, frame, SUBSET)
             seeds[str(seed)] = {"size": rows, "seconds": 0.5 + seed, "peak_memory_mb": 100.0}
-        seal(layout.subset_folder(study, name) / group)
+        seal(layout.subset_folder(name) / group)
     info = {"selection": name, "sampler": name, "params": {}, "seeds": seeds}
-    write_json(layout.selection_file(study, name), info)
+    write_json(layout.selection_folder(name) / "costs.json", info)
 
 
-def write_cell(params: Params, suite: Suite, study: str, name: str, group: str) -> None:
+def write_cell(params: Params, suite: Suite, cell: Cell) -> None:
     """Write a cell's manifests, metrics and samples; the scores differ by name, seed and item."""
-    cell = layout.cell_folder(study, name, group)
+    folder, name = layout.RUNS / cell.path, cell.name
     metrics: dict[str, Any] = {}
     frames: list[pd.DataFrame] = []
-    for seed in params.seeds_of(name, group):
-        write_json(cell / "train" / f"seed_{seed}.json", manifest(params, name, seed))
+    for seed in cell.seeds:
+        write_json(folder / "train" / f"seed_{seed}.json", manifest(params, name, seed))
         frame = _samples(suite, name, seed)
         frames.append(frame)
         metrics[str(seed)] = _metrics(suite, frame)
     if not frames:
-        write_json(cell / "train" / "empty.json", {"selection": name, "reason": "no seed"})
+        write_json(folder / "train" / "empty.json", {"selection": name, "reason": "no seed"})
     empty = pd.DataFrame({n: pd.Series(dtype=kind) for n, kind in SAMPLES.columns})
     samples = pd.concat(frames, ignore_index=True) if frames else empty
-    write_frame(cell / "samples.parquet", samples, SAMPLES)
-    write_json(cell / "metrics.json", {"suite": suite.name, "seeds": metrics})
+    write_frame(folder / "samples.parquet", samples, SAMPLES)
+    write_json(folder / "metrics.json", {"suite": suite.name, "seeds": metrics})
 
 
 def manifest(params: Params, name: str, seed: int) -> dict[str, Any]:

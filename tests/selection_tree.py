@@ -9,6 +9,7 @@ import pandas as pd
 from harness import layout
 from harness.budget import within_budget
 from harness.clustering import kmeans, write_clustering
+from harness.describing import describe_cell
 from harness.files import file_hash, write_json
 from harness.lab.references import reference_chooser
 from harness.params import Params
@@ -16,40 +17,39 @@ from harness.quality import read_quality
 from harness.schemas import FAULTS, POOL, SCORES, TRUTH, write_frame
 from harness.selecting import Inputs, choose_with, write_subsets
 from tests.build_runs import write_params
+from tests.small_repo import selection
 
 N, DIMENSIONS, BUDGET, BEST_K = 120, 6, 12, 6
 
-FILES = {  # what the report writes
-    "selection_main.csv",
-    "selection_main.md",
-    "selection_main.png",
-    "scorers_main.csv",
-    "map_main.png",
-    "clusters_main.png",
+FILES = {  # what the report of the subsets writes, beside provenance.json
+    "table.csv",
+    "table.md",
+    "bars.png",
+    "scorers.csv",
+    "map.png",
+    "clusterings.png",
 }
 
 SMALL: dict[str, Any] = {
     "cluster": {"k": [1, 3, BEST_K], "seed": 42},
-    "budget": BUDGET,
+    "defaults": {"embedding": "minilm", "k": 1, "budget": BUDGET},
     "scorers": {"length": {"scorer": "length"}, "judge": {"scorer": "reward_model"}},
     "selections": {
-        "random": {"sampler": "random", "k": 1},
-        "km_random": {"sampler": "km_random", "k": 3},
+        "random": selection("random", budget=BUDGET),
+        "km_random": selection("km_random", k=3, budget=BUDGET),
     },
-    "selections_scored": {"top_k": {"sampler": "top_k", "k": 1, "quality": "sigmoid(judge)"}},
+    "selections_scored": {
+        "top_k": selection("top_k", quality="sigmoid(judge)", budget=BUDGET),
+    },
     "selections_rounds": {},
-    "cuts": {},
     "references": {
-        "none": {"study": "main", "rows": "none", "seeds": [0]},
-        "full": {"study": "main", "rows": "full", "seeds": [0]},
+        "none": {"rows": "none", "seeds": [0]},
+        "full": {"rows": "full", "seeds": [0]},
     },
-    "groups": {"main": ["s0_1", "s2"], "more": ["s7"]},
-    "studies": {
-        "main": {"selections": ["none", "random", "top_k", "km_random", "full"]},
-        "sensitivity": {"selections": [], "more_seeds": []},
-        "scorers": {"selections": []},
-        "rounds": {"selections": []},
-    },
+    "seed_groups": ["s0_1", "s2"],
+    "table": ["none", "random", "top_k", "km_random", "full"],
+    "further": {},
+    "studies": {},
 }
 
 
@@ -103,36 +103,25 @@ def _pool() -> pd.DataFrame:
 def _embeddings_and_clusters(params: Params, rng: np.random.Generator) -> None:
     x = 4 * np.eye(BEST_K, DIMENSIONS)[np.arange(N) % BEST_K] + rng.normal(size=(N, DIMENSIONS))
     x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
-    layout.EMBEDDINGS.mkdir()
-    np.save(layout.EMBEDDINGS / "minilm.npy", x)
+    folder = layout.EMBEDDINGS / "minilm"
+    folder.mkdir(parents=True)
+    np.save(folder / "vectors.npy", x)
     card = {"pool_sha256": file_hash(layout.POOL_FILE), "rows": N, "dimensions": DIMENSIONS}
-    write_json(layout.EMBEDDINGS / "minilm.json", card)
+    write_json(folder / "card.json", card)
     for k in params.cluster.k:
         found = kmeans(x, k, params.cluster.seed)
-        write_clustering(layout.cluster_folder(k), found)
-        sizes = np.bincount(found.labels, minlength=k)
-        write_json(
-            layout.silhouette_file(k),
-            {
-                "k": k,
-                "silhouette": found.silhouette,
-                "inertia": found.inertia,
-                "iterations": found.iterations,
-                "smallest": int(sizes.min()),
-                "largest": int(sizes.max()),
-                "empty": int((sizes == 0).sum()),
-            },
-        )
+        facts = write_clustering(layout.cluster_folder("minilm", k), found)
+        write_json(layout.silhouette_file("minilm", k), facts)
 
 
 def write_choices(params: Params) -> None:
-    """Choose the subsets of every selection and reference, as the stages do."""
+    """Choose the subsets of every selection and reference, and describe the cells, as stages do."""
     from harness.clustering import read_clustering
 
     ids = [f"r{i}" for i in range(N)]
-    x, costs = np.load(layout.EMBEDDINGS / "minilm.npy"), np.ones(N, dtype=np.int64)
-    for name, item in params.every_selection.items():
-        clustering = read_clustering(layout.cluster_folder(item.k), N)
+    x, costs = np.load(layout.EMBEDDINGS / "minilm" / "vectors.npy"), np.ones(N, dtype=np.int64)
+    for name, item in {**params.selections, **params.selections_scored}.items():
+        clustering = read_clustering(layout.cluster_folder(item.embedding, item.k), N)
         quality, notes = read_quality(item, ids)
         inputs = Inputs(_pool(), x, clustering, costs, quality, quality_notes=notes)
         write_subsets(params, name, ids, choose_with(item, inputs, BUDGET), clustering, quality)
@@ -146,3 +135,11 @@ def write_choices(params: Params) -> None:
             lambda sized, rng: within_budget(sized, costs, BUDGET, rng),
         )
         write_subsets(params, name, ids, choose)
+    describe(params)
+
+
+def describe(params: Params) -> None:
+    """Describe every cell whose subsets are there: those of rounds are written by others."""
+    for cell in params.every_cell():
+        if layout.selection_folder(cell.of).is_dir():
+            describe_cell(params, cell)
