@@ -8,9 +8,13 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from harness import layout
+from harness.describing import Described, SeedFacts, described_folder
+from harness.describing.files import write_described
+from harness.describing.reads import reads
 from harness.files import read_json, value_hash, write_json
 from harness.params import Cell, Params, load_params
-from harness.schemas import SAMPLES, SUBSET, TRUTH, read_frame, write_frame
+from harness.schemas import SAMPLES, SCORES, SUBSET, TRUTH, read_frame, write_frame
+from harness.selecting import cell_subset
 from harness.stores import seal
 from harness.suites import Suite, load_suite
 
@@ -35,13 +39,46 @@ def write_params(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
 
 def build_runs(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
     """Fill ``folder``, which must be the working directory, with every cell its params name."""
-    params = write_params(folder, **changes)
+    further = YAML().load(ROOT / "params.yaml")["further"]
+    fewer = {
+        key: {**item, **({"rows": item["rows"] // 100} if "rows" in item else {})}
+        for key, item in further.items()
+    }  # subsets here are of 6 rows
+    params = write_params(folder, **{"further": fewer, **changes})
     (folder / "dvc.yaml").write_text("stages: {}\n")
     _write_data(params)
     suite = load_suite(params.evaluate.suite)
     for cell in params.every_cell():
         write_cell(params, suite, cell)
+        describe(params, cell)
     return params
+
+
+def describe(params: Params, cell: Cell) -> None:
+    """Write what is known of a cell's subsets: only the measures that a table of scores shows."""
+    scores = read_frame(layout.SCORES_FILE, SCORES).set_index("id")
+    truth = read_frame(layout.TRUTH_FILE, TRUTH).set_index("id")
+    costs = read_json(layout.selection_folder(cell.of) / "costs.json")
+    seeds = {}
+    for seed in cell.seeds:
+        rows = cell_subset(params, cell, seed)["id"]
+        measures: dict[str, float] = {}
+        if len(rows):
+            measures = {f"mean_{c}": float(scores.loc[rows, c].mean()) for c in params.scorers}
+            if len(truth):
+                mine = truth.loc[rows]
+                measures["noise_share"] = float((mine["noise"] != "none").mean())
+                measures["skills_reached"] = float(
+                    mine["skill"].nunique() / truth["skill"].nunique()
+                )
+        one = costs["seeds"][str(seed)]
+        spent = {"seconds": one["seconds"], "peak_memory_mb": one["peak_memory_mb"]}
+        spent |= {"model_calls": 0.0, "tokens": 0.0, "usd": 0.0, "scoring_seconds": 0.0}
+        seeds[seed] = SeedFacts(scores.index.get_indexer(rows), measures, spent)
+    kind = "selection" if cell.of in params.every_selection else "reference"
+    found = Described(cell, kind, cell.of, reads(params, cell.of), seeds)
+    described_folder(cell).mkdir(parents=True, exist_ok=True)
+    write_described(described_folder(cell), found)
 
 
 def _write_data(params: Params) -> None:
@@ -84,7 +121,7 @@ def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
                     "order": np.arange(rows),
                     "cluster": np.full(rows, -1, dtype=np.int64),
                     "score": np.full(rows, np.nan),
-                    "round": np.zeros(rows, dtype=np.int64),
+                    "round": _rounds(params, name, rows),
                 }
             )
             path = layout.subset_folder(name) / group / f"seed_{seed}.parquet"
@@ -93,6 +130,14 @@ def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
         seal(layout.subset_folder(name) / group)
     info = {"selection": name, "sampler": name, "params": {}, "seeds": seeds}
     write_json(layout.selection_folder(name) / "costs.json", info)
+
+
+def _rounds(params: Params, name: str, rows: int) -> np.ndarray:
+    """As many rounds as the selection's entry, about as large each; 0 where it takes none."""
+    if name not in params.selections_rounds:
+        return np.zeros(rows, dtype=np.int64)
+    most = params.selections_rounds[name].sampler_params.get("rounds", 3)
+    return 1 + np.arange(rows) * most // rows
 
 
 def write_cell(params: Params, suite: Suite, cell: Cell) -> None:
