@@ -10,10 +10,10 @@ import numpy as np
 from benchmarks import agreement, peers
 from benchmarks.pools import POOLS
 from harness.clustering import kmeans, silhouette_cosine
+from harness.describing.measures import vendi_score
 from harness.samplers import SAMPLERS, Pool
 from harness.samplers.pool import check_clusters, check_quality
 from harness.samplers.shares import share_out
-from harness.selection_report.measures import vendi_score
 
 SEED = 0
 THRESHOLD = 0.9  # deita's

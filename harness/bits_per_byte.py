@@ -1,12 +1,12 @@
 """Response bits-per-byte: how well a model predicts held-out answers, whatever its vocabulary."""
 
-import json
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from harness.progress import counting
+from harness.schemas import PoolRows
 from harness.scorers.likelihood import Text, losses
 from harness.template import about, tokenise
 
@@ -43,11 +43,12 @@ def bits_per_byte(
     import pandas as pd
 
     context = getattr(model.config, "max_position_embeddings", None) or 2048
+    rows = PoolRows(heldout)
     windows: list[Window] = []
     cut: list[bool] = []
-    for row, (name, text) in enumerate(zip(heldout["id"], heldout["messages"], strict=True)):
+    for row, (name, messages) in enumerate(zip(rows.ids, rows.conversations(), strict=True)):
         with about(f"held-out row {name!r}"):
-            ids, start = response_tokens(tokenizer, json.loads(text))
+            ids, start = response_tokens(tokenizer, messages)
         cut.append(len(ids) > context)
         windows += split_windows(row, ids, start, context)
     # A sum's last bit depends on its order: a row's windows are added longest first, as batched.

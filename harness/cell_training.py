@@ -1,21 +1,17 @@
 """Training a cell: one model a seed, each trained once."""
 
-import json
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness import layout
 from harness.cells import BASE, base_hash, deleted_file, model_hash
+from harness.cutting import cell_subset
 from harness.files import read_json, replacing_folder, value_hash, write_json
 from harness.params import Cell, Params
 from harness.refusals import naming
-from harness.schemas import POOL, read_frame
-from harness.selecting import cell_subset
+from harness.schemas import PoolRows, read_pool
 from harness.stores import kept, locked, model_store, scratch_folder, seal
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 EMPTY = "empty.json"
 NO_SEED = "none of this group's seeds is among the selection's seeds"
@@ -32,15 +28,14 @@ def train_cell(params: Params, cell: Cell, code: str) -> None:
     reference = params.references.get(cell.of)
     untrained = reference is not None and reference.rows == "none"
     manifests: dict[int, dict[str, Any]] = {}
-    idle = untrained or not cell.seeds
-    pool = None if idle else read_frame(layout.POOL_FILE, POOL).set_index("id")
+    pool = None if untrained or not cell.seeds else read_pool()
     base = base_hash(cell.base)
     for seed in cell.seeds:
         if pool is None:
             found = {"weights": BASE, "base_hash": base, "steps": 0, "tokens": 0, "seconds": 0.0}
             manifests[seed] = {**found, "loss_curve": []}
         else:
-            rows = pool.loc[cell_subset(params, cell, seed)["id"]]
+            rows = pool.with_ids(cell_subset(params, cell, seed)["id"].tolist())
             manifests[seed] = _train_seed(params, cell.base, rows, base, code, seed)
     with replacing_folder(layout.RUNS / cell.path / "train") as folder:
         for seed, manifest in manifests.items():
@@ -52,13 +47,13 @@ def train_cell(params: Params, cell: Cell, code: str) -> None:
 
 
 def _train_seed(
-    params: Params, model: str, rows: "pd.DataFrame", base: str, code: str, seed: int
+    params: Params, model: str, rows: PoolRows, base: str, code: str, seed: int
 ) -> dict[str, Any]:
     from harness.training import train
 
     parts = {
         "base_hash": base,
-        "subset_hash": value_hash(rows["messages"].tolist()),
+        "subset_hash": value_hash(rows.frame["messages"].tolist()),
         "params_hash": value_hash(params.train.model_dump(exclude={"keep_models"})),
     }
     key = value_hash({**parts, "code": code, "seed": seed})[:32]
@@ -73,13 +68,9 @@ def _train_seed(
             with naming(attempts), attempts.open("a") as log:
                 log.write(f"{os.getpid()} {datetime.now(UTC).isoformat()}\n")
             with replacing_folder(store) as folder:
-                messages = [json.loads(text) for text in rows["messages"]]
+                messages = list(rows.conversations())
                 base_model = layout.BASE_MODELS / model
-                made = train(base_model, messages, folder, params.train, seed, _names(rows))
+                made = train(base_model, messages, folder, params.train, seed, rows.names)
                 write_json(folder / "manifest.json", {**parts, "weights": key, **made})
                 files = seal(folder)
         return {**read_json(store / "manifest.json"), "model_hash": model_hash(files)}
-
-
-def _names(rows: "pd.DataFrame") -> list[str]:
-    return [f"instance {name!r}" for name in rows.index]

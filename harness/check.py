@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from harness.check_studies import study_problems
 from harness.check_tables import SELECTIONS, selections_of, table_problems
 from harness.errors import InputError, nearest, shown
-from harness.params import Params, group_seeds
+from harness.params import Params, group_seeds, older_form
 from harness.yaml_files import read_yaml
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
@@ -42,6 +42,8 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
         return [str(error)]
     if not isinstance(values, dict):
         return [f"{path.name}: holds no table of keys; make preset PRESET=lab writes one that does"]
+    if older := older_form(values):
+        return [f"{path.name}: {older}"]
     problems = [*_names(values), *_groups(values)]
     try:
         params = Params.model_validate(values)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.batches import length_batches, padded
 from harness.errors import InputError
-from harness.models import check_ids, loading, model_folder, without_bars
+from harness.models import check_ids, load_weights, loading, model_folder
 from harness.template import TEMPLATES, Messages, about, encode, render, template_text
 
 if TYPE_CHECKING:
@@ -38,22 +38,14 @@ def load_classifier(
     or without weights for its head, as a causal language model is: a head made up on loading would
     give scores that mean nothing.
     """
-    import torch
     from transformers import AutoModelForSequenceClassification
 
     folder = model_folder(path_or_id, revision)
     check_classifier(folder)
-    with loading(folder, "model"), without_bars():
-        model, told = AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            dtype=dtype or torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-    if told["missing_keys"]:
-        missing = sorted(told["missing_keys"])[0]
-        raise InputError(f"{folder}: the weights lack {missing}; no sequence classifier was saved")
+    model, missing = load_weights(AutoModelForSequenceClassification, folder, dtype)
+    if missing:
+        rule = f"the weights lack {missing[0]}; no sequence classifier was saved"
+        raise InputError(f"{folder}: {rule}")
     return model.eval()
 
 

@@ -5,7 +5,7 @@ import logging
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,7 @@ from harness.models import check_vocabulary, model_folder, without_bars
 from harness.params import EmbeddingParams
 from harness.progress import progress
 from harness.refusals import naming
-
-if TYPE_CHECKING:
-    import pandas as pd
+from harness.schemas import PoolRows
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +25,11 @@ BLOCK = 256  # texts between two records of what is done
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
-def embedded_texts(pool: "pd.DataFrame", text: str) -> list[str]:
+def embedded_texts(pool: PoolRows, text: str) -> list[str]:
     """What is embedded of each instance: its prompt, or its prompt and response."""
     if text == "prompt":
-        return pool["prompt"].tolist()
-    return (pool["prompt"] + "\n" + pool["response"]).tolist()
+        return pool.frame["prompt"].tolist()
+    return (pool.frame["prompt"] + "\n" + pool.frame["response"]).tolist()
 
 
 def packaged_minilm() -> Path:
@@ -148,7 +146,7 @@ def _done(path: Path, record: Path, shape: tuple[int, int]) -> dict[str, str] | 
     return {str(start): done[str(start)] for start in whole}
 
 
-def make_embedding(pool: "pd.DataFrame", params: EmbeddingParams, scratch: Path) -> np.ndarray:
+def make_embedding(pool: PoolRows, params: EmbeddingParams, scratch: Path) -> np.ndarray:
     """The embedding that ``params`` describe: (n, d) float32, one row an instance of the pool."""
     if params.model.endswith(".npy"):
         return user_embedding(Path(params.model), len(pool))

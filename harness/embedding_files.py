@@ -42,9 +42,8 @@ class Reads(NamedTuple):
 
 def read_notes(name: str) -> list[str]:
     """What there is to say of how a stored embedding was made."""
-    reads = read_json(layout.EMBEDDINGS / name / CARD).get(
-        "reads"
-    )  # None: the vectors are the user's own
+    card = read_json(layout.EMBEDDINGS / name / CARD)
+    reads = card.get("reads")  # None: the vectors are the user's own
     return Reads(**reads).notes() if reads else []
 
 

@@ -6,16 +6,17 @@ import socket
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import InputError, shown
 from harness.model_files import check_model_files
+from harness.progress import counting
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
 # Read when huggingface_hub is first imported: loading a model or a trainer reports nothing.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -66,26 +67,36 @@ def load_model(
     Raises InputError in one line where the folder or file is missing, broken, not safetensors, or
     a hub id that cannot be reached, and where weights the model needs are not in the file.
     """
-    import torch
     from transformers import AutoModelForCausalLM
 
     folder = model_folder(path_or_id, revision)
+    model, missing = load_weights(AutoModelForCausalLM, folder, dtype)
+    # What is absent would be drawn at random: a table of that model would be of no model at all.
+    if missing:
+        raise InputError(
+            f"{folder}: the weights lack {missing[0]} and {len(missing) - 1} more; "
+            "fetch the model anew"
+        )
+    return model
+
+
+def load_weights(
+    kind: Any,  # noqa: ANN401  (an auto class of transformers, imported lazily)
+    folder: Path,
+    dtype: "torch.dtype | None" = None,
+) -> "tuple[PreTrainedModel, list[str]]":
+    """A model of that kind in `dtype` (default float32), and the weights its file lacks, sorted."""
+    import torch
+
     with loading(folder, "model"), without_bars(), _without_reports():
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+        model, told = kind.from_pretrained(
             folder,
             dtype=dtype or torch.float32,
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
         )
-    model, found = loaded
-    # What is absent would be drawn at random: a table of that model would be of no model at all.
-    if missing := sorted(found["missing_keys"]):
-        raise InputError(
-            f"{folder}: the weights lack {missing[0]} and {len(missing) - 1} more; "
-            "fetch the model anew"
-        )
-    return model
+    return model, sorted(told["missing_keys"])
 
 
 def model_folder(
@@ -176,6 +187,29 @@ def _without_reports() -> Iterator[None]:
         yield
     finally:
         logging.set_verbosity(level)
+
+
+def training_progress(curve: list[dict[str, float]], label: str) -> "TrainerCallback":
+    """Adds each logged loss to the curve, {step, epoch, loss}, and shows how far training is."""
+    from transformers import TrainerCallback
+
+    class Progress(TrainerCallback):
+        def on_train_begin(self, args, state, control, **kwargs) -> None:  # noqa: ANN001, ANN003
+            self.shown = ExitStack()
+            self.step = self.shown.enter_context(counting(label, state.max_steps))
+
+        def on_step_end(self, args, state, control, **kwargs) -> None:  # noqa: ANN001, ANN003
+            self.step(1)
+
+        def on_log(self, args, state, control, logs=None, **kwargs) -> None:  # noqa: ANN001, ANN003
+            if logs and "loss" in logs:
+                point = {"step": state.global_step, "epoch": logs["epoch"], "loss": logs["loss"]}
+                curve.append(point)
+
+        def on_train_end(self, args, state, control, **kwargs) -> None:  # noqa: ANN001, ANN003
+            self.shown.close()
+
+    return Progress()
 
 
 def pick_device(device: Device) -> str:

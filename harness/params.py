@@ -31,6 +31,7 @@ from harness.training_params import TrainParams
 from harness.yaml_files import read_yaml
 
 MAIN = "main"  # the study of the main table, and the base model that it trains
+GONE = ("embedding", "budget", "cuts", "groups", "reports")  # keys that an older version had
 
 
 class EmbeddingParams(Section):
@@ -227,9 +228,24 @@ def group_seeds(group: str) -> list[int]:
     return [int(part) for part in parts]
 
 
+def older_form(values: object) -> str | None:
+    """What has changed since the version that a file of params is of; None for the present one."""
+    gone = [key for key in GONE if isinstance(values, dict) and key in values]
+    if not gone:
+        return None
+    return (
+        f"{', '.join(gone)}: keys of an older version: now `table`, `further`, `studies` and "
+        "`defaults` say what is compared (docs/add-a-study.md), and results/<preset>/<study>/ has "
+        "each study's tables; keep a copy, git checkout params.yaml, and put your changes into the "
+        "new form; runs in MLflow stay"
+    )
+
+
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check params.yaml; InputError names the first key that breaks a rule."""
     values = read_yaml(path)
+    if older := older_form(values):
+        raise InputError(f"{path}: {older}")
     try:
         return Params.model_validate(values)
     except ValidationError as error:

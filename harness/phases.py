@@ -5,7 +5,6 @@ beside them. ``python -m harness.phases <phase> <folder>`` runs one in a process
 """
 
 import argparse
-import json
 import logging
 import os
 import sys
@@ -13,7 +12,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,12 +20,9 @@ from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.progress import counting
 from harness.refusals import ending_in_one_line, naming
+from harness.schemas import PoolRows
 from harness.scorers.loading import Reader, read_with
 from harness.stores import seal
-from harness.template import Messages
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -53,24 +49,24 @@ def run_phase(phase: str, folder: Path) -> None:
             )
     begun = time.perf_counter()
     task = read_json(folder / TASK)
-    cost = PHASES[phase](task, pd.read_parquet(folder / ROWS), folder)
+    cost = PHASES[phase](task, PoolRows(pd.read_parquet(folder / ROWS)), folder)
     cost["seconds"] = round(time.perf_counter() - begun, 3)
     write_json(folder / COST, cost)
     seal(folder)
 
 
-def _train(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
+def _train(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
     from harness.training import train
     from harness.training_params import TrainParams
 
     params = TrainParams.model_validate(task["params"])
-    names = [f"instance {name!r}" for name in rows["id"]]
-    made = train(Path(task["base"]), _messages(rows), folder / "model", params, task["seed"], names)
+    given, out = list(rows.conversations()), folder / "model"
+    made = train(Path(task["base"]), given, out, params, task["seed"], rows.names)
     write_json(folder / "manifest.json", made)
     return {"tokens_trained": made["tokens"]}
 
 
-def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
+def _generate(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
     """The trained model's own last answer of each conversation: ``answers.parquet``."""
     import pandas as pd
 
@@ -78,7 +74,7 @@ def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
     from harness.feedback.scoring import prompt_of
 
     reader = _reader(task)
-    asked = [prompt_of(one) for one in _messages(rows)]
+    asked = [prompt_of(one) for one in rows.conversations()]
     with counting("generate", len(asked)) as step:
         found = complete(
             reader.model,
@@ -89,17 +85,17 @@ def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
             temperature=task["temperature"],
             batch_size=task["batch_size"],
             seed=task["seed"],
-            names=rows["id"].tolist(),
+            names=rows.ids,
             step=step,
         )
     if found.cut.any():
-        cut = rows["id"].to_numpy()[found.cut]
+        cut = rows.take(found.cut).ids
         log.warning(
             "generate: %d of %d prompts are longer than the %d tokens that the model reads less %d "
             "new ones and lose their beginning, %r first",
             *(len(cut), len(rows), reader.most, task["max_new_tokens"], cut[0]),
         )
-    table = {"id": rows["id"], "answer": found.texts, "tokens": found.tokens}
+    table = {"id": rows.ids, "answer": found.texts, "tokens": found.tokens}
     frame = pd.DataFrame({**table, "cut": found.cut, "capped": found.capped})
     with naming(folder / "answers.parquet") as path:
         frame.to_parquet(path)
@@ -111,7 +107,7 @@ def _generate(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
     }
 
 
-def _score(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
+def _score(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
     """Scores of eq. 4 for the given and the generated answers: ``scores.npy``, (2, n)."""
     from harness.feedback.scoring import FEEDBACK_SCORERS, given_and_generated
 
@@ -122,14 +118,14 @@ def _score(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
     return cost
 
 
-def _embed(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
+def _embed(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
     """Each conversation's mean-pooled last hidden state: ``embeddings.npy``, (n, d)."""
     from harness.feedback.hidden_states import mean_pooled
 
     return _measure(task, rows, folder / "embeddings.npy", "embed", "embedded", mean_pooled)
 
 
-def _uncertainty(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Cost:
+def _uncertainty(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
     """How unsure the model is of each given answer: ``uncertainty.npy``, (n,)."""
     from harness.feedback.uncertainty import uncertainty
 
@@ -140,14 +136,14 @@ def _uncertainty(task: dict[str, Any], rows: "pd.DataFrame", folder: Path) -> Co
 
 def _measure(
     task: dict[str, Any],
-    rows: "pd.DataFrame",
+    rows: PoolRows,
     file: Path,
     name: str,
     count: str,
     measure: Callable[..., tuple[np.ndarray, int, np.ndarray]],
 ) -> Cost:
     """Write what a measure says of each text; counted as `count`, `name` is for messages."""
-    reader, texts = _reader(task), _messages(rows)
+    reader, texts = _reader(task), list(rows.conversations())
     with counting(name, len(texts)) as step:
         values, tokens, cut = measure(
             reader.model,
@@ -163,12 +159,12 @@ def _measure(
         log.warning(
             "%s: %d of %d texts (prompt and response) are longer than the %d tokens that the model "
             "reads and are cut as training cuts, %r first",
-            *(name, cut.sum(), len(rows), reader.most, rows["id"].to_numpy()[cut][0]),
+            *(name, cut.sum(), len(rows), reader.most, rows.take(cut).ids[0]),
         )
     return {count: len(texts), f"tokens_{count}": tokens, "texts_cut": int(cut.sum())}
 
 
-PHASES: dict[str, Callable[[dict[str, Any], "pd.DataFrame", Path], Cost]] = {
+PHASES: dict[str, Callable[[dict[str, Any], PoolRows, Path], Cost]] = {
     "train": _train,
     "generate": _generate,
     "score": _score,
@@ -182,10 +178,6 @@ def _reader(task: dict[str, Any]) -> Reader:
 
     how = task["max_length"], task["device"], task["threads"]
     return read_with(load_model, str(Path(task["model"]).resolve()), None, *how)
-
-
-def _messages(rows: "pd.DataFrame") -> list[Messages]:
-    return [json.loads(text) for text in rows["messages"]]
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TextIO, TypeVar
 
@@ -61,21 +61,16 @@ def on_terminal() -> bool:
 
 def progress(items: Iterable[T], desc: str, total: int | None = None) -> Iterator[T]:
     """Yield the items, showing how many are done, at what rate, and the time left."""
-    if total is None and hasattr(items, "__len__"):
-        total = len(items)  # pyright: ignore[reportArgumentType]
-    if on_terminal():
-        from tqdm import tqdm
-
-        yield from tqdm(items, desc=desc, total=total, leave=False, dynamic_ncols=True)
-        return
-    meter = PlainMeter(desc, total)
-    for item in items:
-        yield item
-        meter.step()
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    with counting(desc, total) as step:
+        for item in items:
+            yield item
+            step(1)
 
 
 @contextmanager
-def counting(desc: str, total: int) -> Iterator[Callable[[int], object]]:
+def counting(desc: str, total: int | None) -> Iterator[Callable[[int], object]]:
     """Yield a function that counts so many more done: for work that is no loop over items."""
     if on_terminal():
         from tqdm import tqdm

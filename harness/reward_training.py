@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,13 @@ import numpy as np
 from harness.classifiers import ids_of_rows, load_classifier, logits
 from harness.errors import InputError
 from harness.memory import peak_memory_mb
-from harness.models import load_tokenizer, pick_device, without_bars
-from harness.progress import counting
+from harness.models import load_tokenizer, pick_device, training_progress, without_bars
 from harness.reward_params import RewardParams
 from harness.template import check_template
 
 if TYPE_CHECKING:
     import pandas as pd
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
     from trl.trainer.reward_config import RewardConfig
 
 HELD_OUT = 0.1  # share of the pairs the model is measured on
@@ -80,7 +79,7 @@ def train_reward(
         "steps": steps,
         "seconds": round(time.monotonic() - start, 2),
         "peak_memory_mb": peak_memory_mb(device),
-        "loss_curve": curve,
+        "loss_curve": [{"step": p["step"], "loss": round(p["loss"], 4)} for p in curve],
     }
 
 
@@ -186,28 +185,11 @@ def _fit(
         args=config,
         train_dataset=Dataset.from_dict(columns),
         processing_class=tokenizer,
+        callbacks=[training_progress(curve, "reward model")],
     )
     trainer.remove_callback(PrinterCallback)
-    batches = -(-len(rows) // config.per_device_train_batch_size)
-    with counting("reward model", int(config.num_train_epochs) * batches) as step:
-        trainer.add_callback(_watch(curve, step))
-        trainer.train()
+    trainer.train()
     return trainer.state.global_step
-
-
-def _watch(curve: list[dict[str, float]], step: Callable[[int], object]) -> "TrainerCallback":
-    """Collects the loss curve and counts the steps."""
-    from transformers import TrainerCallback
-
-    class Watch(TrainerCallback):
-        def on_step_end(self, args, state, control, **kwargs) -> None:  # noqa: ANN001, ANN003
-            step(1)
-
-        def on_log(self, args, state, control, logs=None, **kwargs) -> None:  # noqa: ANN001, ANN003
-            if logs and "loss" in logs:
-                curve.append({"step": state.global_step, "loss": round(logs["loss"], 4)})
-
-    return Watch()
 
 
 def _accuracy(

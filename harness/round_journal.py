@@ -16,6 +16,7 @@ from harness.judge_params import JudgeParams
 from harness.phases import COST, ROWS, TASK
 from harness.rounds import Observed, Round
 from harness.rounds_params import RoundsParams
+from harness.schemas import PoolRows
 from harness.stores import kept
 from harness.training_params import TrainParams
 
@@ -63,7 +64,7 @@ class ScratchJournal:
     """
 
     folder: Path
-    pool: "pd.DataFrame"
+    pool: PoolRows
     recipe: Recipe
     told: dict[int, dict[str, Any]] = field(default_factory=dict)
     model: Path = layout.BASE_MODEL
@@ -95,7 +96,7 @@ class ScratchJournal:
             "notes": notes,
             **{k: v for k, v in found.told.items() if k not in arrays},
         }
-        ids = self.pool["id"].iloc[found.picks].tolist()
+        ids = self.pool.take(found.picks).ids
         listed = {k: [x if np.isfinite(x) else None for x in v.tolist()] for k, v in arrays.items()}
         write_json(
             self.folder / f"{number}_round.json", {**self.told[number], "ids": ids, **listed}
@@ -136,7 +137,7 @@ class ScratchJournal:
         nor is one in which a file is gone or broken.
         `means` are told to the phase besides and change no result: with others it is taken up.
         """
-        ids = self.pool["id"].iloc[rows].tolist()
+        ids = self.pool.take(rows).ids
         folder = self.folder / f"{number}_{phase}_{value_hash([self._movable(task), ids])[:12]}"
         if phase == "train":
             self._trained[folder] = (number, rows, task)
@@ -149,7 +150,7 @@ class ScratchJournal:
         how = self.recipe.rounds
         with replacing_folder(folder) as begun:
             write_json(begun / TASK, {**task, **(means or {})})
-            self.pool.iloc[rows][["id", "messages"]].to_parquet(begun / ROWS)
+            self.pool.take(rows).frame[["id", "messages"]].to_parquet(begun / ROWS)
             EXECUTORS[how.executor](phase, begun, how.launcher)
         self._in_phases += time.perf_counter() - begun_at
         return folder

@@ -79,7 +79,7 @@ def _subset(rounds: list[Round], inputs: Inputs) -> "pd.DataFrame":
     quality = inputs.quality
     return pd.DataFrame(
         {
-            "id": inputs.pool["id"].to_numpy()[picks],
+            "id": inputs.pool.take(picks).ids,
             "order": np.arange(len(picks)),
             "cluster": inputs.clustering.labels[picks].astype(np.int64),
             "score": np.full(len(picks), np.nan) if quality is None else quality[picks],

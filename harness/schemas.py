@@ -3,17 +3,23 @@
 pandera is imported inside the functions: it costs a second, which ``--help`` should not pay.
 """
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from harness import layout
 from harness.errors import InputError, one_line, shown
-from harness.files import replacing
+from harness.files import replacing, value_hash
 from harness.stores import read_sealed
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+
+Messages = list[dict[str, str]]  # role and content; `weight: 0` on a turn that is not learnt
 
 FAULTS = ("wrong", "truncated", "off_topic", "garbled")  # what may be planted in a response
 # Those a reward model is trained on: with all four it would simply know what is planted in the
@@ -173,12 +179,60 @@ def write_frame(path: Path, frame: "pd.DataFrame", table: Table) -> None:
         frame.to_parquet(temporary, index=False, compression="zstd")
 
 
-def read_frame(path: Path, table: Table) -> "pd.DataFrame":
-    """Read a Parquet file and check it against its table."""
+@dataclass(frozen=True)
+class PoolRows:
+    """Rows of the pool, each a conversation; the one place where ``messages`` is parsed.
+
+    Attributes:
+        frame: columns as POOL; a phase of a round has `id` and `messages` alone.
+    """
+
+    frame: "pd.DataFrame"
+
+    def __len__(self) -> int:
+        """How many rows."""
+        return len(self.frame)
+
+    @property
+    def ids(self) -> list[str]:
+        """The id of each row."""
+        return self.frame["id"].tolist()
+
+    @property
+    def names(self) -> list[str]:
+        """What an error message calls each row."""
+        return [f"instance {name!r}" for name in self.ids]
+
+    def conversations(self) -> Iterator[Messages]:
+        """The messages of each row, parsed one by one: a whole pool's need not be in memory."""
+        return map(json.loads, self.frame["messages"])
+
+    def take(self, rows: "slice | np.ndarray | list[int]") -> Self:
+        """The rows at these positions, in this order."""
+        return type(self)(self.frame.iloc[rows])
+
+    def with_ids(self, ids: list[str]) -> Self:
+        """The rows of these ids, in this order."""
+        return type(self)(self.frame.set_index("id", drop=False).loc[ids])
+
+    def hash(self) -> str:
+        """SHA-256 of the ids and messages, from which all other columns are made."""
+        return value_hash([self.ids, self.frame["messages"].tolist()])
+
+
+def read_pool() -> PoolRows:
+    """Read the pool that ``prepare`` wrote."""
+    return PoolRows(read_frame(layout.POOL_FILE, POOL, "dvc repro prepare"))
+
+
+def read_frame(
+    path: Path, table: Table, remedy: str = "run the stage that writes it (dvc repro)"
+) -> "pd.DataFrame":
+    """Read a Parquet file and check it against its table; ``remedy``: where there is no file."""
     import pandas as pd
 
     if not path.is_file():
-        raise InputError(f"{path}: no such file; run the stage that writes it (dvc repro)")
+        raise InputError(f"{path}: no such file; {remedy}")
     try:
         frame = pd.read_parquet(path)
     except (ValueError, OSError) as error:

@@ -16,9 +16,9 @@ from harness.errors import InputError
 from harness.files import replacing_folder, write_json
 from harness.layout import selection_folder, subset_folder
 from harness.memory import peak_memory_mb
-from harness.params import Cell, Params, Selection
+from harness.params import Params, Selection
 from harness.samplers import SAMPLERS, Pool, are_unit
-from harness.schemas import SUBSET, read_subset, write_frame
+from harness.schemas import SUBSET, PoolRows, write_frame
 from harness.stores import seal
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ Choose = Callable[[np.random.Generator], np.ndarray]
 class Inputs:
     """What a selection may look at: the pool's rows, its embedding, one clustering, a quality."""
 
-    pool: "pd.DataFrame"
+    pool: PoolRows
     embeddings: np.ndarray
     clustering: "Clustering"
     costs: np.ndarray  # (n,) int64 in the budget's unit
@@ -171,40 +171,6 @@ def clusters_reached(clustering: "Clustering", picks: np.ndarray) -> dict[str, i
         "clusters_held": len(np.unique(clustering.labels)),
         "clusters_total": clustering.k,
     }
-
-
-def cell_subset(params: Params, cell: Cell, seed: int) -> "pd.DataFrame":
-    """The rows that a seed of a cell is trained on, in the order of selection."""
-    path = subset_folder(cell.of) / cell.group / f"seed_{seed}.parquet"
-    return beginning(read_subset(path, params.subset_stage(cell.of)), cell)
-
-
-def beginning(subset: "pd.DataFrame", cell: Cell) -> "pd.DataFrame":
-    """The rows of a subset that a cell is trained on: all, the first few, or the first rounds'.
-
-    A selection's order is that in which it took its instances, or, by cluster, one of which each
-    beginning is shared out as the whole is: a beginning is what a smaller budget would have taken,
-    but for rounding and chance. A subset selected at that budget is another selection.
-
-    Raises InputError where more rows or rounds are asked for than there are.
-    """
-    subset = subset.sort_values("order", kind="stable")
-    if cell.rows is not None:
-        if cell.rows > len(subset):
-            raise InputError(
-                f"further.{cell.key}.rows: {cell.rows} rows of {cell.of}, which has {len(subset)}"
-            )
-        subset = subset.head(cell.rows)
-    if cell.rounds is not None:
-        rounds = subset["round"].to_numpy()
-        most = int(rounds.max())
-        if cell.rounds > most:
-            rule = f"which has {most}" if most else "which takes all at once"
-            raise InputError(
-                f"further.{cell.key}.rounds: {cell.rounds} rounds of {cell.of}, {rule}"
-            )
-        subset = subset.loc[rounds <= cell.rounds]
-    return subset.reset_index(drop=True)
 
 
 def chosen(name: str, choose: Choose, seed: int) -> tuple[np.ndarray, dict[str, Any]]:

@@ -16,7 +16,7 @@ from harness.round_journal import Recipe, ScratchJournal
 from harness.round_results import publish, write_result
 from harness.round_systems import ROUND_SYSTEMS
 from harness.rounds import RoundSystem, run_rounds
-from harness.scorers.loading import find_model, model_hash
+from harness.scorers.loading import find_model, model_folder_hash
 from harness.selecting import Inputs, pool_of
 from harness.stores import kept, locked, repo_root, scratch_folder, seal
 
@@ -141,7 +141,7 @@ def _key(params: Params, name: str, inputs: Inputs, budget: int, code: str, seed
     item = params.selections_rounds[name]
     clusters = inputs.clustering
     made_from = [
-        inputs.pool[["id", "messages"]].to_numpy().tolist(),
+        inputs.pool.hash(),
         _digest(inputs.embeddings),
         _digest(clusters.labels),
         None if inputs.quality is None else _digest(inputs.quality),
@@ -149,7 +149,7 @@ def _key(params: Params, name: str, inputs: Inputs, budget: int, code: str, seed
     ]
     if item.sampler_params.get("scorer") == "reward_model":
         model = item.sampler_params.get("model", "reward")
-        made_from.append(model_hash(find_model(model, item.sampler_params.get("revision"))))
+        made_from.append(model_folder_hash(find_model(model, item.sampler_params.get("revision"))))
     recipe = [
         item.model_dump(exclude={"seeds", "more_groups", "embedding", "budget"}),
         params.train.model_dump(exclude={"keep_models"}),

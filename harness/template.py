@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import InputError, shown
+from harness.schemas import Messages
 from harness.templates.special_tokens import encode, mark
 from harness.templates.writing import PAIR, RefusedError, about, end_token, template_text, written
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-Messages = list[dict[str, str]]
 
 _HERE = Path(__file__).parent / "templates"
 TEMPLATES: dict[str, Path] = {

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import InputError
 from harness.files import replacing_folder
 from harness.memory import peak_memory_mb
-from harness.models import load_model, load_tokenizer, pick_device, without_bars
-from harness.progress import PlainMeter, on_terminal
+from harness.models import load_model, load_tokenizer, pick_device, training_progress, without_bars
 from harness.template import Messages, check_template, stop_tokens, tokenise_all
 from harness.training_params import TrainParams
 
@@ -68,7 +67,8 @@ def train(
     curve: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as scratch:
         config = _config(params, seed, device, len(rows), scratch)
-        trainer = _trainer(model, tokenizer, rows, config, _callback(curve, f"train seed {seed}"))
+        callback = training_progress(curve, f"train seed {seed}")
+        trainer = _trainer(model, tokenizer, rows, config, callback)
         trainer.train()
         _check_finite(curve, model)
         with without_bars(), replacing_folder(out) as folder:
@@ -209,36 +209,3 @@ def _response_loss_trainer() -> "type[SFTTrainer]":
             return total / (learnt.sum() if num_items_in_batch is None else num_items_in_batch)
 
     return ResponseLossTrainer
-
-
-def _callback(curve: list[dict[str, float]], label: str) -> "TrainerCallback":
-    """Collects the loss curve and shows how far training is."""
-    from tqdm import tqdm
-    from transformers import TrainerCallback
-
-    class Watch(TrainerCallback):
-        meter: "tqdm | PlainMeter | None" = None
-
-        def on_train_begin(self, args, state, control, **kwargs) -> None:  # noqa: ANN001, ANN003
-            total = state.max_steps
-            bar = on_terminal()
-            self.meter = (
-                tqdm(total=total, desc=label, leave=False) if bar else PlainMeter(label, total)
-            )
-
-        def on_step_end(self, args, state, control, **kwargs) -> None:  # noqa: ANN001, ANN003
-            if isinstance(self.meter, PlainMeter):
-                self.meter.step()
-            elif self.meter is not None:
-                self.meter.update()
-
-        def on_log(self, args, state, control, logs=None, **kwargs) -> None:  # noqa: ANN001, ANN003
-            if logs and "loss" in logs:
-                point = {"step": state.global_step, "epoch": logs["epoch"], "loss": logs["loss"]}
-                curve.append(point)
-
-        def on_train_end(self, args, state, control, **kwargs) -> None:  # noqa: ANN001, ANN003
-            if isinstance(self.meter, tqdm):
-                self.meter.close()
-
-    return Watch()

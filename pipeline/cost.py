@@ -2,7 +2,7 @@
 
 from harness import layout
 from harness.files import replacing
-from harness.schemas import POOL, read_frame
+from harness.schemas import read_pool
 from pipeline.stage import main
 
 
@@ -12,7 +12,7 @@ def run(unit: str) -> None:
 
     from harness.costs import COSTS
 
-    costs = COSTS[unit](read_frame(layout.POOL_FILE, POOL))
+    costs = COSTS[unit](read_pool())
     with replacing(layout.costs_file(unit)) as temporary:
         np.save(temporary, costs)
 

@@ -8,7 +8,7 @@ from harness import layout
 from harness.embedding_files import CARD, VECTORS
 from harness.files import file_hash, replacing_folder, value_hash, write_json
 from harness.params import load_params
-from harness.schemas import POOL, read_frame
+from harness.schemas import read_pool
 from harness.stores import locked, scratch_folder
 from pipeline.code import code_hash
 from pipeline.stage import main
@@ -21,7 +21,7 @@ def run(name: str) -> None:
     from harness.embedding import count_reads, embedded_texts, make_embedding
 
     item = load_params().embeddings[name]
-    pool = read_frame(layout.POOL_FILE, POOL)
+    pool = read_pool()
     digest = file_hash(layout.POOL_FILE)
     scratch = scratch_folder("embed", value_hash([digest, item.model_dump(), code_hash("embed")]))
     with locked(scratch):

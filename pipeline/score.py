@@ -3,7 +3,7 @@
 from harness import layout
 from harness.files import write_json
 from harness.params import load_params
-from harness.schemas import POOL, SCORES, read_frame, write_frame
+from harness.schemas import SCORES, read_pool, write_frame
 from pipeline.stage import main
 
 
@@ -11,7 +11,7 @@ def run() -> None:
     """Score the pool's instances, one column a scorer."""
     from harness.scorers.columns import make_scores
 
-    pool = read_frame(layout.POOL_FILE, POOL)
+    pool = read_pool()
     scores, costs = make_scores(pool, load_params().scorers, prune=True)
     write_frame(layout.SCORES_FILE, scores, SCORES)
     write_json(layout.SCORE_COSTS_FILE, costs)

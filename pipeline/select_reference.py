@@ -3,7 +3,7 @@
 from harness import layout
 from harness.errors import InputError, nearest
 from harness.params import load_params
-from harness.schemas import POOL, TRUTH, read_frame
+from harness.schemas import TRUTH, read_frame, read_pool
 from pipeline.stage import main
 
 
@@ -14,7 +14,7 @@ def run(reference: str) -> None:
     from harness.selecting import write_subsets
 
     params = load_params()
-    pool = read_frame(layout.POOL_FILE, POOL)
+    pool = read_pool()
     truth = read_frame(layout.TRUTH_FILE, TRUTH)
     if reference not in params.references:
         near = nearest(reference, params.references)
@@ -29,7 +29,7 @@ def run(reference: str) -> None:
         len(pool),
         lambda sized, rng: within_budget(sized, costs, budget, rng),
     )
-    write_subsets(params, reference, pool["id"].tolist(), choose)
+    write_subsets(params, reference, pool.ids, choose)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from harness import layout
 from harness.errors import InputError, nearest
 from harness.files import file_hash, value_hash
 from harness.params import load_params
-from harness.schemas import POOL, read_frame
+from harness.schemas import read_pool
 from pipeline.code import code_hash
 from pipeline.stage import main
 
@@ -26,9 +26,9 @@ def run(selection: str) -> None:
         near = nearest(selection, params.selections_rounds)
         raise InputError(f"selections_rounds: no selection is called {selection!r}{near}")
     item = params.selections_rounds[selection]
-    pool = read_frame(layout.POOL_FILE, POOL)
+    pool = read_pool()
     embeddings = read_embedding(item.embedding, layout.POOL_FILE)
-    quality, notes = read_quality(item, pool["id"].tolist())
+    quality, notes = read_quality(item, pool.ids)
     clustering = read_clustering(layout.cluster_folder(item.embedding, item.k), len(pool))
     rows = np.ones(len(pool), dtype=np.int64)
     inputs = Inputs(pool, embeddings, clustering, rows, quality, quality_notes=notes)

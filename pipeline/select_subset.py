@@ -3,7 +3,7 @@
 from harness import layout
 from harness.errors import InputError, nearest
 from harness.params import load_params
-from harness.schemas import POOL, read_frame
+from harness.schemas import read_pool
 from pipeline.stage import main
 
 
@@ -20,8 +20,8 @@ def run(selection: str) -> None:
     if item is None:
         near = nearest(selection, params.every_selection)
         raise InputError(f"params.yaml: no selection is called {selection!r}{near}")
-    pool = read_frame(layout.POOL_FILE, POOL)
-    ids = pool["id"].tolist()
+    pool = read_pool()
+    ids = pool.ids
     embeddings = read_embedding(item.embedding, layout.POOL_FILE)
     costs = read_costs(params.budget_unit, len(pool))
     quality, notes = read_quality(item, ids)

@@ -8,13 +8,13 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from harness import layout
+from harness.cutting import cell_subset
 from harness.describing import Described, SeedFacts, described_folder
 from harness.describing.files import write_described
-from harness.describing.reads import reads
-from harness.files import read_json, value_hash, write_json
+from harness.files import read_json, replacing_folder, value_hash, write_json
 from harness.params import Cell, Params, load_params
-from harness.schemas import SAMPLES, SCORES, SUBSET, TRUTH, read_frame, write_frame
-from harness.selecting import cell_subset
+from harness.schemas import SAMPLES, SUBSET, TRUTH, read_frame, write_frame
+from harness.selecting import write_costs
 from harness.stores import seal
 from harness.suites import Suite, load_suite
 
@@ -110,7 +110,7 @@ def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
     reference = params.references.get(name)
     sizes = {"none": 0, "full": POOL_SIZE, "clean": POOL_SIZE}
     rows = sizes.get(reference.rows, 6) if reference else 6
-    seeds: dict[str, Any] = {}
+    seeds: dict[int, Any] = {}
     for group in params.groups_of(name):
         for seed in params.seeds_of(name, group):
             rng = np.random.default_rng([seed, len(name)])
@@ -126,18 +126,31 @@ def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
             )
             path = layout.subset_folder(name) / group / f"seed_{seed}.parquet"
             write_frame(path, frame, SUBSET)
-            seeds[str(seed)] = {"size": rows, "seconds": 0.5 + seed, "peak_memory_mb": 100.0}
+            seeds[seed] = {"size": rows, "seconds": 0.5 + seed, "peak_memory_mb": 100.0}
         seal(layout.subset_folder(name) / group)
-    info = {"selection": name, "sampler": name, "params": {}, "seeds": seeds}
-    write_json(layout.selection_folder(name) / "costs.json", info)
+    write_costs(layout.selection_folder(name), params, name, seeds)
 
 
-def _rounds(params: Params, name: str, rows: int) -> np.ndarray:
-    """As many rounds as the selection's entry, about as large each; 0 where it takes none."""
-    if name not in params.selections_rounds:
-        return np.zeros(rows, dtype=np.int64)
-    most = params.selections_rounds[name].sampler_params.get("rounds", 3)
-    return 1 + np.arange(rows) * most // rows
+def describe(params: Params, cell: Cell) -> None:
+    """Describe a cell as its stage does, but for measures that need an embedding."""
+    scores = pd.read_parquet(layout.SCORES_FILE).set_index("id")
+    truth = pd.read_parquet(layout.TRUTH_FILE).set_index("id")
+    costs = read_json(layout.selection_folder(cell.of) / "costs.json")["seeds"]
+    seeds = {}
+    for seed in cell.seeds:
+        ids = cell_subset(params, cell, seed)["id"].tolist()
+        measures = {f"mean_{name}": float(scores.loc[ids, name].mean()) for name in params.scorers}
+        if len(truth):
+            mine = truth.loc[ids]
+            measures["noise_share"] = float((mine["noise"] != "none").mean())
+            measures["skills_reached"] = mine["skill"].nunique() / truth["skill"].nunique()
+        if not ids:
+            measures = {}
+        cost = {"seconds": costs[str(seed)]["seconds"], "peak_memory_mb": 100.0, "tokens": 0.0}
+        seeds[seed] = SeedFacts(scores.index.get_indexer(ids), measures, cost)
+    kind = "selection" if cell.of in params.every_selection else "reference"
+    with replacing_folder(described_folder(cell)) as folder:
+        write_described(folder, Described(cell, kind, cell.of, "", seeds))
 
 
 def write_cell(params: Params, suite: Suite, cell: Cell) -> None:
@@ -234,7 +247,8 @@ def _metrics(suite: Suite, samples: pd.DataFrame) -> dict[str, Any]:
 
 
 def cells(study: str, *names: str) -> list[Path]:
-    found = [p.parent for n in names for p in layout.RUNS.glob(f"{study}/{n}/*/metrics.json")]
+    params = load_params()
+    found = [layout.RUNS / cell.path for cell in params.cells(study) if cell.name in names]
     assert found
     return found
 

@@ -11,7 +11,8 @@ import pytest
 
 from harness import layout
 from harness.clustering import read_clustering
-from harness.cutting import write_cuts
+from harness.describing import describe_cell
+from harness.embedding_files import VECTORS
 from harness.files import write_json
 from harness.judge_params import JudgeParams
 from harness.params import Params, load_params
@@ -23,40 +24,50 @@ from harness.round_results import publish, write_result
 from harness.round_systems import ROUND_SYSTEMS
 from harness.rounds import run_rounds
 from harness.rounds_params import RoundsParams
-from harness.schemas import POOL, TRUTH, read_frame, write_frame
+from harness.schemas import TRUTH, read_frame, read_pool, write_frame
 from harness.selecting import Inputs, pool_of
 from harness.suites import SUITES, load_suite
 from harness.training_params import TrainParams
 from tests.build_runs import write_cell, write_params
 from tests.selection_tree import BUDGET, SMALL, N, build_tree
+from tests.small_repo import further, selection
 from tests.toy_suite import write_toy_suite
 
 K = 6  # clusters that iterative kMQ reads
 SIZES = (4, 8, 12)
 SELECTIONS: dict[str, Any] = {
-    "selections": {"random": {"sampler": "random", "k": 1}},
-    "selections_scored": {"kmq": {"sampler": "kmq", "k": K, "quality": "sigmoid(judge)"}},
+    "selections": {"random": selection("random", budget=BUDGET)},
+    "selections_scored": {
+        "kmq": selection("kmq", k=K, budget=BUDGET, quality="sigmoid(judge)"),
+    },
     "selections_rounds": {
-        "by_reward": {
-            "sampler": "kmq_iterative",
-            "k": K,
-            "quality": "sigmoid(judge)",
-            "scorer": "reward_model",
-            "temperature": 0.1,
-        },
-        "by_perplexity": {"sampler": "kmq_iterative", "k": K, "quality": "sigmoid(judge)"},
-        "evolved": {"sampler": "diverse_evol", "k": 1, "rounds": 2, "initial": 4},
+        "by_reward": selection(
+            "kmq_iterative",
+            k=K,
+            budget=BUDGET,
+            quality="sigmoid(judge)",
+            scorer="reward_model",
+            temperature=0.1,
+        ),
+        "by_perplexity": selection("kmq_iterative", k=K, budget=BUDGET, quality="sigmoid(judge)"),
+        "evolved": selection("diverse_evol", budget=BUDGET, rounds=2, initial=4),
     },
 }
 BY_SIZE = {f"{of}_{rows}": {"of": of, "rows": rows} for of in ("random", "kmq") for rows in SIZES}
 BY_ROUND = {
-    f"{of}_r{r}": {"of": of, "rounds": r}
+    f"{of}_{r}": {"of": of, "rounds": r}
     for of in SELECTIONS["selections_rounds"]
     for r in (1, 2, 3)
 }
 LISTED = {
     "scorers": [name for name in (*BY_SIZE, *BY_ROUND) if not name.startswith("evolved")],
     "rounds": [name for name in (*BY_SIZE, *BY_ROUND) if name.startswith(("random", "evolved"))],
+}
+
+
+STUDIES = {
+    "scorers": {"report": "curves", "title": "Iterative kMQ by round and scorer"},
+    "rounds": {"report": "curves", "title": "DiverseEvol by round"},
 }
 
 
@@ -89,7 +100,7 @@ class MadeUp(ScratchJournal):
             "embed": {"embedded": n, "tokens_embedded": 20 * n},
         }[phase]
         if phase == "generate":
-            table = {"id": self.pool["id"].iloc[rows], "answer": "a", "tokens": 7, "cut": False}
+            table = {"id": self.pool.take(rows).ids, "answer": "a", "tokens": 7, "cut": False}
             pd.DataFrame({**table, "capped": False}).to_parquet(folder / "answers.parquet")
         if phase == "score":
             np.save(folder / "scores.npy", answer_scores(self.recipe.name, seed, number, rows))
@@ -119,14 +130,19 @@ def build_in(folder: Path, **changes: Any) -> Path:  # noqa: ANN401
 
 def changed(**changes: Any) -> Params:  # noqa: ANN401
     """Write and read the tree's params with some sections replaced."""
-    studies = {**SMALL["studies"], **{key: {"selections": names} for key, names in LISTED.items()}}
-    values = {**SMALL, **SELECTIONS, "cuts": {**BY_SIZE, **BY_ROUND}, "studies": studies}
+    values = {**SMALL, **SELECTIONS, "further": listing(LISTED), "studies": STUDIES}
     return write_params(Path.cwd(), **{**values, "evaluate": {"suite": "toy"}, **changes})
 
 
-def listing(study: str, names: list[str]) -> dict[str, Any]:
-    """Studies of which one has these rows."""
-    return {**SMALL["studies"], study: {"selections": names}}
+def listing(rows: dict[str, list[str]]) -> dict[str, Any]:
+    """Entries of `further`, a cell for each seed group: the rows of each study, by name."""
+    parts = {**BY_SIZE, **BY_ROUND}
+    return {
+        f"{study}_{name}_{group}": further(study, group=group, **parts[name])
+        for study, names in rows.items()
+        for name in names
+        for group in SMALL["seed_groups"]
+    }
 
 
 def build_by_round(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
@@ -136,18 +152,17 @@ def build_by_round(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
     _plant(params)
     for name in params.selections_rounds:
         _select(params, name, folder / "scratch")
-    for name in params.cuts:
-        write_cuts(params, name)
     suite = load_suite(params.evaluate.suite)
-    for study in ("scorers", "rounds"):
-        for name, group in params.cells(study):
-            write_cell(params, suite, study, name, group)
+    for study in params.studies:
+        for cell in params.cells(study):
+            describe_cell(params, cell)
+            write_cell(params, suite, cell)
     return params
 
 
 def _plant(params: Params) -> None:
     """Faults in all of cluster 0, in two thirds of cluster 1, in every second of cluster 2."""
-    labels = read_clustering(layout.cluster_folder(K), N).labels
+    labels = read_clustering(layout.cluster_folder("minilm", K), N).labels
     truth = read_frame(layout.TRUTH_FILE, TRUTH)
     if params.preset != "lab":
         return
@@ -160,13 +175,13 @@ def _plant(params: Params) -> None:
 
 def _select(params: Params, name: str, scratch: Path) -> None:
     item = params.selections_rounds[name]
-    pool = read_frame(layout.POOL_FILE, POOL)
-    clustering = read_clustering(layout.cluster_folder(item.k), N)
-    quality, _ = read_quality(item, pool["id"].tolist())
-    x = np.load(layout.EMBEDDINGS / "minilm.npy")
+    pool = read_pool()
+    clustering = read_clustering(layout.cluster_folder("minilm", item.k), N)
+    quality, _ = read_quality(item, pool.ids)
+    x = np.load(layout.EMBEDDINGS / "minilm" / VECTORS)
     inputs = Inputs(pool, x, clustering, np.ones(N, dtype=np.int64), quality)
     results = []
-    for group in params.all_groups():
+    for group in params.groups_of(name):
         for seed in params.seeds_of(name, group):
             mine = scratch / name / str(seed)
             recipe = Recipe(
@@ -185,7 +200,7 @@ def _select(params: Params, name: str, scratch: Path) -> None:
             result.mkdir(parents=True, exist_ok=True)
             write_result(result, rounds, journal, inputs)
             results.append((group, seed, result))
-    publish(params, name, results)
+    publish(params, name, results, inputs)
 
 
 def table_after(text: str, heading: str) -> list[dict[str, str]]:

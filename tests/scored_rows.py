@@ -6,6 +6,7 @@ import pandas as pd
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from harness.schemas import PoolRows
 from harness.template import Messages, tokenise
 
 
@@ -13,17 +14,24 @@ def pair(prompt: str, response: str) -> Messages:
     return [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
 
 
-def pool_of(*conversations: Messages) -> pd.DataFrame:
-    """A pool's frame of these conversations, with ids a, b, c, ..."""
-    return pd.DataFrame(
-        {
-            "id": [chr(ord("a") + i) for i in range(len(conversations))],
-            "row": range(1, len(conversations) + 1),
-            "prompt": ["\n\n".join(m["content"] for m in c[:-1]) for c in conversations],
-            "response": [c[-1]["content"] for c in conversations],
-            "messages": [json.dumps(c) for c in conversations],
-        }
+def pool_of(*conversations: Messages) -> PoolRows:
+    """A pool of these conversations, with ids a, b, c, ..."""
+    return PoolRows(
+        pd.DataFrame(
+            {
+                "id": [chr(ord("a") + i) for i in range(len(conversations))],
+                "row": range(1, len(conversations) + 1),
+                "prompt": ["\n\n".join(m["content"] for m in c[:-1]) for c in conversations],
+                "response": [c[-1]["content"] for c in conversations],
+                "messages": [json.dumps(c) for c in conversations],
+            }
+        )
     )
+
+
+def with_columns(pool: PoolRows, **columns: object) -> PoolRows:
+    """The pool with other values in some columns."""
+    return PoolRows(pool.frame.assign(**columns))
 
 
 POOL = pool_of(

@@ -10,24 +10,21 @@ from harness import layout
 from harness.budget import within_budget
 from harness.clustering import kmeans, write_clustering
 from harness.describing import describe_cell
+from harness.embedding_files import CARD, VECTORS
 from harness.files import file_hash, write_json
 from harness.lab.references import reference_chooser
 from harness.params import Params
 from harness.quality import read_quality
-from harness.schemas import FAULTS, POOL, SCORES, TRUTH, write_frame
+from harness.schemas import FAULTS, POOL, SCORES, TRUTH, PoolRows, write_frame
 from harness.selecting import Inputs, choose_with, write_subsets
 from tests.build_runs import write_params
 from tests.small_repo import selection
 
 N, DIMENSIONS, BUDGET, BEST_K = 120, 6, 12, 6
 
-FILES = {  # what the report of the subsets writes, beside provenance.json
-    "table.csv",
-    "table.md",
-    "bars.png",
-    "scorers.csv",
-    "map.png",
-    "clusterings.png",
+FILES = {  # what the report writes
+    *("table.csv", "table.md", "scorers.csv"),
+    *("bars.png", "map.png", "clusterings.png"),
 }
 
 SMALL: dict[str, Any] = {
@@ -35,11 +32,11 @@ SMALL: dict[str, Any] = {
     "defaults": {"embedding": "minilm", "k": 1, "budget": BUDGET},
     "scorers": {"length": {"scorer": "length"}, "judge": {"scorer": "reward_model"}},
     "selections": {
-        "random": selection("random", budget=BUDGET),
+        "random": selection("random", budget=BUDGET, more_groups=["s7"]),
         "km_random": selection("km_random", k=3, budget=BUDGET),
     },
     "selections_scored": {
-        "top_k": selection("top_k", quality="sigmoid(judge)", budget=BUDGET),
+        "top_k": selection("top_k", budget=BUDGET, quality="sigmoid(judge)"),
     },
     "selections_rounds": {},
     "references": {
@@ -105,25 +102,37 @@ def _embeddings_and_clusters(params: Params, rng: np.random.Generator) -> None:
     x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
     folder = layout.EMBEDDINGS / "minilm"
     folder.mkdir(parents=True)
-    np.save(folder / "vectors.npy", x)
+    np.save(folder / VECTORS, x)
     card = {"pool_sha256": file_hash(layout.POOL_FILE), "rows": N, "dimensions": DIMENSIONS}
-    write_json(folder / "card.json", card)
+    write_json(folder / CARD, card)
     for k in params.cluster.k:
         found = kmeans(x, k, params.cluster.seed)
-        facts = write_clustering(layout.cluster_folder("minilm", k), found)
-        write_json(layout.silhouette_file("minilm", k), facts)
+        write_clustering(layout.cluster_folder("minilm", k), found)
+        sizes = np.bincount(found.labels, minlength=k)
+        write_json(
+            layout.silhouette_file("minilm", k),
+            {
+                "k": k,
+                "silhouette": found.silhouette,
+                "inertia": found.inertia,
+                "iterations": found.iterations,
+                "smallest": int(sizes.min()),
+                "largest": int(sizes.max()),
+                "empty": int((sizes == 0).sum()),
+            },
+        )
 
 
 def write_choices(params: Params) -> None:
-    """Choose the subsets of every selection and reference, and describe the cells, as stages do."""
+    """Choose and describe the subsets of every selection and reference, as the stages do."""
     from harness.clustering import read_clustering
 
     ids = [f"r{i}" for i in range(N)]
-    x, costs = np.load(layout.EMBEDDINGS / "minilm" / "vectors.npy"), np.ones(N, dtype=np.int64)
-    for name, item in {**params.selections, **params.selections_scored}.items():
-        clustering = read_clustering(layout.cluster_folder(item.embedding, item.k), N)
+    x, costs = np.load(layout.EMBEDDINGS / "minilm" / VECTORS), np.ones(N, dtype=np.int64)
+    for name, item in params.every_selection.items():
+        clustering = read_clustering(layout.cluster_folder("minilm", item.k), N)
         quality, notes = read_quality(item, ids)
-        inputs = Inputs(_pool(), x, clustering, costs, quality, quality_notes=notes)
+        inputs = Inputs(PoolRows(_pool()), x, clustering, costs, quality, quality_notes=notes)
         write_subsets(params, name, ids, choose_with(item, inputs, BUDGET), clustering, quality)
     truth = pd.read_parquet(layout.TRUTH_FILE)
     for name, item in params.references.items():
@@ -135,11 +144,5 @@ def write_choices(params: Params) -> None:
             lambda sized, rng: within_budget(sized, costs, BUDGET, rng),
         )
         write_subsets(params, name, ids, choose)
-    describe(params)
-
-
-def describe(params: Params) -> None:
-    """Describe every cell whose subsets are there: those of rounds are written by others."""
     for cell in params.every_cell():
-        if layout.selection_folder(cell.of).is_dir():
-            describe_cell(params, cell)
+        describe_cell(params, cell)

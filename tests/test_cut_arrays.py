@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness import layout
 from harness.clustering import Clustering, read_clustering, write_clustering
-from harness.embedding_files import read_embedding, user_embedding
+from harness.embedding_files import CARD, VECTORS, read_embedding, user_embedding
 from harness.errors import InputError
 from harness.files import file_hash, read_array, write_json
 
@@ -16,7 +17,7 @@ ROWS = 20
 
 
 def read_embedded(folder: Path) -> object:
-    return read_embedding(folder, "minilm", folder / "pool")
+    return read_embedding("minilm", folder / "pool")
 
 
 def read_clusters(folder: Path) -> object:
@@ -24,13 +25,15 @@ def read_clusters(folder: Path) -> object:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Path:
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An embedding and a clustering as their stages write them."""
+    monkeypatch.setattr(layout, "EMBEDDINGS", tmp_path)
+    (tmp_path / "minilm").mkdir()
     (tmp_path / "pool").write_bytes(b"a pool")
     vectors = np.ones((ROWS, 2), dtype=np.float32)
-    np.save(tmp_path / "minilm.npy", vectors)
+    np.save(tmp_path / "minilm" / VECTORS, vectors)
     card = {"pool_sha256": file_hash(tmp_path / "pool"), "rows": ROWS, "dimensions": 2}
-    write_json(tmp_path / "minilm.json", card)
+    write_json(tmp_path / "minilm" / CARD, card)
     labels = np.arange(ROWS, dtype=np.int64) % 2
     write_clustering(tmp_path / "k_2", Clustering(labels, vectors[:2], 0.0, None, 1))
     return tmp_path
@@ -40,7 +43,7 @@ def made(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "read", "stage"),
     [
-        ("minilm.npy", read_embedded, "embed@minilm"),
+        ("minilm/vectors.npy", read_embedded, "embed@minilm"),
         ("k_2/labels.npy", read_clusters, "cluster"),
         ("k_2/centroids.npy", read_clusters, "cluster"),
     ],

@@ -8,10 +8,10 @@ import pytest
 
 from harness import layout
 from harness.embedding import count_reads, load_encoder
-from harness.embedding_files import Reads, read_notes
+from harness.embedding_files import CARD, Reads, read_notes
 from harness.files import read_json, write_json
 from harness.select_command.command import run
-from harness.selection_report import write_selection_report
+from harness.selection_report import write_subset_report
 from tests.pool_files import as_jsonl
 from tests.selection_tree import build_tree
 
@@ -55,19 +55,20 @@ def test_the_stage_says_so_and_the_report_has_it(
 
     monkeypatch.chdir(tmp_path)
     params = build_tree(tmp_path)
-    card = layout.EMBEDDINGS / f"{params.embedding}.json"
-    report = write_selection_report(params, "main") / "selection_main.md"
+    name = params.defaults.embedding
+    card = layout.EMBEDDINGS / name / CARD
+    report = write_subset_report(params) / "table.md"
     before = report.read_text()
-    assert f"of the embedding `{params.embedding}`." in before
+    assert f"of the embedding `{name}`." in before
     told = Reads(rows=120, most=256, over=17, unknown=0)
     write_json(card, read_json(card) | {"reads": told._asdict()})
-    write_selection_report(params, "main")
-    (note,) = read_notes(layout.EMBEDDINGS, params.embedding)
+    write_subset_report(params)
+    (note,) = read_notes(name)
     assert report.read_text() == before.replace(
-        f"of the embedding `{params.embedding}`.", f"of the embedding `{params.embedding}`; {note}."
+        f"of the embedding `{name}`.", f"of the embedding `{name}`; {note}."
     )
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(embed, "code_hash", lambda _: "")
-    embed.run(params.embedding)
+    embed.run(name)
     assert read_json(card)["reads"] == Reads(120, 256, 0, 0)._asdict()
     assert "note: " not in caplog.text

@@ -37,7 +37,7 @@ def train_task(model: Path, folder: Path, epochs: int) -> Path:
     folder.mkdir(parents=True)
     params = TrainParams(epochs=epochs, max_length=128, device="cpu").model_dump()
     write_json(folder / TASK, {"base": str(model), "params": params, "seed": 3})
-    POOL.to_parquet(folder / ROWS)
+    POOL.frame.to_parquet(folder / ROWS)
     return folder
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness import layout
 from harness.embedding import embedded_texts
 from harness.embedding_files import read_embedding, user_embedding
 from harness.errors import InputError
@@ -22,7 +23,7 @@ from harness.files import (
     value_hash,
     write_json,
 )
-from harness.schemas import POOL, SCORES, SUBSET, read_frame, write_frame
+from harness.schemas import POOL, SCORES, SUBSET, PoolRows, read_frame, read_pool, write_frame
 from harness.stores import repo_root
 
 
@@ -159,10 +160,30 @@ def test_bad_embeddings_of_the_user(tmp_path: Path, array: np.ndarray | None, to
     assert "\n" not in str(error.value)
 
 
+def test_the_pool_is_read_as_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"pool\.parquet: no such file; dvc repro prepare"):
+        read_pool()
+    frame = pool_frame(4).assign(id=list("abcd"))
+    write_frame(layout.POOL_FILE, frame, POOL)
+    pool = read_pool()
+    assert (len(pool), pool.ids, pool.names[1]) == (4, list("abcd"), "instance 'b'")
+    assert [one[0]["content"] for one in pool.conversations()] == frame["prompt"].tolist()
+    some = [pool.take([2, 0]), pool.take(np.array([2, 0])), pool.with_ids(["c", "a"])]
+    assert {tuple(one.ids) for one in some} == {("c", "a")}
+    assert [one[0]["content"] for one in some[2].conversations()] == ["text 2", "text 0"]
+    assert pool.take(slice(1, 3)).ids == ["b", "c"]
+    assert pool.take(np.array([False, True, False, False])).ids == ["b"]
+    # What a kept result depends on: the ids and the messages, in their order.
+    changed = [pool.take([1, 0, 2, 3]), PoolRows(frame.assign(id=list("abce"))), pool.take([0, 1])]
+    assert len({one.hash() for one in (pool, *changed)}) == 4
+    assert PoolRows(frame.assign(prompt="x")).hash() == pool.hash()
+
+
 def test_embedded_texts() -> None:
-    frame = pool_frame(1).assign(prompt="ask", response="answer")
-    assert embedded_texts(frame, "prompt") == ["ask"]
-    assert embedded_texts(frame, "prompt_completion") == ["ask\nanswer"]
+    rows = PoolRows(pool_frame(1).assign(prompt="ask", response="answer"))
+    assert embedded_texts(rows, "prompt") == ["ask"]
+    assert embedded_texts(rows, "prompt_completion") == ["ask\nanswer"]
 
 
 def test_repo_root_from_an_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from harness import layout
@@ -20,6 +19,7 @@ from harness.feedback.judge import judge
 from harness.files import folder_hash, read_json, replacing_folder
 from harness.judge_params import JudgeParams
 from harness.params import ScorerParams
+from harness.schemas import PoolRows
 from harness.scorers import chunks
 from harness.scorers.columns import make_scores
 from harness.stores import keeping, kept, read_sealed, seal, take_kept
@@ -180,8 +180,8 @@ def kept_scores(folder: Path, base: Path) -> object:
 
 
 def kept_chunks(folder: Path, base: Path) -> object:
-    def score(rows: pd.DataFrame, step: chunks.Step) -> tuple[np.ndarray, np.ndarray]:
-        return rows["row"].to_numpy() / 7, np.zeros(len(rows), dtype=bool)
+    def score(rows: PoolRows, step: chunks.Step) -> tuple[np.ndarray, np.ndarray]:
+        return rows.frame["row"].to_numpy() / 7, np.zeros(len(rows), dtype=bool)
 
     (folder / "scratch").mkdir(exist_ok=True)
     return chunks.in_chunks(POOL, "any", folder / "scratch", score, 9).tolist()

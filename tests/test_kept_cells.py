@@ -17,7 +17,7 @@ from harness.errors import InputError
 from harness.files import read_json
 from harness.params import Params, ScorerParams
 from harness.reward_model import make_reward_model
-from harness.schemas import POOL, SUBSET, read_frame
+from harness.schemas import SUBSET, read_frame, read_pool
 from harness.scorers.columns import make_scores
 from harness.stores import seal
 from harness.suites import load_suite
@@ -91,7 +91,7 @@ def readers(params: Params) -> dict[str, Callable[[], object]]:
     perplexity = ScorerParams.model_validate({"scorer": "perplexity"})
     pairs = Path("pairs.parquet")
     write_frame(pairs, pairs_of(4), PREFERENCES)
-    pool = read_frame(layout.POOL_FILE, POOL)
+    pool = read_pool()
     untrained = {"weights": "base", "base_hash": base_hash()}
     return {
         "train": lambda: train(params),

@@ -141,7 +141,7 @@ def test_a_scorer_passes_over_a_row_as_often_as_said(key: str, tiny_model: Path)
         first = SCORERS[key](POOL, None, model=str(tiny_model), batch_size=1)
     finally:
         hook.remove()
-    assistant = POOL["messages"].map(lambda text: text.count('"assistant"')).sum()
+    assistant = POOL.frame["messages"].map(lambda text: text.count('"assistant"')).sum()
     # Of a conversation, ifd reads each answer alone.
     assert rows == len(POOL) + (PASSES[SCORERS[key].cost] - 1) * assistant
     torch.manual_seed(1)
@@ -162,7 +162,7 @@ def test_every_format_is_told_by_its_field() -> None:
         for answer in beside if form.field not in turns else [form.field]:
             fields = Fields({**row, answer: row.get(answer, "b")})
             assert format_of(fields) == key
-            read = json.dumps(form.read(fields))
+            read = json.dumps(form.read(fields, form.field))
             assert read == json.dumps(turns["messages"])
         assert form.source
 

@@ -23,6 +23,7 @@ from harness.pools.limits import Limits
 from harness.pools.params import PrepareParams
 from harness.pools.preparing import prepare_section
 from harness.pools.rows import OR_DROP
+from harness.schemas import PoolRows
 from harness.scorers.column import column
 from tests.pool_files import ROW, lines, read
 from tests.select_files import pool as select_pool
@@ -103,7 +104,7 @@ def test_a_row_over_the_bound_is_dropped_and_the_next_is_read(tmp_path: Path, na
     )
 
 
-POOL = pd.DataFrame({"id": ["1"], "row": [1]})
+POOL = PoolRows(pd.DataFrame({"id": ["1"], "row": [1]}))
 
 
 @pytest.mark.parametrize("name", ["s.csv", "s.csv.gz", "s.jsonl", "s.jsonl.gz", "s.parquet"])

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import InputError
-from harness.pools.formats import is_blank
+from harness.pools.fields import is_blank
+from harness.pools.formats import FORMATS
 from harness.pools.instances import Instance, to_frame
 from tests.pool_files import (
     ANSWER,
@@ -54,6 +55,13 @@ def test_every_format_gives_the_same_conversation(tmp_path: Path, row: dict[str,
     found = read(tmp_path / "pool.jsonl").kept
     assert found == [Instance("1", 1, [USER, ANSWER])]
     assert (found[0].prompt, found[0].response) == ("Say hi.", "Hi.")
+
+
+def test_the_documentation_lists_every_format_in_its_order() -> None:
+    text = (Path(__file__).parent.parent / "docs/pools.md").read_text(encoding="utf-8")
+    table = text.partition("## Formats")[2].partition("\n## ")[0]
+    listed = [line.split("`")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert listed == [known.field for known in FORMATS.values()]
 
 
 @pytest.mark.parametrize("zipped", [False, True])

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from harness.pools.overlap import COMMON, Items, Rows
+from harness.pools.overlap import COMMON, Items, SearchedTexts
 from harness.pools.params import OverlapParams
 from harness.pools.text import WORD, Vocabulary, normalise
 
@@ -16,7 +16,7 @@ def find(
 ) -> list[tuple[int, int]]:
     vocabulary = Vocabulary()
     index = Items(items, PARAMS, vocabulary)
-    return index.find(Rows(texts, prompts or texts, PARAMS, vocabulary))
+    return index.find(SearchedTexts(texts, prompts or texts, PARAMS, vocabulary))
 
 
 def naive(texts: list[str], items: list[str]) -> list[tuple[int, int]]:

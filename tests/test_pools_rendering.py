@@ -15,7 +15,7 @@ from harness.pools.params import PrepareParams
 from harness.pools.preparing import Prepared, prepare_section
 from harness.pools.rendering import rendered_pairs, renders
 from harness.preset import name_template
-from harness.schemas import POOL, write_frame
+from harness.schemas import POOL, PoolRows, write_frame
 from harness.scorers.columns import make_scores
 from harness.select_command.command import run
 from harness.template import source_tokenizer, tokenise
@@ -212,7 +212,7 @@ def test_scores_refuse_before_any_model_runs(
     )
     items = {"ppl": ScorerParams.model_validate({"scorer": "perplexity", "model": str(model)})}
     with pytest.raises(InputError, match=rf"^instance 'b': .*{REFUSES}: System role not"):
-        make_scores(pool, items)
+        make_scores(PoolRows(pool), items)
 
 
 def test_select_names_the_row_or_counts_it(tmp_path: Path) -> None:

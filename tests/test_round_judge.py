@@ -49,7 +49,7 @@ def test_a_run_pays_for_each_question_once(base: Path, tmp_path: Path, server: J
     run(kept, 2, [0, 1, 3])
     responses = []
     for folder in sorted(tmp_path.glob("one/*_generate_*")):
-        rows = POOL.iloc[[0, 1] if folder.name[0] == "1" else [0, 1, 3]]
+        rows = POOL.take([0, 1] if folder.name[0] == "1" else [0, 1, 3])
         responses.append(given_and_generated(rows, folder / "answers.parquet"))
     first, second = ({str(messages) for _, messages in one} for one in responses)
     assert len(second - first) < len(second), "what was given is asked about again"

@@ -17,7 +17,7 @@ from harness.selecting import Inputs
 from harness.selecting_rounds import _key
 from harness.stores import seal
 from harness.yaml_files import read_yaml
-from tests.scored_rows import POOL
+from tests.scored_rows import POOL, with_columns
 from tests.test_scorers_reward import save_classifier
 
 CONF = Path(__file__).resolve().parent.parent / "conf" / "lab.yaml"
@@ -106,8 +106,8 @@ def test_how_phases_are_run_and_paid_does_not(place: Path, changes: dict[str, An
 
 
 CHANGES: dict[str, Callable[[Inputs], Inputs]] = {
-    "pool": lambda one: dataclasses.replace(one, pool=POOL.assign(messages=json.dumps([]))),
-    "ids": lambda one: dataclasses.replace(one, pool=POOL.assign(id=list("vwxyz"))),
+    "pool": lambda one: dataclasses.replace(one, pool=with_columns(POOL, messages=json.dumps([]))),
+    "ids": lambda one: dataclasses.replace(one, pool=with_columns(POOL, id=list("vwxyz"))),
     "embeddings": lambda one: dataclasses.replace(one, embeddings=one.embeddings * 2),
     "labels": lambda one: dataclasses.replace(
         one, clustering=dataclasses.replace(one.clustering, labels=1 - one.clustering.labels)

@@ -1,6 +1,5 @@
 """Phases of a round on tiny models: what they write, and what the journal makes of kills."""
 
-import json
 import logging
 import math
 from pathlib import Path
@@ -18,14 +17,15 @@ from harness.models import load_model, load_tokenizer
 from harness.round_journal import Recipe, ScratchJournal
 from harness.rounds import Round
 from harness.rounds_params import RoundsParams
+from harness.schemas import PoolRows
 from harness.template import render, tokenise
 from harness.training_params import TrainParams
 from tests.scored_rows import POOL, log_probability, pair, pool_of
 from tests.test_scorers_reward import one_by_one, save_classifier
 
 READ = {"batch_size": 4, "max_length": 128, "threads": 1, "device": "cpu", "seed": 3}
-CONVERSATIONS = [json.loads(text) for text in POOL["messages"]]
-EXCHANGES = list(zip(POOL["id"], CONVERSATIONS, strict=True))
+CONVERSATIONS = list(POOL.conversations())
+EXCHANGES = list(zip(POOL.ids, CONVERSATIONS, strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_what_looking_at_a_model_reads_is_counted(
     told = "1 of 2 texts (prompt and response) are longer than the 40 tokens that the model reads"
     assert f"embed: {told}" in caplog.text
     assert f"entropy: {told}" in caplog.text
-    assert caplog.text.count(f"{POOL['id'][rows[np.argmax(lengths)]]!r} first") == 2
+    assert caplog.text.count(f"{POOL.ids[rows[np.argmax(lengths)]]!r} first") == 2
 
 
 def test_warm_starts_go_on_from_the_last_model(base: Path, tmp_path: Path) -> None:
@@ -165,13 +165,13 @@ def test_warm_starts_go_on_from_the_last_model(base: Path, tmp_path: Path) -> No
     assert (cold.model / "model.safetensors").read_bytes() != warm_bytes
 
 
-def score(folder: Path, rows: pd.DataFrame, answers: list[str], **task: object) -> np.ndarray:
+def score(folder: Path, rows: PoolRows, answers: list[str], **task: object) -> np.ndarray:
     """The scores of a phase of its own, (2, n); its folder is `folder / "score"`."""
     (folder / "score").mkdir(exist_ok=True)
-    pd.DataFrame({"id": rows["id"], "answer": answers}).to_parquet(folder / "answers.parquet")
+    pd.DataFrame({"id": rows.ids, "answer": answers}).to_parquet(folder / "answers.parquet")
     asked = {**READ, "answers": str(folder / "answers.parquet"), "template": "alpaca_short"}
     write_json(folder / "score" / phases.TASK, {**asked, **task})
-    rows.to_parquet(folder / "score" / phases.ROWS)
+    rows.frame.to_parquet(folder / "score" / phases.ROWS)
     phases.run_phase("score", folder / "score")
     return np.load(folder / "score" / "scores.npy")
 
@@ -205,7 +205,7 @@ def test_a_prompt_longer_than_the_context_is_told_and_its_answers_still_differ(
         # The end is what is read, and all of it counts.
         folder = task.get("reward_model", base)
         model, tokenizer = load_model(base).eval(), load_tokenizer(Path(str(folder)))
-        ids = [tokenise(tokenizer, json.loads(text))[0][-128:] for text in rows["messages"]]
+        ids = [tokenise(tokenizer, one)[0][-128:] for one in rows.conversations()]
         if task["scorer"] == "perplexity":
             logs = [log_probability(model, ids[1][:i], ids[1][i]) for i in range(1, 128)]
             assert scores[0][1] == pytest.approx(-sum(logs) / 127, rel=1e-4)

@@ -117,7 +117,7 @@ def test_an_embedding_that_is_gone_is_not_the_pools() -> None:
 def test_a_finished_seed_that_is_broken_is_selected_again(tree: Path, name: str) -> None:
     item = {**STATIC, "seeds": [0]}
     select(tree, selections_rounds={"sel": item})
-    published = [tree / "data/subsets/main/sel", tree / "data/rounds/main/sel"]
+    published = [tree / "data/subsets/sel", tree / "data/selections/sel"]
     expected = folder_hash(published[0])
     (path,) = tree.glob(f".store/scratch/rounds/*/result/{name}")
     emptied(path)

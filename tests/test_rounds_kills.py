@@ -26,7 +26,7 @@ def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository in which all is made that the selection reads."""
     folder = small_repo(tmp_path_factory.mktemp("rounds"))
     edit_params(folder, **ROUNDS)
-    repro(folder, "prepare", "reward_model", "score", "cluster")
+    repro(folder, "prepare", "reward_model", "score", "choose_k", "cost_tokens")
     return folder
 
 
@@ -41,21 +41,22 @@ def undisturbed(repo: Path) -> tuple[dict[str, Any], float]:
 
 def forget(repo: Path) -> None:
     """As if the selection had never run."""
-    for folder in ("data/subsets", "data/selections", "data/rounds", ".store/scratch/rounds"):
+    for folder in ("data/subsets", "data/selections", ".store/scratch/rounds"):
         shutil.rmtree(repo / folder, ignore_errors=True)
 
 
 def left(repo: Path, name: str = NAME) -> dict[str, Any]:
     """What a selection leaves, less what depends on the clock or on memory."""
-    found: dict[str, Any] = {"subsets": folder_hash(repo / "data/subsets/main" / name)}
-    told = read_json(repo / "data/selections/main" / f"{name}.json")
+    found: dict[str, Any] = {"subsets": folder_hash(repo / "data/subsets" / name)}
+    folder = repo / "data/selections" / name
+    told = read_json(folder / "costs.json")
     for cost in told["seeds"].values():
         del cost["seconds"], cost["peak_memory_mb"]
     found["selection"] = told
-    for path in sorted((repo / "data/rounds/main" / name).rglob("*")):
+    for path in sorted(folder.rglob("*")):
         if path.suffix == ".parquet":
             found[f"{path.parent.name}/{path.name}"] = path.read_bytes()
-        elif path.suffix == ".json":
+        elif path.name == "rounds.json":
             rounds = read_json(path)
             for one in rounds:
                 del one["seconds"]
@@ -151,7 +152,7 @@ def test_what_is_finished_is_not_done_again(
     run(repo, *command())
     assert left(repo) == undisturbed[0]
     # To the microsecond what the killed process took: another run would differ.
-    told = read_json(repo / f"data/rounds/main/{NAME}/s0_1/seed_0/rounds.json")
+    told = read_json(repo / f"data/selections/{NAME}/s0_1/seed_0/rounds.json")
     assert told[0]["cost"]["seconds"] == pytest.approx(took, abs=1e-9)
     # What led to a result goes once it is there.
     results = list(repo.glob(".store/scratch/rounds/*/result"))
@@ -159,21 +160,22 @@ def test_what_is_finished_is_not_done_again(
     assert not [path for result in results for path in result.parent.glob("[0-9]*")]
 
 
-def test_the_stage_and_its_cut_run_by_dvc(
+def test_the_stage_and_its_first_rounds_run_by_dvc(
     repo: Path, undisturbed: tuple[dict[str, Any], float]
 ) -> None:
     forget(repo)
-    stages = repro(repo, f"select_rounds@{NAME}", f"cut@{NAME}_2")
-    assert stages[-2:] == [f"select_rounds@{NAME}", f"cut@{NAME}_2"]
+    wanted = [f"select_rounds@{NAME}", f"describe_further@curves_{NAME}_2"]
+    assert repro(repo, *wanted)[-2:] == wanted
     assert left(repo) == undisturbed[0]
     import pandas as pd
 
-    whole = pd.read_parquet(repo / f"data/subsets/main/{NAME}/s0_1/seed_0.parquet")
-    cut = pd.read_parquet(repo / f"data/subsets/cuts/{NAME}_2/s0_1/seed_0.parquet")
+    whole = pd.read_parquet(repo / f"data/subsets/{NAME}/s0_1/seed_0.parquet")
+    picks = np.load(repo / f"data/described/curves/curves_{NAME}_2/seed_0.npy")
+    begun = pd.read_parquet(repo / "data/pool.parquet")["id"].to_numpy()[picks].tolist()
     assert whole["round"].tolist() == sorted(whole["round"])
     assert set(whole["round"]) == {1, 2, 3}
-    assert cut["id"].tolist() == whole.loc[whole["round"] <= 2, "id"].tolist()
-    info = read_json(repo / f"data/selections/main/{NAME}.json")["seeds"]["0"]
+    assert begun == whole.loc[whole["round"] <= 2, "id"].tolist()
+    info = read_json(repo / f"data/selections/{NAME}/costs.json")["seeds"]["0"]
     assert info["size"] == len(whole)
-    assert info["feedback"]["generated"] == len(cut) + (whole["round"] == 1).sum()
+    assert info["feedback"]["generated"] == len(begun) + (whole["round"] == 1).sum()
     assert repro(repo, f"select_rounds@{NAME}") == []

@@ -14,7 +14,7 @@ from harness.files import file_hash
 from harness.params import ScorerParams
 from harness.scorers import SCORERS
 from harness.scorers.columns import make_scores
-from tests.scored_rows import POOL
+from tests.scored_rows import POOL, with_columns
 
 VALUES = [0.5, -2.0, 3.0, 1e-9, 7.0]
 ROWS = [{"id": name, "quality": value} for name, value in zip("abcde", VALUES, strict=True)]
@@ -61,7 +61,7 @@ def test_without_ids_they_are_joined_by_place(name: str, tmp_path: Path) -> None
 
 
 def test_ids_that_are_numbers_are_those_of_the_pool(tmp_path: Path) -> None:
-    pool = POOL.assign(id=["1", "2", "3", "4", "5"])
+    pool = with_columns(POOL, id=["1", "2", "3", "4", "5"])
     for name in KINDS[:4]:
         rows: list[dict[str, object]] = [{"id": i + 1, "q": v} for i, v in enumerate(VALUES)]
         path = write(tmp_path / name, rows)
@@ -72,15 +72,15 @@ def test_ids_that_are_numbers_are_those_of_the_pool(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", KINDS)
 def test_ids_from_0_for_a_pool_of_line_numbers_are_refused(name: str, tmp_path: Path) -> None:
     """The pool's last row is held out: each of its rows would get the score of the one before."""
-    pool = POOL.assign(id=["1", "2", "3", "4", "5"])
+    pool = with_columns(POOL, id=["1", "2", "3", "4", "5"])
     rows: list[dict[str, object]] = [{"id": i, "q": float(i)} for i in range(6)]
     path = write(tmp_path / name, rows)
     rule = r"row [12]: id 0, but the pool has no ids of its own and its rows count from 1; add 1 to"
     with pytest.raises(InputError, match=rule):
         SCORERS["column"](pool, None, file=str(path), column="q")
-    own = pool.assign(id=["0", "1", "2", "3", "4"])  # ids that the pool brought itself
+    own = with_columns(pool, id=["0", "1", "2", "3", "4"])  # ids that the pool brought itself
     assert SCORERS["column"](own, None, file=str(path), column="q").tolist() == [0, 1, 2, 3, 4]
-    other = pool.assign(row=[7, 8, 9, 10, 11])
+    other = with_columns(pool, row=[7, 8, 9, 10, 11])
     assert SCORERS["column"](other, None, file=str(path), column="q").tolist() == [1, 2, 3, 4, 5]
 
 

@@ -124,7 +124,7 @@ def test_digits_of_several_tokens_are_refused(tmp_path: Path) -> None:
 def test_a_score_is_the_mean_digit(kind: str, tmp_path: Path) -> None:
     folder = scorer_model(KINDS[kind](), tmp_path)
     model, tokenizer = load_model(folder).eval(), load_tokenizer(folder)
-    pool = POOL.iloc[:4]
+    pool = POOL.take(slice(4))
 
     def naive(prompt: str, instruction: str, response: str) -> float:
         text = prompt_text(prompt, instruction, response)
@@ -135,7 +135,7 @@ def test_a_score_is_the_mean_digit(kind: str, tmp_path: Path) -> None:
         weights = torch.softmax(logits[[a.input_ids[-1] for a in answers]], dim=0)
         return float(weights @ torch.arange(1, 7, dtype=torch.float64))
 
-    texts = list(zip(pool["prompt"], pool["response"], strict=True))
+    texts = list(zip(pool.frame["prompt"], pool.frame["response"], strict=True))
     for batch_size in (1, 3):
         found = deita_complexity(pool, model=str(folder), batch_size=batch_size)
         expected = [naive("deita_complexity", *text) for text in texts]

@@ -1,6 +1,5 @@
 """Perplexity and instruction-following difficulty against loops over one token at a time."""
 
-import json
 import math
 from pathlib import Path
 
@@ -12,11 +11,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from harness.errors import InputError
 from harness.models import load_model, load_tokenizer
+from harness.schemas import PoolRows
 from harness.scorers.ifd import alone, begin_token, ifd
 from harness.scorers.likelihood import Text, cut, read_texts
 from harness.scorers.perplexity import perplexity
 from harness.training import encode_rows
-from tests.scored_rows import POOL, decoded, naive_losses, pair, pool_of
+from tests.scored_rows import POOL, decoded, naive_losses, pair, pool_of, with_columns
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def tokenizer(tiny_model: Path) -> PreTrainedTokenizerBase:
 def naive(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> np.ndarray:
     """Losses given the instruction and alone, and the number of tokens, of each row: (n, 3)."""
     begin = begin_token(tokenizer)
-    rows = [json.loads(messages) for messages in POOL["messages"]]
+    rows = list(POOL.conversations())
     return np.array([naive_losses(model, tokenizer, row, begin) for row in rows])
 
 
@@ -69,9 +69,9 @@ def test_a_model_that_knows_nothing(tiny_model: Path, tmp_path: Path) -> None:
 
 
 def test_the_scored_tokens_are_those_training_learns(tokenizer: PreTrainedTokenizerBase) -> None:
-    long = pool_of(pair("Count.", "one two three " * 60), *map(json.loads, POOL["messages"]))
+    long = pool_of(pair("Count.", "one two three " * 60), *POOL.conversations())
     texts, was_cut = read_texts(long, tokenizer, 100)
-    rows, truncated, dropped = encode_rows(tokenizer, [*map(json.loads, long["messages"])], 100)
+    rows, truncated, dropped = encode_rows(tokenizer, list(long.conversations()), 100)
     assert (truncated, dropped) == (1, 0)
     assert was_cut.tolist() == [True] + [False] * 5
     for text, row in zip(texts, rows, strict=True):
@@ -154,6 +154,7 @@ def test_what_the_instruction_tells_lowers_the_difficulty(tiny_model: Path, tmp_
 
 
 def test_an_instance_without_a_response_is_named(tiny_model: Path) -> None:
-    pool = pd.concat([POOL, pool_of([{"role": "user", "content": "Hello?"}]).assign(id="z")])
+    other = with_columns(pool_of([{"role": "user", "content": "Hello?"}]), id="z")
+    pool = PoolRows(pd.concat([POOL.frame, other.frame]))
     with pytest.raises(InputError, match="instance 'z': no token of a response"):
         perplexity(pool, model=str(tiny_model))

@@ -1,6 +1,5 @@
 """The reward scorer: any classifier of one output, read as the model itself would."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +42,7 @@ def one_by_one(folder: Path, ids: list[list[int]]) -> list[float]:
 
 
 def rendered(tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
-    texts = [render(tokenizer, json.loads(row)) for row in POOL["messages"]]
+    texts = [render(tokenizer, one) for one in POOL.conversations()]
     return [tokenizer(text, add_special_tokens=False).input_ids for text in texts]
 
 
@@ -88,7 +87,7 @@ def test_a_classifier_that_reads_its_first_token(tmp_path: Path) -> None:
     torch.manual_seed(0)
     BertForSequenceClassification(config).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    rows = [conversation_ids(tokenizer, json.loads(m), "alpaca_short") for m in POOL["messages"]]
+    rows = [conversation_ids(tokenizer, one, "alpaca_short") for one in POOL.conversations()]
     assert {(row[0], row[-1]) for row in rows} == {(1, 2)}
     expected = one_by_one(tmp_path, rows)
     for batch_size in (1, 3):
@@ -105,7 +104,7 @@ def test_what_is_too_long_loses_its_beginning(
 ) -> None:
     tokenizer = load_tokenizer(classifier)
     pool = pool_of(pair("la " * 300, "The end."), pair("One?", "1"))
-    ids = conversation_ids(tokenizer, json.loads(pool["messages"].iloc[0]), "")
+    ids = conversation_ids(tokenizer, next(pool.conversations()), "")
     with caplog.at_level("INFO", "harness"):
         found = reward_model(pool, model=str(classifier))
     assert "reward_model: 1 of 2 rows are over 128 tokens: cut" in caplog.text

@@ -17,11 +17,11 @@ from harness.errors import InputError
 from harness.files import folder_hash
 from harness.models import load_tokenizer
 from harness.params import ScorerParams
-from harness.schemas import SCORES, check_frame
+from harness.schemas import SCORES, PoolRows, check_frame
 from harness.scorers import SCORERS, columns
 from harness.scorers import chunks as chunks_module
 from harness.stores import keeping, seal
-from tests.scored_rows import POOL, pair, pool_of
+from tests.scored_rows import POOL, pair, pool_of, with_columns
 
 ROOT = Path(__file__).resolve().parents[1]
 WORDS = ["two", "three", "five", "Zanu", "Lubi", "capital", "return", "naïve", "Grüße", "one"]
@@ -31,16 +31,17 @@ from pathlib import Path
 import pandas as pd
 import harness.scorers.chunks
 from harness.params import ScorerParams
+from harness.schemas import PoolRows
 from harness.scorers.columns import make_scores
 harness.scorers.chunks.CHUNK = 64
-pool = pd.read_parquet("pool.parquet")
+pool = PoolRows(pd.read_parquet("pool.parquet"))
 scores, costs = make_scores(pool, {"perplexity": ScorerParams(scorer="perplexity")})
 Path("costs.json").write_text(json.dumps(costs))
 scores.to_parquet("scores.parquet", index=False)
 """
 
 
-def make_scores(pool: pd.DataFrame, scorers: dict, prune: bool = False) -> pd.DataFrame:
+def make_scores(pool: PoolRows, scorers: dict, prune: bool = False) -> pd.DataFrame:
     """The scores without what they cost."""
     return columns.make_scores(pool, scorers, prune)[0]
 
@@ -52,17 +53,17 @@ def scorer(name: str, **knobs: object) -> ScorerParams:
 @pytest.fixture
 def repo(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that looks like the repository, with a base model."""
-    shutil.copytree(tiny_model, tmp_path / "data/base_model")
+    shutil.copytree(tiny_model, tmp_path / "data/base_models/main")
     (tmp_path / "dvc.yaml").touch()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def many(rows: int) -> pd.DataFrame:
+def many(rows: int) -> PoolRows:
     rng = np.random.default_rng(0)
     texts = [" ".join(rng.choice(WORDS, 3 + i % 17)) for i in range(rows)]
     pool = pool_of(*[pair(f"Say {text}.", text) for text in texts])
-    return pool.assign(id=[f"row_{i}" for i in range(rows)])
+    return with_columns(pool, id=[f"row_{i}" for i in range(rows)])
 
 
 def run(folder: Path) -> subprocess.Popen[bytes]:
@@ -75,7 +76,7 @@ def chunks(folder: Path) -> list[Path]:
 
 
 def test_a_killed_run_goes_on_where_it_was(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    many(900).to_parquet(repo / "pool.parquet")
+    many(900).frame.to_parquet(repo / "pool.parquet")
     process = run(repo)
     end = time.monotonic() + 120
     while len(chunks(repo)) < 2:
@@ -102,7 +103,7 @@ def test_a_killed_run_goes_on_where_it_was(repo: Path, monkeypatch: pytest.Monke
     assert found[0] == 12345.0
     # Without the mark, the column is that of an undisturbed run, bit by bit.
     monkeypatch.setattr(chunks_module, "CHUNK", 64)
-    whole = SCORERS["perplexity"](pd.read_parquet(repo / "pool.parquet"), None)
+    whole = SCORERS["perplexity"](PoolRows(pd.read_parquet(repo / "pool.parquet")), None)
     assert whole[1:].tobytes() == found[1:].tobytes()
 
 
@@ -150,23 +151,24 @@ def test_what_a_column_cost_is_kept_with_it(repo: Path) -> None:
     assert columns.make_scores(POOL, table)[1] == first, "of its making, not of its reading"
 
 
-def changed(repo: Path, what: str) -> tuple[pd.DataFrame, ScorerParams]:
+def changed(repo: Path, what: str) -> tuple[PoolRows, ScorerParams]:
     """The pool and scorer with one thing changed."""
     pool, item = POOL, scorer("perplexity")
     if what == "row":
-        pool = pd.concat([POOL.iloc[:4], POOL.iloc[:1].assign(id="e")], ignore_index=True)
+        frame = POOL.take([0, 1, 2, 3, 0]).frame.assign(id=list("abcde"))
+        pool = PoolRows(frame.reset_index(drop=True))
     elif what == "knob":
         item = scorer("perplexity", max_length=20)
     elif what == "weights":
         from harness.models import load_model
 
-        model = load_model(repo / "data/base_model")
+        model = load_model(repo / "data/base_models/main")
         torch.nn.init.zeros_(model.get_parameter("model.embed_tokens.weight"))
-        model.save_pretrained(repo / "data/base_model")
+        model.save_pretrained(repo / "data/base_models/main")
     elif what == "template":
-        path = repo / "data/base_model/chat_template.jinja"
+        path = repo / "data/base_models/main/chat_template.jinja"
         path.write_text(path.read_text().replace("Instruction", "Question"))
-    seal(repo / "data/base_model")  # as the stage does
+    seal(repo / "data/base_models/main")  # as the stage does
     return pool, item
 
 
@@ -199,11 +201,11 @@ def test_a_model_that_gives_nan_is_told_with_the_instance(repo: Path) -> None:
     from transformers import AutoModelForSequenceClassification
     from trl.trainer.reward_trainer import suppress_seqcls_warning
 
-    base = repo / "data/base_model"
+    base = repo / "data/base_models/main"
     tokenizer = load_tokenizer(base)
     with suppress_seqcls_warning():
         model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1)
-    rows = POOL["messages"].map(json.loads)
+    rows = POOL.conversations()
     words = [{*tokenizer(" ".join(m["content"] for m in row)).input_ids} for row in rows]
     only = min(words[2] - set.union(*words[:2], *words[3:]))
     with torch.no_grad():
@@ -216,6 +218,13 @@ def test_a_model_that_gives_nan_is_told_with_the_instance(repo: Path) -> None:
     line = "scorer reward_model: its model gives instance 'c' the score nan; scores are finite"
     assert str(told.value).startswith(line)
     assert not list(repo.glob(".store/scores/*/*.npy"))
+
+
+def test_a_base_model_that_was_not_made_names_its_stage(repo: Path) -> None:
+    shutil.rmtree(repo / "data/base_models")
+    told = r"base_models/main: no such folder; dvc repro base_model$"
+    with pytest.raises(InputError, match=told):
+        make_scores(POOL, {"perplexity": scorer("perplexity")})
 
 
 def test_a_reward_model_that_was_not_made_is_told(repo: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from harness.embedding import BLOCK, make_embedding
 from harness.files import write_json
 from harness.params import EmbeddingParams
+from harness.schemas import PoolRows
 from harness.select_command.arguments import parse
 from harness.select_command.choices import read_choices
 from harness.select_command.inputs import pool_vectors
@@ -132,11 +133,11 @@ def test_minilm_embeds_as_in_the_pipeline(tmp_path: Path) -> None:
     path, out = pool(tmp_path, 6), tmp_path / "out.jsonl"
     select(path, out, "random", "--embedding-model", "minilm")
     choices = read_choices(parse(words(path, out, "k_center")))
-    frame = read_pool(choices).frame
+    pool_rows = PoolRows(read_pool(choices).frame)
     assert choices.embedding is not None
-    found, _, _ = pool_vectors(choices.embedding, frame, choices.cache)
+    found, _, _ = pool_vectors(choices.embedding, pool_rows, choices.cache)
     (tmp_path / "scratch").mkdir()
-    want = make_embedding(frame, EmbeddingParams(), tmp_path / "scratch")
+    want = make_embedding(pool_rows, EmbeddingParams(), tmp_path / "scratch")
     np.testing.assert_array_equal(found, want)
     assert len(kept(tmp_path)) == 1
     told = json.loads((tmp_path / "out.jsonl.provenance.json").read_text())["embedding"]

@@ -13,7 +13,8 @@ from harness import selecting
 from harness.clustering import kmeans, unit_rows
 from harness.params import Selection
 from harness.samplers import SAMPLERS, Pool
-from tests.small_repo import ROOT
+from harness.schemas import PoolRows
+from tests.small_repo import ROOT, selection
 
 N = 60
 
@@ -28,13 +29,13 @@ def rows() -> np.ndarray:
 def choice(key: str, x: np.ndarray, k: int, **params: object) -> list[int]:
     """What the pipeline chooses of embeddings, with a clustering of k."""
     inputs = selecting.Inputs(
-        pd.DataFrame(index=range(N)),
+        PoolRows(pd.DataFrame(index=range(N))),
         x,
         kmeans(x, k, 42),
         np.ones(N, dtype=np.int64),
         np.arange(N) / N,
     )
-    item = Selection.model_validate({"sampler": key, "k": k, **params})
+    item = Selection.model_validate(selection(key, k=k, **params))
     choose = selecting.choose_with(item, inputs, 12)
     return selecting.chosen(key, choose, 0)[0].tolist()
 
@@ -73,9 +74,9 @@ def test_a_sampler_starts_the_threads_that_the_inputs_say(
     x = rows()
     costs = np.ones(N, dtype=np.int64)
     inputs = selecting.Inputs(
-        pd.DataFrame(index=range(N)), x, kmeans(x, 1, 42), costs, None, *given
+        PoolRows(pd.DataFrame(index=range(N))), x, kmeans(x, 1, 42), costs, None, *given
     )
-    item = Selection.model_validate({"sampler": "random", "k": 1})
+    item = Selection.model_validate(selection("random"))
     selecting.choose_with(item, inputs, 5)(np.random.default_rng(0))
     assert set(seen) == {threads}
 
@@ -105,12 +106,14 @@ import pandas as pd
 from harness import selecting
 from harness.clustering import kmeans
 from harness.params import Selection
+from harness.schemas import PoolRows
 
 key, n = sys.argv[1], 700
 x = np.random.default_rng(0).normal(size=(n, 6)).astype(np.float32)
 x /= np.linalg.norm(x, axis=1, keepdims=True)
 costs = np.ones(n, dtype=np.int64)
-inputs = selecting.Inputs(pd.DataFrame(index=range(n)), x, kmeans(x, 1, 42), costs, x[:, 0] ** 2)
+pool = PoolRows(pd.DataFrame(index=range(n)))
+inputs = selecting.Inputs(pool, x, kmeans(x, 1, 42), costs, x[:, 0] ** 2)
 
 def compiled():
     found = {}
@@ -121,7 +124,8 @@ def compiled():
                     found[value.__name__] = len(value.signatures)
     return found
 
-choose = selecting.choose_with(Selection(sampler=key, k=1), inputs, 300)
+item = Selection(sampler=key, embedding="minilm", k=1, budget=300)
+choose = selecting.choose_with(item, inputs, 300)
 before = compiled()
 selecting.chosen(key, choose, 0)
 assert before and before == compiled(), (before, compiled())
@@ -140,13 +144,13 @@ def test_a_budget_in_tokens_notes_what_its_own_choice_met_alone() -> None:
     """The numbers of rows that were tried on the way cut through other ties."""
     costs = np.tile([50, 1, 1], N // 3)
     inputs = selecting.Inputs(
-        pd.DataFrame(index=range(N)),
+        PoolRows(pd.DataFrame(index=range(N))),
         rows(),
         kmeans(rows(), 1, 42),
         costs.astype(np.int64),
         np.repeat(np.arange(N // 4), 4).astype(np.float64),
     )
-    item = Selection.model_validate({"sampler": "top_k", "k": 1})
+    item = Selection.model_validate(selection("top_k"))
     picks, cost = selecting.chosen("top_k", selecting.choose_with(item, inputs, 370), 0)
     assert len(picks) % 4, "the case this test is about"
     (note,) = cost["notes"]
@@ -156,7 +160,7 @@ def test_a_budget_in_tokens_notes_what_its_own_choice_met_alone() -> None:
 
 def test_what_a_quality_does_not_tell_apart_is_noted_by_those_who_read_it() -> None:
     inputs = selecting.Inputs(
-        pd.DataFrame(index=range(N)),
+        PoolRows(pd.DataFrame(index=range(N))),
         rows(),
         kmeans(rows(), 1, 42),
         np.ones(N, dtype=np.int64),
@@ -164,6 +168,6 @@ def test_what_a_quality_does_not_tell_apart_is_noted_by_those_who_read_it() -> N
         quality_notes=("it is flat",),
     )
     for key, notes in (("top_k", ["it is flat"]), ("k_center", [])):
-        item = Selection.model_validate({"sampler": key, "k": 1})
+        item = Selection.model_validate(selection(key))
         choose = selecting.choose_with(item, inputs, 12)
         assert selecting.chosen(key, choose, 0)[1]["notes"] == notes

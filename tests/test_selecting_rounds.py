@@ -6,24 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from harness import layout
 from harness.clustering import read_clustering
+from harness.describing import describe_cell, read_described
+from harness.embedding_files import VECTORS
 from harness.errors import InputError
-from harness.files import read_json
+from harness.files import read_json, write_json
 from harness.params import load_params
-from harness.schemas import POOL, SUBSET, read_frame
+from harness.schemas import POOL, SCORES, SUBSET, TRUTH, read_frame, read_pool, write_frame
 from harness.selecting import Inputs
 from harness.selecting_rounds import write_round_subsets
 from harness.yaml_files import read_yaml
 from pipeline.select_rounds import run
-from tests.small_repo import ROOT, edit_params
+from tests.small_repo import ROOT, edit_params, selection
 from tests.test_stages import ready
 
 __all__ = ["ready"]  # a fixture
-STATIC = {"sampler": "diverse_evol", "k": 1, "rounds": 2, "space": "static"}
-KMQ = {"sampler": "kmq_iterative", "k": 6}
+STATIC = selection("diverse_evol", rounds=2, space="static")
+KMQ = selection("kmq_iterative", k=6)
 
 
 @pytest.fixture
@@ -37,26 +40,43 @@ def select(tree: Path, quality: np.ndarray | None = None, **changes: Any) -> Non
     """Run the selection ``sel``, 9 instances, with some params changed."""
     edit_params(tree, **changes)
     params = load_params()
-    pool = read_frame(layout.POOL_FILE, POOL)
-    clusters = read_clustering(layout.cluster_folder(params.selections_rounds["sel"].k), len(pool))
-    x = np.load(layout.EMBEDDINGS / "minilm.npy")
+    pool = read_pool()
+    clusters = read_clustering(
+        layout.cluster_folder("minilm", params.selections_rounds["sel"].k), len(pool)
+    )
+    x = np.load(layout.EMBEDDINGS / "minilm" / VECTORS)
     inputs = Inputs(pool, x, clusters, np.ones(len(pool), dtype=np.int64), quality)
     write_round_subsets(params, "sel", inputs, 9, "code")
 
 
 def test_every_group_has_its_folder(tree: Path) -> None:
     """A cell whose group has no seed of the selection depends on a folder that is empty."""
-    some = {**STATIC, "seeds": [0]}
-    select(
-        tree, selections_rounds={"sel": some}, groups={"main": ["s0", "s1", "s2"], "more": ["s3"]}
-    )
-    folder = layout.subset_folder("main", "sel")
+    some = {**STATIC, "seeds": [0], "more_groups": ["s3"]}
+    select(tree, selections_rounds={"sel": some}, seed_groups=["s0", "s1", "s2"])
+    folder = layout.subset_folder("sel")
     assert sorted(path.name for path in folder.iterdir()) == ["s0", "s1", "s2", "s3"]
     assert [path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")] == [
         "s0/seed_0.parquet"
     ]
     assert len(read_frame(folder / "s0" / "seed_0.parquet", SUBSET)) == 9
-    assert list(read_json(layout.selection_file("main", "sel"))["seeds"]) == ["0"]
+    assert list(read_json(layout.selection_folder("sel") / "costs.json")["seeds"]) == ["0"]
+
+
+def test_a_group_without_a_seed_is_described_all_the_same(tree: Path) -> None:
+    table = {"selections_rounds": {"sel": {**STATIC, "seeds": [0]}}}
+    select(tree, **table, seed_groups=["s0", "s1"])
+    params = load_params()
+    ids = read_frame(layout.POOL_FILE, POOL)["id"]
+    planted = {"skill": "a", "family": "f", "noise": "none", "duplicate_of": ""}
+    write_frame(layout.TRUTH_FILE, pd.DataFrame({"id": ids}).assign(**planted).astype("str"), TRUTH)
+    scores = pd.DataFrame({"id": ids}).assign(**dict.fromkeys(params.scorers, 1.0))
+    write_frame(layout.SCORES_FILE, scores, SCORES)
+    write_json(layout.SCORE_COSTS_FILE, {key: {"seconds": 0.0} for key in params.scorers})
+    np.save(layout.costs_file("tokens"), np.ones(30, dtype=np.int64))
+    for group, sizes in (("s0", [9]), ("s1", [])):
+        cell = params.main_cell("sel", group)
+        describe_cell(params, cell)
+        assert [len(one.picks) for one in read_described(cell).seeds.values()] == sizes
 
 
 REFUSED = [
@@ -96,7 +116,7 @@ def test_what_cannot_be_is_refused_before_a_model_is_trained(
     assert told in str(error.value)
     assert "\n" not in str(error.value)
     assert not list(tree.glob(".store/scratch/rounds/*/*_train_*"))
-    assert not layout.subset_folder("main", "sel").exists()
+    assert not layout.subset_folder("sel").exists()
 
 
 def test_a_minimum_that_the_first_round_cannot_give(tree: Path) -> None:
@@ -113,7 +133,7 @@ def test_a_budget_in_tokens_is_refused(tree: Path) -> None:
 
 def test_the_stage_depends_on_the_unit_of_the_budget() -> None:
     stage = read_yaml(ROOT / "dvc.yaml")["stages"]["select_rounds"]
-    assert {"budget", "budget_unit"} <= set(stage["do"]["params"])
+    assert {"selections_rounds.${key}", "budget_unit"} <= set(stage["do"]["params"])
 
 
 def test_a_judge_that_cannot_be_asked_is_told_first(

@@ -10,13 +10,13 @@ import pytest
 
 from harness import layout
 from harness.clustering import read_clustering
+from harness.describing.measures import PoolView, describe_subset
 from harness.files import read_json, write_json
 from harness.params import Params
 from harness.schemas import FAULTS
 from harness.selection_params import RoundSelection
 from harness.selection_report import write_selection_report
 from harness.selection_report.costs import reads
-from harness.describing.measures import PoolView, describe_subset
 from tests.selection_tree import BEST_K, BUDGET, FILES, N, build_tree
 
 

@@ -6,8 +6,6 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from harness.schemas import FAULTS
-from harness.selection_report.columns import COLUMNS, value_text
 from harness.describing.measures import (
     PoolView,
     coverage,
@@ -19,6 +17,8 @@ from harness.describing.measures import (
     top_overlap,
     vendi_score,
 )
+from harness.schemas import FAULTS
+from harness.selection_report.columns import COLUMNS, value_text
 
 DIAGONAL = math.sqrt(0.5)
 # East, north, west, north-east.

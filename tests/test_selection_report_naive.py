@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.selection_report import measures
-from harness.selection_report.map import project
 from harness.describing.measures import (
     coverage,
     entropy,
@@ -20,6 +18,8 @@ from harness.describing.measures import (
     top_overlap,
     vendi_score,
 )
+from harness.selection_report import measures
+from harness.selection_report.map import project
 
 
 def naive_cosine(a: np.ndarray, b: np.ndarray) -> float:

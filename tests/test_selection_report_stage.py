@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from pipeline.report_selection import run
 
 from harness import layout
 from harness.clustering import prune_clusterings
+from harness.describing.measures import PoolView
 from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.params import Params
 from harness.schemas import SCORES, write_frame
 from harness.selection_report import write_selection_report
 from harness.selection_report.map import plot_map, project
-from harness.describing.measures import PoolView
 from harness.selection_report.reading import Inputs, Subset, report_quality
 from harness.stores import seal
-from pipeline.report_selection import run
 from tests.build_runs import write_params
 from tests.selection_tree import BUDGET, FILES, N, build_tree, write_choices
 

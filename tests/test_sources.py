@@ -154,9 +154,16 @@ def test_every_subset_names_its_stage() -> None:
 
     params = load_params(ROOT / "params.yaml")
     named = {params.subset_stage(name) for name in (*params.every_selection, *params.references)}
-    assert named | {params.subset_stage(name) for name in params.cuts} == {
-        name for name in stages() if name.startswith(("select", "cut@"))
-    }
+    assert named == {name for name in stages() if name.startswith("select")}
+
+
+def test_every_cell_names_its_stages() -> None:
+    from harness.params import load_params
+
+    cells = load_params(ROOT / "params.yaml").every_cell()
+    for template in ("describe", "train", "evaluate"):
+        named = {cell.stage(template) for cell in cells}
+        assert named == {name for name in stages() if name.startswith(template)}
 
 
 def test_every_dependency_on_code_is_there_and_used() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from harness import layout
 from harness.clustering import kmeans, write_clustering
+from harness.embedding_files import CARD, VECTORS
 from harness.files import file_hash, write_json
 from harness.schemas import POOL, SCORES, SUBSET, TRUTH, read_frame, write_frame
 from tests.small_repo import ROOT, SMALL, edit_params, environment, yaml
@@ -67,12 +68,13 @@ def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     layout.POOL_FILE.parent.mkdir()
     write_frame(layout.POOL_FILE, pd.DataFrame(table), POOL)
     vectors = np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32)
-    layout.EMBEDDINGS.mkdir()
-    np.save(layout.EMBEDDINGS / "minilm.npy", vectors)
+    folder = layout.EMBEDDINGS / "minilm"
+    folder.mkdir(parents=True)
+    np.save(folder / VECTORS, vectors)
     card = {"pool_sha256": file_hash(layout.POOL_FILE), "rows": 30, "dimensions": 8}
-    write_json(layout.EMBEDDINGS / "minilm.json", card)
+    write_json(folder / CARD, card)
     for k in (1, 6):
-        write_clustering(layout.cluster_folder(k), kmeans(vectors, k, seed=42))
+        write_clustering(layout.cluster_folder("minilm", k), kmeans(vectors, k, seed=42))
     layout.costs_file("rows").parent.mkdir()
     np.save(layout.costs_file("rows"), np.ones(30, dtype=np.int64))
     return tmp_path

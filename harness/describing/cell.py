@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness import layout
+from harness.cutting import cell_subset
 from harness.describing.files import Described, SeedFacts, described_folder, write_described
 from harness.describing.measures import PoolView, describe_subset, entropy
 from harness.describing.pool import read_pool_ids, read_pool_truth, read_pool_view
@@ -16,7 +17,6 @@ from harness.errors import InputError
 from harness.files import read_array, read_json, replacing_folder
 from harness.params import Cell, Params
 from harness.rounds import MODEL_CALLS
-from harness.selecting import cell_subset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +32,8 @@ def describe_cell(params: Params, cell: Cell) -> None:
     """
     ids = read_pool_ids()
     costs = read_json(layout.selection_folder(cell.of) / "costs.json")
-    view = read_pool_view(params, ids)
     told = read_score_costs(params)
+    view = read_pool_view(params, ids)
     scoring = scoring_seconds(told, scores_read(params, cell.of))
     seeds = {}
     for seed in cell.seeds:
@@ -104,7 +104,7 @@ def _copy_rounds(cell: Cell, folder: Path, ids: list[str], costs: Mapping[str, A
     if truth is None or not (seen / "labels.npy").is_file():
         return
     labels = read_array(seen / "labels.npy", f"select_rounds@{cell.of}")
-    k = costs["seeds"][str(cell.seeds[0])]["clusters_total"]
+    k = next(iter(costs["seeds"].values()))["clusters_total"]  # the cell may have no seed
     faulty = (truth["noise"] != "none").to_numpy()
     sizes = np.bincount(labels, minlength=k)
     np.save(folder / NOISE, np.bincount(labels[faulty], minlength=k) / np.maximum(sizes, 1))

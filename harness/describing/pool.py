@@ -14,7 +14,7 @@ from harness.embedding_files import read_embedding
 from harness.errors import InputError
 from harness.params import Params
 from harness.quality import quality_vector
-from harness.schemas import POOL, SCORES, TRUTH, read_frame
+from harness.schemas import SCORES, TRUTH, read_frame, read_pool
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,7 @@ AUTO = "auto"
 
 def read_pool_ids() -> list[str]:
     """The ids of the pool's rows, in its order."""
-    return read_frame(layout.POOL_FILE, POOL)["id"].tolist()
+    return read_pool().ids
 
 
 def read_pool_scores(ids: list[str]) -> "pd.DataFrame":

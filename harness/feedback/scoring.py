@@ -4,7 +4,6 @@
 the better, not finite where there is none, and what it cost.
 """
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.progress import counting
+from harness.schemas import PoolRows
 from harness.template import Messages, tokenise_all
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from harness.scorers.loading import Reader
 
 log = logging.getLogger(__name__)
@@ -32,14 +30,13 @@ def prompt_of(messages: Messages) -> Messages:
     return messages[:last]
 
 
-def given_and_generated(rows: "pd.DataFrame", answers: Path) -> list[Response]:
+def given_and_generated(rows: PoolRows, answers: Path) -> list[Response]:
     """The given responses of n instances, then the generated ones, which a file holds."""
     import pandas as pd
 
     given, generated = [], []
     texts = pd.read_parquet(answers)["answer"]
-    for name, messages, text in zip(rows["id"], rows["messages"], texts, strict=True):
-        whole = json.loads(messages)
+    for name, whole, text in zip(rows.ids, rows.conversations(), texts, strict=True):
         prompt = prompt_of(whole)
         given.append((name, whole[: len(prompt) + 1]))
         generated.append((name, [*prompt, {"role": "assistant", "content": text}]))
@@ -118,7 +115,7 @@ def by_judge(task: dict[str, Any], responses: Sequence[Response]) -> Scored:
     params, cache = JudgeParams.model_validate(task["judge"]), Path(task["judge_cache"])
     before: list[Response] = []
     for folder in map(Path, task["judged_before"]):
-        rows = pd.read_parquet(folder / "rows.parquet")
+        rows = PoolRows(pd.read_parquet(folder / "rows.parquet"))
         before += given_and_generated(rows, folder / "answers.parquet")
     with counting("judge", len(responses)) as step:
         found = judge(_asked(responses), params, cache, step, _asked(before))

@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.pools.duplicates import find_duplicates
 from harness.pools.instances import Instance
-from harness.pools.overlap import Items, Rows
+from harness.pools.overlap import Items, SearchedTexts
 from harness.pools.params import PrepareParams
 from harness.pools.text import first_of_equals
 
@@ -62,7 +62,9 @@ def overlap_definition(params: PrepareParams) -> str:
     )
 
 
-def overlaps(rows: Rows, targets: dict[str, Items]) -> tuple[dict[str, dict[str, int]], set[int]]:
+def overlaps(
+    rows: SearchedTexts, targets: dict[str, Items]
+) -> tuple[dict[str, dict[str, int]], set[int]]:
     """Per target how many rows overlap how many of its items; and which rows overlap any."""
     counts: dict[str, dict[str, int]] = {}
     touched: set[int] = set()

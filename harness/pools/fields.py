@@ -41,32 +41,27 @@ class Fields:
             raise BadRowError(f"two {what}s", " and ".join(found), f"keep one field for the {what}")
         return found[0] if found else None
 
-    def text(self, names: tuple[str, ...], what: str) -> str:
-        """The text of the one that is filled; BadRowError where there is none."""
-        given = [name for name in names if self.get(name) is not None]
-        name = self.filled(names, what) or (given[0] if given else None)
+    def text(
+        self, names: tuple[str, ...], what: str, where: str = "", may_be_blank: bool = False
+    ) -> str:
+        """The text of the one that is filled; BadRowError, at ``where``, where there is none."""
+        given = (name for name in names if self.get(name) is not None)
+        name = self.filled(names, what) or next(given, None)
         if name is None:
             if any(map(self.has, names)):
-                raise BadRowError(f"null {what}")
-            raise BadRowError(f"no {what}", f"no field {' or '.join(names)}")
+                raise BadRowError(f"null {what}", where)
+            raise BadRowError(f"no {what}", where or f"no field {' or '.join(names)}")
         value = self.get(name)
         if not isinstance(value, str):
-            raise BadRowError(f"the {what} is no text", f"{name} is {kind(value)}")
+            raise BadRowError(f"the {what} is no text", f"{where or name} is {kind(value)}")
         check_text(value, what)
-        if is_blank(value):
-            raise BadRowError(f"blank {what}")
+        if is_blank(value) and not may_be_blank:
+            raise BadRowError(f"blank {what}", where)
         return value
 
     def optional_text(self, names: tuple[str, ...], what: str) -> str | None:
         """As `text`; None where none is filled."""
-        name = self.filled(names, what)
-        if name is None:
-            return None
-        value = self.get(name)
-        if not isinstance(value, str):
-            raise BadRowError(f"the {what} is no text", f"it is {kind(value)}")
-        check_text(value, what)
-        return value
+        return self.text(names, what, "it") if self.filled(names, what) else None
 
     def left_out(self) -> set[str]:
         """The fields that hold something and were not read."""

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from harness.errors import printable, shown
-from harness.pools.fields import Fields, check_text, is_blank
+from harness.pools.fields import Fields, is_blank
 from harness.pools.rows import OR_DROP, BadRowError, kind
 
 Message = dict[str, Any]  # role, content; `weight: 0` where an assistant's turn is not learnt
@@ -49,13 +49,13 @@ class Format:
     """How rows are written; docs/pools.md is made from the entries.
 
     Attributes:
-        read: the conversation of a row.
+        read: the conversation of a row, from the row and the name of ``field``.
         field: a row that has it filled is in this format.
         beside: what is read with it, in Markdown.
         source: whose format it is.
     """
 
-    read: Callable[[Fields], list[Message]]
+    read: Callable[[Fields, str], list[Message]]
     field: str
     beside: str
     source: str
@@ -176,18 +176,8 @@ def _turn(turn: Fields, number: int, roles: tuple[str, ...], texts: tuple[str, .
     role = ROLES[role]
     _refuse(turn, f"turn {number}: ")
     what = "response" if role == "assistant" else f"{role} turn"
-    name = turn.filled(texts, what) or next((n for n in texts if turn.get(n) is not None), None)
-    if name is None:
-        rule = "null" if any(map(turn.has, texts)) else "no"
-        raise BadRowError(f"{rule} {what}", f"turn {number}")
-    value = turn.get(name)
-    if not isinstance(value, str):
-        raise BadRowError(f"the {what} is no text", f"turn {number} is {kind(value)}")
-    check_text(value, what)
-    if is_blank(value) and role != "system":
-        raise BadRowError(f"blank {what}", f"turn {number}")
-    weight = _weight(turn, number)
-    dropped = role == "assistant" and not weight
+    value = turn.text(texts, what, f"turn {number}", may_be_blank=role == "system")
+    dropped = not _weight(turn, number) and role == "assistant"
     return {"role": role, "content": value} | ({"weight": 0} if dropped else {})
 
 
@@ -203,23 +193,19 @@ def _weight(turn: Fields, number: int) -> bool:
 
 def _pairs(field: str, answers: tuple[str, ...], source: str) -> Format:
     beside = " or ".join(f"`{answer}`" for answer in answers)
-    return Format(partial(_pair, ask=field, answers=answers), field, beside, source)
+    return Format(partial(_pair, answers=answers), field, beside, source)
 
 
 # The first format whose field a row has is the row's; many sets carry `prompt` beside `messages`.
 FORMATS = {
     "messages": Format(
-        partial(
-            _conversation, field="messages", roles=("role", "from"), texts=("content", "value")
-        ),
+        partial(_conversation, roles=("role", "from"), texts=("content", "value")),
         "messages",
         "`role`: system, developer, user, assistant; `content`",
         "OpenAI",
     ),
     "sharegpt": Format(
-        partial(
-            _conversation, field="conversations", roles=("from", "role"), texts=("value", "content")
-        ),
+        partial(_conversation, roles=("from", "role"), texts=("value", "content")),
         "conversations",
         "`from`: system, human, gpt (or user, assistant); `value`; or `role` and `content`",
         "ShareGPT",

@@ -10,16 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError, one_line
 from harness.pools.params import Source
-from harness.pools.rows import Row
+from harness.pools.rows import RawRow
 from harness.progress import on_terminal
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-UNREACHABLE = (
-    "the hub cannot be reached; check the network, set HF_HUB_OFFLINE=1 to read the local cache,"
-    " or give a file"
-)
+_NONE = "no such file here, and"
+# By the error's name: what a dead network raises is the client's HTTP library's, which changes.
+RULES = {
+    "HFValidationError": f"{_NONE} no name that the hub allows; correct the name",
+    "GatedRepoError": (
+        "the hub wants a login for it; accept its terms there, then run hf auth login"
+    ),
+    "RevisionNotFoundError": "the hub has no revision {!r} of it; correct `revision`",
+    "RepositoryNotFoundError": f"{_NONE} no such dataset on the hub; correct the name",
+    **dict.fromkeys(
+        ("TransportError", "ConnectionError", "HfHubHTTPError", "OSError"),
+        f"{_NONE} the hub cannot be reached; check the network, set HF_HUB_OFFLINE=1 to read the "
+        "local cache, or give a file",
+    ),
+}
 
 
 def resolve(source: Source) -> dict[str, str]:
@@ -28,36 +39,17 @@ def resolve(source: Source) -> dict[str, str]:
     InputError where there is no such dataset or revision, no permission, or no network.
     """
     from huggingface_hub import HfApi, constants
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
 
     name = source.path
     if constants.is_offline_mode():
         return {}
     try:
         info = HfApi().dataset_info(name, revision=source.revision, timeout=20)
-    except HFValidationError:
-        rule = "no such file here, and no name that the hub allows; correct the name"
-        raise InputError(f"{name}: {rule}") from None
-    except GatedRepoError:
-        rule = "the hub wants a login for it; accept its terms there, then run hf auth login"
-        raise InputError(f"{name}: {rule}") from None
-    except RevisionNotFoundError:
-        rule = f"the hub has no revision {source.revision!r} of it; correct `revision`"
-        raise InputError(f"{name}: {rule}") from None
-    except RepositoryNotFoundError:
-        rule = "no such file here, and no such dataset on the hub; correct the name"
-        raise InputError(f"{name}: {rule}") from None
     except Exception as error:
-        # What the client raises for a dead network is its HTTP library's, which changes.
-        names = {cls.__name__ for cls in type(error).__mro__}
-        if names & {"TransportError", "ConnectionError", "HfHubHTTPError", "OSError"}:
-            raise InputError(f"{name}: no such file here, and {UNREACHABLE}") from None
-        raise
+        rule = next((RULES[c.__name__] for c in type(error).__mro__ if c.__name__ in RULES), None)
+        if rule is None:
+            raise
+        raise InputError(f"{name}: {rule.format(source.revision)}") from None
     known = {"revision": str(info.sha)}
     licence = getattr(info.card_data, "license", None) if info.card_data else None
     return known | ({"licence": str(licence)} if licence else {})
@@ -100,7 +92,6 @@ def cached_commit(data: "Dataset", source: Source) -> str:
     return commit
 
 
-def dataset_rows(data: "Dataset") -> Iterator[Row]:
+def dataset_rows(data: "Dataset") -> Iterator[RawRow]:
     """Its rows, numbered from 1."""
-    for number, values in enumerate(data, 1):
-        yield Row(number, values)
+    return (RawRow(number, values) for number, values in enumerate(data, 1))

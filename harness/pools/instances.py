@@ -12,7 +12,7 @@ from harness.pools.fields import Fields, check_text, is_blank
 from harness.pools.formats import FORMATS, MIXED, UNKNOWN, Message, format_of
 from harness.pools.params import OnBadRow
 from harness.pools.rendering import Check
-from harness.pools.rows import BadRowError, Loaded, Row, kind
+from harness.pools.rows import BadRowError, Loaded, RawRow, kind
 from harness.progress import progress
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def read_instances(
                 continue
             fields = Fields(values)
             style = _same_format(format_of(fields), style, row.number)
-            instance = Instance(_id(fields, row), row.number, FORMATS[style[0]].read(fields))
+            form = FORMATS[style[0]]
+            instance = Instance(_id(fields, row), row.number, form.read(fields, form.field))
             if instance.id in first_of:
                 found = f"{shown(instance.id)!r} is also that of row {first_of[instance.id]}"
                 remedy = "make ids unique, or leave them out (the line number is the id then)"
@@ -150,7 +151,7 @@ def _tell(name: str, found: Instances) -> None:
         log.info("note: %s: fields not read, and the rows that have them: %s", name, fields)
 
 
-def _values(row: Row) -> dict[str, Any]:
+def _values(row: RawRow) -> dict[str, Any]:
     if isinstance(row.value, BadRowError):
         raise row.value
     if not isinstance(row.value, dict):
@@ -175,7 +176,7 @@ def _same_format(found: str, style: tuple[str, int] | None, row: int) -> tuple[s
     return style
 
 
-def _id(fields: Fields, row: Row) -> str:
+def _id(fields: Fields, row: RawRow) -> str:
     given = fields.get("id")
     if given is None:
         return str(row.number)

@@ -8,11 +8,14 @@ from typing import Any, NoReturn
 
 from harness.errors import InputError
 from harness.pools.limits import MB
-from harness.pools.rows import UTF8_HINT, BadRowError, Row, is_cut, kind
+from harness.pools.rows import UTF8_HINT, BadRowError, RawRow, kind
 from harness.pools.unpacking import BLANK, BOM, Unpacked
 
 SPACE = re.compile(r"[ \t\r\n]*")
 CHUNK = 1 << 20
+WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")  # that the parser knows
+NUMBER_BEGUN = re.compile(r"\.|[eE][+-]?")
+ESCAPE = 6  # signs of \\u00e9
 DEEP, CUT = "nested too deeply", "the list is cut off"
 
 
@@ -52,36 +55,40 @@ class Decoder:
         raise BadRowError(f"the row is {kind(value)}, not an object")
 
 
-def json_lines(stream: Unpacked, stem: str) -> Iterator[Row]:
+def json_lines(stream: Unpacked, stem: str) -> Iterator[RawRow]:
     """One object a line; blank lines are passed over, and counted."""
     decoder = Decoder()
     for number, line in stream.lines():
         if line is None:
-            yield Row(number, BadRowError.too_large(stream.limits.row_mb))
+            yield RawRow(number, BadRowError.too_large(stream.limits.row_mb))
             continue
         if not line.strip(BLANK):
             continue
         text = _decode(line, stream.name, number)
         try:
-            yield Row(number, decoder.row(decoder.whole(text), stem))
+            yield RawRow(number, decoder.row(decoder.whole(text), stem))
         except BadRowError as bad:
-            yield Row(number, bad)
+            yield RawRow(number, bad)
         except RecursionError:
-            yield Row(number, BadRowError(DEEP))
+            yield RawRow(number, BadRowError(DEEP))
         except json.JSONDecodeError as error:
             last = not line.endswith(b"\n")
-            yield Row(number, _not_json(error, last and is_cut(error), stem))
+            yield RawRow(number, _not_json(error, last and is_cut(error), stem))
         except ValueError:  # Python's limit on the digits of an integer
-            yield Row(number, BadRowError("not JSON", "a number of over 4300 digits"))
+            yield RawRow(number, BadRowError("not JSON", "a number of over 4300 digits"))
 
 
 def _decode(line: bytes, name: str, number: int) -> str:
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError as error:
-        found = f"byte 0x{line[error.start]:02x} at position {error.start + 1}"
-        # Never dropped: a wrong encoding spoils every row that is not plain ASCII, silently.
-        raise InputError(f"{name}, row {number}: not UTF-8 ({found}); {UTF8_HINT}") from None
+        raise _not_utf8(name, number, line[error.start], error.start) from None
+
+
+def _not_utf8(name: str, row: int, byte: int, column: int) -> InputError:
+    """Never dropped: a wrong encoding spoils every row that is not plain ASCII, silently."""
+    found = f"byte 0x{byte:02x} at position {column + 1}"
+    return InputError(f"{name}, row {row}: not UTF-8 ({found}); {UTF8_HINT}")
 
 
 def _not_json(error: json.JSONDecodeError, cut: bool, stem: str) -> BadRowError:
@@ -94,7 +101,19 @@ def _not_json(error: json.JSONDecodeError, cut: bool, stem: str) -> BadRowError:
     return BadRowError("not JSON", found)
 
 
-def json_list(stream: Unpacked) -> Iterator[Row]:
+def is_cut(error: json.JSONDecodeError) -> bool:
+    """Whether a text that is no JSON is the beginning of one: it went wrong at its end only."""
+    rest = error.doc[error.pos :].rstrip(" \t\r\n")
+    if not rest or error.msg.startswith("Unterminated string"):
+        return True
+    if error.msg.startswith("Expecting value"):
+        return any(word.startswith(rest) for word in WORDS)
+    if error.msg.startswith("Invalid \\"):
+        return len(rest) < ESCAPE
+    return error.msg.startswith("Expecting ','") and bool(NUMBER_BEGUN.fullmatch(rest))
+
+
+def json_list(stream: Unpacked) -> Iterator[RawRow]:
     """The elements of one list; no more of the text is held than the element being read."""
     text = _Window(stream)
     decoder = Decoder()
@@ -115,9 +134,9 @@ def json_list(stream: Unpacked) -> Iterator[Row]:
         try:
             if length > stream.limits.row_mb * MB:
                 raise BadRowError.too_large(stream.limits.row_mb)
-            yield Row(number, decoder.row(value))
+            yield RawRow(number, decoder.row(value))
         except BadRowError as bad:
-            yield Row(number, bad)
+            yield RawRow(number, bad)
     text.at += 1
     if text.sign() != "":
         where = f"{stream.name}, row {number}" if number else stream.name
@@ -191,9 +210,7 @@ class _Window:
             if self.ended or error.reason != "unexpected end of data":
                 before = data[: error.start]
                 line, column = _moved(self.bytes_line, self.bytes_column, before, b"\n")
-                found = f"byte 0x{data[error.start]:02x} at position {column + 1}"
-                where = f"{self.stream.name}, row {line}"
-                raise InputError(f"{where}: not UTF-8 ({found}); {UTF8_HINT}") from None
+                raise _not_utf8(self.stream.name, line, data[error.start], column) from None
             end = error.start
             text = data[:end].decode("utf-8")
         self.left = data[end:]

@@ -19,7 +19,7 @@ COMMON = 50
 BLOCK = 1000  # rows looked up at once
 
 
-class Rows:
+class SearchedTexts:
     """Texts to search, read once however many kinds of item are sought in them."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Items:
         self.owners = keep[runs.owners[own][order]] if len(keep) else runs.owners
         self.sizes = np.bincount(self.owners, minlength=len(texts))
 
-    def find(self, rows: "Rows") -> list[tuple[int, int]]:
+    def find(self, rows: SearchedTexts) -> list[tuple[int, int]]:
         """Pairs (row, item), ascending, of every overlap; of equal items the first counts."""
         pairs = set(self.find_equal(rows))
         runs = rows.runs
@@ -61,7 +61,7 @@ class Items:
             pairs.update(self._contained(runs.hashes[lo:hi], runs.owners[lo:hi]))
         return sorted(pairs)
 
-    def find_equal(self, rows: "Rows") -> list[tuple[int, int]]:
+    def find_equal(self, rows: SearchedTexts) -> list[tuple[int, int]]:
         """Pairs (row, item) where the row's text or prompt is the item, once normalised."""
         numbered = enumerate(rows.keys)
         return [(i, self.equal[key]) for i, keys in numbered for key in keys if key in self.equal]

@@ -5,12 +5,11 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.errors import nearest
-from harness.pools.limits import Limits
+from harness.pools.limits import Count, Limits
 from harness.pools.places import split_revision
 
-Count = Annotated[int, Field(ge=1, strict=True)]
 Share = Annotated[float, Field(gt=0, lt=1, strict=True)]
-Rows = Count | Share | Literal["all"]
+RowCount = Count | Share | Literal["all"]
 Take = Literal["random", "first"]
 OnBadRow = Literal["error", "drop"]
 FROM_POOL = "pool"
@@ -39,7 +38,7 @@ class Source(_Section):
 
 
 class Part(_Section):
-    """Rows cut from a source: how many, and by lot or from the top.
+    """RowCount cut from a source: how many, and by lot or from the top.
 
     ``source`` is a name under ``sources``, or ``pool``: then they are rows the pool loses.
     A share in ``rows`` is held between ``at_least`` and ``at_most``.
@@ -47,7 +46,7 @@ class Part(_Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_]+$")
     source: str
-    rows: Rows = "all"
+    rows: RowCount = "all"
     take: Take = "random"
     at_least: Count = 1
     at_most: Count | None = None
@@ -73,7 +72,7 @@ class PrepareParams(_Section):
     source: str
     source_sha256: str | None = None  # DVC sees by it that a file was edited; checked if given
     template_sha256: str | None = None  # the same, of the chat template of a base_model.source
-    rows: Rows = "all"
+    rows: RowCount = "all"
     min_rows: Count = 1  # fewer rows in the source stop the stage
     on_bad_row: OnBadRow = "error"
     limits: Limits = Limits()  # of each file that is read

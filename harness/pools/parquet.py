@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError
 from harness.pools.limits import MB, Limits
-from harness.pools.rows import UTF8_HINT, BadRowError, Row
+from harness.pools.rows import UTF8_HINT, BadRowError, RawRow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +28,7 @@ DEEPEST = 200  # names in the path of a column
 BATCH = 1000
 
 
-def parquet_rows(source: Path | io.BytesIO, name: str, limits: Limits) -> Iterator[Row]:
+def parquet_rows(source: Path | io.BytesIO, name: str, limits: Limits) -> Iterator[RawRow]:
     """The rows of a file; InputError, with ``name``, for one that is damaged or too large."""
     table = read_table(source, name, limits)
     if not table.num_rows:
@@ -47,13 +47,14 @@ def read_table(source: Path | io.BytesIO, name: str, limits: Limits) -> "pa.Tabl
         if twice:
             rule = f"two columns are called {twice[0]!r}"
             raise InputError(f"{name}: {rule}; rename one, or leave it out")
-        _check_size(file.metadata.num_rows, _stored_bytes(file), name, limits)
+        limits.check("rows", file.metadata.num_rows, name)
+        limits.check("file_mb", _stored_bytes(file) / MB, name)
         columns = [file.schema.column(i) for i in range(len(file.schema))]
         if any(column.path.count(".") > DEEPEST for column in columns):
             raise InputError(f"{name}: a column is nested too deeply; leave it out")
         texts = [column.path for column in columns if column.physical_type == TEXT]
         table = pq.ParquetFile(source, read_dictionary=texts).read()
-        _check_size(table.num_rows, table_bytes(table), name, limits)
+        limits.check("file_mb", table_bytes(table) / MB, name)
     except MemoryError:
         raise InputError(f"{name}: more than the memory holds; give a smaller file") from None
     except pa.ArrowNotImplementedError:
@@ -66,15 +67,6 @@ def read_table(source: Path | io.BytesIO, name: str, limits: Limits) -> "pa.Tabl
 def table_bytes(table: "pa.Table") -> int:
     """What a table takes with every text written out."""
     return sum(decoded_bytes(chunk) for column in table.columns for chunk in column.chunks)
-
-
-def _check_size(rows: int, size: int, name: str, limits: Limits) -> None:
-    if rows > limits.rows:
-        rule = f"{rows:,} rows, over {limits.rows:,}"
-        raise InputError(f"{name}: {rule}; raise prepare.limits.rows, or give a smaller file")
-    if size > limits.file_mb * MB:
-        rule = f"{size // MB:,} MB unpacked, over {limits.file_mb:,}"
-        raise InputError(f"{name}: {rule}; raise prepare.limits.file_mb, or give a smaller file")
 
 
 def _stored_bytes(file: "pq.ParquetFile") -> int:
@@ -113,7 +105,7 @@ def decoded_bytes(array: "pa.Array") -> int:
     return values.nbytes
 
 
-def _rows(table: "pa.Table", name: str, limits: Limits) -> Iterator[Row]:
+def _rows(table: "pa.Table", name: str, limits: Limits) -> Iterator[RawRow]:
     most = limits.row_mb * MB
     number = 0
     for batch in table.to_batches(max_chunksize=BATCH):
@@ -122,7 +114,7 @@ def _rows(table: "pa.Table", name: str, limits: Limits) -> Iterator[Row]:
         for part in parts:
             if part.num_rows == 1 and sum(map(decoded_bytes, part.columns)) > most:
                 number += 1
-                yield Row(number, BadRowError.too_large(limits.row_mb))
+                yield RawRow(number, BadRowError.too_large(limits.row_mb))
                 continue
             try:
                 values = part.to_pylist()
@@ -130,7 +122,7 @@ def _rows(table: "pa.Table", name: str, limits: Limits) -> Iterator[Row]:
                 raise _unreadable(part, number, name) from None
             for value in values:
                 number += 1
-                yield Row(number, value)
+                yield RawRow(number, value)
 
 
 def _unreadable(batch: "pa.RecordBatch", before: int, name: str) -> InputError:

@@ -11,7 +11,7 @@ from harness.errors import InputError
 from harness.pools import card as cards
 from harness.pools.cutting import Cutter, draw
 from harness.pools.instances import Instance, raw_items, to_frame
-from harness.pools.overlap import Items, Rows
+from harness.pools.overlap import Items, SearchedTexts
 from harness.pools.params import FROM_POOL, PrepareParams
 from harness.pools.preferences import make_preferences
 from harness.pools.rendering import Check, base_model_check, rendered_pairs
@@ -134,9 +134,9 @@ def _item_texts(params: PrepareParams, name: str, items: list[dict[str, Any]]) -
     return texts
 
 
-def _rows(instances: list[Instance], params: PrepareParams, words: Vocabulary) -> Rows:
+def _rows(instances: list[Instance], params: PrepareParams, words: Vocabulary) -> SearchedTexts:
     texts, prompts = [i.text for i in instances], [i.prompt for i in instances]
-    return Rows(texts, prompts, params.overlap, words)
+    return SearchedTexts(texts, prompts, params.overlap, words)
 
 
 def _without_overlap(

@@ -14,7 +14,7 @@ from harness.errors import InputError
 from harness.pools.json_text import CHUNK, json_lines, json_list
 from harness.pools.limits import DEFAULT, Limits
 from harness.pools.parquet import parquet_rows, read_table, table_bytes
-from harness.pools.rows import Row
+from harness.pools.rows import RawRow
 from harness.pools.unpacking import BLANK, BOM, Unpacked
 
 PARQUET = b"PAR1"
@@ -38,7 +38,7 @@ TABLES = (".csv", ".tsv", ".xls", ".xlsx")
 Form = Literal["lines", "list", "parquet"]
 
 
-def read_file(path: Path, name: str, limits: Limits = DEFAULT) -> Iterator[Row]:
+def read_file(path: Path, name: str, limits: Limits = DEFAULT) -> Iterator[RawRow]:
     """Rows of a file, read as they are wanted; one that cannot be read holds its BadRowError.
 
     InputError, with ``name``, for what makes the whole file unreadable, and for one beyond
@@ -67,7 +67,7 @@ def form_of(path: Path, name: str, limits: Limits = DEFAULT) -> Form:
     return "list" if first == b"[" and not stem.endswith("l") else "lines"
 
 
-def _rows(path: Path, name: str, limits: Limits) -> Iterator[Row]:
+def _rows(path: Path, name: str, limits: Limits) -> Iterator[RawRow]:
     form = form_of(path, name, limits)
     if form == "parquet":
         yield from parquet_rows(seekable(path, name, limits), name, limits)

@@ -1,7 +1,5 @@
 """What the readers hand on: numbered rows, and a row that breaks a rule."""
 
-import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -11,9 +9,6 @@ from harness.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")  # that the parser knows
-NUMBER_BEGUN = re.compile(r"\.|[eE][+-]?")
-ESCAPE = 6  # signs of \\u00e9
 OR_DROP = ", or set on_bad_row: drop"
 DROP_HINT = f"mend the row{OR_DROP}"
 UTF8_HINT = "save the file as UTF-8"
@@ -41,7 +36,7 @@ class BadRowError(Exception):
 
 
 @dataclass(frozen=True)
-class Row:
+class RawRow:
     """A row as read: its line or position from 1, and its value, or why there is none."""
 
     number: int
@@ -53,7 +48,7 @@ class Loaded:
     """What one source gives: rows, what is known of where they came from, and a world's parts."""
 
     name: str  # as the user wrote it
-    rows: Iterable[Row]
+    rows: Iterable[RawRow]
     total: int | None  # None: not known before they are read
     card: dict[str, Any]
     dataset: Any = None  # the datasets.Dataset of a folder or hub id
@@ -70,15 +65,3 @@ def kind(value: object) -> str:
     names = {bool: "true or false", int: "a number", float: "a number", str: "a string"}
     names |= {list: "a list", dict: "an object", bytes: "binary"}
     return names.get(type(value), f"a {type(value).__name__}")
-
-
-def is_cut(error: json.JSONDecodeError) -> bool:
-    """Whether a text that is no JSON is the beginning of one: it went wrong at its end only."""
-    rest = error.doc[error.pos :].rstrip(" \t\r\n")
-    if not rest or error.msg.startswith("Unterminated string"):
-        return True
-    if error.msg.startswith("Expecting value"):
-        return any(word.startswith(rest) for word in WORDS)
-    if error.msg.startswith("Invalid \\"):
-        return len(rest) < ESCAPE
-    return error.msg.startswith("Expecting ','") and bool(NUMBER_BEGUN.fullmatch(rest))

@@ -14,7 +14,8 @@ from harness.pools.limits import DEFAULT
 from harness.pools.params import Source
 from harness.pools.places import kind_of, locate
 from harness.pools.reading import check_folder, read_file
-from harness.pools.rows import Loaded, Row
+from harness.pools.rows import Loaded, RawRow
+from harness.schemas import PoolRows
 
 
 def load(source: Source, lab: LabParams | None = None) -> Loaded:
@@ -42,10 +43,7 @@ def from_folder(source: Source, lab: LabParams | None) -> Loaded:
     place, limits = locate(source.path), source.limits or DEFAULT
     check_folder(place, source.path, limits)
     data = open_dataset(str(place), source, None)
-    if len(data) > limits.rows:
-        rule = f"{len(data):,} rows, over {limits.rows:,}"
-        remedy = "raise prepare.limits.rows, or give a smaller folder"
-        raise InputError(f"{source.path}: {rule}; {remedy}")
+    limits.check("rows", len(data), source.path, what="folder")
     card = {"sha256": source_hash(source.path), "split": source.split}
     return Loaded(source.path, dataset_rows(data), len(data), card, data)
 
@@ -66,8 +64,9 @@ def from_lab(source: Source, lab: LabParams | None) -> Loaded:
     if lab is None:
         raise InputError("lab: a generated pool wants the `lab` section of params.yaml")
     world = build_world(lab)
-    given = world.pool.to_dict("records")
-    rows = [Row(i, _lab_row(values)) for i, values in enumerate(given, 1)]
+    pool = PoolRows(world.pool)
+    pairs = zip(pool.ids, pool.conversations(), strict=True)
+    rows = [RawRow(i, {"id": name, "messages": one}) for i, (name, one) in enumerate(pairs, 1)]
     card = {"generated_by": "harness.lab", "seed": lab.seed}
     return Loaded(
         "lab",
@@ -79,12 +78,6 @@ def from_lab(source: Source, lab: LabParams | None) -> Loaded:
         benchmarks=world.benchmarks,
         preferences=build_preferences(lab),
     )
-
-
-def _lab_row(values: dict[str, object]) -> dict[str, object]:
-    import json
-
-    return {"id": values["id"], "messages": json.loads(str(values["messages"]))}
 
 
 POOLS: dict[str, Callable[[Source, LabParams | None], Loaded]] = {

@@ -2,11 +2,9 @@
 
 import gzip
 import io
-import os
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from harness.errors import InputError
@@ -32,23 +30,17 @@ class Unpacked:
     def __enter__(self) -> Self:
         """Open the file."""
         try:
+            size = self.path.stat().st_size
+            self.limits.check("file_mb", size / MB, self.name, is_total=False)
             self._raw = self.path.open("rb")
             self.zipped = self._raw.read(len(GZIP)) == GZIP
             self._raw.seek(0)
         except OSError as error:
             self._unreadable(error)
-        if os.fstat(self._raw.fileno()).st_size > self.limits.file_mb * MB:
-            self._raw.close()
-            self._refuse_size()
         self._stream: Any = gzip.GzipFile(fileobj=self._raw) if self.zipped else self._raw
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close it."""
         self._stream.close()
         self._raw.close()
@@ -91,10 +83,7 @@ class Unpacked:
     def count_row(self) -> None:
         """One row more was read; InputError where there are more than the limit."""
         self.rows += 1
-        if self.rows > self.limits.rows:
-            rule = f"over {self.limits.rows:,} rows"
-            remedy = "raise prepare.limits.rows, or give a smaller file"
-            raise InputError(f"{self.name}: {rule}; {remedy}")
+        self.limits.check("rows", self.rows, self.name, is_total=False)
 
     def refuse_binary(self, row: int) -> NoReturn:
         """Raise InputError for a file that is no text."""
@@ -117,13 +106,7 @@ class Unpacked:
     def add(self, size: int) -> None:
         """So many bytes more were read; InputError where they are more than the limit."""
         self.bytes += size
-        if self.bytes > self.limits.file_mb * MB:
-            self._refuse_size()
-
-    def _refuse_size(self) -> NoReturn:
-        rule = f"over {self.limits.file_mb:,} MB unpacked"
-        remedy = "raise prepare.limits.file_mb, or give a smaller file"
-        raise InputError(f"{self.name}: {rule}; {remedy}")
+        self.limits.check("file_mb", self.bytes / MB, self.name, is_total=False)
 
     def _unreadable(self, error: OSError) -> NoReturn:
         rule = f"cannot be read ({error.strerror})"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness import layout
-from harness.describing import SeedFacts, read_described
+from harness.describing.files import SeedFacts, read_described
 from harness.errors import InputError
 from harness.files import read_json
 from harness.params import Cell, Params

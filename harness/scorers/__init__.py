@@ -1,10 +1,10 @@
 """Scorers: each makes one column of ``scores.parquet`` from the pool's rows.
 
-``SCORERS[key](pool, scratch, **knobs)`` takes the pool's frame (id, prompt, response, messages) and
-returns one float64 score a row: (n,). Knobs are keyword-only. ``scratch`` is a folder in which what
-is finished of a long run is kept, so that a killed one goes on; None keeps nothing. Bad input, and
-a model that gives NaN, raise InputError in one line. To add one, write ``harness/scorers/<key>.py``
-and its entry below.
+``SCORERS[key](pool, scratch, **knobs)`` takes PoolRows (`pool.frame["response"]`,
+`pool.conversations()`) and returns one float64 score a row: (n,). Knobs are keyword-only.
+``scratch`` is a folder in which what is finished of a long run is kept, so that a killed one goes
+on; None keeps nothing. Bad input, and a model that gives NaN, raise InputError in one line. To add
+one, write ``harness/scorers/<key>.py`` and its entry below.
 """
 
 import numpy as np

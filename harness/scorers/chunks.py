@@ -3,32 +3,29 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.errors import InputError
 from harness.progress import counting
+from harness.schemas import PoolRows
 from harness.stores import keeping, take_kept
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 log = logging.getLogger(__name__)
 
 CHUNK = 512  # rows between two records of what is done
 Step = Callable[[int], object]
 # Scores some rows: the values, and which rows were cut to fit the model. The step counts rows done.
-Score = Callable[["pd.DataFrame", Step], tuple[np.ndarray, np.ndarray]]
+Score = Callable[[PoolRows, Step], tuple[np.ndarray, np.ndarray]]
 
 
 def in_chunks(
-    pool: "pd.DataFrame", scorer: str, scratch: Path | None, score: Score, most: int
+    pool: PoolRows, scorer: str, scratch: Path | None, score: Score, most: int
 ) -> np.ndarray:
     """Score the pool's rows in their order, a chunk at a time: (n,) float64.
 
     Args:
-        pool: the frame that is scored.
+        pool: the rows that are scored.
         scorer: its name, for messages.
         scratch: where finished chunks are kept; None keeps none.
         score: scores the rows of a chunk.
@@ -43,7 +40,7 @@ def in_chunks(
     left = sum(min(CHUNK, len(pool) - start) for start in missing)
     with counting(f"score {scorer}", left) as step:
         for start in missing:
-            rows = pool.iloc[start : start + CHUNK]
+            rows = pool.take(slice(start, start + CHUNK))
             values, cut = score(rows, step)
             _check(scorer, rows, values)
             found[start] = np.stack([values, cut]).astype(np.float64)
@@ -66,11 +63,11 @@ def _file(scratch: Path, start: int) -> Path:
     return scratch / f"chunk_{start:08d}.npy"
 
 
-def _check(scorer: str, rows: "pd.DataFrame", values: np.ndarray) -> None:
+def _check(scorer: str, rows: PoolRows, values: np.ndarray) -> None:
     bad = ~np.isfinite(values)
     if bad.any():
         at = int(np.argmax(bad))
         raise InputError(
-            f"scorer {scorer}: its model gives instance {rows['id'].iloc[at]!r} the score "
+            f"scorer {scorer}: its model gives instance {rows.ids[at]!r} the score "
             f"{values[at]}; scores are finite numbers: use another model, or on a GPU device: cpu"
         )

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,13 +17,11 @@ from harness.pools.places import locate
 from harness.pools.reading import read_file
 from harness.pools.rows import BadRowError
 from harness.pools.unpacking import Unpacked
-
-if TYPE_CHECKING:
-    import pandas as pd
+from harness.schemas import PoolRows
 
 
 def column(
-    pool: "pd.DataFrame",
+    pool: PoolRows,
     scratch: Path | None = None,
     *,
     file: str,
@@ -44,9 +42,9 @@ def column(
     file is not that of `file_sha256`, which `make repro` writes so that an edit is noticed.
     """
     limits = Limits(file_mb=file_mb, row_mb=row_mb, rows=rows)
-    ids = pool["id"].tolist()
+    ids = pool.ids
     wanted = set(ids)
-    line_numbers = ids == pool["row"].astype(str).tolist()
+    line_numbers = ids == pool.frame["row"].astype(str).tolist()
     keyed: bool | None = None
     found: dict[str, float] = {}
     if (

@@ -25,9 +25,10 @@ from harness.files import file_hash, read_json, remove, value_hash
 from harness.knobs import all_knobs, find_entry, knob_problems, knobs_of
 from harness.models import load_tokenizer
 from harness.params import ScorerParams
+from harness.schemas import PoolRows
 from harness.scorers import SCORERS
 from harness.scorers.chunks import drop_chunks
-from harness.scorers.loading import find_model, model_hash
+from harness.scorers.loading import find_model, model_folder_hash
 from harness.stores import keeping, locked, repo_root, take_kept
 from harness.template import about, check_conversation, template_text
 
@@ -42,7 +43,7 @@ _SHARED = (harness.batches, harness.classifiers, harness.models, harness.templat
 
 
 def make_scores(
-    pool: "pd.DataFrame",
+    pool: PoolRows,
     scorers: Mapping[str, ScorerParams],
     prune: bool = False,
     store: Path | None = None,
@@ -65,11 +66,11 @@ def make_scores(
     by_model = {n: item for n, item in scorers.items() if "model" in SCORERS[item.scorer].needs}
     if keeps := bool(by_model) or prune:
         store.mkdir(parents=True, exist_ok=True)
-    columns: dict[str, Any] = {"id": pool["id"]}
+    columns: dict[str, Any] = {"id": pool.ids}
     costs: dict[str, dict[str, Any]] = {}
     # One at a time: a second process waits, and then finds the columns it has in common.
     with locked(store) if keeps else nullcontext():
-        instances = value_hash([pool["id"].tolist(), pool["messages"].tolist()])
+        instances = pool.hash()
         folders = {name: store / _key(instances, item) for name, item in by_model.items()}
         made = [n for n, folder in folders.items() if not (folder / "column.npy").is_file()]
         _check_rows(pool, [by_model[name] for name in made])
@@ -99,18 +100,18 @@ def rendering_tokenizer(scorer: str, knobs: Mapping[str, Any]) -> "PreTrainedTok
     return tokenizer if template_text(tokenizer) else None
 
 
-def _check_rows(pool: "pd.DataFrame", items: Iterable[ScorerParams]) -> None:
+def _check_rows(pool: PoolRows, items: Iterable[ScorerParams]) -> None:
     """InputError for an instance that a template refuses: found before the first model runs."""
     for item in items:
         tokenizer = rendering_tokenizer(item.scorer, item.scorer_params)
         if tokenizer is not None:
-            for name, messages in zip(pool["id"], pool["messages"], strict=True):
-                with about(f"instance {name!r}"):
-                    check_conversation(tokenizer, json.loads(messages))
+            for name, messages in zip(pool.names, pool.conversations(), strict=True):
+                with about(name):
+                    check_conversation(tokenizer, messages)
 
 
 def _kept_column(
-    name: str, pool: "pd.DataFrame", item: ScorerParams, folder: Path
+    name: str, pool: PoolRows, item: ScorerParams, folder: Path
 ) -> tuple[np.ndarray, float | None]:
     """A column and the seconds it took, from the store or made."""
     file, cost_file = folder / "column.npy", folder / "cost.json"
@@ -134,7 +135,7 @@ def _kept_column(
 
 def _key(instances: str, item: ScorerParams) -> str:
     knobs = all_knobs(SCORERS[item.scorer], item.scorer_params)
-    model = model_hash(find_model(knobs["model"], knobs["revision"]))
+    model = model_folder_hash(find_model(knobs["model"], knobs["revision"]))
     return value_hash([instances, item.scorer, knobs, model, scorer_code(item.scorer)])[:32]
 
 

@@ -1,20 +1,17 @@
 """Deita's quality: how good a response is, by a language model trained to say so."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.models import Device
+from harness.schemas import PoolRows
 from harness.scorers.loading import Count, Threads, Tokens
 from harness.scorers.rating import rate
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 def deita_quality(
-    pool: "pd.DataFrame",
+    pool: PoolRows,
     scratch: Path | None = None,
     *,
     model: str = "hkust-nlp/deita-quality-scorer",

@@ -8,18 +8,18 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.models import Device, load_model
+from harness.schemas import PoolRows
 from harness.scorers.chunks import Step, in_chunks
 from harness.scorers.likelihood import Text, losses, read_texts
 from harness.scorers.loading import Count, Threads, Tokens, read_with
 from harness.template import ensure_template
 
 if TYPE_CHECKING:
-    import pandas as pd
     from transformers import PreTrainedTokenizerBase
 
 
 def ifd(
-    pool: "pd.DataFrame",
+    pool: PoolRows,
     scratch: Path | None = None,
     *,
     model: str = "base",
@@ -47,7 +47,7 @@ def ifd(
     ensure_template(reader.tokenizer, template)
     begin = begin_token(reader.tokenizer)
 
-    def score(rows: "pd.DataFrame", step: Step) -> tuple[np.ndarray, np.ndarray]:
+    def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, np.ndarray]:
         given, was_cut = read_texts(rows, reader.tokenizer, reader.most)
         turns = [alone(text, begin) for text in given]
         owners = np.repeat(np.arange(len(given)), [len(found) for found in turns])

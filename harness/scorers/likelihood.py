@@ -1,6 +1,5 @@
 """How likely a causal language model finds the responses of a pool."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,10 +9,10 @@ import numpy as np
 from harness.batches import MOST_TOKENS, length_batches, padded
 from harness.errors import InputError
 from harness.models import check_ids
+from harness.schemas import PoolRows
 from harness.template import Messages, tokenise_all
 
 if TYPE_CHECKING:
-    import pandas as pd
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -29,11 +28,10 @@ class Text:
 
 
 def read_texts(
-    pool: "pd.DataFrame", tokenizer: "PreTrainedTokenizerBase", most: int
+    pool: PoolRows, tokenizer: "PreTrainedTokenizerBase", most: int
 ) -> tuple[list[Text], np.ndarray]:
     """Each conversation, its assistant turns scored, and which were cut to `most` tokens: (n,)."""
-    names = [f"instance {name!r}" for name in pool["id"]]
-    whole = texts_of(tokenizer, [json.loads(messages) for messages in pool["messages"]], names)
+    whole = texts_of(tokenizer, list(pool.conversations()), pool.names)
     return [cut(text, most) for text in whole], np.array([len(text.ids) > most for text in whole])
 
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 # Words for the models that the pipeline makes.
 MODELS: dict[str, Path] = {"base": layout.BASE_MODEL, "reward": layout.REWARD_MODEL}
+_REMEDIES = {
+    layout.BASE_MODEL: "dvc repro base_model",
+    layout.REWARD_MODEL: "dvc repro reward_model",
+}
 # Revisions for published models whose main branch holds pickles only: the same weights as
 # safetensors, added by the hub's converter. The first is the commit of
 # huggingface.co/hkust-nlp/deita-complexity-scorer/tree/6dc6155fb299dc88668872fd2ebeb00aaa792948;
@@ -54,7 +58,7 @@ def find_model(model: str, revision: str | None) -> Path:
     if folder is None:
         return model_folder(model, revision or PINNED.get(model))
     if folder.is_dir() and not (folder / "config.json").is_file():
-        read_sealed(folder, f"dvc repro {folder.name}")  # the stage is called so
+        read_sealed(folder, _REMEDIES[folder])
         raise InputError(
             f"{folder}: holds no model, as there were no preference pairs to train one on; name a "
             "model in reward_model.source, or leave out the scorers that read it"
@@ -62,13 +66,13 @@ def find_model(model: str, revision: str | None) -> Path:
     return folder
 
 
-def model_hash(folder: Path) -> str:
+def model_folder_hash(folder: Path) -> str:
     """The hash of a model's weights, configuration, tokenizer and template.
 
     InputError names a file of a model of the pipeline's that is not as it was made.
     """
-    if folder in MODELS.values():
-        files = read_sealed(folder, f"dvc repro {folder.name}")
+    if folder in _REMEDIES:
+        files = read_sealed(folder, _REMEDIES[folder])
     else:
         paths = (path for pattern in _DECISIVE for path in folder.glob(pattern))
         files = {path.name: file_hash(path) for path in paths if path.is_file()}

@@ -1,22 +1,19 @@
 """Perplexity of a response given its prompt."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.models import Device, load_model
+from harness.schemas import PoolRows
 from harness.scorers.chunks import Step, in_chunks
 from harness.scorers.likelihood import losses, read_texts
 from harness.scorers.loading import Count, Threads, Tokens, read_with
 from harness.template import ensure_template
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 def perplexity(
-    pool: "pd.DataFrame",
+    pool: PoolRows,
     scratch: Path | None = None,
     *,
     model: str = "base",
@@ -37,7 +34,7 @@ def perplexity(
     reader = read_with(load_model, model, revision, max_length, device, threads)
     ensure_template(reader.tokenizer, template)
 
-    def score(rows: "pd.DataFrame", step: Step) -> tuple[np.ndarray, np.ndarray]:
+    def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, np.ndarray]:
         texts, was_cut = read_texts(rows, reader.tokenizer, reader.most)
         counts = np.array([sum(text.scored) for text in texts])
         with np.errstate(over="ignore"):  # infinity is told with the instance's name

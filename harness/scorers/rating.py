@@ -7,7 +7,6 @@ the mean over turns. (The released filter multiplies complexity and quality turn
 for single turns, the product of the two columns.)
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,12 +18,12 @@ import numpy as np
 from harness.batches import length_batches, padded
 from harness.errors import InputError
 from harness.models import Device, check_ids, load_model
+from harness.schemas import PoolRows
 from harness.scorers.chunks import Step, in_chunks
 from harness.scorers.loading import Reader, read_with
 from harness.template import encode, mark
 
 if TYPE_CHECKING:
-    import pandas as pd
     from jinja2 import Template
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -44,7 +43,7 @@ class Question:
 
 def rate(
     prompt: str,
-    pool: "pd.DataFrame",
+    pool: PoolRows,
     scratch: Path | None,
     *,
     model: str,
@@ -62,8 +61,8 @@ def rate(
     reader = read_with(load_model, model, revision, max_length, device, threads)
     question = read_question(reader.tokenizer, prompt)
 
-    def score(rows: "pd.DataFrame", step: Step) -> tuple[np.ndarray, np.ndarray]:
-        turns = [learnt_pairs(json.loads(messages)) for messages in rows["messages"]]
+    def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, np.ndarray]:
+        turns = [learnt_pairs(messages) for messages in rows.conversations()]
         sizes = np.array([len(found) for found in turns])
         whole = [ids_of(reader.tokenizer, question, *turn) for found in turns for turn in found]
         owners = np.repeat(np.arange(len(rows)), sizes)

@@ -1,22 +1,18 @@
 """A reward model's logit for each conversation."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.classifiers import cut_ids, ids_of_rows, load_classifier, logits
 from harness.models import Device
+from harness.schemas import PoolRows
 from harness.scorers.chunks import Step, in_chunks
 from harness.scorers.loading import Count, Threads, Tokens, read_with
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 def reward_model(
-    pool: "pd.DataFrame",
+    pool: PoolRows,
     scratch: Path | None = None,
     *,
     model: str = "reward",
@@ -35,10 +31,9 @@ def reward_model(
     """
     reader = read_with(load_classifier, model, revision, max_length, device, threads)
 
-    def score(rows: "pd.DataFrame", step: Step) -> tuple[np.ndarray, np.ndarray]:
-        texts = [json.loads(messages) for messages in rows["messages"]]
-        names = [f"instance {name!r}" for name in rows["id"]]
-        whole = ids_of_rows(reader.tokenizer, texts, template, names)
+    def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, np.ndarray]:
+        texts = list(rows.conversations())
+        whole = ids_of_rows(reader.tokenizer, texts, template, rows.names)
         ids = [cut_ids(reader.tokenizer, one, reader.most) for one in whole]
         was_cut = np.array([len(one) > reader.most for one in whole])
         return np.array(logits(reader.model, ids, batch_size, step)), was_cut

@@ -36,6 +36,7 @@ def run(words: list[str], say: Callable[[str], None]) -> None:
 
 
 def _select(choices: "Choices", say: Callable[[str], None]) -> None:
+    from harness.schemas import PoolRows
     from harness.select_command.inputs import choose, make_inputs, rows_wanted
     from harness.select_command.output import provenance, provenance_file
     from harness.select_command.pool_file import form_wanted, read_pool, write_rows
@@ -46,7 +47,7 @@ def _select(choices: "Choices", say: Callable[[str], None]) -> None:
     n = len(pool.frame)
     form = form_wanted(pool.source, choices.out)
     rows = rows_wanted(choices, n)
-    inputs = make_inputs(choices, pool.frame)
+    inputs = make_inputs(choices, PoolRows(pool.frame))
     log.info("choosing %s of %s rows by %s", f"{rows:,}", f"{n:,}", choices.sampler)
     picks, cost = choose(choices, inputs, rows)
     out, beside = choices.out, provenance_file(choices.out)

@@ -23,9 +23,10 @@ from harness.progress import progress
 from harness.quality import quality_notes, quality_vector
 from harness.refusals import naming
 from harness.samplers import SAMPLERS, are_unit
+from harness.schemas import PoolRows
 from harness.scorers import SCORERS
 from harness.scorers.columns import make_scores
-from harness.scorers.loading import find_model, model_hash
+from harness.scorers.loading import find_model, model_folder_hash
 from harness.select_command.choices import Choices
 from harness.stores import keeping, locked, take_kept
 
@@ -69,23 +70,23 @@ def rows_wanted(choices: Choices, rows: int) -> int:
     return wanted
 
 
-def make_inputs(choices: Choices, frame: "pd.DataFrame") -> ToolInputs:
+def make_inputs(choices: Choices, pool: PoolRows) -> ToolInputs:
     """Embed, cluster and score as far as it is wanted; InputError says what does not fit."""
-    n = len(frame)
+    n = len(pool)
     cards: dict[str, Any] = {"scores": {}, "embedding": None, "clusters": None}
     array, notes = np.ones((n, 1), dtype=np.float32), ()
     if choices.embeddings is not None:  # refused before a model is set to work
         path = Path(choices.embeddings).expanduser()
         array = user_embedding(path, n)
         cards["embedding"] = {"file": choices.embeddings, "sha256": file_hash(path)}
-    scores, _ = make_scores(frame, choices.scorers, store=choices.cache / "scores")
+    scores, _ = make_scores(pool, choices.scorers, store=choices.cache / "scores")
     cards["scores"] = {name: _score_card(item) for name, item in choices.scorers.items()}
     quality, flat = None, ()
     if choices.quality is not None:
         quality = quality_vector(choices.quality, scores)
         flat = quality_notes(choices.quality, scores)
     if choices.embedding is not None:
-        array, cards["embedding"], notes = pool_vectors(choices.embedding, frame, choices.cache)
+        array, cards["embedding"], notes = pool_vectors(choices.embedding, pool, choices.cache)
     elif choices.embeddings and "unit" in SAMPLERS[choices.sampler].needs and not are_unit(array):
         # Here and not only where the sampler gets them: the subset is measured on them too.
         array = selecting.rows_for(choices.sampler, array)
@@ -96,7 +97,7 @@ def make_inputs(choices: Choices, frame: "pd.DataFrame") -> ToolInputs:
         clustering, cards["clusters"], more = pool_clusters(array, choices.k, choices.cluster_seed)
         notes += more
     costs = np.ones(n, dtype=np.int64)
-    seen = selecting.Inputs(frame, array, clustering, costs, quality, None, flat)
+    seen = selecting.Inputs(pool, array, clustering, costs, quality, None, flat)
     return ToolInputs(seen, scores, cards, notes)
 
 
@@ -104,20 +105,20 @@ def _score_card(item: ScorerParams) -> dict[str, Any]:
     """What the provenance says of a score: its scorer, knobs, and what was read."""
     card = all_knobs(SCORERS[item.scorer], item.scorer_params)
     if "model" in card:
-        card["model_sha256"] = model_hash(find_model(card["model"], card["revision"]))
+        card["model_sha256"] = model_folder_hash(find_model(card["model"], card["revision"]))
     if "file" in card:
         card["sha256"] = file_hash(locate(card["file"]))
     return {"scorer": item.scorer, **card}
 
 
 def pool_vectors(
-    item: EmbeddingParams, frame: "pd.DataFrame", cache: Path
+    item: EmbeddingParams, pool: PoolRows, cache: Path
 ) -> tuple[np.ndarray, dict[str, Any], tuple[str, ...]]:
     """The embedding of a pool's instances, made once and kept; its card and notes.
 
     InputError for a model that cannot be had.
     """
-    texts = embedded_texts(frame, item.text)
+    texts = embedded_texts(pool, item.text)
     model = MINILM_SHA256
     if item.model != "minilm":
         model = folder_hash(model_folder(item.model, item.revision))
@@ -180,6 +181,7 @@ def choose(
     ``more`` is added to the seed. Returns what `selecting.chosen` does.
     """
     name, params = (sampler, {}) if sampler else (choices.sampler, choices.params)
-    given = {"sampler": name, "k": inputs.seen.clustering.k, **params}
-    choose_one = selecting.choose_with(Selection.model_validate(given), inputs.seen, rows)
+    read = {"embedding": "given", "k": inputs.seen.clustering.k, "budget": rows}
+    item = Selection.model_validate({"sampler": name, **read, **params})
+    choose_one = selecting.choose_with(item, inputs.seen, rows)
     return selecting.chosen(name, choose_one, (choices.seed + more) % 2**32)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness import layout
+from harness.cutting import beginning
 from harness.files import file_hash, read_json, value_hash
 from harness.params import MAIN, Cell, Params
 from harness.report.comparable import comparable, is_headline, with_means
@@ -14,7 +15,6 @@ from harness.report.reading import cells_by_row
 from harness.report.statistics import deviation
 from harness.report.table import NOT_RUN
 from harness.schemas import read_subset
-from harness.selecting import beginning
 from harness.suites import Suite, load_suite
 from harness.suites.metrics import SeedMetrics
 from harness.tracking.evaluated import NOTE_LIMIT, evaluated_run, scores_csv, wall_tags
