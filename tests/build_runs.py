@@ -39,12 +39,7 @@ def write_params(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
 
 def build_runs(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
     """Fill ``folder``, which must be the working directory, with every cell its params name."""
-    further = YAML().load(ROOT / "params.yaml")["further"]
-    fewer = {
-        key: {**item, **({"rows": item["rows"] // 100} if "rows" in item else {})}
-        for key, item in further.items()
-    }  # subsets here are of 6 rows
-    params = write_params(folder, **{"further": fewer, **changes})
+    params = write_params(folder, **changes)
     (folder / "dvc.yaml").write_text("stages: {}\n")
     _write_data(params)
     suite = load_suite(params.evaluate.suite)
@@ -52,33 +47,6 @@ def build_runs(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
         write_cell(params, suite, cell)
         describe(params, cell)
     return params
-
-
-def describe(params: Params, cell: Cell) -> None:
-    """Write what is known of a cell's subsets: only the measures that a table of scores shows."""
-    scores = read_frame(layout.SCORES_FILE, SCORES).set_index("id")
-    truth = read_frame(layout.TRUTH_FILE, TRUTH).set_index("id")
-    costs = read_json(layout.selection_folder(cell.of) / "costs.json")
-    seeds = {}
-    for seed in cell.seeds:
-        rows = cell_subset(params, cell, seed)["id"]
-        measures: dict[str, float] = {}
-        if len(rows):
-            measures = {f"mean_{c}": float(scores.loc[rows, c].mean()) for c in params.scorers}
-            if len(truth):
-                mine = truth.loc[rows]
-                measures["noise_share"] = float((mine["noise"] != "none").mean())
-                measures["skills_reached"] = float(
-                    mine["skill"].nunique() / truth["skill"].nunique()
-                )
-        one = costs["seeds"][str(seed)]
-        spent = {"seconds": one["seconds"], "peak_memory_mb": one["peak_memory_mb"]}
-        spent |= {"model_calls": 0.0, "tokens": 0.0, "usd": 0.0, "scoring_seconds": 0.0}
-        seeds[seed] = SeedFacts(scores.index.get_indexer(rows), measures, spent)
-    kind = "selection" if cell.of in params.every_selection else "reference"
-    found = Described(cell, kind, cell.of, reads(params, cell.of), seeds)
-    described_folder(cell).mkdir(parents=True, exist_ok=True)
-    write_described(described_folder(cell), found)
 
 
 def _write_data(params: Params) -> None:
@@ -121,7 +89,7 @@ def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
                     "order": np.arange(rows),
                     "cluster": np.full(rows, -1, dtype=np.int64),
                     "score": np.full(rows, np.nan),
-                    "round": _rounds(params, name, rows),
+                    "round": np.zeros(rows, dtype=np.int64),
                 }
             )
             path = layout.subset_folder(name) / group / f"seed_{seed}.parquet"
