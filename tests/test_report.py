@@ -17,7 +17,8 @@ from harness.report import write_scores
 from harness.report.reading import study_rows
 from harness.report.table import row_difference
 from harness.suites import SUITES, load_suite
-from tests.build_runs import QUALITY, build_runs, write_cell
+from tests.build_runs import QUALITY, build_runs, cells, write_cell
+from tests.small_repo import further
 from tests.toy_suite import write_toy_suite
 
 MAIN_ONLY: dict[str, Any] = {
@@ -183,15 +184,76 @@ def test_samples_of_other_runs_are_refused(tree: Params) -> None:
 
 def test_only_cells_that_params_do_not_name_are_pruned(tree: Params) -> None:
     named = layout.RUNS / "main" / "random" / "s0_1_2"
+    report = write_scores(tree, "main")
+    assert prune(tree) == []
     stale = [layout.RUNS / "main" / "gone" / "s0", layout.RUNS / "main" / "random" / "s9"]
-    for folder in stale:
+    beside = [
+        layout.RUNS / "gone",
+        layout.DESCRIBED / "gone",
+        layout.subset_folder("gone"),
+        layout.selection_folder("gone"),
+        report.parent / "gone",
+    ]
+    for folder in (*stale, *beside):
         folder.mkdir(parents=True)
         (folder / "metrics.json").write_text("{}")
     removed = prune(tree)
-    assert removed == [stale[0].parent, stale[1]]
-    assert not stale[0].parent.exists()
+    assert sorted(removed) == sorted([stale[0].parent, stale[1], *beside])
+    assert not any(folder.exists() for folder in (stale[0].parent, stale[1], *beside))
     assert (named / "metrics.json").is_file()
+    assert (report / "table.csv").is_file()
+    assert (report.parent / "summary.json").is_file()
     assert prune(tree) == []
+
+
+def test_a_cell_of_the_main_study_gives_a_row_more_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
+    more = {"random_3_4": further("main", "random", "s3_4")}
+    params = build_runs(tmp_path, **{**MAIN_ONLY, "further": more})
+    found = lines(write_scores(params, "main"))
+    assert list(found) == ["none", "random", "k_center", "full"]
+    seeds = {name: line["seeds"] for name, line in found.items()}
+    assert seeds == {"none": "1", "random": "5", "k_center": "3", "full": "1"}
+    scores = [
+        one["scores"]["avg"]
+        for cell in cells("main", "random")
+        for one in read_json(cell / "metrics.json")["seeds"].values()
+    ]
+    assert len(scores) == 5
+    assert float(found["random"]["avg"]) == pytest.approx(statistics.mean(scores), abs=1e-4)
+    assert float(found["random"]["select_seconds"]) == 2.5
+    (layout.RUNS / "main/random_3_4/metrics.json").unlink()
+    with pytest.raises(InputError, match=r"dvc repro evaluate_further@random_3_4$"):
+        write_scores(params, "main")
+
+
+def test_a_study_of_scores_is_a_table_as_the_main_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
+    rows = {
+        "own_random": further("own", "random", "s0_1_2"),
+        "own_random_4": further("own", "random", "s0_1_2", rows=4),
+        "own_k_center": further("own", "k_center", "s0_1_2"),
+    }
+    studies = {"own": {"report": "scores", "title": "A title"}, "empty": {"report": "scores"}}
+    params = build_runs(tmp_path, **{**MAIN_ONLY, "further": rows, "studies": studies})
+    folder = write_scores(params, "own")
+    found = lines(folder)
+    assert list(found) == ["random", "random_4", "k_center"]
+    assert [line["rows"] for line in found.values()] == ["6", "4", "6"]
+    assert {line["kind"] for line in found.values()} == {"selection"}
+    gap = float(found["random_4"]["avg"]) - float(found["random"]["avg"])
+    assert float(found["random_4"]["diff"]) == pytest.approx(gap, abs=2e-4)
+    text = (folder / "table.md").read_text(encoding="utf-8")
+    assert "Three toy benchmarks: A title, preset lab" in text
+    assert not (folder.parent / "summary.json").exists(), "of the main table alone"
+    with pytest.raises(InputError, match="no entry of `further` has study: empty"):
+        write_scores(params, "empty")
 
 
 def test_lower_is_better_columns_are_marked(

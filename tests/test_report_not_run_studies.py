@@ -15,6 +15,7 @@ from harness.suites import SUITES
 from tests.build_runs import WHY, build_runs, cells, take_away
 from tests.by_round_tree import build_in, copy_of, table_after
 from tests.test_report_not_run import FEWER, by_hand
+from tests.test_report_sensitivity import proofs_alone
 from tests.toy_suite import write_toy_suite
 
 
@@ -23,15 +24,17 @@ def test_the_proofs_are_over_what_every_row_has(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
-    params = build_runs(tmp_path, evaluate={"suite": "toy"})
+    params = build_runs(tmp_path, **proofs_alone())
     for cell in cells("sensitivity", "oracle"):
         take_away(cell, "two")
     folder = write_sensitivity(params, "sensitivity")
     with (folder / "table.csv").open(encoding="utf-8") as file:
         found = {line["name"]: line for line in csv.DictReader(file)}
-    gain = statistics.fmean(
-        by_hand("full_clean", "one", "three", study="sensitivity")
-    ) - statistics.fmean(by_hand("none", "one", "three", study="sensitivity"))
+    full_clean, none = (
+        statistics.fmean(by_hand(name, "one", "three", study="sensitivity"))
+        for name in ("full_clean", "none")
+    )
+    gain = full_clean - none
     assert float(found["gain"]["value"]) == pytest.approx(gain, abs=1e-4)
     assert found["none"]["what"] == "avg_of_2"
     text = (folder / "table.md").read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 import csv
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from harness.params import load_params
 from harness.report import write_sensitivity
 from harness.report.reading import cells_by_row, read_row
 from harness.suites import SUITES, load_suite
+from harness.yaml_files import read_yaml
 from tests.build_runs import QUALITY, ROOT, build_runs, cells, write_cell, write_params
 from tests.small_repo import further
 from tests.toy_suite import write_toy_suite
@@ -25,6 +27,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
     return tmp_path
+
+
+def proofs_alone(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The lab with its study of sensitivity and no other beside the main table."""
+    lab = read_yaml(LAB)
+    listed = {key: item for key, item in lab["further"].items() if item["study"] == "sensitivity"}
+    studies = {"sensitivity": lab["studies"]["sensitivity"]}
+    return {"further": listed, "studies": studies, "evaluate": {"suite": "toy"}, **changes}
 
 
 def proofs(results: Path) -> dict[str, dict[str, str]]:
@@ -40,7 +50,7 @@ def averages(name: str) -> list[float]:
 def test_the_numbers_are_those_of_the_files(folder: Path) -> None:
     import numpy as np
 
-    params = build_runs(folder, evaluate={"suite": "toy"})
+    params = build_runs(folder, **proofs_alone())
     results = write_sensitivity(params, "sensitivity")
     found = proofs(results)
     random = averages("random")
@@ -63,7 +73,7 @@ def test_failed_proofs_are_shown_as_failed(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(QUALITY, "skills_25", 30.0)
     names = list(dict.fromkeys(cell.of for cell in load_params(LAB).cells("sensitivity")))
     listed = {name: further("sensitivity", name, "s0_1") for name in names}
-    params = build_runs(folder, evaluate={"suite": "toy"}, seed_groups=["s0_1"], further=listed)
+    params = build_runs(folder, **proofs_alone(seed_groups=["s0_1"], further=listed))
     results = write_sensitivity(params, "sensitivity")
     found = proofs(results)
     assert {name for name, line in found.items() if line["verdict"] == "FAILS"} == set(found)
@@ -90,15 +100,14 @@ def test_a_missing_cell_names_its_stage(folder: Path, name: str, key: str) -> No
 
 
 def test_only_the_cells_of_its_own_study_are_read(folder: Path) -> None:
-    params = build_runs(folder, evaluate={"suite": "toy"})
+    params = build_runs(folder, **proofs_alone())
     before = (write_sensitivity(params, "sensitivity") / "table.csv").read_bytes()
-    for study in ("main", "scorers", "rounds"):
-        shutil.rmtree(layout.RUNS / study)
+    shutil.rmtree(layout.RUNS / "main")
     assert (write_sensitivity(params, "sensitivity") / "table.csv").read_bytes() == before
 
 
 def test_a_row_that_params_do_not_name_is_asked_for(folder: Path) -> None:
-    params = build_runs(folder, evaluate={"suite": "toy"})
+    params = build_runs(folder, **proofs_alone())
     kept = {key: item for key, item in params.further.items() if item.of != "oracle"}
     with pytest.raises(InputError, match=r"the study sensitivity needs oracle; no entry of"):
         write_sensitivity(params.model_copy(update={"further": kept}), "sensitivity")
