@@ -157,11 +157,15 @@ def test_rows_clearly_below_chance_are_named(tree: Params, monkeypatch: pytest.M
 
 
 def test_two_reports_of_the_same_files_are_the_same_bytes(tree: Params) -> None:
-    folder = write_scores(tree, "main")
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    write_scores(tree, "main")
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    assert set(before) == {"table.csv", "table.md", "table.tex", "table.png", "provenance.json"}
+    def read() -> dict[str, bytes]:
+        folder = write_scores(tree, "main")
+        files = [*folder.iterdir(), folder.parent / "summary.json"]
+        return {path.name: path.read_bytes() for path in files}
+
+    before = read()
+    assert read() == before
+    tables = {f"table.{ending}" for ending in ("csv", "md", "tex", "png")}
+    assert set(before) == tables | {"provenance.json", "summary.json"}
 
 
 def test_a_missing_cell_names_its_stage_and_leaves_the_table(tree: Params) -> None:
