@@ -215,8 +215,10 @@ def _metrics(suite: Suite, samples: pd.DataFrame) -> dict[str, Any]:
 
 
 def cells(study: str, *names: str) -> list[Path]:
+    """The folders of a study's cells of some rows, or with ``*`` of all."""
     params = load_params()
-    found = [layout.RUNS / cell.path for cell in params.cells(study) if cell.name in names]
+    listed = [cell for cell in params.cells(study) if cell.name in names or "*" in names]
+    found = [layout.RUNS / cell.path for cell in listed]
     assert found
     return found
 

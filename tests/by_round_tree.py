@@ -36,6 +36,7 @@ from tests.toy_suite import write_toy_suite
 K = 6  # clusters that iterative kMQ reads
 SIZES = (4, 8, 12)
 SELECTIONS: dict[str, Any] = {
+    "table": ["none", "random", "kmq", "full"],
     "selections": {"random": selection("random", budget=BUDGET)},
     "selections_scored": {
         "kmq": selection("kmq", k=K, budget=BUDGET, quality="sigmoid(judge)"),
@@ -147,7 +148,9 @@ def listing(rows: dict[str, list[str]]) -> dict[str, Any]:
 
 def build_by_round(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
     """Fill ``folder``, which must be the working directory, with both studies by round."""
-    build_tree(folder, **{key: SELECTIONS[key] for key in ("selections", "selections_scored")})
+    build_tree(
+        folder, **{key: SELECTIONS[key] for key in ("table", "selections", "selections_scored")}
+    )
     params = changed(**changes)
     _plant(params)
     for name in params.selections_rounds:

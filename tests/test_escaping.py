@@ -11,7 +11,7 @@ from harness.errors import printable
 from harness.files import read_json, write_json
 from harness.markdown import first_table, markdown_text, notes_below
 from harness.params import Params
-from harness.report import write_study_report
+from harness.report import write_scores
 from harness.report.render import TextTable, latex_table, latex_text, markdown_table
 from harness.report.table import NOT_RUN
 from harness.suites import SUITES
@@ -80,14 +80,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     written = written.replace("label: Two", f"label: {quoted}")
     written = written.replace("title: Three toy benchmarks", f"title: {quoted}")
     (folder / "suite.yaml").write_text(written)
-    studies: dict[str, Any] = {
-        "main": {"selections": ["none", "random"]},
-        "sensitivity": {"selections": [], "more_seeds": []},
-        "scorers": {"selections": []},
-        "rounds": {"selections": []},
-    }
-    groups = {"main": ["s0"], "more": []}
-    return build_runs(tmp_path, studies=studies, groups=groups, evaluate={"suite": "toy"})
+    listed: dict[str, Any] = {"table": ["none", "random"], "further": {}, "studies": {}}
+    return build_runs(tmp_path, **listed, seed_groups=["s0"], evaluate={"suite": "toy"})
 
 
 def is_plain(text: str) -> bool:
@@ -102,11 +96,11 @@ def test_every_file_of_a_study_holds_them_as_text(tree: Params) -> None:
         metrics["seeds"]["0"]["scores"]["one"] = {"not_run": NASTY}
         metrics["seeds"]["0"]["unisolated"] = NASTY
         write_json(cell / "metrics.json", metrics)
-    folder = write_study_report(tree, "main")
-    for name in ("main.md", "main.tex", "main.csv"):
+    folder = write_scores(tree, "main")
+    for name in ("table.md", "table.tex", "table.csv"):
         text = (folder / name).read_text(encoding="utf-8")
         assert is_plain(text), name
-    page = (folder / "main.md").read_text(encoding="utf-8")
+    page = (folder / "table.md").read_text(encoding="utf-8")
     assert "<i" not in page
     assert "[x](" not in page
     rows = first_table(page)

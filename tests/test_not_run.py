@@ -70,14 +70,15 @@ def repo(
     layout.BENCHMARKS.symlink_to(benchmarks)
     columns = [name for name, _ in HELDOUT.columns]
     write_frame(layout.HELDOUT_FILE, heldout().reindex(columns=columns), HELDOUT)
-    train_cell(load_params(), "main", "none", "s0", Path("nowhere"), "code")
-    return load_params()
+    params = load_params()
+    train_cell(params, params.main_cell("none", "s0"), "code")
+    return params
 
 
 def cell_metrics(params: Params) -> dict[str, Any]:
     """Evaluate the cell; what its file holds of seed 0."""
-    evaluate_cell(params, "main", "none", "s0", "train@none-s0", "code")
-    found = read_json(layout.cell_folder("main", "none", "s0") / "metrics.json")
+    evaluate_cell(params, params.main_cell("none", "s0"), "code")
+    found = read_json(layout.RUNS / "main/none/s0" / "metrics.json")
     return found["seeds"]["0"]
 
 
@@ -122,7 +123,7 @@ def test_the_cell_says_so_until_the_wall_is_there(
         told = cell_metrics(repo)
         assert told["scores"]["code"] == {"not_run": WHY}
         assert caplog.messages == [f"warning: evaluate: not run: code, avg: {WHY}"]
-        cell = layout.cell_folder("main", "none", "s0")
+        cell = layout.RUNS / "main/none/s0"
         read = read_metrics(cell / "metrics.json").seeds["0"]
         assert read.not_run == {"code": WHY, "avg": WHY}
         assert "code" not in set(read_frame(cell / "samples.parquet", SAMPLES)["task"])

@@ -13,7 +13,7 @@ from harness import layout
 from harness.errors import InputError
 from harness.files import read_json, write_json
 from harness.params import Params, load_params
-from harness.report import write_study_report
+from harness.report import write_scores
 from harness.report.comparable import comparable, is_headline, with_means
 from harness.report.render import csv_text, fact_table, markdown_table, score_table
 from harness.report.study import latex
@@ -26,13 +26,10 @@ from tests.toy_suite import write_toy_suite
 
 FEWER = "Average of 2"
 MAIN_ONLY: dict[str, Any] = {
-    "studies": {
-        "main": {"selections": ["none", "random", "k_center", "full"]},
-        "sensitivity": {"selections": [], "more_seeds": []},
-        "scorers": {"selections": []},
-        "rounds": {"selections": []},
-    },
-    "groups": {"main": ["s0_1", "s2"], "more": []},
+    "table": ["none", "random", "k_center", "full"],
+    "seed_groups": ["s0_1", "s2"],
+    "further": {},
+    "studies": {},
     "evaluate": {"suite": "toy"},
 }
 
@@ -52,10 +49,10 @@ def tree(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params
     return copy_of(built, tmp_path, monkeypatch)
 
 
-def by_hand(name: str, *columns: str) -> list[float]:
+def by_hand(name: str, *columns: str, study: str = "main") -> list[float]:
     """Each seed's mean over columns, from the items alone."""
     items: dict[int, dict[str, list[float]]] = {}
-    for cell in cells("main", name):
+    for cell in cells(study, name):
         for line in read_frame(cell / "samples.parquet", SAMPLES).to_dict("records"):
             items.setdefault(line["seed"], {}).setdefault(line["task"], []).append(line["score"])
     return [
@@ -64,15 +61,15 @@ def by_hand(name: str, *columns: str) -> list[float]:
     ]
 
 
-def lines(folder: Path, study: str = "main") -> dict[str, dict[str, str]]:
-    with (folder / f"{study}.csv").open(encoding="utf-8") as file:
+def lines(folder: Path) -> dict[str, dict[str, str]]:
+    with (folder / "table.csv").open(encoding="utf-8") as file:
         return {line["selection"]: line for line in csv.DictReader(file)}
 
 
 def test_the_headline_is_over_what_every_row_has(tree: Params) -> None:
     for cell in cells("main", "random", "full"):
         take_away(cell, "two")
-    folder = write_study_report(tree, "main")
+    folder = write_scores(tree, "main")
     found = lines(folder)
     for name, line in found.items():
         headline = by_hand(name, "one", "three")
@@ -95,7 +92,7 @@ def test_interval_and_p_are_of_the_same_columns(tree: Params) -> None:
     """A suite of the two columns alone gives the same draws, so the same interval and p."""
     for cell in cells("main", "random"):
         take_away(cell, "two")
-    with_two = {name: line for name, line in lines(write_study_report(tree, "main")).items()}
+    with_two = {name: line for name, line in lines(write_scores(tree, "main")).items()}
     suite = SUITES["toy"] / "suite.yaml"
     text = suite.read_text().replace("of: [one, two, three]", "of: [one, three]")
     suite.write_text(text)
@@ -104,7 +101,7 @@ def test_interval_and_p_are_of_the_same_columns(tree: Params) -> None:
         for seed in metrics["seeds"].values():
             seed["scores"]["avg"] = (seed["scores"]["one"] + seed["scores"]["three"]) / 2
         write_json(cell / "metrics.json", metrics)
-    alone = lines(write_study_report(tree, "main"))
+    alone = lines(write_scores(tree, "main"))
     for name, line in with_two.items():
         for field in ("low", "high", "diff", "diff_low", "diff_high", "p"):
             assert line[field] == alone[name][field], (name, field)
@@ -114,13 +111,13 @@ def test_interval_and_p_are_of_the_same_columns(tree: Params) -> None:
 def test_every_form_says_what_why_and_how(tree: Params) -> None:
     for cell in cells("main", "random"):
         take_away(cell, "two")
-    folder = write_study_report(tree, "main")
-    text = (folder / "main.md").read_text(encoding="utf-8")
+    folder = write_scores(tree, "main")
+    text = (folder / "table.md").read_text(encoding="utf-8")
     shown = {row["selection"]: row for row in table_after(text, "# Three")}
     assert shown["random"]["Two"] == NOT_RUN
     assert FEWER in shown["random"]
     assert "Average" not in shown["random"]
-    note = text.split("![main]")[0].strip().splitlines()[-1]
+    note = text.split("![scores]")[0].strip().splitlines()[-1]
     assert note == (
         f"Not run: Two in random. Why: {WHY}. Afterwards, dvc repro -f -s evaluate fills them in, "
         "then make repro makes the table again. "
@@ -128,11 +125,11 @@ def test_every_form_says_what_why_and_how(tree: Params) -> None:
         "intervals and p are of it."
     )
     assert f"- {FEWER}: the mean of One, Three." in text
-    tex = (folder / "main.tex").read_text(encoding="utf-8")
+    tex = (folder / "table.tex").read_text(encoding="utf-8")
     assert f" & {NOT_RUN} & " in tex
     assert f" & {FEWER} & " in tex
     assert note in tex
-    summary = read_json(folder / "summary.json")
+    summary = read_json(folder.parent / "summary.json")
     assert summary["random"]["two"] == NOT_RUN
     assert next(iter(summary["random"])) == "avg_of_2"
     mean = statistics.fmean(by_hand("random", "one", "three"))
@@ -142,7 +139,7 @@ def test_every_form_says_what_why_and_how(tree: Params) -> None:
 def test_one_seed_that_was_not_run_leaves_the_cell_out(tree: Params) -> None:
     (cell,) = [c for c in cells("main", "random") if c.name == "s2"]
     take_away(cell, "two")
-    found = lines(write_study_report(tree, "main"))
+    found = lines(write_scores(tree, "main"))
     assert found["random"]["two"] == NOT_RUN
     mean = statistics.fmean(by_hand("random", "one", "three"))
     assert float(found["random"]["avg_of_2"]) == pytest.approx(mean, abs=1e-4)
@@ -151,27 +148,27 @@ def test_one_seed_that_was_not_run_leaves_the_cell_out(tree: Params) -> None:
 def test_nothing_that_every_row_has_leaves_no_headline(tree: Params) -> None:
     for cell in cells("main", "*"):
         take_away(cell, "one", "two", "three")
-    folder = write_study_report(tree, "main")
+    folder = write_scores(tree, "main")
     found = lines(folder)
     assert {line["avg"] for line in found.values()} == {NOT_RUN}
     assert {line["diff"] + line["p"] for line in found.values()} == {""}
-    text = (folder / "main.md").read_text(encoding="utf-8")
+    text = (folder / "table.md").read_text(encoding="utf-8")
     assert "Not run: One in every row; Two in every row; Three in every row." in text
     assert "Average has no column that every row has: no row is compared." in text
     assert "- One: not run." in text
-    assert read_json(folder / "summary.json")["full"]["avg"] == NOT_RUN
+    assert read_json(folder.parent / "summary.json")["full"]["avg"] == NOT_RUN
 
 
 def test_a_mean_of_no_shared_column_is_of_no_row(tree: Params) -> None:
     """Those of different columns are no rows of one table, though two have all of theirs."""
     for cell in cells("main", "random"):
         take_away(cell, "one", "two", "three")
-    folder = write_study_report(tree, "main")
+    folder = write_scores(tree, "main")
     found = lines(folder)
     assert {line["avg"] for line in found.values()} == {NOT_RUN}
     assert {line["diff"] + line["p"] for line in found.values()} == {""}
     assert float(found["full"]["one"])
-    text = (folder / "main.md").read_text(encoding="utf-8")
+    text = (folder / "table.md").read_text(encoding="utf-8")
     assert "Average has no column that every row has: no row is compared." in text
     assert "- Average: not run." in text
     suite = comparable(load_suite("toy"), [{"one": 50.0, "avg": 50.0}, {}])
@@ -194,16 +191,16 @@ def test_the_headline_is_known_by_its_name_and_that_over_fewer(tree: Params, hea
 def test_the_best_row_is_still_bold(tree: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(QUALITY, "k_center", 30.0)
     for group in ("s0_1", "s2"):
-        write_cell(tree, load_suite("toy"), "main", "k_center", group)
+        write_cell(tree, load_suite("toy"), tree.main_cell("k_center", group))
     for cell in cells("main", "*"):
         take_away(cell, "two")
-    text = (write_study_report(tree, "main") / "main.md").read_text(encoding="utf-8")
+    text = (write_scores(tree, "main") / "table.md").read_text(encoding="utf-8")
     assert [line.split()[1] for line in text.splitlines() if "**" in line] == ["k_center"]
 
 
 def test_a_table_where_nothing_is_missing_has_no_note(tree: Params) -> None:
-    text = (write_study_report(tree, "main") / "main.md").read_text(encoding="utf-8")
-    before = text.split("![main]")[0].strip().splitlines()[-1]
+    text = (write_scores(tree, "main") / "table.md").read_text(encoding="utf-8")
+    before = text.split("![scores]")[0].strip().splitlines()[-1]
     assert before.startswith("| full")
     suite = load_suite("toy")
     assert comparable(suite, [{"one": 1.0, "two": 1.0, "three": 1.0}]) == suite
@@ -214,23 +211,23 @@ def test_a_row_that_ran_without_walls_is_named_under_the_table(tree: Params) -> 
     metrics = read_json(cell / "metrics.json")
     metrics["seeds"]["2"]["unisolated"] = WHY
     write_json(cell / "metrics.json", metrics)
-    folder = write_study_report(tree, "main")
-    text = (folder / "main.md").read_text(encoding="utf-8")
-    note = text.split("![main]")[0].strip().splitlines()[-1]
+    folder = write_scores(tree, "main")
+    text = (folder / "table.md").read_text(encoding="utf-8")
+    note = text.split("![scores]")[0].strip().splitlines()[-1]
     assert note == (
         "Programs that models wrote ran without every wall of the sandbox "
         f"(evaluate.allow_unisolated) in random: {WHY}."
     )
-    assert "(evaluate.allow\\_unisolated) in random" in (folder / "main.tex").read_text()
+    assert "(evaluate.allow\\_unisolated) in random" in (folder / "table.tex").read_text()
     assert float(lines(folder)["random"]["avg"])
 
 
 def test_rows_cut_in_training_are_told_under_the_table(tree: Params) -> None:
     for seed, (cut, dropped) in {0: (3, 0), 1: (1200, 2)}.items():
-        path = layout.cell_folder("main", "random", "s0_1") / f"train/seed_{seed}.json"
+        path = layout.RUNS / f"main/random/s0_1/train/seed_{seed}.json"
         write_json(path, {**read_json(path), "truncated": cut, "dropped": dropped})
-    text = (write_study_report(tree, "main") / "main.md").read_text(encoding="utf-8")
-    note = text.split("![main]")[0].strip().splitlines()[-1]
+    text = (write_scores(tree, "main") / "table.md").read_text(encoding="utf-8")
+    note = text.split("![scores]")[0].strip().splitlines()[-1]
     assert note == (
         "Rows longer than train.max_length or the model's context in training, the most of any "
         "seed. Cut: 1,200 of random. Dropped, as no response was left: 2 of random."
@@ -243,20 +240,20 @@ def test_a_file_without_a_column_names_the_stage(tree: Params) -> None:
     del metrics["seeds"]["2"]["scores"]["two"]
     write_json(cell / "metrics.json", metrics)
     with pytest.raises(InputError, match=r"random: .* no column two of seed 2; run dvc repro eval"):
-        write_study_report(tree, "main")
+        write_scores(tree, "main")
 
 
 @pytest.mark.parametrize("preset", ["lab", "alpaca_cpu"])
 def test_the_tables_in_results_keep_their_form(preset: str) -> None:
     """Numbers of the CSV are rounded already, so a last digit may differ from the page's."""
     params = load_params(ROOT / f"conf/{preset}.yaml")
-    folder = ROOT / "results" / preset
-    numbers = pd.read_csv(folder / "main.csv").to_dict("records")
+    folder = ROOT / "results" / preset / "main"
+    numbers = pd.read_csv(folder / "table.csv").to_dict("records")
     table = StudyTable("main", params, load_suite(params.evaluate.suite), [], numbers)
-    assert csv_text(table.frame()) == (folder / "main.csv").read_text(encoding="utf-8")
-    page = (folder / "main.md").read_text(encoding="utf-8")
+    assert csv_text(table.frame()) == (folder / "table.csv").read_text(encoding="utf-8")
+    page = (folder / "table.md").read_text(encoding="utf-8")
     assert digits_left_out(score_page(table)) == digits_left_out(page)
-    assert digits_left_out(latex(table)) == digits_left_out((folder / "main.tex").read_text())
+    assert digits_left_out(latex(table)) == digits_left_out((folder / "table.tex").read_text())
 
 
 def score_page(table: StudyTable) -> str:
