@@ -1,4 +1,4 @@
-"""What the reports of studies of curves refuse, and what is removed once params do not name it."""
+"""What reports of studies of curves refuse, and what is removed once params do not name it."""
 
 from pathlib import Path
 
@@ -44,7 +44,16 @@ MISSING = {
 }
 NOT_DESCRIBED = {
     "data/subsets/kmq/s2/seed_2.parquet": "dvc repro select_scored@kmq",
-    "data/selections/by_reward/costs.json": "dvc repro select_rounds@by_reward",
+    "data/selections/kmq/costs.json": "dvc repro select_scored@kmq",
+    **{
+        f"data/selections/by_reward/{name}": "dvc repro select_rounds@by_reward"
+        for name in (
+            *("costs.json", "labels.npy"),
+            *("s0_1/seed_1/rounds.json", "s0_1/seed_1/clusters.parquet"),
+            "s0_1/seed_1/instances.parquet",
+        )
+    },
+    "data/scores.parquet": "dvc repro score",
     "data/truth.parquet": "dvc repro prepare",
 }
 
@@ -62,9 +71,16 @@ def test_what_is_missing_is_named_with_its_stage_and_nothing_is_written(
 @pytest.mark.parametrize("path", NOT_DESCRIBED)
 def test_what_a_description_lacks_is_named_with_its_stage(tree: Params, path: str) -> None:
     Path(path).unlink()
-    with pytest.raises(InputError, match=rf"{Path(path).parent}.*{NOT_DESCRIBED[path]}"):
+    before = described_files()
+    with pytest.raises(InputError, match=rf"^{Path(path).parent}.*{NOT_DESCRIBED[path]}$"):
         describe(tree, "scorers")
+    assert described_files() == before
     write_curves(tree, "scorers")  # what is described is whole
+
+
+def described_files() -> dict[Path, bytes]:
+    """What is described, by path."""
+    return {path: path.read_bytes() for path in layout.DESCRIBED.rglob("*") if path.is_file()}
 
 
 def test_studies_that_cannot_be_reported_are_refused(tree: Params) -> None:
