@@ -1,4 +1,4 @@
-"""Writes what the studies by round read, small: loops whose models are made up, cuts, cells."""
+"""Writes what studies of curves read, small: loops whose models are made up, rows, cells."""
 
 import shutil
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ from tests.toy_suite import write_toy_suite
 
 K = 6  # clusters that iterative kMQ reads
 SIZES = (4, 8, 12)
+GROUPS = tuple(SMALL["seed_groups"])
 SELECTIONS: dict[str, Any] = {
-    "table": ["none", "random", "kmq", "full"],
     "selections": {"random": selection("random", budget=BUDGET)},
     "selections_scored": {
         "kmq": selection("kmq", k=K, budget=BUDGET, quality="sigmoid(judge)"),
@@ -54,6 +54,7 @@ SELECTIONS: dict[str, Any] = {
         "evolved": selection("diverse_evol", budget=BUDGET, rounds=2, initial=4),
     },
 }
+TABLE = ["none", "random", "kmq", "full"]
 BY_SIZE = {f"{of}_{rows}": {"of": of, "rows": rows} for of in ("random", "kmq") for rows in SIZES}
 BY_ROUND = {
     f"{of}_{r}": {"of": of, "rounds": r}
@@ -131,36 +132,48 @@ def build_in(folder: Path, **changes: Any) -> Path:  # noqa: ANN401
 
 def changed(**changes: Any) -> Params:  # noqa: ANN401
     """Write and read the tree's params with some sections replaced."""
-    values = {**SMALL, **SELECTIONS, "further": listing(LISTED), "studies": STUDIES}
+    values = {**SMALL, **SELECTIONS, "table": TABLE, "further": listing(LISTED)}
+    values |= {"studies": STUDIES}
     return write_params(Path.cwd(), **{**values, "evaluate": {"suite": "toy"}, **changes})
 
 
-def listing(rows: dict[str, list[str]]) -> dict[str, Any]:
+def listing(rows: dict[str, list[str]], groups: tuple[str, ...] = GROUPS) -> dict[str, Any]:
     """Entries of `further`, a cell for each seed group: the rows of each study, by name."""
     parts = {**BY_SIZE, **BY_ROUND}
     return {
         f"{study}_{name}_{group}": further(study, group=group, **parts[name])
         for study, names in rows.items()
         for name in names
-        for group in SMALL["seed_groups"]
+        for group in groups
     }
 
 
 def build_by_round(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
     """Fill ``folder``, which must be the working directory, with both studies by round."""
-    build_tree(
-        folder, **{key: SELECTIONS[key] for key in ("table", "selections", "selections_scored")}
-    )
+    tables = {key: SELECTIONS[key] for key in ("selections", "selections_scored")}
+    build_tree(folder, **tables, table=TABLE)
     params = changed(**changes)
     _plant(params)
     for name in params.selections_rounds:
         _select(params, name, folder / "scratch")
-    suite = load_suite(params.evaluate.suite)
     for study in params.studies:
-        for cell in params.cells(study):
-            describe_cell(params, cell)
-            write_cell(params, suite, cell)
+        evaluate(params, study)
+        describe(params, study)
     return params
+
+
+def evaluate(params: Params, study: str, *rows: str) -> None:
+    """Write what evaluating a study's rows leaves; of these rows alone where some are named."""
+    suite = load_suite(params.evaluate.suite)
+    for cell in params.cells(study):
+        if cell.name in rows or not rows:
+            write_cell(params, suite, cell)
+
+
+def describe(params: Params, study: str) -> None:
+    """Describe the cells of a study, again where what they are made of has changed."""
+    for cell in params.cells(study):
+        describe_cell(params, cell)
 
 
 def _plant(params: Params) -> None:

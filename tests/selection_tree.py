@@ -144,5 +144,15 @@ def write_choices(params: Params) -> None:
             lambda sized, rng: within_budget(sized, costs, BUDGET, rng),
         )
         write_subsets(params, name, ids, choose)
+    describe_all(params)
+
+
+def describe_all(params: Params) -> None:
+    """Describe every cell again, as its stage does where what it reads has changed."""
     for cell in params.every_cell():
         describe_cell(params, cell)
+
+
+def costs_of(name: str) -> Path:
+    """What choosing the subsets of a selection or reference cost."""
+    return layout.selection_folder(name) / "costs.json"

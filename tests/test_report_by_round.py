@@ -13,15 +13,17 @@ import pytest
 
 from harness import layout
 from harness.clustering import read_clustering
+from harness.embedding_files import VECTORS
 from harness.files import read_json
 from harness.params import Params
 from harness.report.statistics import Items, difference
 from harness.report.table import BOOTSTRAP_SEED
-from harness.round_report import write_round_report
+from harness.round_report import write_curves
 from harness.round_report.loops import gap
-from harness.round_report.reading import DEFAULT_SCORER, read_inputs
+from harness.round_report.reading import DEFAULT_SCORER, read_curve_study
 from harness.round_systems.kmq_iterative import KmqIterative
 from tests.by_round_tree import (
+    BY_ROUND,
     BY_SIZE,
     LISTED,
     SIZES,
@@ -42,16 +44,16 @@ class Report:
     def __init__(self, params: Params) -> None:
         self.params = params
         for study in LISTED:
-            write_round_report(params, study)
+            write_curves(params, study)
 
     def scores(self, study: str) -> dict[str, dict[str, Any]]:
-        """The lines of the scores, by cut."""
-        path = layout.RESULTS / self.params.preset / f"{study}.csv"
-        return {str(line["cut"]): line for line in _records(path)}
+        """The lines of the scores, by row."""
+        path = layout.report_folder(self.params.preset, study) / "table.csv"
+        return {str(line["row"]): line for line in _records(path)}
 
     def rounds(self, study: str) -> dict[tuple[str, int], dict[str, Any]]:
         """The lines of what the rounds left, by selection and round."""
-        path = layout.RESULTS / self.params.preset / f"loop_{study}.csv"
+        path = layout.report_folder(self.params.preset, study) / "rounds.csv"
         return {(str(line["selection"]), int(line["round"])): line for line in _records(path)}
 
 
@@ -68,19 +70,24 @@ def _records(path: Path) -> list[dict[str, Any]]:
     return found
 
 
+def cell(study: str, name: str, group: str) -> Path:
+    """The evaluated cell of a row and seed group."""
+    return layout.RUNS / study / f"{study}_{name}_{group}"
+
+
 def averages(study: str, name: str) -> list[float]:
-    """The headline of a cut by seed, from its metrics."""
+    """The headline of a row by seed, from its metrics."""
     found = []
     for seed, group in GROUP.items():
-        metrics = read_json(layout.cell_folder(study, name, group) / "metrics.json")
+        metrics = read_json(cell(study, name, group) / "metrics.json")
         found.append(metrics["seeds"][str(seed)]["scores"]["avg"])
     return found
 
 
 def items(study: str, name: str) -> list[Items]:
-    """The items of a cut's three benchmarks, from its samples."""
-    cells = [layout.cell_folder(study, name, group) for group in ("s0_1", "s2")]
-    frame = pd.concat([pd.read_parquet(cell / "samples.parquet") for cell in cells])
+    """The items of a row's three benchmarks, from its samples."""
+    cells = [cell(study, name, group) for group in ("s0_1", "s2")]
+    frame = pd.concat([pd.read_parquet(folder / "samples.parquet") for folder in cells])
     found = []
     for task in ("one", "two", "three"):
         table = frame[frame["task"] == task].pivot(index="item", columns="seed", values="score")
@@ -89,16 +96,16 @@ def items(study: str, name: str) -> list[Items]:
 
 
 def subset(name: str, seed: int) -> pd.DataFrame:
-    path = layout.subset_folder("main", name) / GROUP[seed] / f"seed_{seed}.parquet"
+    path = layout.subset_folder(name) / GROUP[seed] / f"seed_{seed}.parquet"
     return pd.read_parquet(path)
 
 
 def left(name: str, seed: int, file: str) -> Path:
-    return layout.rounds_folder("main", name) / GROUP[seed] / f"seed_{seed}" / file
+    return layout.selection_folder(name) / GROUP[seed] / f"seed_{seed}" / file
 
 
 @pytest.mark.parametrize("study", ["scorers", "rounds"])
-def test_a_row_for_every_cut_by_selection_and_size_with_means_over_seeds(
+def test_a_row_for_every_entry_by_selection_and_size_with_means_over_seeds(
     report: Report, study: str
 ) -> None:
     found = report.scores(study)
@@ -108,7 +115,7 @@ def test_a_row_for_every_cut_by_selection_and_size_with_means_over_seeds(
         assert line["avg"] == pytest.approx(statistics.mean(mine), abs=1e-6)
         assert line["avg_sd"] == pytest.approx(statistics.stdev(mine), abs=1e-6)
         assert line["rows"] in SIZES
-        assert line["selection"] == report.params.cuts[name].of
+        assert line["selection"] == {**BY_SIZE, **BY_ROUND}[name]["of"]
 
 
 def test_differences_are_from_as_many_random_rows_paired_and_corrected(report: Report) -> None:
@@ -151,7 +158,7 @@ def test_costs_are_those_of_all_rounds_so_far(report: Report) -> None:
         assert [line["seconds"] for line in lines] == pytest.approx(each.mean(axis=0), abs=1e-5)
         assert (each.mean(axis=0) >= [9, 9 + 15, 24]).all()
         for line, number in zip(lines, (1, 2, 3), strict=True):
-            mean = statistics.mean(averages("scorers", f"{name}_r{number}"))
+            mean = statistics.mean(averages("scorers", f"{name}_{number}"))
             assert line["avg"] == pytest.approx(mean, abs=1e-6)
     lines = [report.rounds("rounds")["evolved", number] for number in (1, 2, 3)]
     assert [line["model_calls"] for line in lines] == [N, 2 * N, 2 * N]
@@ -174,7 +181,7 @@ def test_gains_are_for_the_better_whichever_way_a_score_runs(report: Report) -> 
             assert found[name, number]["generated"] == pytest.approx(np.mean(made), abs=1e-6)
         assert np.isnan([found[name, 3]["gold"], found[name, 3]["score_gain"]]).all()
         assert np.isnan(found[name, 1]["score_gain"])
-        mean = [statistics.mean(averages("scorers", f"{name}_r{r}")) for r in (1, 2, 3)]
+        mean = [statistics.mean(averages("scorers", f"{name}_{r}")) for r in (1, 2, 3)]
         steps = [b - a for a, b in itertools.pairwise(mean)]
         before = [found[name, r]["gain_before"] for r in (2, 3)]
         after = [found[name, r]["gain_next"] for r in (1, 2)]
@@ -188,7 +195,7 @@ def test_gains_are_for_the_better_whichever_way_a_score_runs(report: Report) -> 
 def test_without_an_instance_asked_about_twice_the_gain_is_that_of_the_means(
     report: Report,
 ) -> None:
-    found = read_inputs(report.params, "scorers")
+    found = read_curve_study(report.params, "scorers")
     loop = next(one for one in found.loops if one.name == "by_reward")
     newest = {}
     for seed, one in loop.seeds.items():
@@ -205,7 +212,7 @@ def test_without_an_instance_asked_about_twice_the_gain_is_that_of_the_means(
 
 def test_weights_and_the_noise_they_lie_on(report: Report) -> None:
     found = report.rounds("scorers")
-    labels = read_clustering(layout.cluster_folder(K), N).labels
+    labels = read_clustering(layout.cluster_folder("minilm", K), N).labels
     faulty = (pd.read_parquet(layout.TRUTH_FILE)["noise"] != "none").to_numpy()
     share = np.array([faulty[labels == cluster].mean() for cluster in range(K)])
     assert (share > 0.5).tolist() == [True, True, False, False, False, False]
@@ -230,20 +237,28 @@ def test_weights_and_the_noise_they_lie_on(report: Report) -> None:
     assert found["by_reward", 3]["noisy_weight"] > found["by_reward", 1]["noisy_weight"]
 
 
-def test_the_vendi_score_is_the_definition_on_the_pools_embedding(report: Report) -> None:
-    found = report.scores("rounds")
-    x = np.load(layout.EMBEDDINGS / "minilm.npy").astype(np.float64)
-    for name in ("random_8", "evolved_r3"):
-        values = []
+@pytest.mark.parametrize(
+    ("study", "names"),
+    [("rounds", ("random_8", "evolved_2", "evolved_3")), ("scorers", ("kmq_4", "by_reward_2"))],
+)
+def test_the_vendi_score_is_the_definition_on_the_pools_embedding(
+    report: Report, study: str, names: tuple[str, ...]
+) -> None:
+    found = report.scores(study)
+    x = np.load(layout.EMBEDDINGS / "minilm" / VECTORS).astype(np.float64)
+    for name in names:
+        entry, values = {**BY_SIZE, **BY_ROUND}[name], []
         for seed in GROUP:
-            path = layout.subset_folder("cuts", name) / GROUP[seed] / f"seed_{seed}.parquet"
-            rows = pd.read_parquet(path)["id"].str.removeprefix("r").astype(int).to_numpy()
+            whole = subset(entry["of"], seed).sort_values("order")
+            mine = whole.head(entry["rows"]) if "rows" in entry else whole
+            mine = mine[mine["round"] <= entry.get("rounds", 9)]
+            rows = mine["id"].str.removeprefix("r").astype(int).to_numpy()
             kernel = x[rows] @ x[rows].T / len(rows)
             shares = [v for v in np.linalg.eigvalsh(kernel) if v > 1e-12]
             values.append(np.exp(-sum(v * np.log(v) for v in shares)))
         assert found[name]["vendi_score"] == pytest.approx(np.mean(values), abs=1e-4)
         assert found[name]["vendi_score_sd"] == pytest.approx(np.std(values, ddof=1), abs=1e-4)
-    assert "vendi_score" not in report.scores("scorers")[next(iter(BY_SIZE))]
+    assert all(np.isfinite(line["vendi_score"]) for line in found.values())
 
 
 def test_the_scorer_where_params_say_none_is_the_systems_own() -> None:

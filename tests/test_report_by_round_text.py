@@ -13,32 +13,31 @@ from harness.files import read_json, write_json
 from harness.markdown import markdown_text
 from harness.params import Params
 from harness.report.render import BLANK
-from harness.round_report import write_round_report
+from harness.round_report import write_curves
 from harness.round_report.loops import loop_lines
-from harness.round_report.reading import read_inputs
+from harness.round_report.reading import read_curve_study
 from harness.round_report.scores import score_lines
 from harness.round_report.text import markdown
 from harness.schemas import TRUTH, read_frame, write_frame
-from harness.suites import load_suite
-from tests.build_runs import QUALITY, write_cell
+from tests.build_runs import QUALITY
 from tests.by_round_tree import (
     LISTED,
     SELECTIONS,
     build_in,
     changed,
     copy_of,
+    describe,
+    evaluate,
     listing,
+    plain,
     same,
     table_after,
 )
 
 ROUND_SELECTIONS: dict[str, Any] = SELECTIONS["selections_rounds"]
 FILES = {
-    "scorers": {
-        *("scorers.csv", "scorers.md", "scorers.png"),
-        *("loop_scorers.csv", "weights_scorers.png"),
-    },
-    "rounds": {"rounds.csv", "rounds.md", "rounds.png", "loop_rounds.csv"},
+    "scorers": {"table.csv", "table.md", "table.png", "rounds.csv", "weights.png"},
+    "rounds": {"table.csv", "table.md", "table.png", "rounds.csv"},
 }
 
 
@@ -54,14 +53,14 @@ def tree(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params
 
 def text_of(params: Params, study: str) -> str:
     """The report's text, without drawing its pictures."""
-    found = read_inputs(params, study)
+    found = read_curve_study(params, study)
     return markdown(found, score_lines(found), loop_lines(found))
 
 
 def test_the_tables_say_what_the_csv_says(tree: Params) -> None:
-    folder = write_round_report(tree, "scorers")
-    text = (folder / "scorers.md").read_text(encoding="utf-8")
-    wanted = pd.read_csv(folder / "scorers.csv").to_dict("records")
+    folder = write_curves(tree, "scorers")
+    text = (folder / "table.md").read_text(encoding="utf-8")
+    wanted = pd.read_csv(folder / "table.csv").to_dict("records")
     shown = table_after(text, "# Iterative")
     assert [row["selection"] for row in shown] == [line["selection"] for line in wanted]
     for row, line in zip(shown, wanted, strict=True):
@@ -69,7 +68,7 @@ def test_the_tables_say_what_the_csv_says(tree: Params) -> None:
         heads = {"Average": "avg", "difference from random [95%]": "diff", "One": "one"}
         assert all(same(row[head], line[name], 1) for head, name in heads.items())
         assert same(row["p (Holm)"], line["p"], 3)
-    loops = pd.read_csv(folder / "loop_scorers.csv").to_dict("records")
+    loops = pd.read_csv(folder / "rounds.csv").to_dict("records")
     tables = {
         "## What the loop cost": {
             "rows": ("rows", 0, 1),
@@ -112,7 +111,9 @@ def test_the_text_says_what_it_is_of(tree: Params) -> None:
     assert "an answer gains by what it falls" in text
     rounds = text_of(tree, "rounds")
     assert "A miniature" in rounds
-    assert "Vendi score: the effective number" in rounds
+    for one in (text, rounds):
+        assert "Vendi score: the effective number" in one
+        assert all(plain(row["Vendi score"]) for row in table_after(one, "# "))
     assert "judge" not in rounds
     assert "Weights" not in rounds
 
@@ -123,11 +124,14 @@ def test_the_judge_has_a_row_or_a_reason(tree: Params) -> None:
     assert "USD" not in text
     asked = {**ROUND_SELECTIONS["by_reward"], "scorer": "judge"}
     params = changed(selections_rounds={**ROUND_SELECTIONS, "by_reward": asked})
-    for number, path in enumerate(sorted(Path("data/rounds/main/by_reward/").rglob("rounds.json"))):
+    files = sorted(layout.selection_folder("by_reward").rglob("rounds.json"))
+    assert len(files) == 3
+    for number, path in enumerate(files):
         rounds = read_json(path)
         for one in rounds[:2]:  # as a judge's phase tells; 0.25 + 0.01 USD a round on average
             one["cost"] |= {"judge_answers": 8, "judge_left_out": 1, "usd": 0.25 + number / 100}
         write_json(path, rounds)
+    describe(params, "scorers")
     text = text_of(params, "scorers")
     assert "The LLM judge has no row" not in text
     rows = table_after(text, "## What the loop cost")
@@ -136,11 +140,12 @@ def test_the_judge_has_a_row_or_a_reason(tree: Params) -> None:
     ]
     assert of_judge[:3] == [["8", "1", "0.26"], ["16", "2", "0.52"], ["16", "2", "0.52"]]
     assert of_judge[3:] == [[BLANK] * 3] * 3
-    for path in Path("data/rounds/main/by_reward/").rglob("rounds.json"):  # prices are unknown
+    for path in files:  # prices are unknown
         rounds = read_json(path)
         for one in rounds[:2]:
             del one["cost"]["usd"]
         write_json(path, rounds)
+    describe(params, "scorers")
     (head, *_) = table_after(text_of(params, "scorers"), "## What the loop cost")
     assert "judge answers" in head
     assert "USD" not in head
@@ -151,18 +156,16 @@ def test_it_says_where_the_reward_rose_and_the_benchmarks_did_not(
 ) -> None:
     told = {}
     for better in (30.0, 2.0):
-        monkeypatch.setitem(QUALITY, "by_reward_r2", better)
+        monkeypatch.setitem(QUALITY, "by_reward_2", better)
         # The score by perplexity got worse: whatever the benchmarks do is no hacking.
-        monkeypatch.setitem(QUALITY, "by_perplexity_r2", 2.0)
-        for name in ("by_reward_r2", "by_perplexity_r2"):
-            for group in ("s0_1", "s2"):
-                write_cell(tree, load_suite("toy"), "scorers", name, group)
+        monkeypatch.setitem(QUALITY, "by_perplexity_2", 2.0)
+        evaluate(tree, "scorers", "by_reward_2", "by_perplexity_2")
         told[better] = text_of(tree, "scorers")
     assert "In none of the 2 rounds that can be compared" in told[30.0]
     assert "rose and Average did not: by_reward in round 2 (score +0.050, Average −" in told[2.0]
     assert "by_perplexity in round 2" not in told[2.0]
-    without = [name for name in LISTED["scorers"] if not name.endswith("_r2")]
-    text = text_of(changed(studies=listing("scorers", without)), "scorers")
+    without = [name for name in LISTED["scorers"] if not name.endswith("_2")]
+    text = text_of(changed(further=listing({"scorers": without})), "scorers")
     assert "cannot be said" in text
 
 
@@ -170,19 +173,18 @@ def test_a_best_row_is_bold_only_where_it_differs_from_random(
     tree: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "**" not in text_of(tree, "rounds")
-    for name, bold in (("evolved_r2", "| evolved"), ("random_8", "")):
+    for name, bold in (("evolved_2", "| evolved"), ("random_8", "")):
         monkeypatch.setitem(QUALITY, name, 40.0 if bold else 60.0)
-        for group in ("s0_1", "s2"):
-            write_cell(tree, load_suite("toy"), "rounds", name, group)
+        evaluate(tree, "rounds", name)
         found = [line for line in text_of(tree, "rounds").splitlines() if "**" in line]
         assert [line.split("  ")[0] for line in found] == ([bold] if bold else [])
 
 
 def test_a_size_without_random_has_no_difference_and_is_named(tree: Params) -> None:
     names = [name for name in LISTED["rounds"] if name != "random_8"]
-    params = changed(studies=listing("rounds", names))
+    params = changed(further=listing({"rounds": names}))
     text = text_of(params, "rounds")
-    assert "No random of the same size is in the study for: evolved_r2." in text
+    assert "No random of the same size is in the study for: evolved_2." in text
     assert "for 2 differences" in text
     row = next(
         r for r in table_after(text, "# D") if (r["selection"], r["rows"]) == ("evolved", "8")
@@ -191,21 +193,23 @@ def test_a_size_without_random_has_no_difference_and_is_named(tree: Params) -> N
 
 
 def test_random_in_fewer_seeds_is_of_the_same_size(tree: Params) -> None:
-    cuts = read_inputs(tree, "rounds")
-    [random] = [cut for cut in cuts.cuts if cut.row.name == "random_8"]
-    fewer = replace(random, ids=random.ids[:1])
-    found = replace(cuts, cuts=[fewer if cut is random else cut for cut in cuts.cuts])
-    assert found.cut_of("random", (8, 8, 8)) is fewer
-    assert found.cut_of("random", (8, 9, 8)) is None
+    read = read_curve_study(tree, "rounds")
+    [random] = [point for point in read.points if point.row.name == "random_8"]
+    fewer = replace(random, row=replace(random.row, seeds=random.row.seeds[:1]))
+    assert fewer.sizes == (8,)
+    found = replace(read, points=[fewer if one is random else one for one in read.points])
+    assert found.point_of("random", (8, 8, 8)) is fewer
+    assert found.point_of("random", (8, 9, 8)) is None
 
 
 def test_what_rounds_warned_of_is_told_once_with_its_seeds(tree: Params) -> None:
     told = "every cluster scored 0.5:\nthe weights|<b>stay</b> as they are\x1b[0m"
     for group, seed in (("s0_1", 0), ("s2", 2)):
-        path = layout.rounds_folder("main", "by_reward") / group / f"seed_{seed}" / "rounds.json"
+        path = layout.selection_folder("by_reward") / group / f"seed_{seed}" / "rounds.json"
         rounds = read_json(path)
         rounds[1]["notes"] = [told]
         write_json(path, rounds)
+    describe(tree, "scorers")
     assert f"\n- by_reward, round 2 (seeds 0, 2): {markdown_text(told)}\n" in text_of(
         tree, "scorers"
     )
@@ -213,7 +217,8 @@ def test_what_rounds_warned_of_is_told_once_with_its_seeds(tree: Params) -> None
 
 
 def test_one_seed_has_no_deviation(tree: Params) -> None:
-    text = text_of(changed(groups={"main": ["s2"], "more": []}), "scorers")
+    alone = listing({"scorers": LISTED["scorers"]}, groups=("s2",))
+    text = text_of(changed(seed_groups=["s2"], further=alone), "scorers")
     assert all("±" not in row["Average"] for row in table_after(text, "# Iter"))
     assert {row["seeds"] for row in table_after(text, "# Iter")} == {"1"}
 
@@ -221,18 +226,47 @@ def test_one_seed_has_no_deviation(tree: Params) -> None:
 def test_noise_is_told_where_there_is_some(tree: Params) -> None:
     truth = read_frame(layout.TRUTH_FILE, TRUTH)
     write_frame(layout.TRUTH_FILE, truth.assign(noise="none").astype("str"), TRUTH)
+    describe(tree, "scorers")
     clean = text_of(tree, "scorers")
     assert "none of the 6 of by_reward" in clean
     rows = table_after(clean, "## Weights")
     assert {row["on clusters of mostly noise"] for row in rows} == {BLANK}
     assert {row["noise by weight"] for row in rows} == {"0.0%"}
     write_frame(layout.TRUTH_FILE, truth.iloc[:0], TRUTH)
+    describe(tree, "scorers")
     assert "noise" not in text_of(tree, "scorers").partition("## Weights")[2]
+
+
+def test_weights_are_told_of_in_whatever_study_a_loop_weighed(tree: Params) -> None:
+    rows = ["random_4", *(f"{of}_{r}" for of in ("evolved", "by_reward") for r in (1, 2, 3))]
+    params = changed(further=listing({"rounds": rows}))
+    evaluate(params, "rounds")
+    describe(params, "rounds")
+    assert {path.name for path in write_curves(params, "rounds").iterdir()} == FILES["scorers"]
+    text = text_of(params, "rounds")
+    loops = [(row["selection"], row["round"]) for row in table_after(text, "## What the loop")]
+    assert loops == [(of, str(r)) for of in ("evolved", "by_reward") for r in (1, 2, 3)]
+    for heading in ("## What the answers gained", "## Weights"):
+        shown = table_after(text, heading)
+        assert [row["selection"] for row in shown] == ["by_reward"] * 3
+    assert plain(shown[0]["on clusters of mostly noise"]) is not None
+    assert "of mostly noise hold" in text
+
+
+def test_without_a_loop_there_is_nothing_of_rounds(tree: Params) -> None:
+    params = changed(further=listing({"scorers": ["random_4", "kmq_4", "kmq_8"]}))
+    folder = write_curves(params, "scorers")
+    assert {path.name for path in folder.iterdir()} == {"table.csv", "table.md", "table.png"}
+    text = (folder / "table.md").read_text(encoding="utf-8")
+    assert "loop" not in text
+    assert "rounds.csv" not in text
+    assert "judge" not in text
+    assert "No random of the same size is in the study for: kmq_8." in text
 
 
 @pytest.mark.parametrize("study", FILES)
 def test_files_are_the_same_again_and_pictures_show_something(tree: Params, study: str) -> None:
-    folder = write_round_report(tree, study)
+    folder = write_curves(tree, study)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert set(before) == FILES[study]
     for name, content in before.items():
@@ -241,5 +275,5 @@ def test_files_are_the_same_again_and_pictures_show_something(tree: Params, stud
             with Image.open(folder / name) as image:
                 assert min(image.size) > 300
                 assert len(image.convert("RGB").getcolors(2**24) or ()) > 20
-    write_round_report(tree, study)
+    write_curves(tree, study)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

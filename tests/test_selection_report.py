@@ -1,4 +1,4 @@
-"""The report of a study's subsets against its files: numbers, words, errors, what it prunes."""
+"""The report of the main table's subsets against its files: numbers, words, what it reads."""
 
 import shutil
 from pathlib import Path
@@ -11,13 +11,15 @@ import pytest
 from harness import layout
 from harness.clustering import read_clustering
 from harness.describing.measures import PoolView, describe_subset
+from harness.describing.reads import reads
+from harness.embedding_files import VECTORS
 from harness.files import read_json, write_json
 from harness.params import Params
 from harness.schemas import FAULTS
 from harness.selection_params import RoundSelection
-from harness.selection_report import write_selection_report
-from harness.selection_report.costs import reads
-from tests.selection_tree import BEST_K, BUDGET, FILES, N, build_tree
+from harness.selection_report import write_subset_report
+from tests.selection_tree import BEST_K, BUDGET, FILES, N, build_tree, costs_of, describe_all
+from tests.small_repo import selection
 
 
 @pytest.fixture
@@ -28,9 +30,9 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
 
 def report(params: Params) -> tuple[list[dict[str, Any]], str]:
     """The lines of the CSV, and the text."""
-    folder = write_selection_report(params, "main")
-    text = (folder / "selection_main.md").read_text(encoding="utf-8")
-    return pd.read_csv(folder / "selection_main.csv").to_dict("records"), text
+    folder = write_subset_report(params)
+    text = (folder / "table.md").read_text(encoding="utf-8")
+    return pd.read_csv(folder / "table.csv").to_dict("records"), text
 
 
 def column(lines: list[dict[str, Any]], selection: str, name: str) -> np.ndarray:
@@ -54,13 +56,13 @@ def test_a_row_for_every_selection_and_seed_with_the_numbers_of_its_files(tree: 
     lines, _ = report(tree)
     wanted = [(name, seed) for name in ("random", "top_k", "km_random") for seed in range(3)]
     assert [(line["selection"], line["seed"]) for line in lines] == [*wanted, ("full", 0)]
-    x = np.load(layout.EMBEDDINGS / "minilm.npy")
+    x = np.load(layout.EMBEDDINGS / "minilm" / VECTORS)
     scores = pd.read_parquet(layout.SCORES_FILE).set_index("id")
     truth = pd.read_parquet(layout.TRUTH_FILE).set_index("id")
     tokens = np.load(layout.costs_file("tokens"))
     for line in lines:
         name, seed = str(line["selection"]), int(line["seed"])
-        folder = layout.subset_folder("main", name) / ("s2" if seed == 2 else "s0_1")
+        folder = layout.subset_folder(name) / ("s2" if seed == 2 else "s0_1")
         ids = pd.read_parquet(folder / f"seed_{seed}.parquet")["id"].tolist()
         picks = np.array([int(text[1:]) for text in ids])
         assert (line["rows"], line["tokens"]) == (len(ids), tokens[picks].sum())
@@ -70,7 +72,7 @@ def test_a_row_for_every_selection_and_seed_with_the_numbers_of_its_files(tree: 
             assert line[f"noise_{kind}"] == pytest.approx(share, abs=1e-5)
         for measure, value in describe_subset(PoolView(x), picks).items():
             assert line[measure] == pytest.approx(value, abs=1e-5)
-        cost = read_json(layout.selection_file("main", name))["seeds"][str(seed)]
+        cost = read_json(costs_of(name))["seeds"][str(seed)]
         assert (line["seconds"], line["peak_memory_mb"]) == (
             cost["seconds"],
             cost["peak_memory_mb"],
@@ -91,14 +93,15 @@ def test_what_each_selection_reads_is_measured_for_it_alone(tree: Params) -> Non
         assert np.isnan(column(lines, name, "own_clusters_reached")).all()
     assert "Own quality: top_k `sigmoid(judge)`." in text
     assert f"measured on: k = {BEST_K}, the largest k that is made" in text
-    shares = np.bincount(read_clustering(layout.cluster_folder(BEST_K), N).labels) / N
+    shares = np.bincount(read_clustering(layout.cluster_folder("minilm", BEST_K), N).labels) / N
     entropy = -sum(share * np.log(share) for share in shares if share)
     assert column(lines, "full", "cluster_entropy") == pytest.approx(entropy, abs=1e-5)
     assert column(lines, "full", "clusters_reached") == 1
 
 
 def test_the_clustering_that_auto_chose_is_the_common_one(tree: Params) -> None:
-    shutil.copytree(layout.cluster_folder(3), layout.cluster_folder("auto"))
+    shutil.copytree(layout.cluster_folder("minilm", 3), layout.cluster_folder("minilm", "auto"))
+    describe_all(tree)
     lines, text = report(tree)
     assert "measured on: k = 3, chosen by silhouette (k: auto)" in text
     own = column(lines, "km_random", "own_cluster_entropy")
@@ -128,7 +131,7 @@ def test_scorers_are_compared_with_the_planted_faults(tree: Params) -> None:
     from scipy.stats import spearmanr
 
     _, text = report(tree)
-    frame = pd.read_csv(layout.RESULTS / "lab" / "scorers_main.csv")
+    frame = pd.read_csv(layout.report_folder("lab", "subsets") / "scorers.csv")
     clean = pd.read_parquet(layout.TRUTH_FILE)["noise"].to_numpy() == "none"
     judge = pd.read_parquet(layout.SCORES_FILE)["judge"].to_numpy()
     line = frame.set_index(["scorer", "noise"]).to_dict("index")["judge", "all"]
@@ -145,10 +148,10 @@ def test_clusterings_are_listed_with_the_best_marked(tree: Params) -> None:
     found = table_after(text, "## Clusterings")
     assert list(found) == ["1", "3", str(BEST_K)]
     assert found["1"]["silhouette"] == "–"
-    best = read_json(layout.silhouette_file(BEST_K))["silhouette"]
+    best = read_json(layout.silhouette_file("minilm", BEST_K))["silhouette"]
     assert found[str(BEST_K)]["silhouette"] == f"**{best:.4f}**"
     quality = 1 / (1 + np.exp(-pd.read_parquet(layout.SCORES_FILE)["judge"].to_numpy()))
-    labels = read_clustering(layout.cluster_folder(3), N).labels
+    labels = read_clustering(layout.cluster_folder("minilm", 3), N).labels
     poor = [quality[labels == label].mean() < 0.3 for label in range(3)]
     assert found["3"]["mean quality < 0.3"] == f"{100 * np.mean(poor):.1f}%"
 
@@ -156,7 +159,7 @@ def test_clusterings_are_listed_with_the_best_marked(tree: Params) -> None:
 def test_the_largest_k_being_the_best_is_told(tree: Params) -> None:
     told = f"The best silhouette is that of the largest k that was made, {BEST_K}:"
     assert told in report(tree)[1]
-    path = layout.silhouette_file(BEST_K)
+    path = layout.silhouette_file("minilm", BEST_K)
     write_json(path, {**read_json(path), "silhouette": -0.5})
     assert "The best silhouette is that of the largest" not in report(tree)[1]
 
@@ -182,6 +185,7 @@ def test_a_cost_that_is_not_known_is_left_out(tree: Params) -> None:
     costs = read_json(layout.SCORE_COSTS_FILE)
     costs["judge"]["seconds"] = None
     write_json(layout.SCORE_COSTS_FILE, costs)
+    describe_all(tree)
     lines, text = report(tree)
     assert np.isnan(column(lines, "top_k", "scoring_seconds")).all()
     assert table_after(text, "## What choosing cost")["top_k"]["scoring (s)"] == "–"
@@ -190,11 +194,12 @@ def test_a_cost_that_is_not_known_is_left_out(tree: Params) -> None:
 
 def test_calls_of_models_are_told_where_there_were_any(tree: Params) -> None:
     assert "model calls" not in table_after(report(tree)[1], "## What choosing cost")["random"]
-    path = layout.selection_file("main", "top_k")
+    path = costs_of("top_k")
     info = read_json(path)
     for cost in info["seeds"].values():
         cost["feedback"] = {"generated": 10, "scored": 20, "embedded": 300, "tokens_scored": 9}
     write_json(path, info)
+    describe_all(tree)
     lines, text = report(tree)
     assert column(lines, "top_k", "model_calls").tolist() == [330] * 3
     found = table_after(text, "## What choosing cost")
@@ -203,16 +208,17 @@ def test_calls_of_models_are_told_where_there_were_any(tree: Params) -> None:
     for cost in info["seeds"].values():  # a judge whose prices are unknown
         cost["feedback"]["judge_answers"] = 20
     write_json(path, info)
+    describe_all(tree)
     found = table_after(report(tree)[1], "## What choosing cost")
     assert [found[name]["USD"] for name in ("random", "top_k")] == ["0.00", "–"]
 
 
 def test_what_selections_in_rounds_read(tree: Params) -> None:
     given = {
-        "kmq": {"sampler": "kmq_iterative", "k": "auto", "quality": "sigmoid(judge)", "rounds": 2},
-        "current": {"sampler": "diverse_evol", "k": 1},
-        "static": {"sampler": "diverse_evol", "k": 1, "space": "static"},
-        "unsure": {"sampler": "diverse_evol", "k": 1, "criterion": "margin"},
+        "kmq": selection("kmq_iterative", k="auto", quality="sigmoid(judge)", rounds=2),
+        "current": selection("diverse_evol"),
+        "static": selection("diverse_evol", space="static"),
+        "unsure": selection("diverse_evol", criterion="margin"),
     }
     table = {name: RoundSelection.model_validate(item) for name, item in given.items()}
     params = tree.model_copy(update={"selections_rounds": table})
@@ -225,11 +231,12 @@ def test_what_selections_in_rounds_read(tree: Params) -> None:
 
 
 def test_what_samplers_warned_of_is_told(tree: Params) -> None:
-    path = layout.selection_file("main", "top_k")
+    path = costs_of("top_k")
     info = read_json(path)
     for seed in ("0", "2"):
         info["seeds"][seed]["notes"] = ["all quality\n|is|<b>zero"]
     write_json(path, info)
+    describe_all(tree)
     lines, text = report(tree)
     notes = column(lines, "top_k", "notes").tolist()
     assert [note == r"all quality\n|is|<b>zero" for note in notes] == [True, False, True]
@@ -237,9 +244,10 @@ def test_what_samplers_warned_of_is_told(tree: Params) -> None:
 
 
 def test_two_reports_of_the_same_files_are_the_same_bytes(tree: Params) -> None:
-    folder = write_selection_report(tree, "main")
+    folder = write_subset_report(tree)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert set(before) == FILES
     assert all(len(content) < 300_000 for content in before.values())
-    write_selection_report(tree, "main")
+    shutil.rmtree(layout.SUBSETS)  # what they are is described already
+    write_subset_report(tree)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

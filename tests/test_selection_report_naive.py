@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.describing import measures
 from harness.describing.measures import (
     coverage,
     entropy,
@@ -18,7 +19,6 @@ from harness.describing.measures import (
     top_overlap,
     vendi_score,
 )
-from harness.selection_report import measures
 from harness.selection_report.map import project
 
 

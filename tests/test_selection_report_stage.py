@@ -8,21 +8,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from pipeline.report_selection import run
 
 from harness import layout
 from harness.clustering import prune_clusterings
+from harness.describing import Described, SeedFacts
 from harness.describing.measures import PoolView
+from harness.describing.pool import report_quality
 from harness.errors import InputError
 from harness.files import read_json, write_json
-from harness.params import Params
+from harness.params import Cell, Params
 from harness.schemas import SCORES, write_frame
-from harness.selection_report import write_selection_report
+from harness.selection_report import write_subset_report
 from harness.selection_report.map import plot_map, project
-from harness.selection_report.reading import Inputs, Subset, report_quality
+from harness.selection_report.reading import SubsetStudy
 from harness.stores import seal
+from pipeline.report import run
 from tests.build_runs import write_params
-from tests.selection_tree import BUDGET, FILES, N, build_tree, write_choices
+from tests.selection_tree import BUDGET, FILES, N, build_tree, costs_of, describe_all, write_choices
+from tests.small_repo import selection
 
 
 @pytest.fixture
@@ -36,15 +39,9 @@ PLAIN: dict[str, Any] = {
     "scorers": {"length": {"scorer": "length"}},
     "selections_scored": {},
     "selections_rounds": {},
-    "cuts": {},
     "cluster": {"k": [1], "seed": 42},
-    "selections": {"k_center": {"sampler": "k_center", "k": 1}},
-    "studies": {
-        "main": {"selections": ["k_center"]},
-        "sensitivity": {"selections": [], "more_seeds": []},
-        "scorers": {"selections": []},
-        "rounds": {"selections": []},
-    },
+    "selections": {"k_center": selection("k_center", budget=BUDGET)},
+    "table": ["none", "k_center", "full"],
 }
 
 
@@ -53,15 +50,15 @@ def test_without_truth_without_random_and_with_one_cluster(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     params = build_tree(tmp_path, **PLAIN)
-    folder = write_selection_report(params, "main")
-    frame = pd.read_csv(folder / "selection_main.csv")
+    folder = write_subset_report(params)
+    frame = pd.read_csv(folder / "table.csv")
     assert not [name for name in frame.columns if name.startswith(("noise", "skills", "own"))]
     assert not frame["cluster_entropy"].to_numpy().any()
-    text = (folder / "selection_main.md").read_text(encoding="utf-8")
+    text = (folder / "table.md").read_text(encoding="utf-8")
     assert "planted" not in text
     assert "Do the scorers" not in text
     assert "by `minmax(length)`" in text
-    scorers = pd.read_csv(folder / "scorers_main.csv")
+    scorers = pd.read_csv(folder / "scorers.csv")
     assert len(scorers) == 0
     assert "auc_low" in scorers
     assert {path.name for path in folder.iterdir()} == FILES
@@ -77,7 +74,7 @@ def test_which_quality_all_are_measured_by(tmp_path: Path) -> None:
 
 
 def broken_id(_: Params) -> None:
-    path = layout.subset_folder("main", "random") / "s2" / "seed_2.parquet"
+    path = layout.subset_folder("random") / "s2" / "seed_2.parquet"
     frame = pd.read_parquet(path)
     frame.loc[0, "id"] = "nobody"
     frame.to_parquet(path, index=False)
@@ -90,57 +87,131 @@ def other_scores(_: Params) -> None:
 
 
 def no_seed(_: Params) -> None:
-    path = layout.selection_file("main", "random")
+    path = costs_of("random")
     info = read_json(path)
     del info["seeds"]["1"]
     write_json(path, info)
 
 
+def no_facts(_: Params) -> None:
+    (layout.DESCRIBED / "main" / "random" / "s0_1" / "facts.json").unlink()
+
+
+def no_facts_of_a_seed(_: Params) -> None:
+    path = layout.DESCRIBED / "main" / "random" / "s0_1" / "facts.json"
+    facts = read_json(path)
+    del facts["seeds"]["1"]
+    write_json(path, facts)
+
+
+def no_picks(_: Params) -> None:
+    (layout.DESCRIBED / "main" / "top_k" / "s2" / "seed_2.npy").unlink()
+
+
+BOTH = (describe_all, write_subset_report)
 BROKEN = [
-    (lambda _: layout.SCORE_COSTS_FILE.unlink(), r"scores.json: no such file"),
-    (lambda _: write_json(layout.SCORE_COSTS_FILE, {}), r"nothing of length; dvc repro score"),
-    (broken_id, r"random/s2/seed_2.parquet: the pool has no row 'nobody'"),
-    (other_scores, r"scores.parquet: rows of another pool than .*; dvc repro score"),
-    (no_seed, r"main/random.json: nothing of seed 1"),
-    (lambda _: layout.TRUTH_FILE.unlink(), r"truth.parquet: no such file"),
-    (lambda _: layout.silhouette_file(3).unlink(), r"silhouettes/k_3.json: no such file"),
-    (lambda _: shutil.rmtree(layout.cluster_folder(3)), r"k_3/info.json: no such file"),
-    (lambda _: layout.costs_file("tokens").unlink(), r"dvc repro cost_tokens"),
+    (BOTH, lambda _: layout.SCORE_COSTS_FILE.unlink(), r"scores.json: no such file"),
+    (
+        BOTH,
+        lambda _: write_json(layout.SCORE_COSTS_FILE, {}),
+        r"nothing of length; dvc repro score",
+    ),
+    ((describe_all,), broken_id, r"subsets/random: the pool has no row 'nobody'"),
+    (BOTH, other_scores, r"scores.parquet: rows of another pool than .*; dvc repro score"),
+    ((describe_all,), no_seed, r"selections/random: nothing of seed 1; dvc repro select@random"),
+    (BOTH, lambda _: layout.TRUTH_FILE.unlink(), r"truth.parquet: no such file"),
+    (
+        (write_subset_report,),
+        lambda _: layout.silhouette_file("minilm", 3).unlink(),
+        r"silhouettes/minilm/k_3.json: no such file",
+    ),
+    (
+        (write_subset_report,),
+        lambda _: shutil.rmtree(layout.cluster_folder("minilm", 3)),
+        r"minilm/k_3/info.json: no such file",
+    ),
+    (BOTH, lambda _: layout.costs_file("tokens").unlink(), r"dvc repro cost_tokens"),
+    (
+        (write_subset_report,),
+        no_facts,
+        r"random/s0_1/facts.json: no such file; dvc repro describe@random-s0_1",
+    ),
+    (
+        (write_subset_report,),
+        no_facts_of_a_seed,
+        r"s0_1/facts.json: nothing of seed 1; dvc repro describe@random-s0_1",
+    ),
+    ((write_subset_report,), no_picks, r"top_k/s2/seed_2.npy: no such file.*describe@top_k-s2"),
 ]
 
 
-@pytest.mark.parametrize(("breaks", "told"), BROKEN)
+@pytest.mark.parametrize(("steps", "breaks", "told"), BROKEN)
 def test_what_is_missing_or_of_another_pool_is_named_and_nothing_is_written(
     tree: Params,
+    steps: tuple[Callable[[Params], object], ...],
     breaks: Callable[[Params], None],
     told: str,
 ) -> None:
     breaks(tree)
-    with pytest.raises(InputError, match=told):
-        write_selection_report(tree, "main")
-    assert not layout.RESULTS.exists()
+    before = described_files()
+    for step in steps:
+        with pytest.raises(InputError, match=told):
+            step(tree)
+        assert not layout.RESULTS.exists()
+        assert described_files() == before
+
+
+def described_files() -> dict[Path, bytes]:
+    """What is described, by path."""
+    return {path: path.read_bytes() for path in layout.DESCRIBED.rglob("*") if path.is_file()}
 
 
 def test_only_clusterings_that_params_do_not_name_are_pruned(tree: Params) -> None:
-    shutil.copytree(layout.cluster_folder(3), layout.cluster_folder("auto"))
-    stale = [layout.cluster_folder(9), layout.silhouette_file(9)]
-    shutil.copytree(layout.cluster_folder(3), stale[0])
-    shutil.copy(layout.silhouette_file(3), stale[1])
-    before = {*layout.CLUSTERS.iterdir(), *layout.silhouette_file(1).parent.iterdir()}
-    assert prune_clusterings(tree.cluster.k) == stale
-    assert {*layout.CLUSTERS.iterdir(), *layout.silhouette_file(1).parent.iterdir()} == before - {
-        *stale
+    shutil.copytree(layout.cluster_folder("minilm", 3), layout.cluster_folder("minilm", "auto"))
+    stale = [
+        *(layout.cluster_folder("gone", 3), layout.cluster_folder("minilm", 9)),
+        *(layout.silhouette_file("gone", 3), layout.silhouette_file("minilm", 9)),
+    ]
+    for folder in stale[:2]:
+        shutil.copytree(layout.cluster_folder("minilm", 3), folder)
+    for file in stale[2:]:
+        file.parent.mkdir(exist_ok=True)
+        shutil.copy(layout.silhouette_file("minilm", 3), file)
+    before = clusterings()
+    removed = set(prune_clusterings(["minilm"], tree.cluster.k))
+    assert removed == {
+        *(layout.CLUSTERS / "gone", layout.SILHOUETTES / "gone"),
+        *(stale[1], stale[3]),
     }
-    assert prune_clusterings(tree.cluster.k) == []
+    assert before - clusterings() == set(stale)
+    assert prune_clusterings(["minilm"], tree.cluster.k) == []
+
+
+def clusterings() -> set[Path]:
+    """The folder of every clustering, and the file of facts of each."""
+    return {*layout.CLUSTERS.glob("*/k_*"), *layout.SILHOUETTES.glob("*/k_*.json")}
 
 
 @pytest.mark.usefixtures("tree")
-def test_the_stage_writes_the_study_and_prunes() -> None:
-    gone = layout.subset_folder("main", "gone")
-    gone.mkdir()
-    run("main")
-    assert not gone.exists()
-    assert {path.name for path in (layout.RESULTS / "lab").iterdir()} == FILES
+def test_the_stage_writes_the_report_of_the_subsets_and_prunes() -> None:
+    gone = [
+        *(layout.subset_folder("gone"), layout.selection_folder("gone")),
+        *(layout.DESCRIBED / "main" / "gone", layout.report_folder("lab", "gone")),
+        layout.cluster_folder("minilm", 9),
+    ]
+    for folder in gone:
+        folder.mkdir(parents=True)
+    run("subsets")
+    assert not [folder for folder in gone if folder.exists()]
+    assert {path.name for path in (layout.RESULTS / "lab").iterdir()} == {"subsets"}
+    assert {path.name for path in layout.report_folder("lab", "subsets").iterdir()} == FILES
+
+
+@pytest.mark.usefixtures("tree")
+def test_a_report_that_params_do_not_name_is_refused() -> None:
+    with pytest.raises(InputError, match="studies: none is called 'subset'"):
+        run("subset")
+    assert not layout.RESULTS.exists()
 
 
 def test_the_projection_keeps_what_varies_and_its_sign() -> None:
@@ -164,11 +235,17 @@ def test_a_map_of_a_large_pool_stays_small(tmp_path: Path) -> None:
     pool = PoolView(
         rng.normal(size=(n, 8)).astype(np.float32), noise=rng.choice(["none", "wrong"], n)
     )
-    subsets = [
-        Subset(f"s{i}", "selection", "random", 0, rng.permutation(n)[:2000], 0, 0, (), None, None)
+    cells = [
+        Described(
+            Cell("main", f"s{i}", "s0", (0,)),
+            "selection",
+            "random",
+            "",
+            {0: SeedFacts(rng.permutation(n)[:2000], {}, {})},
+        )
         for i in range(12)
     ]
-    plot_map(Inputs(pool, subsets, None, None, (1, False)), tmp_path / "map.png")
+    plot_map(SubsetStudy(pool, cells, None, None, (1, False)), tmp_path / "map.png")
     assert (tmp_path / "map.png").stat().st_size < 300_000
 
 
@@ -180,11 +257,11 @@ def test_a_quality_that_saturates_is_noted_of_each_selection_and_of_the_measures
     write_frame(layout.SCORES_FILE, scores, SCORES)
     write_choices(tree)
     told = f"sigmoid(judge) is 1 for {N} of {N} rows whose scores differ (judge is "
-    seeds = read_json(layout.selection_file("main", "top_k"))["seeds"]
+    seeds = read_json(costs_of("top_k"))["seeds"]
     assert all(seed["notes"][0].startswith(told) for seed in seeds.values())
     tied = f"{N} rows share the quality at the cut, 1; taken of them, in the pool's order: {BUDGET}"
     assert all(tied in seed["notes"][1] for seed in seeds.values())
-    text = (write_selection_report(tree, "main") / "selection_main.md").read_text(encoding="utf-8")
+    text = (write_subset_report(tree) / "table.md").read_text(encoding="utf-8")
     assert text.count(f"- top_k (seed 0, 1, 2): {told}") == 1
     assert f"Note: {told}" in text, "of the quality that all subsets are measured by"
     assert text.count("use rank(judge), which keeps their order") == 2

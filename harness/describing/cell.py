@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NOISE = "cluster_noise.npy"
+WEIGHED = "effective_clusters"  # what a round that weighed clusters tells
 
 
 def describe_cell(params: Params, cell: Cell) -> None:
@@ -31,7 +32,7 @@ def describe_cell(params: Params, cell: Cell) -> None:
     alone. Raises InputError naming the file that is missing, or of another pool.
     """
     ids = read_pool_ids()
-    costs = read_json(layout.selection_folder(cell.of) / "costs.json")
+    costs = _read(layout.selection_folder(cell.of) / "costs.json", params.subset_stage(cell.of))
     told = read_score_costs(params)
     view = read_pool_view(params, ids)
     scoring = scoring_seconds(told, scores_read(params, cell.of))
@@ -50,7 +51,18 @@ def describe_cell(params: Params, cell: Cell) -> None:
     found = Described(cell, kind, str(costs["sampler"]), reads(params, cell.of), seeds)
     with replacing_folder(described_folder(cell)) as folder:
         write_described(folder, found)
-        _copy_rounds(cell, folder, ids, costs)
+        if cell.of in params.selections_rounds:
+            _copy_rounds(cell, folder, ids, costs)
+
+
+def _read(path: Path, stage: str) -> Any:  # noqa: ANN401  (any type)
+    _there(path, stage)
+    return read_json(path, f"dvc repro {stage}")
+
+
+def _there(path: Path, stage: str) -> None:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; dvc repro {stage}")
 
 
 def _picks(cell: Cell, subset: "pd.DataFrame", ids: list[str]) -> np.ndarray:
@@ -95,15 +107,17 @@ def _facts(
 
 def _copy_rounds(cell: Cell, folder: Path, ids: list[str], costs: Mapping[str, Any]) -> None:
     """Copy what each round of the cell's seeds saw, with the planted noise of its clusters."""
-    seen = layout.selection_folder(cell.of)
+    seen, stage = layout.selection_folder(cell.of), f"select_rounds@{cell.of}"
     for seed in cell.seeds:
         source = seen / cell.group / f"seed_{seed}"
-        if source.is_dir():
-            shutil.copytree(source, folder / f"seed_{seed}")
+        if any(WEIGHED in entry for entry in _read(source / "rounds.json", stage)):
+            for name in ("clusters.parquet", "instances.parquet"):
+                _there(source / name, stage)
+        shutil.copytree(source, folder / f"seed_{seed}")
     truth = read_pool_truth(ids)
-    if truth is None or not (seen / "labels.npy").is_file():
+    if truth is None:
         return
-    labels = read_array(seen / "labels.npy", f"select_rounds@{cell.of}")
+    labels = read_array(seen / "labels.npy", stage)
     k = next(iter(costs["seeds"].values()))["clusters_total"]  # the cell may have no seed
     faulty = (truth["noise"] != "none").to_numpy()
     sizes = np.bincount(labels, minlength=k)

@@ -29,12 +29,14 @@ def read_pool_ids() -> list[str]:
 
 def read_pool_scores(ids: list[str]) -> "pd.DataFrame":
     """The scores of the pool's rows; InputError where they are of another pool."""
-    return _of_pool(read_frame(layout.SCORES_FILE, SCORES), ids, layout.SCORES_FILE, "score")
+    return _of_pool(
+        read_frame(layout.SCORES_FILE, SCORES, "dvc repro score"), ids, layout.SCORES_FILE, "score"
+    )
 
 
 def read_pool_truth(ids: list[str]) -> "pd.DataFrame | None":
     """What was planted in the pool's rows; None outside the lab."""
-    truth = read_frame(layout.TRUTH_FILE, TRUTH)
+    truth = read_frame(layout.TRUTH_FILE, TRUTH, "dvc repro prepare")
     return _of_pool(truth, ids, layout.TRUTH_FILE, "prepare") if len(truth) else None
 
 

@@ -56,7 +56,7 @@ def reading(found: CurveStudy, scores: Lines) -> str:
     tested = sum(line["p"] == line["p"] for line in scores)
     text = (
         "Each row is the beginning of a selection's subsets, after so many rounds or rows, trained "
-        "on from the base model by the full recipe and evaluated as in the main study: mean over "
+        "on from the base model by the full recipe and evaluated as in the main table: mean over "
         "seeds ± standard deviation (n − 1). Difference: from as many random rows, paired by "
         "benchmark item and, where the seeds are the same, by seed; its interval is made as the "
         f"main table's. p: two-sided, corrected by Holm's method for {tested} "
@@ -150,8 +150,8 @@ def _gain_note(found: CurveStudy, loops: Lines) -> str:
     text = (
         "Gold: the given responses, generated: those of the model trained in the round's feedback. "
         "Gained: since the round before, the score on the instances asked about in both (on all, "
-        f"where none was asked about twice), {head.label} from the last round's cut to this one's; "
-        "gains next: from this round's cut to the next. Means over seeds; a plus is for the "
+        f"where none was asked about twice), {head.label} from the last round's row to this one's; "
+        "gains next: from this round's row to the next. Means over seeds; a plus is for the "
         f"better. The standard deviation of {head.label} over seeds stands in the first table: a "
         "gain within it tells nothing. After the last round nothing is asked."
     )
