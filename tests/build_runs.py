@@ -17,6 +17,7 @@ from harness.schemas import SAMPLES, SUBSET, TRUTH, read_frame, write_frame
 from harness.selecting import write_costs
 from harness.stores import seal
 from harness.suites import Suite, load_suite
+from harness.yaml_files import read_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 POOL_SIZE = 60
@@ -97,6 +98,14 @@ def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
             seeds[seed] = {"size": rows, "seconds": 0.5 + seed, "peak_memory_mb": 100.0}
         seal(layout.subset_folder(name) / group)
     write_costs(layout.selection_folder(name), params, name, seeds)
+
+
+def proofs_alone(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The lab with its study of sensitivity and no other beside the main table."""
+    lab = read_yaml(ROOT / "conf/lab.yaml")
+    listed = {key: item for key, item in lab["further"].items() if item["study"] == "sensitivity"}
+    studies = {"sensitivity": lab["studies"]["sensitivity"]}
+    return {"further": listed, "studies": studies, "evaluate": {"suite": "toy"}, **changes}
 
 
 def describe(params: Params, cell: Cell) -> None:

@@ -12,10 +12,9 @@ from harness.report import write_sensitivity
 from harness.report.table import NOT_RUN
 from harness.round_report import write_curves
 from harness.suites import SUITES
-from tests.build_runs import WHY, build_runs, cells, take_away
+from tests.build_runs import WHY, build_runs, cells, proofs_alone, take_away
 from tests.by_round_tree import build_in, copy_of, table_after
 from tests.test_report_not_run import FEWER, by_hand
-from tests.test_report_sensitivity import proofs_alone
 from tests.toy_suite import write_toy_suite
 
 

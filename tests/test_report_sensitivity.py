@@ -3,7 +3,6 @@
 import csv
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,12 +13,16 @@ from harness.params import load_params
 from harness.report import write_sensitivity
 from harness.report.reading import cells_by_row, read_row
 from harness.suites import SUITES, load_suite
-from harness.yaml_files import read_yaml
-from tests.build_runs import QUALITY, ROOT, build_runs, cells, write_cell, write_params
+from tests.build_runs import (
+    QUALITY,
+    build_runs,
+    cells,
+    proofs_alone,
+    write_cell,
+    write_params,
+)
 from tests.small_repo import further
 from tests.toy_suite import write_toy_suite
-
-LAB = ROOT / "conf/lab.yaml"
 
 
 @pytest.fixture
@@ -27,14 +30,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
     return tmp_path
-
-
-def proofs_alone(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
-    """The lab with its study of sensitivity and no other beside the main table."""
-    lab = read_yaml(LAB)
-    listed = {key: item for key, item in lab["further"].items() if item["study"] == "sensitivity"}
-    studies = {"sensitivity": lab["studies"]["sensitivity"]}
-    return {"further": listed, "studies": studies, "evaluate": {"suite": "toy"}, **changes}
 
 
 def proofs(results: Path) -> dict[str, dict[str, str]]:
