@@ -66,7 +66,9 @@ def test_failed_proofs_are_shown_as_failed(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(QUALITY, "oracle", 11.0)
     monkeypatch.setitem(QUALITY, "noise_0", 2.0)
     monkeypatch.setitem(QUALITY, "skills_25", 30.0)
-    names = list(dict.fromkeys(cell.of for cell in load_params(LAB).cells("sensitivity")))
+    names = list(
+        dict.fromkeys(cell.of for cell in load_params(ROOT / "conf/lab.yaml").cells("sensitivity"))
+    )
     listed = {name: further("sensitivity", name, "s0_1") for name in names}
     params = build_runs(folder, **proofs_alone(seed_groups=["s0_1"], further=listed))
     results = write_sensitivity(params, "sensitivity")
