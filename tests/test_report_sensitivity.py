@@ -15,6 +15,7 @@ from harness.report.reading import cells_by_row, read_row
 from harness.suites import SUITES, load_suite
 from tests.build_runs import (
     QUALITY,
+    ROOT,
     build_runs,
     cells,
     proofs_alone,
