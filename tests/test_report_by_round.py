@@ -251,7 +251,7 @@ def test_the_vendi_score_is_the_definition_on_the_pools_embedding(
         for seed in GROUP:
             whole = subset(entry["of"], seed).sort_values("order")
             mine = whole.head(entry["rows"]) if "rows" in entry else whole
-            mine = mine[mine["round"] <= entry.get("rounds", 9)]
+            mine = mine.loc[mine["round"] <= entry.get("rounds", 9)]
             rows = mine["id"].str.removeprefix("r").astype(int).to_numpy()
             kernel = x[rows] @ x[rows].T / len(rows)
             shares = [v for v in np.linalg.eigvalsh(kernel) if v > 1e-12]
