@@ -65,7 +65,7 @@ def test_pruning_removes_them_in_the_cells_that_params_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    params = build_runs(tmp_path)
+    params = build_runs(tmp_path, further={}, studies={})
     first = params.cells("main")[0]
     cell = Path("runs") / first.path
     before = sorted(Path().rglob("*"))

@@ -60,7 +60,7 @@ def test_every_format_gives_the_same_conversation(tmp_path: Path, row: dict[str,
 def test_the_documentation_lists_every_format_in_its_order() -> None:
     text = (Path(__file__).parent.parent / "docs/pools.md").read_text(encoding="utf-8")
     table = text.partition("## Formats")[2].partition("\n## ")[0]
-    listed = [line.split("`")[1] for line in table.splitlines() if line.startswith("| `")]
+    listed = [line.split("`")[3] for line in table.splitlines() if line.startswith("| `")]
     assert listed == [known.field for known in FORMATS.values()]
 
 

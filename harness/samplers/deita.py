@@ -50,7 +50,7 @@ def deita(
     order = by_quality(quality, pool.free())
     taken, passed_over = _walk(pool.embeddings, order, pool.selected, budget, threshold)
     if not quality[order].any():
-        warnings.warn("every quality is zero; the lowest indices come first", stacklevel=2)
+        warnings.warn("every quality is zero; the lowest indices come first", stacklevel=3)
     elif len(taken) == budget:
         last = int(np.flatnonzero(order == taken[-1])[0])
         warn_of_ties(quality, np.concatenate([taken, order[last + 1 :]]), budget)
@@ -58,7 +58,7 @@ def deita(
         warn_of_ties(quality, passed_over, budget - len(taken))
     if missing := budget - len(taken):
         text = f"{missing} of {budget} are of those passed over, above similarity {threshold}"
-        warnings.warn(f"{text}: the pool ran out", stacklevel=2)
+        warnings.warn(f"{text}: the pool ran out", stacklevel=3)
         taken = np.concatenate([taken, passed_over[:missing]])
     return taken
 

@@ -72,7 +72,7 @@ def kmq(
             picks.append(np.concatenate([own, rest]))
     if blind:
         text = f"every quality is zero in {blind} of {len(picks)} clusters"
-        warnings.warn(f"{text}; they give theirs uniformly", stacklevel=2)
+        warnings.warn(f"{text}; they give theirs uniformly", stacklevel=3)
     return in_turn(picks)
 
 

@@ -137,7 +137,7 @@ def warn_of_ties(quality: np.ndarray, ranked: np.ndarray, places: int) -> None:
         f"{shared.sum():,} rows share the quality at the cut, {least:.6g}; taken of them, in the "
         f"pool's order: {shared[:places].sum():,}; name a quality that tells them apart, as "
         "rank(...) does where sigmoid(...) saturates",
-        stacklevel=3,
+        stacklevel=4,
     )
 
 

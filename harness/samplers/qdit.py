@@ -76,7 +76,7 @@ def qdit(
 def _scaled(quality: np.ndarray) -> np.ndarray:
     low, high = quality.min(), quality.max()
     if not high:
-        warnings.warn("every quality is zero; it decides nothing", stacklevel=3)
+        warnings.warn("every quality is zero; it decides nothing", stacklevel=4)
     return (quality - low) / (high - low) if high > low else np.zeros(len(quality))
 
 

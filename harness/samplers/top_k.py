@@ -20,7 +20,7 @@ def top_k(pool: Pool, budget: int, rng: np.random.Generator) -> np.ndarray:
     quality = check_quality(pool)
     ranked = by_quality(quality, pool.free())
     if not quality[ranked].any():
-        warnings.warn("every quality is zero; the lowest indices are taken", stacklevel=2)
+        warnings.warn("every quality is zero; the lowest indices are taken", stacklevel=3)
     else:
         warn_of_ties(quality, ranked, budget)
     return ranked[:budget]
