@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from tests.small_repo import ROOT
 ROUNDS = np.array([1, 1, 2, 3])
 
 
-def cell(**more: int) -> Cell:
+def cell(**more: Any) -> Cell:  # noqa: ANN401
     """A cell of a study that is trained on the beginning of ``some``."""
     return Cell("curves", "some", "s0", (0,), "begun", **more)
 

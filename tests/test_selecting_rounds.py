@@ -64,7 +64,7 @@ def test_every_group_has_its_folder(tree: Path) -> None:
 
 def test_a_group_without_a_seed_is_described_all_the_same(tree: Path) -> None:
     table = {"selections_rounds": {"sel": {**STATIC, "seeds": [0]}}}
-    select(tree, **table, seed_groups=["s0", "s1"])
+    select(tree, None, **table, seed_groups=["s0", "s1"])
     params = load_params()
     ids = read_frame(layout.POOL_FILE, POOL)["id"]
     planted = {"skill": "a", "family": "f", "noise": "none", "duplicate_of": ""}
