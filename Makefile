@@ -30,14 +30,14 @@ env: ## the environment alone, in .venv
 	@bash scripts/env.sh
 
 repro: env ## the main table: every stage that is not up to date, then the table itself
-	@$(PY) -m pipeline.repro --jobs $(JOBS) $(if $(GPUS),--gpus '$(GPUS)') \
+	@$(PY) -m pipeline.make.repro --jobs $(JOBS) $(if $(GPUS),--gpus '$(GPUS)') \
 		$(if $(PRESET),--preset '$(PRESET)') $(if $(POOL),--pool "$$POOL")
 
 check: env ## params.yaml: keys, names and what they refer to
-	@$(PY) -m pipeline.check
+	@$(PY) -m pipeline.make.check
 
 preset: env ## make preset PRESET=name: write params.yaml from conf/name.yaml, your edits kept
-	@$(PY) -m pipeline.preset $(if $(PRESET),'$(PRESET)') $(if $(POOL),--pool "$$POOL")
+	@$(PY) -m pipeline.make.preset $(if $(PRESET),'$(PRESET)') $(if $(POOL),--pool "$$POOL")
 
 ui: env ## every run in MLflow, in the browser
 	@echo "ui: bringing MLflow up to date with the results"

@@ -9,7 +9,8 @@ import numpy as np
 
 from benchmarks import agreement, peers
 from benchmarks.pools import POOLS
-from harness.clustering import kmeans, silhouette_cosine
+from harness.clustering.kmeans import kmeans
+from harness.clustering.silhouette import silhouette_cosine
 from harness.describing.measures import vendi_score
 from harness.samplers import SAMPLERS, Pool
 from harness.samplers.pool import check_clusters, check_quality

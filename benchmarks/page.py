@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.cases import LIMIT, Case, Peer
-from harness.files import replacing
-from harness.markdown import markdown_text
+from harness.common.files import replacing
+from harness.common.markdown import markdown_text
 
 PACKAGES = ("numpy", "numba", "scikit-learn", "faiss-cpu", "apricot-select", "vendi-score")
 

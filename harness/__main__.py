@@ -5,9 +5,9 @@ import signal
 import sys
 from types import FrameType
 
-from harness.errors import InputError, nearest
-from harness.progress import on_terminal
-from harness.refusals import ending_in_one_line
+from harness.common.disk_errors import ending_in_one_line
+from harness.common.errors import InputError, nearest
+from harness.common.progress import on_terminal
 
 COMMANDS = ("select",)
 HELP = """\
@@ -37,7 +37,9 @@ def main(words: list[str]) -> None:
     erase = "\r\033[K" if on_terminal() else ""  # a bar that the line is written over
     logging.basicConfig(level=logging.WARNING, format=f"{erase}%(message)s", stream=sys.stderr)
     logging.getLogger("harness").setLevel(logging.INFO)
-    logging.getLogger("harness.selecting").setLevel(logging.ERROR)  # its warnings are printed notes
+    logging.getLogger("harness.selecting.subsets").setLevel(
+        logging.ERROR
+    )  # its warnings are printed notes
     run(words[1:] if words[0] == "select" else words, _say)
 
 

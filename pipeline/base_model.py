@@ -1,13 +1,13 @@
 """Make a base model: pretrain it here, or take a local folder or a hub model."""
 
-from harness import layout
-from harness.params import MAIN, load_params
+from harness.common import layout
+from harness.params.params import MAIN, load_params
 from pipeline.stage import main
 
 
 def run(name: str) -> None:
     """Make a base model: pretrain it here, or take a local folder or a hub model."""
-    from harness.base_model import make_base_model
+    from harness.base_model.make import make_base_model
 
     params = load_params()
     item = params.base_models[name] if name else params.base_model

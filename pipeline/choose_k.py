@@ -1,12 +1,12 @@
 """Choose the number of clusters by silhouette, before any training."""
 
-from harness.params import load_params
+from harness.params.params import load_params
 from pipeline.stage import main
 
 
 def run(embedding: str) -> None:
     """Choose the number of clusters by silhouette, before any training."""
-    from harness.clustering import choose_k, prune_clusterings
+    from harness.clustering.choose_k import choose_k, prune_clusterings
 
     params = load_params()
     choose_k(embedding, params.cluster.k)

@@ -1,15 +1,16 @@
 """Cluster the pool's embeddings by seeded k-means."""
 
-from harness import layout
-from harness.params import load_params
+from harness.common import layout
+from harness.params.params import load_params
 from pipeline.stage import main
 
 
 def run(embedding: str, k: str) -> None:
     """Cluster the pool's embeddings by seeded k-means."""
-    from harness.clustering import kmeans, write_clustering
-    from harness.embedding_files import read_embedding
-    from harness.files import write_json
+    from harness.clustering.files import write_clustering
+    from harness.clustering.kmeans import kmeans
+    from harness.common.files import write_json
+    from harness.embedding.files import read_embedding
 
     params = load_params()
     found = kmeans(read_embedding(embedding, layout.POOL_FILE), int(k), params.cluster.seed)

@@ -3,8 +3,8 @@
 from functools import cache
 from pathlib import Path
 
-from harness.files import file_hash, folder_hash, value_hash
-from harness.yaml_files import read_yaml
+from harness.common.files import file_hash, folder_hash, value_hash
+from harness.common.yaml_files import read_yaml
 
 
 @cache

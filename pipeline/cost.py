@@ -1,8 +1,8 @@
 """Write what each instance costs in a unit of the budget: rows, or tokens."""
 
-from harness import layout
-from harness.files import replacing
-from harness.schemas import read_pool
+from harness.common import layout
+from harness.common.files import replacing
+from harness.common.schemas import read_pool
 from pipeline.stage import main
 
 
@@ -10,7 +10,7 @@ def run(unit: str) -> None:
     """Write what each instance costs in a unit of the budget: rows, or tokens."""
     import numpy as np
 
-    from harness.costs import COSTS
+    from harness.selecting.costs import COSTS
 
     costs = COSTS[unit](read_pool())
     with replacing(layout.costs_file(unit)) as temporary:

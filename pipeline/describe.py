@@ -1,6 +1,6 @@
 """Measure what each subset of a cell is, before any training."""
 
-from harness.params import load_params
+from harness.params.params import load_params
 from pipeline.stage import CELL, main, named_cell
 
 

@@ -4,12 +4,12 @@ import logging
 
 import numpy as np
 
-from harness import layout
-from harness.embedding_files import CARD, VECTORS
-from harness.files import file_hash, replacing_folder, value_hash, write_json
-from harness.params import load_params
-from harness.schemas import read_pool
-from harness.stores import locked, scratch_folder
+from harness.common import layout
+from harness.common.files import file_hash, replacing_folder, value_hash, write_json
+from harness.common.schemas import read_pool
+from harness.common.stores import locked, scratch_folder
+from harness.embedding.files import CARD, VECTORS
+from harness.params.params import load_params
 from pipeline.code import code_hash
 from pipeline.stage import main
 
@@ -18,7 +18,7 @@ log = logging.getLogger("harness.embed")
 
 def run(name: str) -> None:
     """Embed the pool's texts as unit vectors."""
-    from harness.embedding import count_reads, embedded_texts, make_embedding
+    from harness.embedding.embed import count_reads, embedded_texts, make_embedding
 
     item = load_params().embeddings[name]
     pool = read_pool()

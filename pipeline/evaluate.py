@@ -1,13 +1,13 @@
 """Evaluate a cell's models on the suite, item by item."""
 
-from harness.params import load_params
+from harness.params.params import load_params
 from pipeline.code import code_hash
 from pipeline.stage import CELL, main, named_cell
 
 
 def run(name: str, group: str) -> None:
     """Evaluate a cell's models on the suite, item by item."""
-    from harness.cell_evaluation import evaluate_cell
+    from harness.evaluation.cell import evaluate_cell
 
     params = load_params()
     evaluate_cell(params, named_cell(params, name, group), code_hash("evaluate"))

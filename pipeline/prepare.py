@@ -3,10 +3,9 @@
 import json
 from contextlib import ExitStack
 
-from harness import layout
-from harness.files import replacing, replacing_folder, write_json
-from harness.params import load_params
-from harness.schemas import (
+from harness.common import layout
+from harness.common.files import replacing, replacing_folder, write_json
+from harness.common.schemas import (
     HELDOUT,
     POOL,
     PREFERENCES,
@@ -15,12 +14,13 @@ from harness.schemas import (
     check_frame,
     write_frame,
 )
+from harness.params.params import load_params
 from pipeline.stage import main
 
 
 def run() -> None:
     """Read the pool, hold rows out, and write what every later stage starts from."""
-    from harness.pools import prepare
+    from harness.pools.prepare import prepare
 
     made = prepare(load_params())
     tables = [

@@ -1,17 +1,18 @@
 """Write a report: of the main table, of its subsets before any training, or of another study."""
 
-from harness.errors import InputError, nearest
-from harness.params import MAIN, load_params
-from harness.pruning import SUBSETS, prune
+from harness.common.errors import InputError, nearest
+from harness.params.params import MAIN, load_params
+from harness.params.pruning import SUBSETS, prune
 from pipeline.stage import main
 
 
 def run(name: str) -> None:
     """Write a report; what params no longer name leaves its folders."""
-    from harness.clustering import prune_clusterings
-    from harness.report import write_scores, write_sensitivity
-    from harness.round_report import write_curves
-    from harness.selection_report import write_subset_report
+    from harness.clustering.choose_k import prune_clusterings
+    from harness.report.curves.write import write_curves
+    from harness.report.scores.write import write_scores
+    from harness.report.sensitivity.write import write_sensitivity
+    from harness.report.subsets.write import write_subset_report
 
     params = load_params()
     prune(params)

@@ -1,8 +1,8 @@
 """Make the reward model: train it on preference pairs, or take a local folder or a hub model."""
 
-from harness import layout
-from harness.params import load_params
-from harness.schemas import FAULTS, PREFERENCE_FAULTS
+from harness.common import layout
+from harness.common.schemas import FAULTS, PREFERENCE_FAULTS
+from harness.params.params import load_params
 from pipeline.stage import main
 
 UNSEEN_PAIRS = 400
@@ -13,8 +13,8 @@ def run() -> None:
 
     In the lab it is measured, too, on the kinds of fault that it was not trained on.
     """
-    from harness.lab import build_preferences
-    from harness.reward_model import make_reward_model
+    from harness.lab.world import build_preferences
+    from harness.reward_model.make import make_reward_model
 
     params = load_params()
     unseen = None

@@ -1,15 +1,15 @@
 """Score the pool's instances, one column a scorer."""
 
-from harness import layout
-from harness.files import write_json
-from harness.params import load_params
-from harness.schemas import SCORES, read_pool, write_frame
+from harness.common import layout
+from harness.common.files import write_json
+from harness.common.schemas import SCORES, read_pool, write_frame
+from harness.params.params import load_params
 from pipeline.stage import main
 
 
 def run() -> None:
     """Score the pool's instances, one column a scorer."""
-    from harness.scorers.columns import make_scores
+    from harness.scorers.score_pool import make_scores
 
     pool = read_pool()
     scores, costs = make_scores(pool, load_params().scorers, prune=True)

@@ -1,17 +1,17 @@
 """Write the rows that are no selection system: none, all, or what the planted truth says."""
 
-from harness import layout
-from harness.errors import InputError, nearest
-from harness.params import load_params
-from harness.schemas import TRUTH, read_frame, read_pool
+from harness.common import layout
+from harness.common.errors import InputError, nearest
+from harness.common.schemas import TRUTH, read_frame, read_pool
+from harness.params.params import load_params
 from pipeline.stage import main
 
 
 def run(reference: str) -> None:
     """Write the rows that are no selection system: none, all, or what the planted truth says."""
-    from harness.budget import read_costs, within_budget
     from harness.lab.references import reference_chooser
-    from harness.selecting import write_subsets
+    from harness.selecting.budget import read_costs, within_budget
+    from harness.selecting.subsets import write_subsets
 
     params = load_params()
     pool = read_pool()

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from harness import layout
-from harness.errors import InputError, nearest
-from harness.files import file_hash, value_hash
-from harness.params import load_params
-from harness.schemas import read_pool
+from harness.common import layout
+from harness.common.errors import InputError, nearest
+from harness.common.files import file_hash, value_hash
+from harness.common.schemas import read_pool
+from harness.params.params import load_params
 from pipeline.code import code_hash
 from pipeline.stage import main
 
@@ -15,11 +15,11 @@ def run(selection: str) -> None:
     """Select in rounds: train on what is taken so far, ask that model, take more."""
     import numpy as np
 
-    from harness.clustering import read_clustering
-    from harness.embedding_files import read_embedding
-    from harness.quality import read_quality
-    from harness.selecting import Inputs
-    from harness.selecting_rounds import write_round_subsets
+    from harness.clustering.files import read_clustering
+    from harness.embedding.files import read_embedding
+    from harness.rounds.select import write_round_subsets
+    from harness.selecting.quality import read_quality
+    from harness.selecting.subsets import Inputs
 
     params = load_params()
     if selection not in params.selections_rounds:

@@ -1,19 +1,19 @@
 """Choose a selection's subsets, one a seed; reads no planted truth."""
 
-from harness import layout
-from harness.errors import InputError, nearest
-from harness.params import load_params
-from harness.schemas import read_pool
+from harness.common import layout
+from harness.common.errors import InputError, nearest
+from harness.common.schemas import read_pool
+from harness.params.params import load_params
 from pipeline.stage import main
 
 
 def run(selection: str) -> None:
     """Choose a selection's subsets, one a seed; reads no planted truth."""
-    from harness.budget import read_costs
-    from harness.clustering import read_clustering
-    from harness.embedding_files import read_embedding
-    from harness.quality import read_quality
-    from harness.selecting import Inputs, choose_with, write_subsets
+    from harness.clustering.files import read_clustering
+    from harness.embedding.files import read_embedding
+    from harness.selecting.budget import read_costs
+    from harness.selecting.quality import read_quality
+    from harness.selecting.subsets import Inputs, choose_with, write_subsets
 
     params = load_params()
     item = params.every_selection.get(selection)

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError, shown
-from harness.params import Cell, Params
-from harness.refusals import ending_in_one_line
+from harness.common.disk_errors import ending_in_one_line
+from harness.common.errors import InputError, shown
+from harness.params.params import Cell, Params
 
 if TYPE_CHECKING:
     import psutil

@@ -1,13 +1,13 @@
 """Fine-tune a base model on a cell's subsets, one model a seed."""
 
-from harness.params import load_params
+from harness.params.params import load_params
 from pipeline.code import code_hash
 from pipeline.stage import CELL, main, named_cell
 
 
 def run(name: str, group: str) -> None:
     """Fine-tune a base model on a cell's subsets, one model a seed."""
-    from harness.cell_training import train_cell
+    from harness.training.cell import train_cell
 
     params = load_params()
     train_cell(params, named_cell(params, name, group), code_hash("train"))

@@ -1,7 +1,7 @@
 """Write the documents' tables of samplers, scorers, formats and suites from the code's tables.
 
 `python -m scripts.write_tables` replaces what stands between `<!-- made: <name> -->` and the next
-`<!-- end -->`; tests/test_docs.py holds the pages to it.
+`<!-- end -->`; tests/docs/test_docs.py holds the pages to it.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.knobs import Entry, knob_text, knobs_of
+from harness.params.knobs import Entry, knob_text, knobs_of
 from harness.pools.formats import FORMATS
 from harness.round_systems import ROUND_SYSTEMS
 from harness.samplers import SAMPLERS

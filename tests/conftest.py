@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+
+from harness.clustering.files import write_clustering
+from harness.clustering.kmeans import kmeans
+from harness.common import layout
+from harness.common.files import file_hash, write_json
+from harness.common.schemas import POOL, write_frame
+from harness.embedding.files import CARD, VECTORS
+from tests.helpers.small_repo import ROOT, SMALL, edit_params
 
 CORPUS = [
     "What is two plus three?\nTwo plus three is five.",
@@ -20,8 +30,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    from harness.stores import seal
-    from harness.template import ensure_template
+    from harness.common.stores import seal
+    from harness.models.template import ensure_template
 
     inner = Tokenizer(models.BPE())
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -66,7 +76,7 @@ def key_stays_out(
     tmp_path: Path,
 ) -> Iterator[None]:
     """A judge's key in the environment, which must be in no file, log or output at the end."""
-    from tests.judge_server import secret_key
+    from tests.helpers.judge_server import secret_key
 
     with secret_key(monkeypatch, caplog, capfd, tmp_path):
         yield
@@ -80,3 +90,60 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
     return path
+
+
+@pytest.fixture
+def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in which the selection stages can run: 30 instances, one embedding, clusters."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "params.yaml").write_bytes((ROOT / "conf/lab.yaml").read_bytes())
+    edit_params(tmp_path, **SMALL)
+    ids = [f"i{i}" for i in range(30)]
+    table = {"id": ids, "row": range(1, 31), "prompt": ids, "response": ids, "messages": ids}
+    layout.POOL_FILE.parent.mkdir()
+    write_frame(layout.POOL_FILE, pd.DataFrame(table), POOL)
+    vectors = np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32)
+    folder = layout.EMBEDDINGS / "minilm"
+    folder.mkdir(parents=True)
+    np.save(folder / VECTORS, vectors)
+    card = {"pool_sha256": file_hash(layout.POOL_FILE), "rows": 30, "dimensions": 8}
+    write_json(folder / CARD, card)
+    for k in (1, 6):
+        write_clustering(layout.cluster_folder("minilm", k), kmeans(vectors, k, seed=42))
+    layout.costs_file("rows").parent.mkdir()
+    np.save(layout.costs_file("rows"), np.ones(30, dtype=np.int64))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random sentence encoder of a few thousand parameters."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    signs = ["<pad>", "<unk>", *"0123456789abcdefghijklmnopqrstuvwxyzé"]
+    inner = Tokenizer(models.WordLevel({sign: i for i, sign in enumerate(signs)}, "<unk>"))
+    inner.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=inner, pad_token="<pad>", unk_token="<unk>", model_max_length=64
+    )
+    config = BertConfig(
+        vocab_size=len(signs),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=64,
+    )
+    folder = tmp_path_factory.mktemp("encoder")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertModel(config).save_pretrained(folder / "bert")
+    tokenizer.save_pretrained(folder / "bert")
+    modules = [Transformer(str(folder / "bert")), Pooling(16)]
+    SentenceTransformer(modules=modules).save_pretrained(str(folder / "whole"))
+    return folder / "whole"

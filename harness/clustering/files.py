@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import InputError
-from harness.files import file_hash, read_array, read_json, replacing_folder, write_json
+from harness.common.errors import InputError
+from harness.common.files import file_hash, read_array, read_json, replacing_folder, write_json
 
 ARRAYS = ("labels", "centroids")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.clustering.rows import BLOCK, blocks, each_block, group_sums
+from harness.clustering.blocks import BLOCK, blocks, each_block, group_sums
 
 MOST_ITERATIONS = 300
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from harness.clustering.blocks import each_block
 from harness.clustering.lloyd import Lloyd
-from harness.clustering.rows import each_block
 
 ROWS_EACH = 16  # rows per cluster that the first seeds are drawn from ...
 FEWEST_ROWS, MOST_ROWS = 2048, 8192  # ... within these: their products with each other are kept

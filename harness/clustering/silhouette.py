@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.clustering.rows import each_block, group_sums
+from harness.clustering.blocks import each_block, group_sums
 
 NOISE = 1e-12  # of mean distances in float64: below, two are the same point
 

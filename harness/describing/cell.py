@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness import layout
-from harness.cutting import cell_subset
+from harness.common import layout
+from harness.common.errors import InputError
+from harness.common.files import read_array, read_json, replacing_folder
 from harness.describing.files import Described, SeedFacts, described_folder, write_described
 from harness.describing.measures import PoolView, describe_subset, entropy
 from harness.describing.pool import read_pool_ids, read_pool_truth, read_pool_view
 from harness.describing.reads import read_score_costs, reads, scores_read, scoring_seconds
-from harness.errors import InputError
-from harness.files import read_array, read_json, replacing_folder
-from harness.params import Cell, Params
-from harness.rounds import MODEL_CALLS
+from harness.params.params import Cell, Params
+from harness.round_systems.loop import MODEL_CALLS
+from harness.selecting.prefixes import cell_subset
 
 if TYPE_CHECKING:
     import pandas as pd

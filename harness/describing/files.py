@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from harness import layout
-from harness.errors import InputError
-from harness.files import read_array, read_json, write_json
-from harness.params import Cell
+from harness.common import layout
+from harness.common.errors import InputError
+from harness.common.files import read_array, read_json, write_json
+from harness.params.params import Cell
 
 FACTS = "facts.json"
 

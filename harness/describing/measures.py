@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.clustering import unit_rows
-from harness.clustering.rows import within_one
-from harness.schemas import FAULTS
+from harness.clustering.blocks import unit_rows, within_one
+from harness.common.schemas import FAULTS
 
 CELLS = 2**23  # similarities held at once: 32 MiB of float32
 NEAR_DUPLICATE = 0.95  # cosine similarity above which a row repeats another
@@ -183,7 +182,7 @@ def describe_subset(
     own_quality: np.ndarray | None = None,
     own_labels: np.ndarray | None = None,
 ) -> dict[str, float]:
-    """Every measure of one subset, by name; `harness.selection_report.columns` says what each is.
+    """Every measure of one subset, by name; `harness.report.subsets.columns` says what each is.
 
     Args:
         pool: what is known of the pool.

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import layout
-from harness.budget import read_costs
-from harness.clustering import read_clustering
+from harness.clustering.files import read_clustering
+from harness.common import layout
+from harness.common.errors import InputError
+from harness.common.schemas import SCORES, TRUTH, read_frame, read_pool
 from harness.describing.measures import PoolView
-from harness.embedding_files import read_embedding
-from harness.errors import InputError
-from harness.params import Params
-from harness.quality import quality_vector
-from harness.schemas import SCORES, TRUTH, read_frame, read_pool
+from harness.embedding.files import read_embedding
+from harness.params.params import Params
+from harness.selecting.budget import read_costs
+from harness.selecting.quality import quality_vector
 
 if TYPE_CHECKING:
     import pandas as pd

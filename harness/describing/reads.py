@@ -4,15 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from harness import layout
-from harness.errors import InputError
-from harness.files import read_json
-from harness.params import Params
-from harness.quality import terms
+from harness.common import layout
+from harness.common.errors import InputError
+from harness.common.files import read_json
+from harness.params.params import Params
 from harness.round_systems import ROUND_SYSTEMS
 from harness.samplers import SAMPLERS
+from harness.selecting.quality import terms
 
-ScoreCosts = dict[str, dict[str, Any]]  # by column, as harness.scorers.columns has them
+ScoreCosts = dict[str, dict[str, Any]]  # by column, as harness.scorers.score_pool has them
 
 
 def read_score_costs(params: Params) -> ScoreCosts:

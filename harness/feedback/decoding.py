@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.feedback.reading import not_finite
-from harness.scorers.chunks import Step
+from harness.common.progress import Step
+from harness.feedback.inference import not_finite
 
 if TYPE_CHECKING:
     import torch

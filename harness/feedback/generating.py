@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.batches import length_batches
-from harness.classifiers import cut_ids
-from harness.errors import InputError
+from harness.common.errors import InputError
+from harness.common.progress import Step
 from harness.feedback.decoding import Decoding
-from harness.feedback.reading import check_counts, looking_at, most_tokens, name_of
-from harness.scorers.chunks import Step
-from harness.template import Messages, about, encode, render, stop_tokens
+from harness.feedback.inference import check_counts, looking_at, most_tokens, name_of
+from harness.models.batches import length_batches
+from harness.models.template import Messages, about, encode, render, stop_tokens
+from harness.reward_model.classifier import cut_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.batches import length_batches, padded
-from harness.errors import InputError
-from harness.feedback.reading import check_counts, looking_at, most_tokens, name_of, not_finite
-from harness.scorers.chunks import Step
-from harness.template import Messages, tokenise_all
+from harness.common.errors import InputError
+from harness.common.progress import Step
+from harness.feedback.inference import check_counts, looking_at, most_tokens, name_of, not_finite
+from harness.models.batches import length_batches, padded
+from harness.models.template import Messages, tokenise_all
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.progress import counting
-from harness.schemas import PoolRows
-from harness.template import Messages, tokenise_all
+from harness.common.progress import counting
+from harness.common.schemas import PoolRows
+from harness.models.template import Messages, tokenise_all
 
 if TYPE_CHECKING:
-    from harness.scorers.loading import Reader
+    from harness.models.reader import Reader
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +50,9 @@ def by_perplexity(task: dict[str, Any], responses: Sequence[Response]) -> Scored
     gives -log(PPL(generated) / PPL(gold)). A text too long for the model loses its beginning, as in
     generation: cut at its end, a long prompt would be all that is left of both.
     """
-    from harness.models import load_model
-    from harness.scorers.likelihood import Text, losses
-    from harness.scorers.loading import read_with
+    from harness.models.likelihood import Text, losses
+    from harness.models.loading import load_model
+    from harness.models.reader import read_with
 
     how = task["max_length"], task["device"], task["threads"]
     reader = read_with(load_model, str(Path(task["model"]).resolve()), None, *how)
@@ -69,8 +69,8 @@ def by_perplexity(task: dict[str, Any], responses: Sequence[Response]) -> Scored
 
 def by_reward_model(task: dict[str, Any], responses: Sequence[Response]) -> Scored:
     """A reward model's logit through the sigmoid: logits have no scale that exp could bear."""
-    from harness.classifiers import ids_of_rows, load_classifier, logits
-    from harness.scorers.loading import read_with
+    from harness.models.reader import read_with
+    from harness.reward_model.classifier import ids_of_rows, load_classifier, logits
 
     how = task["max_length"], task["device"], task["threads"]
     reader = read_with(load_classifier, task["reward_model"], task["revision"], *how)
@@ -88,7 +88,7 @@ def _cut(
     reader: "Reader", whole: list[list[int]], responses: Sequence[Response]
 ) -> tuple[list[list[int]], dict[str, float]]:
     """Each text's end, as much as the model reads, and what scoring these costs."""
-    from harness.classifiers import cut_ids
+    from harness.reward_model.classifier import cut_ids
 
     long = [name for (name, _), ids in zip(responses, whole, strict=True) if len(ids) > reader.most]
     if long:
@@ -109,8 +109,8 @@ def by_judge(task: dict[str, Any], responses: Sequence[Response]) -> Scored:
     """
     import pandas as pd
 
-    from harness.feedback.judge import judge
-    from harness.judge_params import JudgeParams
+    from harness.feedback.judge.judge import judge
+    from harness.params.judge import JudgeParams
 
     params, cache = JudgeParams.model_validate(task["judge"]), Path(task["judge_cache"])
     before: list[Response] = []

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.errors import InputError, nearest
-from harness.feedback.reading import check_counts, looking_at, most_tokens, name_of, not_finite
-from harness.scorers.chunks import Step
-from harness.scorers.likelihood import Text, cut, scored_logits, text_batches, texts_of
-from harness.template import Messages
+from harness.common.errors import InputError, nearest
+from harness.common.progress import Step
+from harness.feedback.inference import check_counts, looking_at, most_tokens, name_of, not_finite
+from harness.models.likelihood import Text, cut, scored_logits, text_batches, texts_of
+from harness.models.template import Messages
 
 if TYPE_CHECKING:
     import torch

@@ -3,8 +3,8 @@
 import numpy as np
 
 from harness.lab.families import Family, dress, pick
-from harness.lab.params import LabParams
 from harness.lab.randomness import stream
+from harness.params.lab import LabParams
 
 # Shares of the documents. A document of questions is about twice as long as one of statements.
 SHARES = {

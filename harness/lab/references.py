@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.errors import InputError
-from harness.lab.params import Rows
+from harness.common.errors import InputError
+from harness.params.lab import Rows
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.errors import InputError
+from harness.common.errors import InputError
+from harness.common.schemas import FAULTS
 from harness.lab.families import Family, Subject, dress, pick
 from harness.lab.noise import faulty, near_copy
-from harness.lab.params import LabParams
 from harness.lab.randomness import stream
-from harness.schemas import FAULTS
+from harness.params.lab import LabParams
 
 MOST_MISSES = 1000  # in a row, after which a sub-skill is taken to have no more prompts
 

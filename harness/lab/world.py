@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.errors import InputError
+from harness.common.errors import InputError
+from harness.common.schemas import PREFERENCE_FAULTS, PREFERENCES
 from harness.lab.corpus import make_corpus
 from harness.lab.families import Family, dress, pick
 from harness.lab.families.arithmetic import Arithmetic
 from harness.lab.families.code import Code
 from harness.lab.families.facts import Facts, Misconceptions
 from harness.lab.noise import faulty
-from harness.lab.params import LabParams
 from harness.lab.randomness import stream
 from harness.lab.rows import MOST_MISSES, Instance, make_rows
-from harness.schemas import PREFERENCE_FAULTS, PREFERENCES
+from harness.params.lab import LabParams
 
 if TYPE_CHECKING:
     import pandas as pd

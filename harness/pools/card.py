@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from harness.params.prepare import PrepareParams
 from harness.pools.duplicates import find_duplicates
 from harness.pools.instances import Instance
 from harness.pools.overlap import Items, SearchedTexts
-from harness.pools.params import PrepareParams
-from harness.pools.text import first_of_equals
+from harness.pools.word_runs import first_of_equals
 
 
 def lengths(texts: Sequence[str]) -> dict[str, float]:

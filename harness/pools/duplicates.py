@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.pools.text import Runs, Vocabulary, first_of_equals, word_runs
-from harness.progress import progress
+from harness.common.progress import progress
+from harness.pools.word_runs import Runs, Vocabulary, first_of_equals, word_runs
 
 RUN_WORDS = 3
 BANDS = 24

@@ -4,7 +4,7 @@ import math
 import unicodedata
 from typing import Any
 
-from harness.pools.rows import BadRowError, kind
+from harness.pools.raw_rows import BadRowError, kind
 
 # Drawn as nothing, though letters or signs to Unicode: the Hangul fillers and the braille blank.
 FILLERS = "\u115f\u1160\u3164\uffa0\u2800"

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from harness.errors import printable, shown
+from harness.common.errors import printable, shown
 from harness.pools.fields import Fields, is_blank
-from harness.pools.rows import OR_DROP, BadRowError, kind
+from harness.pools.raw_rows import OR_DROP, BadRowError, kind
 
 Message = dict[str, Any]  # role, content; `weight: 0` where an assistant's turn is not learnt
 ROLES = {

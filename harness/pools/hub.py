@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError, one_line
-from harness.pools.params import Source
-from harness.pools.rows import RawRow
-from harness.progress import on_terminal
+from harness.common.errors import InputError, one_line
+from harness.common.progress import on_terminal
+from harness.params.prepare import Source
+from harness.pools.raw_rows import RawRow
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError, printable, shown
+from harness.common.errors import InputError, printable, shown
+from harness.common.progress import progress
+from harness.params.prepare import OnBadRow
 from harness.pools.fields import Fields, check_text, is_blank
 from harness.pools.formats import FORMATS, MIXED, UNKNOWN, Message, format_of
-from harness.pools.params import OnBadRow
+from harness.pools.raw_rows import BadRowError, Loaded, RawRow, kind
 from harness.pools.rendering import Check
-from harness.pools.rows import BadRowError, Loaded, RawRow, kind
-from harness.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd

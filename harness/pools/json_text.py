@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from harness.errors import InputError
-from harness.pools.limits import MB
-from harness.pools.rows import UTF8_HINT, BadRowError, RawRow, kind
+from harness.common.errors import InputError
+from harness.params.limits import MB
+from harness.pools.raw_rows import UTF8_HINT, BadRowError, RawRow, kind
 from harness.pools.unpacking import BLANK, BOM, Unpacked
 
 SPACE = re.compile(r"[ \t\r\n]*")

@@ -12,8 +12,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from harness.pools.params import OverlapParams
-from harness.pools.text import Vocabulary, first_of_equals, normalise, word_runs
+from harness.params.prepare import OverlapParams
+from harness.pools.word_runs import Vocabulary, first_of_equals, normalise, word_runs
 
 COMMON = 50
 BLOCK = 1000  # rows looked up at once

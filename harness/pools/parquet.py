@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError
-from harness.pools.limits import MB, Limits
-from harness.pools.rows import UTF8_HINT, BadRowError, RawRow
+from harness.common.errors import InputError
+from harness.params.limits import MB, Limits
+from harness.pools.raw_rows import UTF8_HINT, BadRowError, RawRow
 
 if TYPE_CHECKING:
     import pyarrow as pa

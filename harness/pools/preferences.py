@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.common.schemas import PREFERENCE_FAULTS, PREFERENCES
 from harness.lab.noise import truncated
 from harness.pools.instances import Instance
-from harness.pools.text import normalise
-from harness.schemas import PREFERENCE_FAULTS, PREFERENCES
+from harness.pools.word_runs import normalise
 
 if TYPE_CHECKING:
     import pandas as pd

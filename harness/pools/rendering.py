@@ -5,16 +5,16 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError
+from harness.common.errors import InputError
+from harness.params.prepare import OnBadRow
 from harness.pools.formats import Message
-from harness.pools.params import OnBadRow
-from harness.pools.rows import BadRowError
+from harness.pools.raw_rows import BadRowError
 
 if TYPE_CHECKING:
     import pandas as pd
     from transformers import PreTrainedTokenizerBase
 
-    from harness.params import Params
+    from harness.params.params import Params
 
 Check = Callable[[list[Message]], None]
 
@@ -24,7 +24,7 @@ def base_model_check(params: "Params") -> Check:
 
     InputError where there is none to be had, or where make repro has seen another.
     """
-    from harness.template import source_tokenizer
+    from harness.models.template import source_tokenizer
 
     base = params.base_model
     tokenizer = source_tokenizer(base.source, base.revision, params.template)
@@ -36,14 +36,14 @@ def base_model_check(params: "Params") -> Check:
 
 def template_hash(tokenizer: "PreTrainedTokenizerBase") -> str:
     """SHA-256 of the template's text: what a row may be is decided by it, never by weights."""
-    from harness.template import template_text
+    from harness.models.template import template_text
 
     return hashlib.sha256((template_text(tokenizer) or "").encode()).hexdigest()
 
 
 def renders(*tokenizers: "PreTrainedTokenizerBase") -> Check:
     """What raises BadRowError for a conversation that one of the tokenizers' templates refuses."""
-    from harness.template import RefusedError, check_conversation
+    from harness.models.template import RefusedError, check_conversation
 
     def check(messages: list[Message]) -> None:
         for tokenizer in tokenizers:

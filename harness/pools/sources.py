@@ -6,16 +6,16 @@ kind of source is one more function here.
 
 from collections.abc import Callable
 
-from harness.errors import InputError
-from harness.files import file_hash, folder_hash
-from harness.lab.params import LabParams
+from harness.common.errors import InputError
+from harness.common.files import file_hash, folder_hash
+from harness.common.locations import kind_of, locate
+from harness.common.schemas import PoolRows
+from harness.params.lab import LabParams
+from harness.params.limits import DEFAULT
+from harness.params.prepare import Source
+from harness.pools.file_reader import check_folder, read_file
 from harness.pools.hub import cached_commit, dataset_rows, open_dataset, resolve
-from harness.pools.limits import DEFAULT
-from harness.pools.params import Source
-from harness.pools.places import kind_of, locate
-from harness.pools.reading import check_folder, read_file
-from harness.pools.rows import Loaded, RawRow
-from harness.schemas import PoolRows
+from harness.pools.raw_rows import Loaded, RawRow
 
 
 def load(source: Source, lab: LabParams | None = None) -> Loaded:
@@ -59,7 +59,7 @@ def from_hub(source: Source, lab: LabParams | None) -> Loaded:
 
 def from_lab(source: Source, lab: LabParams | None) -> Loaded:
     """The generated world, with its truth, pretraining text, benchmarks and preferences."""
-    from harness.lab import build_preferences, build_world
+    from harness.lab.world import build_preferences, build_world
 
     if lab is None:
         raise InputError("lab: a generated pool wants the `lab` section of params.yaml")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
-from harness.errors import InputError
-from harness.pools.limits import DEFAULT, MB, Limits
-from harness.pools.rows import BadRowError
+from harness.common.errors import InputError
+from harness.params.limits import DEFAULT, MB, Limits
+from harness.pools.raw_rows import BadRowError
 
 BOM = b"\xef\xbb\xbf"
 GZIP = b"\x1f\x8b"

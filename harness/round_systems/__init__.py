@@ -1,13 +1,13 @@
-"""Feedback-driven selection systems: plug-ins of the loop in ``harness/rounds.py``.
+"""Feedback-driven selection systems: plug-ins of the loop in ``harness/round_systems/loop.py``.
 
 ``ROUND_SYSTEMS[key](**knobs)`` is a frozen dataclass whose fields are its knobs. To add one, write
 ``harness/round_systems/<key>.py`` and its entry below.
 """
 
-from harness.knobs import Entry
+from harness.params.knobs import Entry
 from harness.round_systems.diverse_evol import DiverseEvol
 from harness.round_systems.kmq_iterative import KmqIterative
-from harness.rounds import RoundSystem
+from harness.round_systems.loop import RoundSystem
 
 # `models`: that it trains. An entry's needs are those of its default knobs.
 ROUND_SYSTEMS: dict[str, Entry[RoundSystem]] = {

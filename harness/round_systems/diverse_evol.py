@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from harness.errors import InputError
-from harness.rounds import Ask, Observed, equal_sizes
+from harness.common.errors import InputError
+from harness.round_systems.loop import Ask, Observed, equal_sizes
 from harness.samplers import SAMPLERS, Pool
 
 Count = Annotated[int, Field(ge=1)]

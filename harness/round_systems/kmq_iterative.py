@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from harness.errors import InputError
+from harness.common.errors import InputError
 from harness.feedback.weights import (
     Direction,
     ScoreTransform,
@@ -17,7 +17,7 @@ from harness.feedback.weights import (
     instance_scores,
     new_weights,
 )
-from harness.rounds import Ask, Observed, equal_sizes
+from harness.round_systems.loop import Ask, Observed, equal_sizes
 from harness.samplers import SAMPLERS, Pool
 from harness.samplers.pool import check_clusters
 from harness.samplers.shares import Counts, Share

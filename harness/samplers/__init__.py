@@ -7,7 +7,7 @@ of selection, none of them in ``pool.selected``, or raises a one-line ValueError
 
 import numpy as np
 
-from harness.knobs import Entry
+from harness.params.knobs import Entry
 from harness.samplers.deita import deita
 from harness.samplers.k_center import k_center
 from harness.samplers.km_closest import km_closest

@@ -59,7 +59,7 @@ def _go_on(embeddings: np.ndarray, order: np.ndarray, count: int) -> None:
     each only until its bound is under theirs: most pairs are never computed. Among those still as
     far the round picks while the farthest of them is farther than any other instance may be.
     """
-    from harness.clustering.rows import within_one
+    from harness.clustering.blocks import within_one
     from harness.samplers.kernels import k_center_kernel as kernel
 
     n, d = embeddings.shape

@@ -9,14 +9,14 @@ one, write ``harness/scorers/<key>.py`` and its entry below.
 
 import numpy as np
 
-from harness.knobs import Entry
-from harness.scorers.column import column
+from harness.params.knobs import Entry
 from harness.scorers.deita_complexity import deita_complexity
 from harness.scorers.deita_quality import deita_quality
 from harness.scorers.ifd import ifd
 from harness.scorers.length import length
 from harness.scorers.perplexity import perplexity
 from harness.scorers.reward_model import reward_model
+from harness.scorers.user_column import column
 
 # `model`: one that the knob names, whose columns are kept; `file`: the user's own.
 MODEL, FILE = frozenset({"model"}), frozenset({"file"})

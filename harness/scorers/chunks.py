@@ -6,15 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.errors import InputError
-from harness.progress import counting
-from harness.schemas import PoolRows
-from harness.stores import keeping, take_kept
+from harness.common.errors import InputError
+from harness.common.progress import Step, counting
+from harness.common.schemas import PoolRows
+from harness.common.stores import keeping, take_kept
 
 log = logging.getLogger(__name__)
 
 CHUNK = 512  # rows between two records of what is done
-Step = Callable[[int], object]
 # Scores some rows: the values, and which rows were cut to fit the model. The step counts rows done.
 Score = Callable[[PoolRows, Step], tuple[np.ndarray, np.ndarray]]
 

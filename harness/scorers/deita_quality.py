@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.models import Device
-from harness.schemas import PoolRows
-from harness.scorers.loading import Count, Threads, Tokens
+from harness.common.schemas import PoolRows
+from harness.models.loading import Device
+from harness.models.reader import Count, Threads, Tokens
 from harness.scorers.rating import rate
 
 

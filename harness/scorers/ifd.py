@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from harness.errors import InputError
-from harness.models import Device, load_model
-from harness.schemas import PoolRows
-from harness.scorers.chunks import Step, in_chunks
-from harness.scorers.likelihood import Text, losses, read_texts
-from harness.scorers.loading import Count, Threads, Tokens, read_with
-from harness.template import ensure_template
+from harness.common.errors import InputError
+from harness.common.progress import Step
+from harness.common.schemas import PoolRows
+from harness.models.likelihood import Text, losses, read_texts
+from harness.models.loading import Device, load_model
+from harness.models.reader import Count, Threads, Tokens, read_with
+from harness.models.template import ensure_template
+from harness.scorers.chunks import in_chunks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

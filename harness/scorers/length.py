@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.schemas import PoolRows
+from harness.common.schemas import PoolRows
 
 
 def length(pool: PoolRows, scratch: Path | None = None) -> np.ndarray:

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.models import Device, load_model
-from harness.schemas import PoolRows
-from harness.scorers.chunks import Step, in_chunks
-from harness.scorers.likelihood import losses, read_texts
-from harness.scorers.loading import Count, Threads, Tokens, read_with
-from harness.template import ensure_template
+from harness.common.progress import Step
+from harness.common.schemas import PoolRows
+from harness.models.likelihood import losses, read_texts
+from harness.models.loading import Device, load_model
+from harness.models.reader import Count, Threads, Tokens, read_with
+from harness.models.template import ensure_template
+from harness.scorers.chunks import in_chunks
 
 
 def perplexity(

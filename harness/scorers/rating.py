@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.batches import length_batches, padded
-from harness.errors import InputError
-from harness.models import Device, check_ids, load_model
-from harness.schemas import PoolRows
-from harness.scorers.chunks import Step, in_chunks
-from harness.scorers.loading import Reader, read_with
-from harness.template import encode, mark
+from harness.common.errors import InputError
+from harness.common.progress import Step
+from harness.common.schemas import PoolRows
+from harness.models.batches import length_batches, padded
+from harness.models.loading import Device, check_ids, load_model
+from harness.models.reader import Reader, read_with
+from harness.models.template import encode, mark
+from harness.scorers.chunks import in_chunks
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.classifiers import cut_ids, ids_of_rows, load_classifier, logits
-from harness.models import Device
-from harness.schemas import PoolRows
-from harness.scorers.chunks import Step, in_chunks
-from harness.scorers.loading import Count, Threads, Tokens, read_with
+from harness.common.progress import Step
+from harness.common.schemas import PoolRows
+from harness.models.loading import Device
+from harness.models.reader import Count, Threads, Tokens, read_with
+from harness.reward_model.classifier import cut_ids, ids_of_rows, load_classifier, logits
+from harness.scorers.chunks import in_chunks
 
 
 def reward_model(

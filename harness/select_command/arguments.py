@@ -4,7 +4,7 @@ import argparse
 import os
 from typing import Any, NoReturn
 
-from harness.errors import InputError, nearest
+from harness.common.errors import InputError, nearest
 
 COMMAND = "python -m harness select"
 USAGE = f"{COMMAND} --pool FILE --sampler NAME --budget ROWS\n           --out FILE [options]"

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.errors import InputError, nearest, shown
-from harness.knobs import find_entry, knob_problems, knobs_of, read_value
-from harness.params import EmbeddingParams, ScorerParams
-from harness.pools.limits import DEFAULT, Limits
-from harness.pools.params import OnBadRow, Source
-from harness.pools.places import split_revision
-from harness.quality import terms
+from harness.common.errors import InputError, nearest, shown
+from harness.common.locations import split_revision
+from harness.params.knobs import find_entry, knob_problems, knobs_of, read_value
+from harness.params.limits import DEFAULT, Limits
+from harness.params.params import EmbeddingParams, ScorerParams
+from harness.params.prepare import OnBadRow, Source
 from harness.samplers import SAMPLERS
 from harness.scorers import SCORERS
+from harness.selecting.quality import terms
 
 NAME = re.compile(r"[A-Za-z]\w*")
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from harness.files import replacing, write_json
-from harness.refusals import naming
+from harness.common.disk_errors import naming
+from harness.common.files import replacing, write_json
 from harness.select_command.arguments import parse
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def run(words: list[str], say: Callable[[str], None]) -> None:
 
 
 def _select(choices: "Choices", say: Callable[[str], None]) -> None:
-    from harness.schemas import PoolRows
+    from harness.common.schemas import PoolRows
     from harness.select_command.inputs import choose, make_inputs, rows_wanted
     from harness.select_command.output import provenance, provenance_file
     from harness.select_command.pool_file import form_wanted, read_pool, write_rows

@@ -9,26 +9,28 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from harness import selecting
-from harness.clustering import Clustering, at_the_end, best_k, kmeans
-from harness.embedding import MINILM_SHA256, count_reads, embed, embedded_texts
-from harness.embedding_files import Reads, user_embedding
-from harness.errors import InputError
-from harness.files import file_hash, folder_hash, read_json, value_hash
-from harness.knobs import all_knobs
-from harness.models import model_folder
-from harness.params import EmbeddingParams, ScorerParams, Selection
-from harness.pools.places import locate
-from harness.progress import progress
-from harness.quality import quality_notes, quality_vector
-from harness.refusals import naming
+from harness.clustering.choose_k import at_the_end, best_k
+from harness.clustering.files import Clustering
+from harness.clustering.kmeans import kmeans
+from harness.common.disk_errors import naming
+from harness.common.errors import InputError
+from harness.common.files import file_hash, folder_hash, read_json, value_hash
+from harness.common.locations import locate
+from harness.common.progress import progress
+from harness.common.schemas import PoolRows
+from harness.common.stores import keeping, locked, take_kept
+from harness.embedding.embed import MINILM_SHA256, count_reads, embed, embedded_texts
+from harness.embedding.files import Reads, user_embedding
+from harness.models.loading import model_folder
+from harness.models.reader import find_model, model_folder_hash
+from harness.params.knobs import all_knobs
+from harness.params.params import EmbeddingParams, ScorerParams, Selection
 from harness.samplers import SAMPLERS, are_unit
-from harness.schemas import PoolRows
 from harness.scorers import SCORERS
-from harness.scorers.columns import make_scores
-from harness.scorers.loading import find_model, model_folder_hash
+from harness.scorers.score_pool import make_scores
 from harness.select_command.choices import Choices
-from harness.stores import keeping, locked, take_kept
+from harness.selecting import subsets
+from harness.selecting.quality import quality_notes, quality_vector
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +54,7 @@ class ToolInputs:
         notes: what was changed on the way and should be known.
     """
 
-    seen: selecting.Inputs
+    seen: subsets.Inputs
     scores: "pd.DataFrame"
     cards: dict[str, Any]
     notes: tuple[str, ...]
@@ -89,7 +91,7 @@ def make_inputs(choices: Choices, pool: PoolRows) -> ToolInputs:
         array, cards["embedding"], notes = pool_vectors(choices.embedding, pool, choices.cache)
     elif choices.embeddings and "unit" in SAMPLERS[choices.sampler].needs and not are_unit(array):
         # Here and not only where the sampler gets them: the subset is measured on them too.
-        array = selecting.rows_for(choices.sampler, array)
+        array = subsets.rows_for(choices.sampler, array)
         change = f"scaled to length 1: {choices.sampler} compares them by cosine"
         notes = (f"rows of {choices.embeddings} {change}",)
     clustering = Clustering(np.zeros(n, dtype=np.int64), array[:1], 0.0, None, 0)  # of all
@@ -97,7 +99,7 @@ def make_inputs(choices: Choices, pool: PoolRows) -> ToolInputs:
         clustering, cards["clusters"], more = pool_clusters(array, choices.k, choices.cluster_seed)
         notes += more
     costs = np.ones(n, dtype=np.int64)
-    seen = selecting.Inputs(pool, array, clustering, costs, quality, None, flat)
+    seen = subsets.Inputs(pool, array, clustering, costs, quality, None, flat)
     return ToolInputs(seen, scores, cards, notes)
 
 
@@ -178,10 +180,10 @@ def choose(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Choose as the pipeline does, by the sampler of the command or by another without knobs.
 
-    ``more`` is added to the seed. Returns what `selecting.chosen` does.
+    ``more`` is added to the seed. Returns what `subsets.chosen` does.
     """
     name, params = (sampler, {}) if sampler else (choices.sampler, choices.params)
     read = {"embedding": "given", "k": inputs.seen.clustering.k, "budget": rows}
     item = Selection.model_validate({"sampler": name, **read, **params})
-    choose_one = selecting.choose_with(item, inputs.seen, rows)
-    return selecting.chosen(name, choose_one, (choices.seed + more) % 2**32)
+    choose_one = subsets.choose_with(item, inputs.seen, rows)
+    return subsets.chosen(name, choose_one, (choices.seed + more) % 2**32)

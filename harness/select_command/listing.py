@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from harness.knobs import Entry, knob_text, knobs_of
+from harness.params.knobs import Entry, knob_text, knobs_of
 from harness.samplers import NEEDS, SAMPLERS
 
 WIDTH = 79

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import InputError, shown
-from harness.files import file_hash, try_replacing
-from harness.knobs import all_knobs
-from harness.pools.places import locate
-from harness.refusals import refusal
-from harness.report.provenance import versions
+from harness.common.disk_errors import refusal
+from harness.common.errors import InputError, shown
+from harness.common.files import file_hash, try_replacing
+from harness.common.locations import locate
+from harness.params.knobs import all_knobs
+from harness.report.shared.provenance import versions
 from harness.samplers import SAMPLERS
 from harness.scorers import SCORERS
 from harness.select_command.choices import Choices

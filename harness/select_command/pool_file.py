@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from harness.errors import InputError
+from harness.common.errors import InputError
+from harness.common.locations import kind_of, locate
+from harness.params.limits import DEFAULT
+from harness.params.prepare import Source
+from harness.pools.file_reader import Form, form_of, seekable
 from harness.pools.instances import Instances, read_instances, to_frame
-from harness.pools.limits import DEFAULT
-from harness.pools.params import Source
-from harness.pools.places import kind_of, locate
-from harness.pools.reading import Form, form_of, seekable
+from harness.pools.raw_rows import Loaded
 from harness.pools.rendering import Check, renders
-from harness.pools.rows import Loaded
 from harness.pools.sources import load, source_hash
 from harness.pools.unpacking import BLANK, Unpacked
 from harness.select_command.choices import Choices
@@ -66,7 +66,7 @@ def _check(choices: Choices) -> Check | None:
     """That the models of the scores render each row: found before the first of them runs."""
     if not choices.scorers:
         return None
-    from harness.scorers.columns import rendering_tokenizer
+    from harness.scorers.score_pool import rendering_tokenizer
 
     made = [rendering_tokenizer(it.scorer, it.scorer_params) for it in choices.scorers.values()]
     return renders(*(tokenizer for tokenizer in made if tokenizer is not None))

@@ -4,12 +4,12 @@ import logging
 
 import numpy as np
 
+from harness.common.markdown import aligned
 from harness.describing.measures import PoolView, describe_subset
-from harness.markdown import aligned
+from harness.report.subsets.columns import COVERAGE, column, value_text
 from harness.scorers import SCORERS
 from harness.select_command.choices import Choices
 from harness.select_command.inputs import ToolInputs, choose
-from harness.selection_report.columns import COVERAGE, column, value_text
 
 log = logging.getLogger(__name__)
 BASELINE = "random"

@@ -50,8 +50,8 @@ A task file is an ordinary lm-eval task config (`lm_eval` can run it too) with t
 - An item's stable id is its `id` field (else its position); no `num_fewshot` (the column says it).
 - `generate_until` needs `generation_kwargs` with `max_gen_toks` and `until` (`until: []` = only the
   model's end token); sampling is seeded by the run's seed.
-- Code: `repeats: 10`, `unsafe_code: true` and the three functions of `harness.evaluation_code`
-  (see there); programs run in `harness.sandbox`, and where it lacks a wall, the column is not run.
+- Code: `repeats: 10`, `unsafe_code: true` and the three functions of `harness.evaluation.code`
+  (see there); programs run in the sandbox, and where it lacks a wall, the column is not run.
   A task with `unsafe_code: true` and a filter without `run_answers` is refused.
 """
 
@@ -61,8 +61,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from harness.errors import InputError, one_line
-from harness.yaml_files import check_yaml, read_yaml
+from harness.common.errors import InputError, one_line
+from harness.common.yaml_files import check_yaml, read_yaml
 
 _HERE = Path(__file__).parent
 

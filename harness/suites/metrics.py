@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.errors import InputError
-from harness.files import read_json
+from harness.common.errors import InputError
+from harness.common.files import read_json
 
 _CHECKED = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
 
@@ -24,7 +24,7 @@ class NotRun(BaseModel):
 
 
 class SeedMetrics(BaseModel):
-    """The scores of one run by column, and what `harness.evaluation.Evaluation` has beside them."""
+    """The scores of one run by column, and what `Evaluation` has beside them."""
 
     model_config = _CHECKED
 

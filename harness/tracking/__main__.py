@@ -2,6 +2,6 @@
 
 import sys
 
-from harness.tracking import shown_uri
+from harness.tracking.uri import shown_uri
 
 sys.stdout.write(f"{shown_uri()}\n")

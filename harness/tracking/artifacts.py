@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from harness.files import replacing_folder
-from harness.stores import repo_root
+from harness.common.files import replacing_folder
+from harness.common.stores import repo_root
 
 log = logging.getLogger(__name__)
 

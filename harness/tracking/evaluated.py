@@ -3,11 +3,11 @@
 import csv
 from io import StringIO
 
-from harness import layout
-from harness.errors import printable
-from harness.params import Cell
-from harness.report.comparable import with_means
-from harness.report.table import NOT_RUN
+from harness.common import layout
+from harness.common.errors import printable
+from harness.params.params import Cell
+from harness.report.shared.comparable import with_means
+from harness.report.shared.study_table import NOT_RUN
 from harness.suites import Suite
 from harness.suites.metrics import SeedMetrics, read_metrics
 

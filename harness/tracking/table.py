@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from harness.params import Params
-from harness.report.comparable import comparable
-from harness.report.reading import cells_by_row
-from harness.report.table import NOT_RUN
+from harness.params.params import Params
+from harness.report.shared.comparable import comparable
+from harness.report.shared.runs import cells_by_row
+from harness.report.shared.study_table import NOT_RUN
 from harness.suites import Suite, load_suite
 from harness.tracking.names import clean_name
 from harness.tracking.upsert import experiment_name

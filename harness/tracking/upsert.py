@@ -7,18 +7,19 @@ import json
 import logging
 import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from harness import layout
-from harness.errors import InputError
-from harness.files import read_json
-from harness.params import Params
-from harness.report.provenance import git_state
-from harness.stores import locked, scratch_folder
+from harness.common import layout
+from harness.common.errors import InputError
+from harness.common.files import read_json
+from harness.common.stores import locked, scratch_folder
+from harness.params.params import Params
+from harness.report.shared.provenance import git_state
 from harness.tracking.artifacts import EXPERIMENT, artifact_location, settle_artifacts
 from harness.tracking.names import LONGEST_PARAM, LONGEST_TAG, clean_name, clean_value
-from harness.tracking.records import Record, identities, records
+from harness.tracking.runs import Record, identities, records
 from harness.tracking.uri import default_uri, reason, shown_uri, tracking_uri
 
 if TYPE_CHECKING:
@@ -55,16 +56,17 @@ def experiment_name(params: Params) -> str:
     return f"{EXPERIMENT}{params.preset}"
 
 
-def track(params: Params) -> dict[str, Any]:
+def track(params: Params, recorded: Mapping[str, dict[str, Any]] | None = None) -> dict[str, Any]:
     """Bring MLflow up to date with the files; a second call changes nothing.
 
+    ``recorded``: the params that each output was made with, by its path, where that is known.
     Returns how many runs there are, and how many were created, updated and superseded. A store
     that cannot be reached is told in one warning and returned as ``failed``: the results do not
     depend on it.
     """
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
-    wanted = records(params)
+    wanted = records(params, recorded)
     summary: dict[str, Any] = {"uri": shown_uri(), "runs": len(wanted)}
     try:
         # Two processes that create the tables of a new SQLite store at once: one would die.

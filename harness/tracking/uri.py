@@ -4,8 +4,8 @@ import os
 import re
 from urllib.parse import parse_qsl, unquote, unquote_plus
 
-from harness.errors import add_secret, one_line
-from harness.stores import repo_root
+from harness.common.errors import add_secret, one_line
+from harness.common.stores import repo_root
 
 HIDDEN = "***"
 LEAST = 4  # signs of a secret: a shorter one stands in texts by chance

@@ -1,0 +1,78 @@
+"""The base model every run starts from: pretrained here, a local folder, or a hub model."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from harness.common.errors import InputError
+from harness.common.files import replacing_folder, write_json
+from harness.common.schemas import PRETRAINING, read_frame
+from harness.common.stores import seal
+from harness.params.base_model import PretrainParams
+
+
+def make_base_model(params: PretrainParams, template: str, texts: Path, out: Path) -> None:
+    """Write the base model, sealed, and ``base_model.json``: its source and cost.
+
+    Args:
+        params: where it comes from, and how it is pretrained where that is ``scratch``.
+        template: our chat template to give it where it has none of its own.
+        texts: the pretraining table, read for ``scratch`` only.
+        out: a folder; replaced when the model is complete.
+    """
+    from harness.models.loading import load_tokenizer
+    from harness.models.template import ensure_template, source_tokenizer
+
+    with replacing_folder(out) as folder:
+        if params.source == "scratch":
+            from harness.base_model.pretraining import pretrain
+
+            documents = read_frame(texts, PRETRAINING)["text"].tolist()
+            if not documents:
+                raise InputError(f"{texts}: no text to pretrain a scratch base model on")
+            info = pretrain(documents, folder, params, params.seed)
+        else:
+            _copy(params, folder)
+            info = {}
+        try:
+            if params.source == "scratch":
+                tokenizer = load_tokenizer(folder)
+                ensure_template(tokenizer, template)
+            else:
+                tokenizer = source_tokenizer(params.source, params.revision, template)
+            tokenizer.save_pretrained(folder)
+            _check(folder, params.source)
+        except InputError as error:
+            # The folder is gone when this is read: the source is what the user named.
+            raise InputError(str(error).replace(str(folder), params.source)) from None
+        write_json(folder / "base_model.json", {"source": params.source, **info})
+        seal(folder)
+
+
+def _copy(params: PretrainParams, folder: Path) -> None:
+    """Copy the files a model needs, and nothing else of its folder."""
+    from harness.models.loading import MODEL_FILES, model_folder
+
+    source = model_folder(params.source, params.revision)
+    for pattern in MODEL_FILES:
+        for file in source.glob(pattern):
+            shutil.copy(file, folder)  # what a link leads to: the hub's cache is of links
+
+
+def _check(folder: Path, name: str) -> None:
+    """Raise InputError where the model would fail, or tell nothing, hours later."""
+    import torch
+
+    from harness.models.loading import load_model, load_tokenizer
+    from harness.models.template import check_template
+
+    model, tokenizer = load_model(folder), load_tokenizer(folder)
+    for weight, values in model.named_parameters():
+        if not torch.isfinite(values).all():
+            raise InputError(f"{name}: {weight} holds NaN or infinity; fetch the model anew")
+    embedding: Any = model.get_input_embeddings()
+    rows = embedding.num_embeddings
+    if len(tokenizer) > rows:
+        told = f"the tokenizer has {len(tokenizer)} tokens, the model embeds {rows}"
+        raise InputError(f"{name}: {told}; they belong to different models")
+    check_template(tokenizer)

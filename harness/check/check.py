@@ -1,0 +1,212 @@
+"""What is wrong with params.yaml, one line a problem, found before anything runs.
+
+Reads the params as DVC does, against the typed models of `harness.params.params` and the tables of
+samplers, scorers, suites and pools. Imports nothing heavy: it answers in about a second.
+"""
+
+import itertools
+import re
+from collections.abc import Container, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.check.studies import study_problems
+from harness.check.tables import SELECTIONS, selections_of, table_problems
+from harness.common.errors import InputError, nearest, shown
+from harness.common.yaml_files import read_yaml
+from harness.params.params import Params, group_seeds, older_form
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+NAMED = (
+    *("scorers", *SELECTIONS, "references", "embeddings"),
+    *("base_models", "further", "studies"),
+)
+MISSING = {
+    "k": "begin the entry with `<<: *defaults`, or add k: 1 (the pool as one cluster), a number of "
+    "cluster.k, or auto",
+    "embedding": "begin the entry with `<<: *defaults`",
+    "budget": "begin the entry with `<<: *defaults`",
+    "quality": "add one, as quality: sigmoid(reward); a sampler of none stands in selections",
+}
+LONGEST = 2000  # signs of a line
+GROUP = re.compile(r"s\d+(_\d+)*")
+
+
+def check_params(path: Path = Path("params.yaml")) -> list[str]:
+    """List the problems of a params file, each one line that names the key and the remedy."""
+    try:
+        values = read_yaml(path)
+    except InputError as error:
+        return [str(error)]
+    if not isinstance(values, dict):
+        return [f"{path.name}: holds no table of keys; make preset PRESET=lab writes one that does"]
+    if older := older_form(values):
+        return [f"{path.name}: {older}"]
+    groups = list(_groups(values))
+    # Entries of `further` that name a wrong group are told of by the group itself.
+    consequences = ("seed_groups", "further.") if groups else ()
+    try:
+        params = Params.model_validate(values)
+    except ValidationError as error:
+        more = list(_schema_problems(error))
+    else:
+        more = [*table_problems(params), *_references(params)]
+    more = [line for line in more if not line.startswith(consequences)]
+    problems = [*_names(values), *groups, *more]
+    # A name may hold a line break, and a value be as long as the file.
+    lines = (shown(line, LONGEST).replace("\n", "\\n") for line in _each_once(problems))
+    return [f"{path.name}: {line}" for line in lines]
+
+
+def _each_once(problems: list[str]) -> Iterator[str]:
+    """The problems without those that entries have by `<<: *defaults` or by `seed_groups`."""
+    shared = ("defaults", "seed_groups")
+    of_all = [line.removeprefix(p) for line in problems for p in shared if line.startswith(p)]
+    for line in dict.fromkeys(problems):
+        if line.startswith(shared) or not line.endswith(tuple(of_all)):
+            yield line
+
+
+def _schema_problems(error: ValidationError) -> Iterator[str]:
+    schema = Params.model_json_schema()
+    for problem in error.errors():
+        where = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            known = _keys_at(schema, problem["loc"][:-1])
+            yield f"{where}: unknown key{nearest(problem['loc'][-1], known)}"
+        elif problem["type"] == "missing":
+            remedy = MISSING.get(str(problem["loc"][-1]), "conf/lab.yaml has every key")
+            yield f"{where}: this key is missing; {remedy}"
+        elif problem["type"] == "value_error":  # our own rules; they say what they found
+            message = problem["msg"].removeprefix("Value error, ")
+            yield f"{where}: {message}".removeprefix(": ")
+        else:
+            message = problem["msg"].partition(" after validation")[0]
+            # The key itself is what people put where its variable is to be named.
+            key = where == "judge.key_env"
+            found = "what stands there" if key else shown(repr(problem["input"]), 80)
+            yield f"{where}: {message[0].lower()}{message[1:]}, not {found}"
+
+
+def _keys_at(schema: Mapping[str, Any], loc: tuple[int | str, ...]) -> set[str]:
+    """The keys that the JSON schema allows at a place of the params."""
+    nodes = [schema]
+    for part in loc:
+        nodes = [child for node in _resolved(schema, nodes) for child in _children(node, part)]
+    return {key for node in _resolved(schema, nodes) for key in node.get("properties", {})}
+
+
+def _resolved(schema: Mapping[str, Any], nodes: list[Any]) -> Iterator[Mapping[str, Any]]:
+    for node in nodes:
+        if "$ref" in node:
+            yield from _resolved(schema, [schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]])
+        elif "anyOf" in node or "oneOf" in node:
+            yield from _resolved(schema, node.get("anyOf") or node["oneOf"])
+        else:
+            yield node
+
+
+def _children(node: Mapping[str, Any], part: int | str) -> Iterator[Any]:
+    if part in node.get("properties", {}):
+        yield node["properties"][part]
+    elif isinstance(part, int) and isinstance(node.get("items"), dict):
+        yield node["items"]
+    elif isinstance(node.get("additionalProperties"), dict):
+        yield node["additionalProperties"]
+
+
+def _names(values: Mapping[str, Any]) -> Iterator[str]:
+    """Names become parts of stage names and paths, which DVC joins with ``-``."""
+    for table in NAMED:
+        entries = values.get(table)
+        entries = entries if isinstance(entries, dict) else {}
+        for name in entries:
+            if (table, name) == ("scorers", "id"):
+                yield "scorers.id: the column of ids is called so; give this one another name"
+            if not NAME.fullmatch(str(name)):
+                yield (
+                    f"{table}.{shown(name, 110)}: names hold letters, digits and _ only, start "
+                    f"with a letter and have 100 signs at most (DVC joins them with -); rename it, "
+                    f"say to {_renamed(str(name), entries)!r}"
+                )
+
+
+def _renamed(name: str, taken: Container[object]) -> str:
+    """A name that may stand, as near to the given one as it goes, and that is nobody's yet."""
+    made = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
+    made = (made if made[:1].isalpha() else f"s_{made}")[:90].strip("_")
+    numbers = (f"{made}_{i}" for i in itertools.count(2))
+    return next(new for new in itertools.chain([made], numbers) if new not in taken)
+
+
+def _groups(values: Mapping[str, Any]) -> Iterator[str]:
+    """A seed group is a string: YAML reads an unquoted 0_1_2 as the number 12."""
+    for key, groups in _group_lists(values):
+        seen: dict[int, str] = {}
+        for group in groups:
+            if not isinstance(group, str) or not GROUP.fullmatch(group):
+                yield (
+                    f"{key}: {group!r} is no seed group; write s and the seeds joined by _, as in "
+                    "s0_1_2 (an unquoted 0_1_2 is the number 12 to YAML)"
+                )
+                continue
+            for seed in group_seeds(group):
+                if seed in seen:
+                    taken = f"seed {seed} is in {seen[seed]} already"
+                    yield f"{key}: {group}: {taken}; give each seed to one group, once"
+                if seed >= 2**32:
+                    yield f"{key}: {group}: seed {seed} is too large; the most is {2**32 - 1}"
+                seen[seed] = group
+
+
+def _group_lists(values: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Lists of groups of which no two may share a seed."""
+    main = values.get("seed_groups")
+    main = main if isinstance(main, list) else []
+    yield "seed_groups", main
+    for table in (*SELECTIONS, "references"):
+        entries = values.get(table)
+        for name, entry in entries.items() if isinstance(entries, dict) else ():
+            more = entry.get("more_groups") if isinstance(entry, dict) else None
+            if isinstance(more, list):
+                # Those of the main table are told of once.
+                known = [group for group in main if isinstance(group, str)]
+                yield f"{table}.{name}.more_groups", [*filter(GROUP.fullmatch, known), *more]
+    entries = values.get("further")
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        if isinstance(entry, dict) and "group" in entry:
+            yield f"further.{name}.group", [entry["group"]]
+
+
+def _references(params: Params) -> Iterator[str]:
+    """What one part of the params says of another."""
+    yield from _one_name_each(params)
+    for table, key, item in selections_of(params):
+        if item.embedding not in params.embeddings:
+            near = nearest(item.embedding, params.embeddings)
+            yield f"{table}.{key}.embedding: none is called {item.embedding!r}{near}"
+        if item.k != "auto" and item.k not in params.cluster.k:
+            yield f"{table}.{key}.k: {item.k} is not in cluster.k {params.cluster.k}; add it"
+        if item.k == "auto" and max(params.cluster.k, default=1) == 1:
+            yield f"{table}.{key}.k: auto picks among cluster.k {params.cluster.k}; add one over 1"
+    for table in (*SELECTIONS, "references"):
+        for key, item in getattr(params, table).items():
+            groups = [*params.seed_groups, *item.more_groups]
+            seeds = {s for group in groups if GROUP.fullmatch(group) for s in group_seeds(group)}
+            for seed in sorted(set(item.seeds or ()) - seeds):
+                yield (
+                    f"{table}.{key}.seeds: {seed} is in none of its groups; add it to seed_groups "
+                    "or to its more_groups"
+                )
+    yield from study_problems(params)
+
+
+def _one_name_each(params: Params) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    for table in (*SELECTIONS, "references"):
+        for name in getattr(params, table):
+            if name in seen:
+                yield f"{table}.{name}: {seen[name]} has this name too; rename one"
+            seen.setdefault(name, table)

@@ -1,0 +1,88 @@
+"""What the main table, `further` and the studies of params.yaml name, against what there is."""
+
+from collections.abc import Iterator
+
+from harness.common.errors import InputError, nearest
+from harness.params.params import MAIN, Cell, Further, Params
+from harness.params.pruning import SUBSETS
+
+_LARGE = 10**9  # a budget that holds the rounds of any selection: the pool's size is not known here
+
+
+def study_problems(params: Params) -> Iterator[str]:
+    """Names that nothing has, groups without subsets, seeds that a row has twice."""
+    rows = [*params.every_selection, *params.references]
+    for name in dict.fromkeys(params.table):
+        if name not in rows:
+            yield f"table: no selection is called {name!r}{nearest(name, rows)}"
+        if params.table.count(name) > 1:
+            yield f"table: {name!r} is listed twice; remove one"
+    wrong = [line for key, item in params.further.items() for line in _entry(params, key, item)]
+    yield from wrong
+    if MAIN in params.base_models:
+        yield f"base_models.{MAIN}: `base_model` is called so; rename this one"
+    for name in (MAIN, SUBSETS):
+        if name in params.studies:
+            yield f"studies.{name}: a report of its own is called so; rename the study"
+    if not wrong and all(name in rows for name in params.table):
+        for study in params.every_study:
+            yield from _rows(params, study)
+
+
+def _entry(params: Params, key: str, item: Further) -> Iterator[str]:
+    """An entry's study, selection, group, base model and rounds."""
+    where = f"further.{key}"
+    if item.study not in params.every_study:
+        near = nearest(item.study, params.every_study)
+        yield f"{where}.study: no study is called {item.study!r}{near}; add it to `studies`"
+    if item.base != MAIN and item.base not in params.base_models:
+        near = nearest(item.base, [MAIN, *params.base_models])
+        yield f"{where}.base: no base model is called {item.base!r}{near}"
+    rows = [*params.every_selection, *params.references]
+    if item.of not in rows:
+        yield f"{where}.of: no selection is called {item.of!r}{nearest(item.of, rows)}"
+        return
+    if item.group not in params.groups_of(item.of):
+        yield (
+            f"{where}.group: {item.of} has no subsets for {item.group!r}; add `more_groups: "
+            f"[{item.group}]` to {item.of}, or take one of {', '.join(params.groups_of(item.of))}"
+        )
+    if item.study == MAIN and (item.of not in params.table or item.rows or item.rounds):
+        yield f"{where}: `study: main` is for more seeds of a row of `table`; name another study"
+    if item.study == MAIN and key in params.table:
+        yield f"{where}: a row of `table` is called so; rename one"
+    if item.rounds is None:
+        return
+    if item.of not in params.selections_rounds:
+        yield f"{where}.rounds: {item.of} takes all at once; say `rows` instead"
+    elif item.rounds > (most := _rounds(params, item.of)):
+        yield f"{where}.rounds: {item.rounds} rounds of {item.of}, which has {most}; lower it"
+
+
+def _rounds(params: Params, name: str) -> int:
+    """How many rounds a selection has; as many as one likes where its knobs are wrong."""
+    from harness.round_systems import ROUND_SYSTEMS
+
+    item = params.selections_rounds[name]
+    try:
+        return len(ROUND_SYSTEMS[item.sampler](**item.sampler_params).sizes(_LARGE))
+    except (InputError, KeyError, TypeError):
+        return _LARGE
+
+
+def _rows(params: Params, study: str) -> Iterator[str]:
+    """No row has a seed twice, no two rows one name, and every study has a row."""
+    try:
+        cells = params.cells(study)
+    except InputError:  # a group that is told of already
+        return
+    seen: dict[tuple[str, int], Cell] = {}
+    for cell in cells:
+        for seed in cell.seeds:
+            other = seen.setdefault((cell.name, seed), cell)
+            if other is not cell and other.key != cell.key:
+                where = other.key or "`table`"
+                yield f"further.{cell.key}: {where} has seed {seed} of {cell.name} too; remove one"
+                break
+    if not cells and study != MAIN:
+        yield f"studies.{study}: no entry of `further` has `study: {study}`; add one"

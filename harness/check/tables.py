@@ -1,0 +1,138 @@
+"""What params.yaml names in tables of ours, and the knobs it turns, against those tables."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from harness.common.errors import InputError, nearest
+from harness.params.knobs import knob_problems
+from harness.params.params import Params, Selection
+from harness.selecting.quality import terms
+
+SELECTIONS = ("selections", "selections_scored", "selections_rounds")
+
+
+def table_problems(params: Params) -> Iterator[str]:
+    """Names no table has, knobs no sampler or scorer takes, qualities of columns not made."""
+    yield from _names(params)
+    yield from _heldout(params)
+    yield from _knobs_of_samplers(params)
+    yield from _knobs_of_scorers(params)
+    yield from _qualities(params)
+    yield from _rounds(params)
+
+
+def selections_of(params: Params) -> Iterator[tuple[str, str, Selection]]:
+    """Every selection with the table it stands in: (table, name, selection)."""
+    for table in SELECTIONS:
+        for key, item in getattr(params, table).items():
+            yield table, key, item
+
+
+def _systems(table: str) -> Mapping[str, Callable[..., Any]]:
+    """What a table's ``sampler`` may be."""
+    from harness.round_systems import ROUND_SYSTEMS
+    from harness.samplers import SAMPLERS
+
+    return ROUND_SYSTEMS if table == "selections_rounds" else SAMPLERS
+
+
+def _names(params: Params) -> Iterator[str]:
+    from harness.models.template import TEMPLATES
+    from harness.scorers import SCORERS
+    from harness.suites import SUITES
+
+    used: list[tuple[str, str, Iterable[str], str]]
+    used = [
+        (f"scorers.{key}.scorer", item.scorer, SCORERS, "scorer")
+        for key, item in params.scorers.items()
+    ]
+    used += [
+        (f"{table}.{key}.sampler", item.sampler, _systems(table), "sampler")
+        for table, key, item in selections_of(params)
+    ]
+    used.append(("evaluate.suite", params.evaluate.suite, SUITES, "suite"))
+    name = params.defaults.embedding
+    used.append(("defaults.embedding", name, params.embeddings, "embedding"))
+    used.append(("template", params.template, TEMPLATES, "template"))
+    for where, name, table, kind in used:
+        if name not in list(table):
+            yield f"{where}: no {kind} is called {name!r}{nearest(name, table)}"
+
+
+def _heldout(params: Params) -> Iterator[str]:
+    """Bits per byte are measured on held-out rows, which `prepare` has to hold out."""
+    from harness.suites import SUITES, load_suite
+
+    if params.evaluate.suite not in SUITES:
+        return
+    held = [part.name for part in params.prepare.heldout]
+    for column in load_suite(params.evaluate.suite).columns:
+        lacking = [name for name in column.sources or [] if name not in held]
+        if column.kind == "bits_per_byte" and (lacking or not held):
+            wanted = f"the held-out rows {lacking[0]!r}" if lacking else "held-out rows"
+            yield (
+                f"evaluate.suite: {params.evaluate.suite} needs {wanted} for its column "
+                f"{column.name}; add them to prepare.heldout or choose another suite"
+            )
+            return
+
+
+def _knobs_of_samplers(params: Params) -> Iterator[str]:
+    for table, key, item in selections_of(params):
+        system = _systems(table).get(item.sampler)
+        if system is not None:  # else it is told already
+            made = (item.sampler, system, item.sampler_params)
+            problems = [*knob_problems(f"{table}.{key}.", *made, type(item).model_fields)]
+            yield from problems
+            if table == "selections_rounds" and not problems:
+                try:
+                    system(**item.sampler_params)
+                except InputError as error:  # knobs that do not go together
+                    yield f"{table}.{key}.{error}"
+
+
+def _knobs_of_scorers(params: Params) -> Iterator[str]:
+    from harness.scorers import SCORERS
+
+    for key, item in params.scorers.items():
+        if item.scorer in SCORERS:
+            made = (item.scorer, SCORERS[item.scorer], item.scorer_params)
+            yield from knob_problems(f"scorers.{key}.", *made, ["scorer"])
+
+
+def _qualities(params: Params) -> Iterator[str]:
+    for table, key, item in selections_of(params):
+        quality = getattr(item, "quality", None)
+        if quality is None:
+            if item.sampler == "kmq_iterative":
+                yield f"{table}.{key}.quality: kmq_iterative draws by one; add it, as in kmq"
+            continue
+        try:
+            columns = [column for _, column in terms(quality)]
+        except InputError as error:
+            yield f"{table}.{key}.quality: {error}"
+            continue
+        for column in columns:
+            if column not in params.scorers:
+                near = nearest(column, params.scorers)
+                yield f"{table}.{key}.quality: no scorer is called {column!r}{near}"
+
+
+def _rounds(params: Params) -> Iterator[str]:
+    """Rounds take instances: how many a budget in tokens is, only a finished selection knows.
+
+    And an answer leaves its prompt room: the first generation would tell, after a training.
+    """
+    for key, item in params.selections_rounds.items():
+        new, most = item.sampler_params.get("max_new_tokens"), params.rounds.max_length
+        if isinstance(new, int) and new >= most:
+            yield (
+                f"selections_rounds.{key}.max_new_tokens: {new} leaves a prompt no room in "
+                f"rounds.max_length, {most}; ask for fewer"
+            )
+    if params.budget_unit == "tokens" and params.selections_rounds:
+        name = next(iter(params.selections_rounds))
+        yield (
+            f"budget_unit: tokens, but selections_rounds.{name} takes its budget in rows, round by "
+            "round; say budget_unit: rows, or empty selections_rounds"
+        )

@@ -1,0 +1,73 @@
+"""k-means of embeddings: the checks, the start, the run, and what is known of the result."""
+
+import logging
+
+import numpy as np
+
+from harness.clustering.blocks import unit_rows
+from harness.clustering.files import Clustering
+from harness.clustering.lloyd import Lloyd
+from harness.clustering.seeding import starting_centroids
+from harness.clustering.silhouette import silhouette_cosine
+from harness.common.errors import InputError
+
+log = logging.getLogger(__name__)
+
+
+def kmeans(embeddings: np.ndarray, k: int, seed: int) -> Clustering:
+    """Cluster the rows, scaled to unit length, by k-means from one seeded start.
+
+    The start is 2k seeds, given all rows and merged to k where that costs least. The same seed
+    gives the same bytes for any number of threads; as many are used as the numerical libraries
+    may. No cluster is empty, unless there are fewer distinct rows than clusters: then the last
+    are, their centroids are the first one's, and a warning says so.
+
+    Args:
+        embeddings: (n, d) floats, n >= k.
+        k: the number of clusters.
+        seed: of all that is drawn.
+
+    Raises:
+        InputError: k out of bounds; a row that is NaN, infinite or all zeros.
+
+    Source: arXiv 2409.11378, section 2.1; seed 42 in its table 4.
+    """
+    from threadpoolctl import threadpool_limits
+
+    n = len(embeddings)
+    if not 1 <= k <= n:
+        raise InputError(f"cluster.k: {k} clusters of {n} instances; k must be 1 to {n}")
+    log.info("clustering: k-means with k = %d on %s rows", k, f"{n:,}")
+    x = unit_rows(embeddings)
+    threads = _threads()
+    # Products of several threads add in another order than those of one: the threads are ours.
+    with threadpool_limits(1):
+        start = starting_centroids(x, k, np.random.default_rng(seed), threads)
+        found = Lloyd(x, start, threads)
+        found.run()
+        silhouette = silhouette_cosine(x, found.labels, threads)
+    distinct = len(found.centroids)
+    if distinct < k:
+        log.warning(
+            "clustering: %d clusters of %d distinct rows: the last %d are empty",
+            *(k, distinct, k - distinct),
+        )
+    if silhouette is None:
+        filled = min(k, distinct)
+        log.info("clustering: the silhouette of %d clusters of %d rows is undefined", filled, n)
+    return Clustering(
+        labels=found.labels,
+        centroids=np.concatenate([found.centroids, found.centroids[[0] * (k - distinct)]]),
+        inertia=float(found.distances().sum()),
+        silhouette=silhouette,
+        iterations=found.iterations,
+    )
+
+
+def _threads() -> int:
+    """How many threads the numerical libraries were allowed: OMP_NUM_THREADS, or every core."""
+    from threadpoolctl import threadpool_info
+
+    return max(
+        (it["num_threads"] for it in threadpool_info() if it["user_api"] == "blas"), default=1
+    )

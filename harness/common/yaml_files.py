@@ -1,0 +1,129 @@
+"""Reading YAML as DVC does, and telling in one line what is wrong with a file of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from harness.common.errors import InputError, one_line, shown
+
+DEEP = "nested too deeply; write it flatter"
+DEEPEST = 400  # lists and mappings that are open at once
+MOST_BYTES = 1_000_000  # of a file written by hand; reading one takes seconds
+MOST_ALIASED = 100_000  # values that aliases stand for: nine lines can stand for a billion
+
+
+def read_yaml(path: Path) -> Any:  # noqa: ANN401  (YAML is any of its types)
+    """Read YAML as DVC does (YAML 1.2); InputError where it is absent, broken or too large."""
+    from ruamel.yaml import YAML
+
+    text = _text(path)
+    reader = YAML(typ="safe", pure=True)
+    with _telling(path, text):
+        node = reader.compose(text)
+        check_aliases(node, path)
+        return None if node is None else reader.constructor.construct_document(node)
+
+
+def check_yaml(path: Path) -> None:
+    """As `read_yaml`, of a file that another reader is to read after: its tags may be unknown."""
+    from ruamel.yaml import YAML
+
+    text = _text(path)
+    with _telling(path, text):
+        check_aliases(YAML(typ="safe", pure=True).compose(text), path)
+
+
+def check_aliases(node: Any, path: Path) -> None:  # noqa: ANN401  (ruamel's node, or PyYAML's)
+    """InputError where the aliases (*) of a composed file stand for too much, or for themselves."""
+    sizes: dict[int, int | None] = {}  # None: being counted
+
+    def size(node: Any) -> int:  # noqa: ANN401
+        if id(node) in sizes:
+            known = sizes[id(node)]
+            if known is None:
+                raise InputError(f"{path}: an anchor (&) holds itself (*); write its values out")
+            return known
+        sizes[id(node)] = None
+        sizes[id(node)] = found = 1 + sum(map(size, _children(node)))
+        return found
+
+    if node is not None and size(node) - len(sizes) > MOST_ALIASED:
+        rule = f"its aliases (*) stand for over {MOST_ALIASED:,} values"
+        raise InputError(f"{path}: {rule}; write out what is meant")
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; make preset PRESET=lab writes one")
+    if path.stat().st_size > MOST_BYTES:
+        raise InputError(f"{path}: over {MOST_BYTES:,} bytes; keep data in files of their own")
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        found = f"byte 0x{error.object[error.start]:02x} at position {error.start + 1}"
+        raise InputError(f"{path}: not UTF-8 ({found}); save the file as UTF-8") from None
+    # The reader itself takes the longer the deeper, and seconds before it gives up.
+    if any(depth > DEEPEST for depth in _depths(text)):
+        raise InputError(f"{path}: {DEEP}")
+    return text
+
+
+def _depths(text: str) -> Iterator[int]:
+    """How many lists and mappings are open, event by event, up to where a text is no YAML."""
+    import yaml
+
+    with suppress(yaml.YAMLError):  # the reader says what is wrong
+        depth = 0
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            yield depth
+
+
+@contextmanager
+def _telling(path: Path, text: str) -> Iterator[None]:
+    """Tell in one line what a reader has against a file."""
+    from ruamel.yaml import YAMLError
+
+    try:
+        yield
+    except InputError:
+        raise
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}, line {mark.line + 1}" if mark is not None else str(path)
+        reason = one_line(getattr(error, "problem", None) or error)
+        raise InputError(f"{where}: not YAML: {reason}") from None
+    except RecursionError:
+        raise InputError(f"{path}: {DEEP}") from None
+    except ValueError:  # what looks like a date or a number and is none
+        raise InputError(_no_value(path, text)) from None
+
+
+def _no_value(path: Path, text: str) -> str:
+    from ruamel.yaml import YAML
+
+    reader = YAML(typ="safe", pure=True)
+    for scalar in _scalars(reader.compose(text)):
+        try:
+            reader.constructor.construct_object(scalar)
+        except ValueError as error:
+            reason = one_line(str(error).partition(";")[0], 120)
+            told = f"{shown(repr(scalar.value), 40)} is no value ({reason})"
+            return f"{path}, line {scalar.start_mark.line + 1}: {told}; mend it, or quote a text"
+    return f"{path}: not YAML; mend it"
+
+
+def _scalars(node: Any) -> Iterator[Any]:  # noqa: ANN401
+    if isinstance(node.value, str):
+        yield node
+    for child in _children(node):
+        yield from _scalars(child)
+
+
+def _children(node: Any) -> Iterator[Any]:  # noqa: ANN401
+    """The nodes within one, keys too."""
+    if not isinstance(node.value, str):
+        for child in node.value:
+            yield from child if isinstance(child, tuple) else (child,)

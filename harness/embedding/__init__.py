@@ -1,0 +1,1 @@
+"""Embeddings of the pool: by a model, or the user's own array."""

@@ -1,0 +1,151 @@
+"""An LLM judge: the rating a strong model gives to a response.
+
+"Diversify and Conquer" (arXiv 2409.11378), appendix C: the reward of eq. 4 is replaced by the
+judge's rating.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from harness.common.disk_errors import naming
+from harness.common.errors import InputError
+from harness.common.files import value_hash
+from harness.common.stores import locked
+from harness.feedback.judge.cache import AnswerCache
+from harness.feedback.judge.client import Endpoint, Halted, Refused, Unanswered, read_key
+from harness.feedback.judge.questions import Judged, Question, judge_prompt, summarise
+from harness.feedback.judge.spending import CapReached, Purse
+from harness.params.judge import JudgeParams
+
+_FRUITLESS = 20  # questions, with no rating before, that show that none will come
+Step = Callable[[int], object]
+
+
+def judge(
+    pairs: Sequence[tuple[str, str]],
+    params: JudgeParams,
+    cache: Path,
+    step: Step = lambda _: None,
+    before: Sequence[tuple[str, str]] = (),
+) -> Judged:
+    """Rate each (instruction, response) by the judge: scores (n,) float64, NaN where left out.
+
+    Answers are kept in the file `cache` by content and never asked for again; equal pairs are asked
+    once; `step` is called with how many more pairs are done; what was asked `before`, in an earlier
+    round, is not counted again. One process at a time judges by a cache: two would each keep to the
+    spend cap, and together pass it. The pace is this process's own. Raises InputError in one line
+    for a missing key or package, an endpoint that does not answer, one that gives no rating at all,
+    and a spend cap that is reached; what came before is kept, and the same call resumes there.
+    Answers of a call that got no rating are dropped: once the endpoint is fixed, they would leave
+    out what an undisturbed call rates.
+    """
+    with naming(cache):
+        cache.parent.mkdir(parents=True, exist_ok=True)
+    prompts = [judge_prompt(*pair, params.scale) for pair in pairs]
+    questions = {
+        prompt: Question(prompt, params, rows) for prompt, rows in Counter(prompts).items()
+    }
+    with locked(cache):
+        asked, cached = _settle(list(questions.values()), params, cache, step)
+    known = {judge_prompt(*pair, params.scale) for pair in before}
+    counted = [question for prompt, question in questions.items() if prompt not in known]
+    return summarise([questions[prompt] for prompt in prompts], counted, params, asked, cached)
+
+
+def _settle(
+    questions: list[Question], params: JudgeParams, cache: Path, step: Step
+) -> tuple[int, int]:
+    """Answer the questions, from the cache as far as that goes: requests sent, answers in it."""
+    kept = AnswerCache(cache, value_hash([params.endpoint, params.model]))
+    cached = sum(question.recall(kept) for question in questions)
+    settled = [question for question in questions if question.settled]
+    if settled == questions and not any(map(_rated, questions)):
+        # A process that was killed before it could drop these: the endpoint may be fixed by now.
+        for question in questions:
+            question.forget(kept)
+        settled, cached = [], 0
+    step(sum(question.rows for question in settled))
+    if len(settled) == len(questions):
+        return 0, cached
+    key = read_key(params)
+    kept.prepare()  # before anything is paid for
+    return asyncio.run(_Panel(params, kept, step, questions).ask(key)), cached
+
+
+def _rated(question: Question) -> bool:
+    return question.rating is not None
+
+
+class _Fruitless(Exception):
+    """No rating came, and none will: going on would only cost money."""
+
+    remedy = "fix that and run the same again"
+
+
+class _Panel:
+    """Workers that ask, side by side in one event loop; the first to fail halts the others."""
+
+    def __init__(
+        self, params: JudgeParams, kept: AnswerCache, step: Step, questions: list[Question]
+    ) -> None:
+        self.params, self.kept, self.step, self.questions = params, kept, step, questions
+        self.stop: Unanswered | CapReached | _Fruitless | None = None
+        self.unrated = 0  # questions settled by this call without a rating
+
+    async def ask(self, key: str) -> int:
+        """Settle every question; the number of requests sent."""
+        waiting = [question for question in self.questions if not question.settled]
+        self.endpoint = Endpoint(self.params, key)
+        self.purse = Purse(self.params, self.kept)
+        queue = iter(waiting)
+        async with self.endpoint.client:
+            count = min(self.params.concurrency, len(waiting))
+            # Those under way when one fails may finish: their answers are paid for.
+            await asyncio.gather(*(self._work(queue) for _ in range(count)))
+        fruitful = any(map(_rated, self.questions))
+        if not self.stop and not fruitful:
+            number, last = len(self.questions), waiting[-1].last
+            if all(question.refused for question in self.questions):
+                self.stop = _Fruitless(f"refuses all {number} prompts ({last})")
+            else:
+                self.stop = _Fruitless(f"gave no rating to any of {number} (the last: {last})")
+        if isinstance(self.stop, _Fruitless) and not fruitful:
+            for question in self.questions:
+                question.forget(self.kept)
+        if self.stop:
+            raise InputError(
+                f"judge: {self.params.model} at {self.endpoint.url} {self.stop}; "
+                f"{len(self.kept.found)} answers are kept in {self.kept.path}; "
+                f"{self.stop.remedy}: it goes on there"
+            )
+        return self.endpoint.asked
+
+    async def _work(self, queue: Iterator[Question]) -> None:
+        try:
+            for question in queue:
+                await self._settle(question)
+                self.step(question.rows)
+        except Halted:
+            pass
+        except (Unanswered, CapReached, _Fruitless) as stop:
+            self.stop = self.stop or stop
+            self.endpoint.halt.set()
+
+    async def _settle(self, question: Question) -> None:
+        bounds = self.endpoint.most(question.prompt)
+        try:
+            while not question.settled:
+                async with self.purse.hold(*bounds):
+                    answer = await self.endpoint.ask(question.prompt)
+                    if not isinstance(answer, str):
+                        self.kept.keep(question.key(len(question.answers)), answer)
+                question.take(answer)
+        except Refused as refusal:
+            question.refused, question.last = True, str(refusal)
+        self.unrated += question.rating is None
+        if self.unrated >= _FRUITLESS and not any(map(_rated, self.questions)):
+            raise _Fruitless(
+                f"gave no rating to the first {_FRUITLESS} (the last: {question.last})"
+            )

@@ -1,0 +1,180 @@
+"""A judge's questions: how one is put, how its rating is read, and what all of them come to.
+
+"Diversify and Conquer" (arXiv 2409.11378): `prompt.txt` is figure 6's template, after Zheng
+et al. 2023. The numbers of its scale are filled in, since the text of appendix C has ratings of 1
+to 5 and the figure 1 to 10.
+"""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from string import Template
+
+import numpy as np
+
+from harness.common.files import value_hash
+from harness.feedback.judge.cache import Answer, AnswerCache
+from harness.params.judge import JudgeParams
+
+log = logging.getLogger(__name__)
+
+PROMPT = Path(__file__).parent / "prompt.txt"
+# As models write the tags, since an answer may speak of them: the first at the start of a line, the
+# last at the end of one where nothing began.
+_BEGIN, _END = r"^\s*<(?:think|thinking|reasoning)>", r"</(?:think|thinking|reasoning)>"
+_THINKING = re.compile(f"{_BEGIN}.*?{_END}", re.MULTILINE | re.DOTALL)
+_THINKING_BEGINS = re.compile(_BEGIN, re.MULTILINE)
+_THINKING_ENDS = re.compile(rf"{_END}\s*$", re.MULTILINE)
+_RATING = re.compile(r"\[\[\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*\]\]")
+_TRIES = 2  # answers to one question before its response is left out
+
+
+@cache
+def _template() -> Template:
+    return Template(PROMPT.read_text(encoding="utf-8").removesuffix("\n"))
+
+
+def judge_prompt(instruction: str, response: str, scale: int) -> str:
+    """Figure 6 with its texts filled in; its example is the middle of the scale, as printed."""
+    return _template().substitute(
+        scale=scale, example=(scale + 1) // 2, instruction=instruction, response=response
+    )
+
+
+def _after_thinking(text: str) -> str | None:
+    """What an answer says after its thinking; None where that does not end.
+
+    A chat template may open the thinking itself: then only the closing tag is in the answer.
+    """
+    rest = _THINKING_ENDS.split(_THINKING.sub("", text))[-1]
+    return None if _THINKING_BEGINS.search(rest) else rest
+
+
+def read_rating(text: str, scale: int) -> float | None:
+    """The last "[[rating]]" of an answer, its thinking left out.
+
+    None where there is none or it is off the scale.
+    """
+    ratings = _RATING.findall(_after_thinking(text) or "")
+    rating = float(ratings[-1]) if ratings else 0.0
+    return rating if 1 <= rating <= scale else None
+
+
+@dataclass
+class Question:
+    """A prompt, how many responses it stands for, and how it was answered."""
+
+    prompt: str
+    params: JudgeParams
+    rows: int  # equal responses are asked about once
+    tries: int = 0
+    answers: list[Answer] = field(default_factory=list)  # those in the cache
+    rating: float | None = None
+    problem: str = ""  # why the last answer has no rating
+    last: str = ""  # the same, with the text that came, for a message
+    refused: bool = False
+
+    def take(self, answer: Answer | str) -> None:
+        """Count a try; a str is a body that is no completion: a later run asks again."""
+        self.tries += 1
+        if isinstance(answer, str):
+            self.problem, self.last = "no completion", f"no completion: {answer}"
+            return
+        self.answers.append(answer)
+        self.problem = answer.flaw
+        if not answer.flaw and _after_thinking(answer.text) is None:
+            self.problem = "thinking that does not end"
+        self.last = self.problem or f"answer: {answer.end!r}"
+        if not self.problem:
+            self.rating = read_rating(answer.text, self.params.scale)
+            self.problem = "no [[rating]] on the scale"  # read only where there is no rating
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is not asked any more."""
+        return self.refused or self.rating is not None or self.tries == _TRIES
+
+    def key(self, place: int) -> str:
+        """The cache key of an answer, by its place: all that it depends on."""
+        p = self.params
+        asked = [p.endpoint, p.model, self.prompt, p.temperature, p.max_tokens, p.scale, place]
+        return value_hash(asked)
+
+    def recall(self, kept: AnswerCache) -> int:
+        """Take its answers from the cache; returns how many there are."""
+        while not self.settled and (answer := kept.found.get(self.key(len(self.answers)))):
+            self.take(answer)
+        return len(self.answers)
+
+    def forget(self, kept: AnswerCache) -> None:
+        """Drop its answers from the cache, as if it had not been asked."""
+        for place in range(len(self.answers)):
+            kept.forget(self.key(place))
+        self.tries, self.answers = 0, []
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Ratings, and what they took.
+
+    Questions, answers, tokens and spend leave out what was asked ``before``, and count each
+    question once, whoever paid for it: they are the same however often a run was resumed.
+    """
+
+    scores: np.ndarray  # (n,) float64, 1 to the scale; NaN where left out
+    asked: int  # requests sent by this call, retries included
+    cached: int  # answers that were in the cache
+    unparsable: int  # responses left out: two answers without a rating on the scale
+    lacks: dict[str, int]  # those by the problem of the second answer
+    refused: int  # responses left out: the endpoint does not take them (HTTP 400, 413 or 422)
+    questions: int
+    answers: int  # up to two a question
+    tokens_in: int  # of those answers
+    tokens_out: int
+    unmetered: int  # answers without a usage in the response: upper bounds are counted
+    spend: float | None  # USD for those tokens; None where the prices are unknown
+
+
+def summarise(
+    rows: Sequence[Question],
+    counted: Sequence[Question],
+    params: JudgeParams,
+    asked: int,
+    cached: int,
+) -> Judged:
+    """The ratings of `rows`, a question a response, and what the `counted` questions took."""
+    answers = [answer for question in counted for answer in question.answers]
+    tokens_in = sum(answer.tokens_in for answer in answers)
+    tokens_out = sum(answer.tokens_out for answer in answers)
+    unmetered = sum(not answer.metered for answer in answers)
+    refused = sum(question.refused for question in rows)
+    unrated = [question for question in rows if question.rating is None and not question.refused]
+    lacks = Counter(question.problem for question in unrated)
+    if unrated or refused:
+        counts = ", ".join(f"{count} {problem}" for problem, count in lacks.items())
+        log.warning(
+            "%s: %d of %d responses are left out for want of a rating%s, %d refused by the "
+            "endpoint",
+            *(params.model, len(unrated), len(rows), counts and f" ({counts})", refused),
+        )
+    if unmetered:
+        message = "%s: the endpoint gives no token counts of %d answers: upper bounds are counted"
+        log.warning(message, params.model, unmetered)
+    return Judged(
+        scores=np.array([question.rating for question in rows], np.float64),  # None becomes NaN
+        asked=asked,
+        cached=cached,
+        unparsable=len(unrated),
+        lacks=dict(lacks),
+        refused=refused,
+        questions=len(counted),
+        answers=len(answers),
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        unmetered=unmetered,
+        spend=params.cost(tokens_in, tokens_out),
+    )

@@ -1,0 +1,1 @@
+"""Models as every stage uses them: loading, chat template, batches, likelihood."""

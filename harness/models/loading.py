@@ -1,0 +1,260 @@
+"""Loading models and tokenizers: local folders or hub ids, safetensors only, never remote code."""
+
+import json
+import os
+import socket
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness.common.errors import InputError, shown
+from harness.common.progress import counting
+from harness.models.files import check_model_files
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+
+# Read when huggingface_hub is first imported: loading a model or a trainer reports nothing.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+# All a model's folder needs; code and pickles are not among it.
+TOKENIZER_FILES = ["*.json", "*.model", "*.txt", "*.jinja"]
+MODEL_FILES = ["*.safetensors", *TOKENIZER_FILES]
+# Where tokenizers keep their vocabularies.
+VOCABULARIES = ("tokenizer.json", "*.model", "vocab*", "merges*", "tekken.json", "*.tiktoken")
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+def load_tokenizer(
+    path_or_id: str | Path, revision: str | None = None
+) -> "PreTrainedTokenizerBase":
+    """Load a tokenizer; InputError in one line where it is missing or out of reach.
+
+    Of a hub id, its files alone are fetched.
+    """
+    from transformers import AutoTokenizer
+
+    folder = model_folder(path_or_id, revision, TOKENIZER_FILES)
+    with loading(folder, "tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    check_vocabulary(tokenizer, folder)
+    return tokenizer
+
+
+def check_vocabulary(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
+    """Raise InputError for a tokenizer that was made up, as its folder holds no vocabulary.
+
+    It knows no word: every text would be the same to the model.
+    """
+    # A class that names no file (of bytes, of characters) needs none.
+    needed = type(tokenizer).vocab_files_names
+    if needed and not any(any(folder.glob(pattern)) for pattern in VOCABULARIES):
+        raise InputError(f"{folder}: holds no tokenizer ({', '.join(VOCABULARIES)}); add its files")
+
+
+def load_model(
+    path_or_id: str | Path,
+    revision: str | None = None,
+    dtype: "torch.dtype | None" = None,
+) -> "PreTrainedModel":
+    """Load a causal language model in `dtype` (default float32) on the CPU.
+
+    Raises InputError in one line where the folder or file is missing, broken, not safetensors, or
+    a hub id that cannot be reached, and where weights the model needs are not in the file.
+    """
+    from transformers import AutoModelForCausalLM
+
+    folder = model_folder(path_or_id, revision)
+    model, missing = load_weights(AutoModelForCausalLM, folder, dtype)
+    # What is absent would be drawn at random: a table of that model would be of no model at all.
+    if missing:
+        raise InputError(
+            f"{folder}: the weights lack {missing[0]} and {len(missing) - 1} more; "
+            "fetch the model anew"
+        )
+    return model
+
+
+def load_weights(
+    kind: Any,  # noqa: ANN401  (an auto class of transformers, imported lazily)
+    folder: Path,
+    dtype: "torch.dtype | None" = None,
+) -> "tuple[PreTrainedModel, list[str]]":
+    """A model of that kind in `dtype` (default float32), and the weights its file lacks, sorted."""
+    import torch
+
+    with loading(folder, "model"), without_bars(), _without_reports():
+        model, told = kind.from_pretrained(
+            folder,
+            dtype=dtype or torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    return model, sorted(told["missing_keys"])
+
+
+def model_folder(
+    path_or_id: str | Path, revision: str | None = None, files: Sequence[str] = MODEL_FILES
+) -> Path:
+    """The folder a model lies in, fetched from the hub (or its cache) where it is a hub id.
+
+    Raises InputError for a folder that is missing or holds no model, and for an id that cannot be
+    had, and for files that lead to a pickle or out of the folder. Code and pickles are not fetched.
+    """
+    name, path = str(path_or_id), Path(path_or_id)
+    if path.is_dir():
+        return _checked(path)
+    # A hub id is `name` or `owner/name`; anything else was meant as a folder.
+    if isinstance(path_or_id, Path) or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise InputError(f"{path}: no such model folder")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    at = f" at revision {revision}" if revision else ""
+    try:
+        fetched = snapshot_download(
+            name,
+            revision=revision,
+            allow_patterns=list(files),
+            local_files_only=not _hub_in_reach(),
+        )
+    except LocalEntryNotFoundError as error:
+        raise InputError(
+            f"{name}{at}: no such local folder, not in the hub's cache here, and the hub is out of "
+            "reach; give a local folder, or see to the network"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{name}{at}: no such local folder, and the hub does not yield it ({_line(error)}); "
+            "give a local folder, or check the id"
+        ) from error
+    check_model_files(Path(fetched))
+    return Path(fetched)
+
+
+def check_ids(model: "PreTrainedModel", rows: Iterable[Sequence[int]]) -> None:
+    """Raise InputError where a row holds a token that the model does not embed.
+
+    A tokenizer may know more tokens than that, as long as no text needs them.
+    """
+    embedding: Any = model.get_input_embeddings()
+    largest = max((max(ids) for ids in rows if len(ids)), default=0)
+    if largest >= embedding.num_embeddings:
+        told = f"the tokenizer gives token {largest}, the model embeds {embedding.num_embeddings}"
+        raise InputError(f"{model.name_or_path}: {told}; they belong to different models")
+
+
+@contextmanager
+def loading(folder: Path, what: str) -> Iterator[None]:
+    """Tell in one line whatever a library raises over the files of a model's folder."""
+    try:
+        yield
+    except InputError:
+        raise
+    # A configuration of wrong types or sizes fails in as many ways as there are models.
+    except Exception as error:
+        raise InputError(f"{folder}: the {what} cannot be loaded: {_line(error)}") from error
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """No progress bars of transformers: reading or writing four megabytes needs none."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+@contextmanager
+def _without_reports() -> Iterator[None]:
+    """No tables of what the file lacks or holds besides: `load_model` says what matters of it."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+
+
+def training_progress(curve: list[dict[str, float]], label: str) -> "TrainerCallback":
+    """Adds each logged loss to the curve, {step, epoch, loss}, and shows how far training is."""
+    from transformers import TrainerCallback
+
+    class Progress(TrainerCallback):
+        def on_train_begin(self, args, state, control, **kwargs) -> None:  # noqa: ANN001, ANN003
+            self.shown = ExitStack()
+            self.step = self.shown.enter_context(counting(label, state.max_steps))
+
+        def on_step_end(self, args, state, control, **kwargs) -> None:  # noqa: ANN001, ANN003
+            self.step(1)
+
+        def on_log(self, args, state, control, logs=None, **kwargs) -> None:  # noqa: ANN001, ANN003
+            if logs and "loss" in logs:
+                point = {"step": state.global_step, "epoch": logs["epoch"], "loss": logs["loss"]}
+                curve.append(point)
+
+        def on_train_end(self, args, state, control, **kwargs) -> None:  # noqa: ANN001, ANN003
+            self.shown.close()
+
+    return Progress()
+
+
+def pick_device(device: Device) -> str:
+    """`cuda` or `cpu`; `auto` is CUDA where there is one. InputError for one that is not there."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError(
+            "device: cuda is asked for, but torch sees no CUDA device; say auto or cpu"
+        )
+    return device
+
+
+def _checked(path: Path) -> Path:
+    config = path / "config.json"
+    if not config.is_file():
+        raise InputError(f"{path}: not a model folder, config.json is missing")
+    try:
+        content = json.loads(config.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{config}: not JSON: {error}") from error
+    if not isinstance(content, dict) or "model_type" not in content:
+        raise InputError(f"{config}: holds no model_type; this is no model's configuration")
+    check_model_files(path)
+    return path
+
+
+def _hub_in_reach() -> bool:
+    """Whether the hub answers at all: asked while it does not, its client retries for minutes."""
+    if urllib.request.getproxies():
+        return True  # only the proxy knows what can be reached
+    hub = urllib.parse.urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    try:
+        port = hub.port or (80 if hub.scheme == "http" else 443)
+        socket.create_connection((hub.hostname or "", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _line(error: Exception) -> str:
+    """The first line of what a library raised, and the next where that one announces it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    first = lines[0] if lines else type(error).__name__
+    # A library may list a whole folder.
+    return shown(" ".join(lines[:3]) if first.endswith(":") else first, 300)

@@ -1,0 +1,85 @@
+"""Writing a conversation out by a tokenizer's chat template, and what it refuses."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.common.errors import InputError, one_line
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+PAIR = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because."}]
+# Before a template that writes today's date, so that it writes the one that Llama 3's falls back
+# to: else the same row would have other ids tomorrow.
+_FIXED_DATE = (Path(__file__).parent / "fixed_date.jinja").read_text(encoding="utf-8").rstrip("\n")
+
+
+class RefusedError(InputError):
+    """A conversation that a chat template does not render; data cards count them by `rule`."""
+
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", told: str, rule: str) -> None:
+        """Say it of the tokenizer in one line."""
+        super().__init__(f"{tokenizer.name_or_path}: {told}")
+        self.told, self.rule = told, rule
+
+
+@contextmanager
+def about(name: str) -> Iterator[None]:
+    """Put the row's name before what a chat template refuses."""
+    try:
+        yield
+    except RefusedError as error:
+        raise InputError(f"{name}: {error}") from None
+
+
+def written(
+    tokenizer: "PreTrainedTokenizerBase", messages: Sequence[dict[str, str]], **how: object
+) -> str:
+    """The text of a conversation as its messages are; RefusedError where the template refuses it.
+
+    What is given besides goes to `apply_chat_template`.
+    """
+    template = template_text(tokenizer)
+    if template and "strftime_now" in template:
+        how = {"chat_template": _FIXED_DATE + template, **how}
+    try:
+        apply: Any = tokenizer.apply_chat_template
+        text = apply(list(messages), tokenize=False, **how)
+    # A template may fail in every way that an expression can.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        told = f"the chat template refuses the conversation: {one_line(reason)}"
+        raise RefusedError(tokenizer, told, told) from None
+    assert isinstance(text, str)
+    return text
+
+
+def template_text(tokenizer: "PreTrainedTokenizerBase") -> str | None:
+    """The chat template, None without; InputError for several, none of which is the default."""
+    given: Any = tokenizer.chat_template
+    if not given or isinstance(given, str):
+        return given or None
+    if "default" not in given:
+        names = ", ".join(sorted(given))
+        raise InputError(
+            f"{tokenizer.name_or_path}: the tokenizer has the chat templates {names}, none of them "
+            "called default; keep the one that is meant as its chat_template"
+        )
+    return given["default"]
+
+
+def end_token(tokenizer: "PreTrainedTokenizerBase") -> tuple[str | None, str]:
+    """The first special token after an assistant's content, None without; and all after it."""
+    after = written(tokenizer, PAIR).rpartition(PAIR[-1]["content"])[2]
+    added = [token.content for token in tokenizer.added_tokens_decoder.values()]
+    tokens = [token for token in {*added, *tokenizer.all_special_tokens} if token.strip()]
+    found = any_of(tokens).search(after) if tokens else None
+    return (found[0] if found else None), after
+
+
+def any_of(texts: Sequence[str]) -> re.Pattern[str]:
+    """What finds each of some texts, the longest first."""
+    return re.compile("|".join(map(re.escape, sorted(texts, key=lambda text: (-len(text), text)))))

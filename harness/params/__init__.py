@@ -1,0 +1,1 @@
+"""params.yaml, typed: one module for each section that a stage reads."""

@@ -1,0 +1,114 @@
+"""The ``prepare`` section of params.yaml: which pool, and what is cut from it before anything."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from harness.common.errors import nearest
+from harness.common.locations import split_revision
+from harness.params.limits import Count, Limits
+
+Share = Annotated[float, Field(gt=0, lt=1, strict=True)]
+RowCount = Count | Share | Literal["all"]
+Take = Literal["random", "first"]
+OnBadRow = Literal["error", "drop"]
+FROM_POOL = "pool"
+
+
+class _Section(BaseModel):
+    """A part of params.yaml: unknown keys are refused, values are never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Source(_Section):
+    """Where rows are read: a local path, ``shared:<path>``, a hub id, or ``lab``.
+
+    ``where`` keeps the rows whose field equals the value, or is a list that holds it.
+    """
+
+    path: str
+    where: dict[str, str | int | bool] = {}
+    on_bad_row: OnBadRow | None = None  # None: as the section says
+    limits: Limits | None = None  # None: as the section says
+    revision: str | None = None  # hub only
+    config: str | None = None  # hub only
+    split: str = "train"  # hub only
+    licence: str = "not stated"
+
+
+class Part(_Section):
+    """RowCount cut from a source: how many, and by lot or from the top.
+
+    ``source`` is a name under ``sources``, or ``pool``: then they are rows the pool loses.
+    A share in ``rows`` is held between ``at_least`` and ``at_most``.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_]+$")
+    source: str
+    rows: RowCount = "all"
+    take: Take = "random"
+    at_least: Count = 1
+    at_most: Count | None = None
+
+
+class Benchmark(Part):
+    """Items of a benchmark, kept as published; ``text`` names the fields overlap is sought in."""
+
+    take: Take = "first"
+    text: list[str] = ["question"]
+
+
+class OverlapParams(_Section):
+    """When two texts overlap: one holds this share of the other's runs of this many words."""
+
+    words: Count = 8
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+
+class PrepareParams(_Section):
+    """How the pool, the held-out rows, the base model's text and the benchmarks are made."""
+
+    source: str
+    source_sha256: str | None = None  # DVC sees by it that a file was edited; checked if given
+    template_sha256: str | None = None  # the same, of the chat template of a base_model.source
+    rows: RowCount = "all"
+    min_rows: Count = 1  # fewer rows in the source stop the stage
+    on_bad_row: OnBadRow = "error"
+    limits: Limits = Limits()  # of each file that is read
+    seed: Annotated[int, Field(ge=0)] = 0
+    near_duplicate: Annotated[float, Field(ge=0.7, le=1)] = 0.8
+    overlap: OverlapParams = OverlapParams()
+    remove_overlap: bool = False  # of the pool with held-out rows and benchmark items
+    sources: dict[str, Source] = {}
+    heldout: list[Part] = []
+    pretraining: list[Part] = []
+    benchmarks: list[Benchmark] = []
+    preference_pairs: Annotated[int, Field(ge=0)] = 2000  # at most; a generated pool has its own
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        for label in ("heldout", "pretraining", "benchmarks"):
+            parts: list[Part] = getattr(self, label)
+            names = [part.name for part in parts]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{label}: the name {twice[0]} is given twice; names are unique")
+            known = [*self.sources] if label == "benchmarks" else [*self.sources, FROM_POOL]
+            for part in parts:
+                if part.source not in known:
+                    hint = nearest(part.source, known)
+                    raise ValueError(f"{label}: source {part.source!r} is not known{hint}")
+        return self
+
+    def find_source(self, name: str) -> Source:
+        """The source of that name; what is no name is a path, a hub id (with @revision) or lab."""
+        source = self.sources.get(name) or Source(path=name)
+        path, revision = split_revision(source.path)
+        return source.model_copy(
+            update={
+                "path": path,
+                "revision": revision or source.revision,
+                "limits": source.limits or self.limits,
+            }
+        )

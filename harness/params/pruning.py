@@ -1,0 +1,35 @@
+"""Taking away what params no longer name.
+
+DVC leaves the files of a stage that is gone, and a stage that depends on their folder would have
+other inputs here than in a fresh clone.
+"""
+
+from pathlib import Path
+
+from harness.common import layout
+from harness.common.files import remove, unnamed
+from harness.params.params import Params
+
+SUBSETS = "subsets"  # the report of what each subset is, beside those of the studies
+
+
+def prune(params: Params) -> list[Path]:
+    """Remove what stages left that params no longer name, results too; return what was removed.
+
+    So goes what a killed stage left unfinished in what they do name.
+    """
+    cells = params.every_cell()
+    chosen = [*params.every_selection, *params.references]
+    results = layout.RESULTS / params.preset
+    reports = {results / name for name in (*params.every_study, SUBSETS)}
+    kept = {
+        layout.RUNS: {layout.RUNS / cell.path for cell in cells},
+        layout.DESCRIBED: {layout.DESCRIBED / cell.path for cell in cells},
+        layout.SUBSETS: {layout.subset_folder(name) for name in chosen},
+        layout.SELECTIONS: {layout.selection_folder(name) for name in chosen},
+        results: reports | {path for path in results.glob("*") if path.is_file()},
+    }
+    removed = [path for folder, named in kept.items() for path in unnamed(folder, named)]
+    for path in removed:
+        remove(path)
+    return removed

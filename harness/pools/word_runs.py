@@ -1,0 +1,87 @@
+"""Texts as arrays of word numbers, so that runs of words can be compared by the million."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.common.progress import progress
+
+# A word, one sign, or one character of a script that writes no spaces (kana, Han).
+_CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+WORD = re.compile(rf"[{_CJK}]|(?:(?![{_CJK}])\w)+|[^\w\s]")
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+def normalise(text: str) -> str:
+    """Unicode NFC, case folded, every run of white space one space."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+class Vocabulary:
+    """Numbers words as they come; the same word has the same number in every text."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.numbers: dict[str, int] = {}
+
+    def encode(self, text: str) -> np.ndarray:
+        """The words of a text, int64, in order."""
+        numbers = self.numbers
+        words = WORD.findall(normalise(text))
+        return np.fromiter(
+            (numbers.setdefault(w, len(numbers)) for w in words), np.int64, len(words)
+        )
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Runs of words of many texts: hashes and the text each is of, distinct within a text.
+
+    hashes: (m,) uint64; owners: (m,) int64, ascending; texts: how many there are.
+    """
+
+    hashes: np.ndarray
+    owners: np.ndarray
+    texts: int
+
+    def sizes(self) -> np.ndarray:
+        """Distinct runs of each text, (texts,)."""
+        return np.bincount(self.owners, minlength=self.texts)
+
+
+def word_runs(
+    texts: Iterable[str], words: int, vocabulary: Vocabulary, desc: str, whole: bool = False
+) -> Runs:
+    """Hash every run of ``words`` words of each text.
+
+    A shorter text has no run, or with ``whole`` one that is all of it.
+    """
+    found: list[np.ndarray] = []
+    for text in progress(texts, desc):
+        numbers = vocabulary.encode(text)
+        found.append(np.unique(_hashes(numbers, min(words, len(numbers)) if whole else words)))
+    owners = np.repeat(np.arange(len(found)), [len(f) for f in found])
+    hashes = np.concatenate(found) if found else np.empty(0, np.uint64)
+    return Runs(hashes, owners, len(found))
+
+
+def _hashes(numbers: np.ndarray, words: int) -> np.ndarray:
+    count = len(numbers) - words + 1
+    if count < 1:
+        return np.empty(0, np.uint64)
+    values = (numbers.astype(np.uint64) + np.uint64(1)) * _MIX
+    values ^= values >> np.uint64(29)
+    total = np.zeros(count, np.uint64)
+    for i in range(words):
+        total = (total + values[i : i + count]) * np.uint64(0xBF58476D1CE4E5B9)
+        total ^= total >> np.uint64(31)
+    return total
+
+
+def first_of_equals(texts: Sequence[str]) -> np.ndarray:
+    """For each text the index of the first that is equal to it once normalised, (n,) int64."""
+    seen: dict[str, int] = {}
+    return np.array([seen.setdefault(normalise(t), i) for i, t in enumerate(texts)], np.int64)

@@ -1,0 +1,154 @@
+"""Reading what a study of curves needs: scores by size, and what each round left."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.common.errors import InputError
+from harness.common.files import read_array, read_json
+from harness.common.schemas import ROUND_CLUSTERS, ROUND_INSTANCES, Table, read_frame
+from harness.describing import SeedFacts, described_folder
+from harness.describing.cell import NOISE
+from harness.params.params import Cell, Params
+from harness.report.shared.comparable import compare
+from harness.report.shared.runs import Row, described, study_rows
+from harness.report.shared.study_table import check_agreement
+from harness.suites import Suite, load_suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WEIGHING = "kmq_iterative"  # the system that weighs clusters by scores of answers
+DEFAULT_SCORER = "perplexity"  # what it scores by where params do not say
+
+
+@dataclass(frozen=True)
+class Point:
+    """A row of the study: a selection's subsets or their beginnings, trained on and evaluated."""
+
+    row: Row
+    seeds: dict[int, SeedFacts]
+
+    @property
+    def of(self) -> str:
+        """The selection."""
+        return self.row.of
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Rows of each seed's subset."""
+        return tuple(len(self.seeds[seed].picks) for seed in self.row.seeds)
+
+    def measures(self, name: str) -> list[float]:
+        """A measure of each seed's subset."""
+        return [self.seeds[seed].measures[name] for seed in self.row.seeds]
+
+
+@dataclass(frozen=True)
+class SeedRounds:
+    """One seed's rounds as they were written; no frames where no cluster was weighed."""
+
+    rounds: list[dict[str, Any]]
+    clusters: "pd.DataFrame | None"
+    instances: "pd.DataFrame | None"
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A feedback-driven selection: its rounds by seed, and what it scores answers by, if it does.
+
+    ``noise`` is the share of planted noise in each of its clusters, (k,); None where nothing is
+    planted or no cluster weighed.
+    """
+
+    name: str
+    scorer: str | None
+    seeds: dict[int, SeedRounds]
+    noise: np.ndarray | None = None
+
+    @property
+    def count(self) -> int:
+        """How many rounds there were."""
+        return len(next(iter(self.seeds.values())).rounds)
+
+    @property
+    def weighed(self) -> bool:
+        """Whether it gave clusters weights."""
+        return all(one.clusters is not None for one in self.seeds.values())
+
+
+@dataclass(frozen=True)
+class CurveStudy:
+    """A study of curves: its points in the params' order, and the loops that they are of."""
+
+    params: Params
+    study: str
+    suite: Suite
+    points: list[Point]
+    loops: list[Loop]
+
+    @property
+    def weighed(self) -> list[Loop]:
+        """The loops that gave clusters weights."""
+        return [loop for loop in self.loops if loop.weighed]
+
+    def point_of(self, of: str, sizes: tuple[int, ...]) -> Point | None:
+        """The subset of a selection with that many rows, if the study has it.
+
+        Of as many in each seed; other seeds, or fewer, compare where every size is the same.
+        """
+        one = set(sizes) if len(set(sizes)) == 1 else None
+        found = (p for p in self.points if p.of == of and (p.sizes == sizes or set(p.sizes) == one))
+        return next(found, None)
+
+
+def read_curve_study(params: Params, study: str) -> CurveStudy:
+    """Read a study; InputError names a file that is missing and the stage that makes it."""
+    rows = study_rows(params, study)
+    if not rows:
+        raise InputError(f"params.yaml: no entry of `further` has study: {study}; add its rows")
+    # Rows of one selection hold the same rounds; one may be of more seeds than another.
+    most = {row.of: row for row in sorted(rows, key=lambda row: len(row.seeds))}
+    names = [n for n in dict.fromkeys(row.of for row in rows) if n in params.selections_rounds]
+    loops = [_loop(params, most[name].cells) for name in names]
+    suite, compared = compare(load_suite(params.evaluate.suite), rows)
+    for row in compared:
+        check_agreement(suite, row)
+    points = [Point(row, described(row)) for row in compared]
+    return CurveStudy(params, study, suite, points, loops)
+
+
+def _frame(path: Path, table: Table, stage: str) -> "pd.DataFrame":
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; dvc repro {stage}")
+    return read_frame(path, table)
+
+
+def _loop(params: Params, cells: tuple[Cell, ...]) -> Loop:
+    name = cells[0].of
+    item = params.selections_rounds[name]
+    seeds: dict[int, SeedRounds] = {}
+    for cell, seed in sorted(((c, s) for c in cells for s in c.seeds), key=lambda pair: pair[1]):
+        folder, stage = described_folder(cell) / f"seed_{seed}", cell.stage("describe")
+        if not (folder / "rounds.json").is_file():
+            raise InputError(f"{folder / 'rounds.json'}: no such file; dvc repro {stage}")
+        rounds = read_json(folder / "rounds.json")
+        clusters, instances = None, None
+        if item.sampler == WEIGHING and len(rounds) > 1:  # nothing is asked after the last
+            clusters = _frame(folder / "clusters.parquet", ROUND_CLUSTERS, stage)
+            instances = _frame(folder / "instances.parquet", ROUND_INSTANCES, stage)
+        seeds[seed] = SeedRounds(rounds, clusters, instances)
+        first = next(iter(seeds.values())).rounds
+        if len(rounds) != len(first):
+            raise InputError(
+                f"{folder / 'rounds.json'}: {len(rounds)} rounds, where another seed has "
+                f"{len(first)}; dvc repro -f select_rounds@{name}"
+            )
+    if item.sampler != WEIGHING:
+        return Loop(name, None, seeds)
+    scorer = str(item.sampler_params.get("scorer", DEFAULT_SCORER))
+    file = described_folder(cells[0]) / NOISE
+    noise = read_array(file, cells[0].stage("describe")) if file.is_file() else None
+    return Loop(name, scorer, seeds, noise)

@@ -1,0 +1,1 @@
+"""The table of a study's scores, with its plots and notes."""

@@ -1,0 +1,1 @@
+"""Whether the lab can tell subsets apart: claims, measured."""

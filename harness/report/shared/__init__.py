@@ -1,0 +1,1 @@
+"""What several reports use: runs, statistics, text tables, plots, notes."""

@@ -1,0 +1,110 @@
+"""Where a table comes from: params, hashes, versions, commit, and the machine without its name."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from harness.common import layout
+from harness.common.files import file_hash, value_hash
+from harness.params.params import Params
+from harness.report.shared.runs import Row
+
+# fmt: off
+PACKAGES = (
+    "subset-bench", "torch", "transformers", "trl", "peft", "accelerate", "datasets",
+    "sentence-transformers", "scikit-learn", "faiss-cpu", "lm_eval", "mlflow", "dvc", "pandera",
+    "pandas", "numpy", "scipy",
+)
+# fmt: on
+# What a run writes itself says nothing about the code that made it.
+# The params of a run are written down whole, beside.
+MADE_HERE = tuple(
+    f":(exclude){path}" for path in ("results", "dvc.lock", "params.yaml", "conf/pins.yaml")
+)
+
+
+def provenance(params: Params, rows: list[Row]) -> dict[str, Any]:
+    """Everything that identifies how a table was made; holds no time, path or host name."""
+    return {
+        "preset": params.preset,
+        "git": git_state(),
+        "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
+        "params": params.model_dump(mode="json"),
+        "params_hash": value_hash(params.model_dump(mode="json")),
+        "files": {path.as_posix(): file_hash(path) for path in _inputs()},
+        "runs": {
+            row.name: {
+                str(seed): {
+                    name: value
+                    for name, value in row.manifests[seed].items()
+                    if name.endswith("_hash")
+                }
+                for seed in row.seeds
+            }
+            for row in rows
+        },
+        "versions": {"python": platform.python_version(), **versions(PACKAGES)},
+        "machine": machine(),
+    }
+
+
+def _inputs() -> list[Path]:
+    named = [layout.POOL_FILE, layout.HELDOUT_FILE, layout.TRUTH_FILE, layout.SCORES_FILE]
+    found = [path for path in named if path.is_file()]
+    for folder, pattern in ((layout.BASE_MODEL, "*.safetensors"), (layout.BENCHMARKS, "*.jsonl")):
+        found += sorted(folder.glob(pattern))
+    return found
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """The versions of those that are installed."""
+    found = {}
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state() -> dict[str, Any]:
+    """The commit and whether tracked files differ from it; None of each outside a repository."""
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return {"commit": None, "dirty": None}
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *MADE_HERE)
+    return {"commit": commit, "dirty": bool(changed)}
+
+
+def _git(*words: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def machine() -> dict[str, Any]:
+    """Cores, processor and memory of this machine."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "cores": cores,
+        "cpu": _cpu_model(),
+        "memory_gib": round(memory, 1),
+    }
+
+
+def _cpu_model() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()

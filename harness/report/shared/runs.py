@@ -1,0 +1,157 @@
+"""Reading the rows of a table from the cells that params name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.common import layout
+from harness.common.errors import InputError
+from harness.common.files import read_json
+from harness.common.schemas import SAMPLES, read_frame
+from harness.describing.files import SeedFacts, read_described
+from harness.params.params import Cell, Params
+from harness.report.shared.statistics import Items
+from harness.suites import Suite
+from harness.suites.metrics import SeedMetrics, read_metrics
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BASELINE = "random"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: the runs of its cells, by seed."""
+
+    cells: tuple[Cell, ...]
+    seeds: tuple[int, ...]
+    metrics: dict[int, SeedMetrics]  # by seed: what evaluate wrote
+    manifests: dict[int, dict[str, Any]]  # by seed: what train wrote
+    samples: "pd.DataFrame"
+
+    @property
+    def name(self) -> str:
+        """What its cells have in common."""
+        return self.cells[0].name
+
+    @property
+    def of(self) -> str:
+        """The selection or reference that it trains on."""
+        return self.cells[0].of
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that evaluate it."""
+        return tuple(cell.stage("evaluate") for cell in self.cells)
+
+    @property
+    def trained(self) -> bool:
+        """False for the base model as it is: the same whatever the seed."""
+        return all(m["weights"] != "base" for m in self.manifests.values())
+
+    def scores(self, column: str) -> list[float]:
+        """A column's score for each seed, in the order of ``seeds``; NaN where it was not run."""
+        for seed in self.seeds:
+            if column not in self.metrics[seed].scores:
+                raise InputError(
+                    f"{self.name}: metrics.json has no column {column} of seed {seed}; run "
+                    f"dvc repro {' '.join(self.stages)}"
+                )
+        return [self.metrics[seed].measured.get(column, np.nan) for seed in self.seeds]
+
+    def has(self, column: str) -> bool:
+        """Whether a column was run for every seed."""
+        return bool(np.isfinite(self.scores(column)).all())
+
+
+def read_row(params: Params, cells: Sequence[Cell]) -> Row:
+    """Read a row from its cells; InputError names the stage of one that is missing."""
+    import pandas as pd
+
+    metrics: dict[int, SeedMetrics] = {}
+    manifests: dict[int, dict[str, Any]] = {}
+    frames: list[pd.DataFrame] = []
+    for cell in cells:
+        file, stage = layout.RUNS / cell.path / "metrics.json", cell.stage("evaluate")
+        if not file.is_file():
+            raise InputError(f"{file}: no such file; run dvc repro {stage}")
+        found = read_metrics(file)
+        if found.suite != params.evaluate.suite:
+            raise InputError(
+                f"{file}: scores of suite {found.suite}, not of {params.evaluate.suite}; run dvc "
+                f"repro {stage}"
+            )
+        frames.append(read_frame(file.with_name("samples.parquet"), SAMPLES))
+        for seed in cell.seeds:
+            if str(seed) not in found.seeds:
+                raise InputError(f"{file}: no scores of seed {seed}; run dvc repro {stage}")
+            metrics[seed] = found.seeds[str(seed)]
+            manifests[seed] = read_json(file.parent / "train" / f"seed_{seed}.json")
+    if not metrics:
+        name = cells[0].name
+        raise InputError(f"params.yaml: {name} has no seed in common with the groups it is run for")
+    # Of a suite of programs alone that were not run, no frame has a row.
+    samples = pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
+    return Row(tuple(cells), tuple(sorted(metrics)), metrics, manifests, samples)
+
+
+def cells_by_row(params: Params, study: str) -> dict[str, list[Cell]]:
+    """The cells of each row of a study, rows in the order of the params."""
+    found: dict[str, list[Cell]] = {}
+    for cell in params.cells(study):
+        found.setdefault(cell.name, []).append(cell)
+    return found
+
+
+def study_rows(params: Params, study: str) -> list[Row]:
+    """The rows of a study in the order of the params, each over all seeds that it has there."""
+    return [read_row(params, cells) for cells in cells_by_row(params, study).values()]
+
+
+def described(row: Row) -> dict[int, SeedFacts]:
+    """What each seed's subset of a row is."""
+    return {seed: one for c in row.cells for seed, one in read_described(c).seeds.items()}
+
+
+def benchmarks_of(suite: Suite) -> list[str]:
+    """The columns whose items make up the headline."""
+    head = suite.column(suite.headline)
+    return list(head.of or [head.name])
+
+
+def row_items(suite: Suite, row: Row, seeds: Sequence[int]) -> list[Items]:
+    """Item scores of the headline's benchmarks, in the scale of the table, items by their id."""
+    found = []
+    for name in benchmarks_of(suite):
+        samples = row.samples[row.samples["task"] == name]
+        table = samples.pivot(index="item", columns="seed", values="score").sort_index()
+        table = table.reindex(columns=list(seeds))
+        if not len(table) or not np.isfinite(table.to_numpy()).all():
+            raise InputError(
+                f"samples of {row.name}: {name} lacks items of some seed of {list(seeds)}; "
+                f"run the stage that evaluates {row.name} again"
+            )
+        weights = samples.groupby("item")["weight"].first().reindex(table.index)
+        ids = tuple(str(item) for item in table.index)
+        found.append(Items(table.to_numpy().T, weights.to_numpy(), ids))
+    return found
+
+
+def paired_items(suite: Suite, ours: Row, theirs: Row) -> tuple[list[Items], list[Items], bool]:
+    """Item scores of two rows on the same items, and whether they are paired by seed too.
+
+    Rows of different seeds are not cut to those they share: their difference would then not be
+    the one of the means the table shows.
+    """
+    paired = ours.seeds == theirs.seeds and len(ours.seeds) > 1
+    a, b = (row_items(suite, row, row.seeds) for row in (ours, theirs))
+    for one, other in zip(a, b, strict=True):
+        if one.ids != other.ids:
+            raise InputError(
+                f"{ours.name} and {theirs.name} were evaluated on different items; "
+                "dvc repro evaluates both on the same"
+            )
+    return a, b, paired

@@ -1,0 +1,1 @@
+"""What each subset is before any training, as tables, plots and a map."""

@@ -1,0 +1,120 @@
+"""Every clustering that was tried: silhouette, elbow, and how many clusters are poor."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.clustering.choose_k import at_the_end
+from harness.clustering.files import read_clustering
+from harness.common import layout
+from harness.common.files import read_json
+from harness.describing.measures import share_below
+from harness.params.params import Params
+from harness.report.shared.plots import BLUE, ORANGE, new_figure, save_picture, tidy
+from harness.report.shared.text_tables import BLANK, TextTable, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+POOR = 0.3  # of the mean quality, 0-1: figure 4 of arXiv 2409.11378
+FIELDS = ("k", "silhouette", "inertia", "iterations", "smallest", "largest", "empty")
+PANELS = (
+    ("silhouette", "silhouette (cosine)", "higher: clusters lie further apart"),
+    ("inertia", "inertia", "elbow: where more clusters stop paying"),
+    ("poor", f"clusters of mean quality < {POOR}", "share of the clusters that hold instances"),
+)
+
+
+def clustering_facts(params: Params, quality: np.ndarray | None) -> "pd.DataFrame":
+    """One line for each k of params, ascending, with ``poor`` and which k is ``best``.
+
+    ``poor`` is the share of clusters of mean quality under 0.3, NaN without a quality (n,) on a
+    0-1 scale; ``best`` marks the k of best silhouette, the smallest of equals.
+    """
+    import pandas as pd
+
+    lines, embedding = [], params.defaults.embedding
+    for k in sorted(params.cluster.k):
+        line = {name: read_json(layout.silhouette_file(embedding, k))[name] for name in FIELDS}
+        line["poor"] = np.nan
+        if quality is not None:
+            labels = read_clustering(layout.cluster_folder(embedding, k), len(quality)).labels
+            line["poor"] = share_below(labels, quality, POOR)
+        lines.append(line)
+    frame = pd.DataFrame(lines).astype({"silhouette": "float64", "poor": "float64"})
+    scores = frame["silhouette"].fillna(-np.inf).to_numpy()
+    best = scores.argmax() if np.isfinite(scores).any() else -1
+    return frame.assign(best=np.arange(len(frame)) == best)
+
+
+def clustering_table(frame: "pd.DataFrame") -> TextTable:
+    """The facts as text; the best silhouette in bold."""
+    heads = ["k", "silhouette", "inertia", "iterations", "smallest", "largest", "empty"]
+    rows = []
+    for line in frame.to_dict("records"):
+        poor = number(100 * line["poor"], 1)
+        cells = [str(line["k"]), number(line["silhouette"], 4), number(line["inertia"], 1)]
+        cells += [number(line[name], 0) for name in ("iterations", "smallest", "largest", "empty")]
+        rows.append([*cells, poor if poor == BLANK else f"{poor}%"])
+    best = np.flatnonzero(frame["best"])
+    bold = (int(best[0]), 1) if len(best) else None
+    return TextTable([*heads, f"mean quality < {POOR}"], rows, bold)
+
+
+def end_note(frame: "pd.DataFrame") -> str:
+    """What to know where the best k is the largest; else nothing."""
+    heights = dict(zip(frame["k"], frame["silhouette"], strict=True))
+    known = {k: height for k, height in heights.items() if np.isfinite(height)}
+    for k in frame.loc[frame["best"], "k"]:
+        if at_the_end(k, known):
+            return (
+                f"The best silhouette is that of the largest k that was made, {k}: more clusters "
+                "may be better still. Add larger numbers to `cluster.k` before trusting `k: auto`."
+            )
+    return ""
+
+
+def plot_clusterings(frame: "pd.DataFrame", quality: str | None, path: Path) -> None:
+    """Three panels over k: silhouette, inertia, and the share of poor clusters."""
+    figure = new_figure(10.5, 3.3)
+    panels = figure.subplots(1, 3, sharex=True)
+    for axes, (name, title, below) in zip(panels, PANELS, strict=True):
+        _curve(axes, frame, name)
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.set_xlabel(f"k\n{below}", fontsize=8)
+        if name == "poor":
+            top = max(0.1, 1.15 * float(np.nan_to_num(frame["poor"].to_numpy()).max()))
+            axes.set_ylim(-0.05 * top, top)
+            axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
+            measured = f"quality: {quality}" if quality else "no scorer: not measured"
+            axes.set_xlabel(f"k\n{measured}", fontsize=8)
+    save_picture(figure, path)
+
+
+def _curve(axes: "Axes", frame: "pd.DataFrame", name: str) -> None:
+    ks, values = frame["k"].to_numpy(), frame[name].to_numpy(dtype=np.float64)
+    known = np.isfinite(values)
+    axes.plot(ks[known], values[known], "-o", color=BLUE, ms=5, lw=1.2)
+    for i in np.flatnonzero(frame["best"].to_numpy() & known):
+        axes.axvline(float(ks[i]), color=ORANGE, lw=0.8, ls="--", zorder=0)
+        axes.plot(ks[i], values[i], "D", color=ORANGE, ms=10, mfc="none", mew=1.8)
+        if name == "silhouette":
+            right = not known[:i].any()  # nothing to the left of it, so no room there
+            axes.annotate(
+                f"best: k = {ks[i]}",
+                (ks[i], values[i]),
+                (10 if right else -10, 0),
+                textcoords="offset points",
+                color=ORANGE,
+                fontsize=9,
+                ha="left" if right else "right",
+                va="center",
+            )
+    axes.set_xscale("log", base=2)
+    axes.margins(0.08, 0.1)
+    axes.set_xticks(ks, [str(k) for k in ks], fontsize=8, rotation=45 if len(ks) > 7 else 0)
+    axes.minorticks_off()
+    axes.tick_params(axis="y", labelsize=8)
+    tidy(axes, "both")

@@ -1,0 +1,1 @@
+"""The reward model: trained here on pairs, or any classifier of one output."""

@@ -1,0 +1,127 @@
+"""Sequence classifiers of one output, such as reward models: loading them, and their logits."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.common.errors import InputError
+from harness.models.batches import length_batches, padded
+from harness.models.loading import check_ids, load_weights, loading, model_folder
+from harness.models.template import TEMPLATES, Messages, about, encode, render, template_text
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def check_classifier(folder: Path) -> None:
+    """Raise InputError where the model of a folder is no classifier of one output."""
+    from transformers import AutoConfig
+
+    with loading(folder, "model"):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    if config.num_labels != 1:
+        raise InputError(
+            f"{folder}: a model of {config.num_labels} outputs; a reward model is a sequence "
+            "classifier of one (num_labels: 1)"
+        )
+
+
+def load_classifier(
+    path_or_id: str | Path,
+    revision: str | None = None,
+    dtype: "torch.dtype | None" = None,
+) -> "PreTrainedModel":
+    """Load a sequence classifier of one output in `dtype` (default float32) on the CPU.
+
+    Raises InputError in one line where it is missing, broken, not safetensors, of several outputs,
+    or without weights for its head, as a causal language model is: a head made up on loading would
+    give scores that mean nothing.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    folder = model_folder(path_or_id, revision)
+    check_classifier(folder)
+    model, missing = load_weights(AutoModelForSequenceClassification, folder, dtype)
+    if missing:
+        rule = f"the weights lack {missing[0]}; no sequence classifier was saved"
+        raise InputError(f"{folder}: {rule}")
+    return model.eval()
+
+
+def conversation_ids(
+    tokenizer: "PreTrainedTokenizerBase", messages: Messages, template: str
+) -> list[int]:
+    """Token ids of a conversation as a classifier reads it.
+
+    Rendered by the tokenizer's own chat template. Without one, by ours of that name, with the
+    special tokens that the tokenizer puts around a text (a BERT's pools its first).
+    """
+    how: dict[str, Any] = {}
+    if not template_text(tokenizer):
+        if template not in TEMPLATES:
+            choices = ", ".join(TEMPLATES)
+            raise InputError(f"template: no template {template!r}; choose from {choices}")
+        how["chat_template"] = TEMPLATES[template].read_text(encoding="utf-8")
+        how["eos_token"] = tokenizer.eos_token or ""
+    text = render(tokenizer, messages, **how)
+    return encode(tokenizer, [text], add_special_tokens=bool(how))[0]
+
+
+def ids_of_rows(
+    tokenizer: "PreTrainedTokenizerBase",
+    conversations: Sequence[Messages],
+    template: str,
+    names: Sequence[str],
+) -> list[list[int]]:
+    """`conversation_ids` of many; InputError calls the one that is refused by its name."""
+    found = []
+    for name, messages in zip(names, conversations, strict=True):
+        with about(name):
+            found.append(conversation_ids(tokenizer, messages, template))
+    return found
+
+
+def cut_ids(tokenizer: "PreTrainedTokenizerBase", ids: list[int], most: int) -> list[int]:
+    """At most so many ids: the beginning goes, a special token that opens the text excepted.
+
+    Most classifiers are read at the last token, and an answer's end tells whether it has one.
+    """
+    if len(ids) <= most:
+        return ids
+    if ids[0] in tokenizer.all_special_ids:
+        return ids[:1] + ids[len(ids) - most + 1 :]
+    return ids[len(ids) - most :]
+
+
+def logits(
+    model: "PreTrainedModel",
+    rows: Sequence[list[int]],
+    batch_size: int,
+    step: Callable[[int], object] = lambda _: None,
+) -> list[float]:
+    """The model's one logit for each row of token ids; `step` hears how many more are done.
+
+    Rows of like length share a batch, padded to the right; batches change a logit by rounding only.
+    """
+    import torch
+
+    check_ids(model, rows)
+    found = [0.0] * len(rows)
+    config = model.config.get_text_config()
+    given = config.pad_token_id
+    for batch in length_batches([len(ids) for ids in rows], batch_size):
+        # A causal classifier is read at the last token that is no padding: where it names no
+        # padding of its own, a token serves that ends none of the rows.
+        pad = given
+        if pad is None:
+            ends = {rows[i][-1] for i in batch}
+            pad = config.pad_token_id = next(t for t in range(len(ends) + 1) if t not in ends)
+        ids = padded([rows[i] for i in batch], pad).to(model.device)
+        mask = padded([[1] * len(rows[i]) for i in batch]).to(model.device)
+        with torch.inference_mode():
+            out = model(input_ids=ids, attention_mask=mask).logits
+        for i, value in zip(batch, out[:, 0].double().tolist(), strict=True):
+            found[i] = value
+        step(len(batch))
+    return found

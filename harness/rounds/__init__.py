@@ -1,0 +1,1 @@
+"""Selections in rounds as a stage runs them: phases, executors, journal, results."""

@@ -1,0 +1,223 @@
+"""Where a run's rounds lie while it goes on: every phase once, each round as it ends."""
+
+import logging
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.common import layout
+from harness.common.files import read_json, remove, replacing_folder, value_hash, write_json
+from harness.common.schemas import PoolRows
+from harness.common.stores import kept
+from harness.params.judge import JudgeParams
+from harness.params.rounds import RoundsParams
+from harness.params.training import TrainParams
+from harness.round_systems.loop import Observed, Round
+from harness.rounds.executors import EXECUTORS
+from harness.rounds.phases import COST, ROWS, TASK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the phases of a run are told besides which instances.
+
+    Attributes:
+        name: the selection's, for the log.
+        seed: the run's; training and answering take it too.
+        train: the recipe every subset is trained by.
+        rounds: how phases are run.
+        judge: the LLM judge's.
+        template: the text around prompt and response for models that bring none.
+        judge_cache: the file its answers are kept in.
+    """
+
+    name: str
+    seed: int
+    train: TrainParams
+    rounds: RoundsParams
+    judge: JudgeParams
+    template: str
+    judge_cache: Path
+
+
+@dataclass
+class ScratchJournal:
+    """Keeps phases and rounds under a scratch folder that outlives a kill.
+
+    Attributes:
+        folder: this run's, named by the hash of all it depends on.
+        pool: the instances (id, messages).
+        recipe: of the phases.
+        told: what is said of each ended round, by number: rows, seconds, cost, notes, and what the
+            system told in numbers. A phase that a killed process finished counts with the seconds
+            that it took there.
+        model: the one trained last.
+    """
+
+    folder: Path
+    pool: PoolRows
+    recipe: Recipe
+    told: dict[int, dict[str, Any]] = field(default_factory=dict)
+    model: Path = layout.BASE_MODEL
+    _in_phases: float = 0.0  # seconds of this round that went into phases here
+    # What was trained so far, by folder: a model that is dropped can be made again.
+    _trained: dict[Path, tuple[int, np.ndarray, dict[str, Any]]] = field(default_factory=dict)
+
+    def ask(self, number: int) -> "RoundAsk":
+        """What a round asks with."""
+        return RoundAsk(self, number)
+
+    def ended(self, found: Round) -> None:
+        """Write ``<number>_round.json``, and drop the weights that no later round can need."""
+        name, seed, number = self.recipe.name, self.recipe.seed, found.number
+        cost = self.cost(number)
+        own = found.seconds - self._in_phases
+        self._in_phases = 0.0
+        # From the counts: a phase that a resumed run finds done warns of nothing.
+        empty, notes = cost.get("empty_answers", 0), found.notes
+        if empty:
+            told = f"{empty:g} of {cost['generated']:g} answers are empty: the model says nothing"
+            notes = [f"{told}, and that is scored", *notes]
+        arrays = {k: v for k, v in found.told.items() if isinstance(v, np.ndarray)}
+        self.told[number] = {
+            "round": number,
+            "rows": len(found.picks),
+            "seconds": round(own + cost.get("seconds", 0.0), 3),
+            "cost": cost,
+            "notes": notes,
+            **{k: v for k, v in found.told.items() if k not in arrays},
+        }
+        ids = self.pool.take(found.picks).ids
+        listed = {k: [x if np.isfinite(x) else None for x in v.tolist()] for k, v in arrays.items()}
+        write_json(
+            self.folder / f"{number}_round.json", {**self.told[number], "ids": ids, **listed}
+        )
+        for note in notes:
+            log.warning("%s, seed %d, round %d: %s", name, seed, number, note)
+        log.info("%s, seed %d: round %d took %d instances", name, seed, number, len(ids))
+        for model in self.folder.glob("*_train_*/model"):
+            if int(model.parent.name.split("_")[0]) < number:
+                shutil.rmtree(model)
+
+    def cost(self, number: int) -> dict[str, float]:
+        """What a round's phases took: seconds, tokens, calls, summed."""
+        total: dict[str, float] = {}
+        for file in sorted(self.folder.glob(f"{number}_*/{COST}")):
+            for name, value in read_json(file).items():
+                total[name] = round(total.get(name, 0) + value, 6)
+        return total
+
+    def answers(self, number: int) -> "pd.DataFrame | None":
+        """What the model answered in a round; None where nothing was asked."""
+        import pandas as pd
+
+        found = list(self.folder.glob(f"{number}_generate_*"))
+        return pd.read_parquet(found[0] / "answers.parquet") if found else None
+
+    def phase(
+        self,
+        number: int,
+        phase: str,
+        rows: np.ndarray,
+        task: dict[str, Any],
+        means: dict[str, Any] | None = None,
+    ) -> Path:
+        """Run a phase, or find what it left; its folder.
+
+        A folder has the hash of its task: one that was begun with other instances is not taken up,
+        nor is one in which a file is gone or broken.
+        `means` are told to the phase besides and change no result: with others it is taken up.
+        """
+        ids = self.pool.take(rows).ids
+        folder = self.folder / f"{number}_{phase}_{value_hash([self._movable(task), ids])[:12]}"
+        if phase == "train":
+            self._trained[folder] = (number, rows, task)
+        if kept(folder, dropped="model") is not None:  # an ended round's weights are dropped
+            return folder
+        self._make_models(task)
+        begun_at = time.perf_counter()
+        for other in self.folder.glob(f"{number}_{phase}_*"):
+            remove(other)
+        how = self.recipe.rounds
+        with replacing_folder(folder) as begun:
+            write_json(begun / TASK, {**task, **(means or {})})
+            self.pool.take(rows).frame[["id", "messages"]].to_parquet(begun / ROWS)
+            EXECUTORS[how.executor](phase, begun, how.launcher)
+        self._in_phases += time.perf_counter() - begun_at
+        return folder
+
+    def _movable(self, task: dict[str, Any]) -> dict[str, Any]:
+        """A task with paths from the run's folder: a repository that is moved goes on."""
+        here = f"{self.folder}/"
+        return {k: v.removeprefix(here) if isinstance(v, str) else v for k, v in task.items()}
+
+    def _make_models(self, task: dict[str, Any]) -> None:
+        """Train again what a task reads and an ended round has dropped."""
+        for name in ("model", "base"):
+            model = Path(task.get(name, ""))
+            if model.parent in self._trained and not model.is_dir():
+                remove(model.parent)
+                number, rows, asked = self._trained[model.parent]
+                self.phase(number, "train", rows, asked)
+
+
+@dataclass(frozen=True)
+class RoundAsk:
+    """The phases of one round."""
+
+    journal: ScratchJournal
+    number: int
+
+    def train(self, rows: np.ndarray, epochs: int | None, warm: bool) -> None:
+        """Train on instances, from the base model or (``warm``) the last round's."""
+        recipe = self.journal.recipe
+        changed = {"epochs": epochs} if epochs is not None else {}
+        params = recipe.train.model_copy(update=changed).model_dump()
+        base = self.journal.model if warm else layout.BASE_MODEL
+        task = {"base": str(base), "params": params, "seed": recipe.seed}
+        folder = self.journal.phase(self.number, "train", rows, task)
+        self.journal.model = folder / "model"
+
+    def observe(self, phase: str, rows: np.ndarray, **settings: Any) -> Observed:  # noqa: ANN401
+        """``answer`` (generate, then score), ``embed`` or ``uncertainty``: arrays by name."""
+        how = self.journal.recipe.rounds.model_dump(exclude={"executor", "launcher"})
+        shared = {**how, "model": str(self.journal.model), "seed": self.journal.recipe.seed}
+        if phase != "answer":
+            folder = self.journal.phase(self.number, phase, rows, {**shared, **settings})
+            return {path.stem: np.load(path) for path in folder.glob("*.npy")}
+        return self._answer(rows, shared, settings)
+
+    def _answer(
+        self, rows: np.ndarray, shared: dict[str, Any], settings: dict[str, Any]
+    ) -> Observed:
+        """Generation and scoring apart: the model and its scorer need not share a process."""
+        recipe = self.journal.recipe
+        asking = {name: settings.pop(name) for name in ("max_new_tokens", "temperature")}
+        # Drawn answers share no numbers with another round's, or with what rounds choose by.
+        mixed = value_hash([recipe.seed, self.number, "generate"])
+        asking["seed"] = int(mixed[:16], 16)
+        answered = self.journal.phase(self.number, "generate", rows, {**shared, **asking})
+        task = {**shared, "answers": str(answered / "answers.parquet"), **settings}
+        task["template"] = recipe.template
+        means: dict[str, Any] = {}
+        if settings["scorer"] == "judge":
+            task["judge"] = recipe.judge.identity()
+            means = {"judge": recipe.judge.model_dump(), "judge_cache": str(recipe.judge_cache)}
+            means["judged_before"] = self._answered_before()
+        scored = self.journal.phase(self.number, "score", rows, task, means)
+        gold, generated = np.load(scored / "scores.npy")
+        return {"gold": gold, "generated": generated}
+
+    def _answered_before(self) -> list[str]:
+        """The folders of the earlier rounds' answers."""
+        found = self.journal.folder.glob("[0-9]*_generate_*")
+        return sorted(str(one) for one in found if int(one.name.split("_")[0]) < self.number)

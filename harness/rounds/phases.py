@@ -1,0 +1,196 @@
+"""The phases of a round: what trains a model, and what is asked of it, with files between them.
+
+A phase reads ``task.json`` and ``rows.parquet`` (id, messages) of its folder and writes its results
+beside them. ``python -m harness.rounds.phases <phase> <folder>`` runs one in a process of its own.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.common.disk_errors import ending_in_one_line, naming
+from harness.common.errors import InputError
+from harness.common.files import read_json, write_json
+from harness.common.progress import counting
+from harness.common.schemas import PoolRows
+from harness.common.stores import seal
+from harness.models.reader import Reader, read_with
+
+log = logging.getLogger(__name__)
+
+TASK, ROWS, COST = "task.json", "rows.parquet", "cost.json"
+# Where launchers say how many processes they started: torchrun and accelerate, and MPI's kinds.
+RANKS = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
+Cost = dict[str, float]
+
+
+def run_phase(phase: str, folder: Path) -> None:
+    """Run a phase in its folder and seal it; ``cost.json``: what it took.
+
+    Raises:
+        InputError: bad input, or several processes at one phase: each would write the same files,
+            and the batch of a step would be as many times ``train``'s as there are processes.
+    """
+    import pandas as pd
+
+    for name in RANKS:
+        if (ranks := os.environ.get(name, "1")) != "1":
+            raise InputError(
+                f"rounds.launcher: {name} is {ranks}, but a phase is run by one process; launch "
+                "one (num_processes 1)"
+            )
+    begun = time.perf_counter()
+    task = read_json(folder / TASK)
+    cost = PHASES[phase](task, PoolRows(pd.read_parquet(folder / ROWS)), folder)
+    cost["seconds"] = round(time.perf_counter() - begun, 3)
+    write_json(folder / COST, cost)
+    seal(folder)
+
+
+def _train(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
+    from harness.params.training import TrainParams
+    from harness.training.sft import train
+
+    params = TrainParams.model_validate(task["params"])
+    given, out = list(rows.conversations()), folder / "model"
+    made = train(Path(task["base"]), given, out, params, task["seed"], rows.names)
+    write_json(folder / "manifest.json", made)
+    return {"tokens_trained": made["tokens"]}
+
+
+def _generate(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
+    """The trained model's own last answer of each conversation: ``answers.parquet``."""
+    import pandas as pd
+
+    from harness.feedback.generating import complete
+    from harness.feedback.scoring import prompt_of
+
+    reader = _reader(task)
+    asked = [prompt_of(one) for one in rows.conversations()]
+    with counting("generate", len(asked)) as step:
+        found = complete(
+            reader.model,
+            reader.tokenizer,
+            asked,
+            max_new_tokens=task["max_new_tokens"],
+            max_length=reader.most,
+            temperature=task["temperature"],
+            batch_size=task["batch_size"],
+            seed=task["seed"],
+            names=rows.ids,
+            step=step,
+        )
+    if found.cut.any():
+        cut = rows.take(found.cut).ids
+        log.warning(
+            "generate: %d of %d prompts are longer than the %d tokens that the model reads less %d "
+            "new ones and lose their beginning, %r first",
+            *(len(cut), len(rows), reader.most, task["max_new_tokens"], cut[0]),
+        )
+    table = {"id": rows.ids, "answer": found.texts, "tokens": found.tokens}
+    frame = pd.DataFrame({**table, "cut": found.cut, "capped": found.capped})
+    with naming(folder / "answers.parquet") as path:
+        frame.to_parquet(path)
+    return {
+        "generated": len(asked),
+        "tokens_generated": int(found.tokens.sum()),
+        "prompts_cut": int(found.cut.sum()),
+        "empty_answers": sum(not text.strip() for text in found.texts),
+    }
+
+
+def _score(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
+    """Scores of eq. 4 for the given and the generated answers: ``scores.npy``, (2, n)."""
+    from harness.feedback.scoring import FEEDBACK_SCORERS, given_and_generated
+
+    responses = given_and_generated(rows, Path(task["answers"]))
+    scores, cost = FEEDBACK_SCORERS[task["scorer"]](task, responses)
+    with naming(folder / "scores.npy") as path:
+        np.save(path, scores.reshape(2, len(rows)))
+    return cost
+
+
+def _embed(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
+    """Each conversation's mean-pooled last hidden state: ``embeddings.npy``, (n, d)."""
+    from harness.feedback.hidden_states import mean_pooled
+
+    return _measure(task, rows, folder / "embeddings.npy", "embed", "embedded", mean_pooled)
+
+
+def _uncertainty(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
+    """How unsure the model is of each given answer: ``uncertainty.npy``, (n,)."""
+    from harness.feedback.uncertainty import uncertainty
+
+    name = task["criterion"]
+    by = partial(uncertainty, criterion=name)
+    return _measure(task, rows, folder / "uncertainty.npy", name, "scored", by)
+
+
+def _measure(
+    task: dict[str, Any],
+    rows: PoolRows,
+    file: Path,
+    name: str,
+    count: str,
+    measure: Callable[..., tuple[np.ndarray, int, np.ndarray]],
+) -> Cost:
+    """Write what a measure says of each text; counted as `count`, `name` is for messages."""
+    reader, texts = _reader(task), list(rows.conversations())
+    with counting(name, len(texts)) as step:
+        values, tokens, cut = measure(
+            reader.model,
+            reader.tokenizer,
+            texts,
+            max_length=reader.most,
+            batch_size=task["batch_size"],
+            step=step,
+        )
+    with naming(file) as path:
+        np.save(path, values)
+    if cut.any():
+        log.warning(
+            "%s: %d of %d texts (prompt and response) are longer than the %d tokens that the model "
+            "reads and are cut as training cuts, %r first",
+            *(name, cut.sum(), len(rows), reader.most, rows.take(cut).ids[0]),
+        )
+    return {count: len(texts), f"tokens_{count}": tokens, "texts_cut": int(cut.sum())}
+
+
+PHASES: dict[str, Callable[[dict[str, Any], PoolRows, Path], Cost]] = {
+    "train": _train,
+    "generate": _generate,
+    "score": _score,
+    "embed": _embed,
+    "uncertainty": _uncertainty,
+}
+
+
+def _reader(task: dict[str, Any]) -> Reader:
+    from harness.models.loading import load_model
+
+    how = task["max_length"], task["device"], task["threads"]
+    return read_with(load_model, str(Path(task["model"]).resolve()), None, *how)
+
+
+def main() -> None:
+    """Run one phase in this process; bad input ends it with one line and status 1."""
+    parser = argparse.ArgumentParser(description="Run one phase of a round in its folder.")
+    parser.add_argument("phase", choices=PHASES)
+    parser.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    with ending_in_one_line():
+        logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+        logging.getLogger("harness").setLevel(logging.INFO)
+        run_phase(given.phase, given.folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""Subsets of feedback-driven selections: the loop run once a seed."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from harness.common import layout
+from harness.common.errors import InputError
+from harness.common.files import remove, replacing_folder, value_hash
+from harness.common.stores import kept, locked, repo_root, scratch_folder, seal
+from harness.models.loading import loading
+from harness.models.reader import find_model, model_folder_hash
+from harness.params.knobs import knob_problems
+from harness.params.params import Params, RoundSelection
+from harness.round_systems import ROUND_SYSTEMS
+from harness.round_systems.loop import RoundSystem, run_rounds
+from harness.rounds.journal import Recipe, ScratchJournal
+from harness.rounds.results import publish, write_result
+from harness.selecting.subsets import Inputs, pool_of
+from harness.training.weights import base_hash
+
+log = logging.getLogger(__name__)
+
+
+def write_round_subsets(params: Params, name: str, inputs: Inputs, budget: int, code: str) -> None:
+    """Select once a seed, and write subsets, their costs, and what each round saw.
+
+    Args:
+        params: the pipeline's.
+        name: the selection.
+        inputs: what it may look at.
+        budget: in instances.
+        code: the hash of the code that selects; other code selects again.
+
+    Raises:
+        InputError: a knob that cannot be, a budget in tokens, or what a round would miss.
+    """
+    item = params.selections_rounds[name]
+    if params.budget_unit != "rows":
+        raise InputError(
+            f"budget_unit is {params.budget_unit}, but selections_rounds.{name} takes its budget "
+            "in rows, round by round; say budget_unit: rows"
+        )
+    system = _system(name, item)
+    for note in inputs.quality_notes:
+        log.info("note: %s: %s", name, note)
+    results: list[tuple[str, int, Path]] = []
+    for group in params.groups_of(name):
+        for seed in params.seeds_of(name, group):
+            result = _select(params, name, system, inputs, budget, code, seed)
+            results.append((group, seed, result))
+    publish(params, name, results, inputs)
+    for _, _, result in results:
+        for rest in result.parent.iterdir():  # phases; what they led to is in the result
+            if rest.name[0].isdigit():
+                remove(rest)
+
+
+def _system(name: str, item: RoundSelection) -> RoundSystem:
+    """The system with its knobs; InputError where one is not to be read as it stands."""
+    where = f"selections_rounds.{name}."
+    made = ROUND_SYSTEMS[item.sampler]
+    problems = knob_problems(
+        where, item.sampler, made, item.sampler_params, type(item).model_fields
+    )
+    if problem := next(problems, None):
+        raise InputError(f"{problem}; make check lists all")
+    try:
+        return made(**item.sampler_params)
+    except InputError as error:
+        raise InputError(f"{where}{error}") from None
+
+
+def _check_means(params: Params, name: str, inputs: Inputs) -> None:
+    """Raise InputError for what a round would miss only after its training."""
+    knobs = params.selections_rounds[name].sampler_params
+    if knobs.get("scorer") == "judge":
+        from harness.feedback.judge.client import Endpoint, read_key
+
+        Endpoint(params.judge, read_key(params.judge))
+    if dims := knobs.get("whiten"):
+        static = knobs.get("space") == "static"
+        width = inputs.embeddings.shape[1] if static else _hidden_size(layout.BASE_MODEL)
+        most = min(width, len(inputs.pool) - 1)
+        if dims > most:
+            raise InputError(
+                f"selections_rounds.{name}.whiten: {dims} dimensions of {len(inputs.pool)} "
+                f"instances in a space of {width}; the most is {most}"
+            )
+
+
+def _hidden_size(model: Path) -> int:
+    from transformers import AutoConfig
+
+    with loading(model, "model"):
+        config = AutoConfig.from_pretrained(model, trust_remote_code=False)
+        return config.get_text_config().hidden_size
+
+
+def _select(
+    params: Params,
+    name: str,
+    system: RoundSystem,
+    inputs: Inputs,
+    budget: int,
+    code: str,
+    seed: int,
+) -> Path:
+    """Run the loop for a seed, or go on with it; the folder of its result."""
+    key = _key(params, name, inputs, budget, code, seed)
+    scratch = scratch_folder("rounds", key)
+    result = scratch / "result"
+    with locked(scratch):
+        if kept(result) is not None:
+            return result
+        _check_means(params, name, inputs)
+        recipe = Recipe(
+            name=name,
+            seed=seed,
+            train=params.train,
+            rounds=params.rounds,
+            judge=params.judge,
+            template=params.template,
+            judge_cache=repo_root() / ".store" / "judge.jsonl",
+        )
+        journal = ScratchJournal(scratch, inputs.pool, recipe)
+        pool = pool_of(inputs, system.sampler)
+        try:
+            rounds = run_rounds(system, pool, budget, seed, journal)
+        except InputError as error:
+            raise InputError(f"{name}, seed {seed}: {error}") from None
+        with replacing_folder(result) as folder:
+            write_result(folder, rounds, journal, inputs)
+            seal(folder)
+    return result
+
+
+def _key(params: Params, name: str, inputs: Inputs, budget: int, code: str, seed: int) -> str:
+    """The hash of all that decides a seed's selection: how phases are run does not."""
+    item = params.selections_rounds[name]
+    clusters = inputs.clustering
+    made_from = [
+        inputs.pool.hash(),
+        _digest(inputs.embeddings),
+        _digest(clusters.labels),
+        None if inputs.quality is None else _digest(inputs.quality),
+        base_hash(),
+    ]
+    if item.sampler_params.get("scorer") == "reward_model":
+        model = item.sampler_params.get("model", "reward")
+        made_from.append(model_folder_hash(find_model(model, item.sampler_params.get("revision"))))
+    recipe = [
+        item.model_dump(exclude={"seeds", "more_groups", "embedding", "budget"}),
+        params.train.model_dump(exclude={"keep_models"}),
+        params.rounds.model_dump(exclude={"executor", "launcher"}),
+        params.judge.identity() if item.sampler_params.get("scorer") == "judge" else None,
+        params.template,
+    ]
+    return value_hash([made_from, recipe, budget, code, seed])
+
+
+def _digest(array: np.ndarray) -> str:
+    import hashlib
+
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()

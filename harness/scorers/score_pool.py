@@ -1,0 +1,165 @@
+"""All columns of the scores; those that a model made are kept and not made again.
+
+Kept under ``.store/scores/<key>/``, the key being the hash of all a column depends on: the
+instances, the scorer and its knobs, the model's files, the code. What is finished of a column lies
+there too, in chunks.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import harness.models.batches
+import harness.models.loading
+import harness.models.template
+import harness.models.templates
+import harness.reward_model.classifier
+from harness.common.errors import InputError
+from harness.common.files import file_hash, read_json, remove, value_hash
+from harness.common.schemas import PoolRows
+from harness.common.stores import keeping, locked, repo_root, take_kept
+from harness.models.loading import load_tokenizer
+from harness.models.reader import find_model, model_folder_hash
+from harness.models.template import about, check_conversation, template_text
+from harness.params.knobs import all_knobs, find_entry, knob_problems, knobs_of
+from harness.params.params import ScorerParams
+from harness.scorers import SCORERS
+from harness.scorers.chunks import drop_chunks
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from transformers import PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+_HERE = Path(__file__).parent
+_SHARED = (
+    harness.models.batches,
+    harness.reward_model.classifier,
+    harness.models.loading,
+    harness.models.template,
+)
+
+
+def make_scores(
+    pool: PoolRows,
+    scorers: Mapping[str, ScorerParams],
+    prune: bool = False,
+    store: Path | None = None,
+) -> tuple["pd.DataFrame", dict[str, dict[str, Any]]]:
+    """The scores of a pool: its ids and one float64 column a scorer, in the order given.
+
+    A column made before is taken from the store (the repository's, if none is given). With
+    `prune`, the store then loses all others.
+    Raises InputError for knobs that a scorer does not take, before any is run.
+
+    Returns:
+        The scores, and by column what it cost when it was made: `scorer`, `rows` that a model
+        read, and `seconds`, None where they were not all counted.
+    """
+    import pandas as pd
+
+    for name, item in scorers.items():
+        _check_knobs(name, item)
+    store = store or repo_root() / ".store" / "scores"
+    by_model = {n: item for n, item in scorers.items() if "model" in SCORERS[item.scorer].needs}
+    if keeps := bool(by_model) or prune:
+        store.mkdir(parents=True, exist_ok=True)
+    columns: dict[str, Any] = {"id": pool.ids}
+    costs: dict[str, dict[str, Any]] = {}
+    # One at a time: a second process waits, and then finds the columns it has in common.
+    with locked(store) if keeps else nullcontext():
+        instances = pool.hash()
+        folders = {name: store / _key(instances, item) for name, item in by_model.items()}
+        made = [n for n, folder in folders.items() if not (folder / "column.npy").is_file()]
+        _check_rows(pool, [by_model[name] for name in made])
+        for name, item in scorers.items():
+            if name in folders:
+                columns[name], seconds = _kept_column(name, pool, item, folders[name])
+                cost = {"rows": len(pool), "seconds": seconds}
+            else:
+                columns[name] = SCORERS[item.scorer](pool, None, **item.scorer_params)
+                cost = {"rows": 0, "seconds": 0.0}
+            costs[name] = {"scorer": item.scorer, **cost}
+        if prune:
+            for folder in set(store.iterdir()) - {*folders.values(), store / ".lock"}:
+                remove(folder)
+    return pd.DataFrame(columns), costs
+
+
+def rendering_tokenizer(scorer: str, knobs: Mapping[str, Any]) -> "PreTrainedTokenizerBase | None":
+    """The tokenizer by whose own chat template a scorer renders rows; None where none does.
+
+    Ours, which it uses where the model has none, refuse no row.
+    """
+    if "template" not in knobs_of(SCORERS[scorer]):
+        return None
+    given = all_knobs(SCORERS[scorer], knobs)
+    tokenizer = load_tokenizer(find_model(given["model"], given["revision"]))
+    return tokenizer if template_text(tokenizer) else None
+
+
+def _check_rows(pool: PoolRows, items: Iterable[ScorerParams]) -> None:
+    """InputError for an instance that a template refuses: found before the first model runs."""
+    for item in items:
+        tokenizer = rendering_tokenizer(item.scorer, item.scorer_params)
+        if tokenizer is not None:
+            for name, messages in zip(pool.names, pool.conversations(), strict=True):
+                with about(name):
+                    check_conversation(tokenizer, messages)
+
+
+def _kept_column(
+    name: str, pool: PoolRows, item: ScorerParams, folder: Path
+) -> tuple[np.ndarray, float | None]:
+    """A column and the seconds it took, from the store or made."""
+    file, cost_file = folder / "column.npy", folder / "cost.json"
+    if take_kept(file) and take_kept(cost_file):
+        log.info("score %s of %s rows found in the cache", name, f"{len(pool):,}")
+        return np.load(file), read_json(cost_file)["seconds"]
+    log.info("scoring %s rows: %s (once: it is kept)", f"{len(pool):,}", name)
+    # The time of a run that was killed is gone, and that of the rest alone would be no cost.
+    fresh = not any(folder.glob("chunk_*"))
+    folder.mkdir(exist_ok=True)
+    start = time.perf_counter()
+    column = SCORERS[item.scorer](pool, folder, **item.scorer_params)
+    seconds = round(time.perf_counter() - start, 2) if fresh else None
+    with keeping(cost_file) as temporary:  # first: where the column is, its cost is
+        temporary.write_text(json.dumps({"seconds": seconds}))
+    with keeping(file) as temporary:
+        np.save(temporary, column)
+    drop_chunks(folder)
+    return column, seconds
+
+
+def _key(instances: str, item: ScorerParams) -> str:
+    knobs = all_knobs(SCORERS[item.scorer], item.scorer_params)
+    model = model_folder_hash(find_model(knobs["model"], knobs["revision"]))
+    return value_hash([instances, item.scorer, knobs, model, scorer_code(item.scorer)])[:32]
+
+
+def scorer_code(scorer: str) -> str:
+    """The hash of the code that makes a scorer's columns: other scorers' files are not in it."""
+    others = {_HERE / f"{name}.py" for name in SCORERS if name != scorer}
+    others |= {_HERE / "__init__.py"}
+    files = [p for p in sorted(_HERE.rglob("*")) if p.suffix in (".py", ".jinja")]
+    files = [path for path in files if path not in others]
+    files += [Path(str(module.__file__)) for module in _SHARED]
+    templates = Path(harness.models.templates.__file__).parent
+    files += sorted(path for path in templates.iterdir() if path.suffix in (".py", ".jinja"))
+    return value_hash([(path.name, file_hash(path)) for path in files])
+
+
+def _check_knobs(name: str, item: ScorerParams) -> None:
+    """As `make check` does, for who has not run it."""
+    if name == "id":
+        raise InputError("scorers.id: the column of ids is called so; give this one another name")
+    scorer = find_entry(SCORERS, item.scorer, f"scorers.{name}.scorer", "scorer")
+    for problem in knob_problems(f"scorers.{name}.", item.scorer, scorer, item.scorer_params):
+        raise InputError(problem)

@@ -1,0 +1,163 @@
+"""Scores that are there already: a column of a file of the user's own."""
+
+import csv
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.common.errors import InputError, nearest, shown
+from harness.common.files import file_hash
+from harness.common.locations import locate
+from harness.common.schemas import PoolRows
+from harness.params.limits import DEFAULT, Count, Limits
+from harness.pools.file_reader import read_file
+from harness.pools.raw_rows import BadRowError
+from harness.pools.unpacking import Unpacked
+
+
+def column(
+    pool: PoolRows,
+    scratch: Path | None = None,
+    *,
+    file: str,
+    column: str,
+    file_sha256: str | None = None,
+    file_mb: Count = DEFAULT.file_mb,
+    row_mb: Count = DEFAULT.row_mb,
+    rows: Count = DEFAULT.rows,
+) -> np.ndarray:
+    """The numbers of a file's column, one an instance of the pool: (n,) float64.
+
+    `file`: CSV with a header, JSON, JSONL or Parquet, gzipped or not, of at most `file_mb`
+    unpacked, `row_mb` a row and so many `rows`. Where its rows have an `id`, they are found by the
+    pool's ids (the line number in the source, from 1, where that has none), and of others nothing
+    is read; else there must be as many as instances, in the pool's order. Raises InputError, naming
+    file, row and rule, for a missing file, column or instance, an id of the pool given twice, ids
+    that count from 0 where the pool's are line numbers, and what is no finite number; and where the
+    file is not that of `file_sha256`, which `make repro` writes so that an edit is noticed.
+    """
+    limits = Limits(file_mb=file_mb, row_mb=row_mb, rows=rows)
+    ids = pool.ids
+    wanted = set(ids)
+    line_numbers = ids == pool.frame["row"].astype(str).tolist()
+    keyed: bool | None = None
+    found: dict[str, float] = {}
+    if (
+        file_sha256 is not None
+        and locate(file).is_file()
+        and file_hash(locate(file)) != file_sha256
+    ):
+        raise InputError(
+            f"{file}: not the file that file_sha256 names; make repro takes it up as it is"
+        )
+    for number, values in _rows(file, limits):
+        keyed = _is_keyed(file, number, values, keyed)
+        name = _id(file, number, values) if keyed else str(len(found))
+        if keyed and name not in wanted:
+            if name == "0" and line_numbers:
+                rule = "id 0, but the pool has no ids of its own and its rows count from 1"
+                raise InputError(f"{file}, row {number}: {rule}; add 1 to every id")
+            continue
+        if name in found:
+            raise InputError(f"{file}, row {number}: id {name!r} is given twice; keep one row")
+        found[name] = _number(file, number, values, column)
+    if keyed is None:
+        raise InputError(f"{file}: empty, no rows; give a score for every instance")
+    if not keyed and len(found) != len(ids):
+        rule = f"{len(found)} rows without `id`, the pool has {len(ids)}"
+        raise InputError(f"{file}: {rule}; give as many, in its order, or add a column `id`")
+    for name in ids if keyed else ():
+        if name not in found:
+            raise InputError(f"{file}: no row with the id {name!r} of the pool; add its score")
+    order = ids if keyed else found
+    return np.array([found[name] for name in order], dtype=np.float64)
+
+
+def _is_keyed(file: str, number: int, values: dict[str, Any], before: bool | None) -> bool:
+    """Whether the rows have ids: of which none is passed over because of how it is written."""
+    if "id" in values:
+        if before is False:
+            rule = "an id, but the rows before have none"
+            raise InputError(f"{file}, row {number}: {rule}; give every row one, or none")
+    elif before is None:
+        for key in values:
+            if key.strip().lower() == "id":
+                rule = f"column {shown(repr(key))} is not read as the ids"
+                raise InputError(f"{file}, row {number}: {rule}; call it 'id', or leave it out")
+    return "id" in values if before is None else before
+
+
+def _rows(file: str, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Numbered rows, as dictionaries."""
+    path = locate(file)
+    if not path.is_file():
+        raise InputError(f"{file}: no such file; give a CSV, JSON, JSONL or Parquet file")
+    try:
+        if path.name.lower().removesuffix(".gz").endswith(".csv"):
+            yield from _csv_rows(path, file, limits)
+        else:
+            yield from _json_rows(path, file, limits)
+    except InputError as error:
+        raise InputError(str(error).replace("prepare.limits.", "the scorer's ")) from None
+
+
+def _json_rows(path: Path, file: str, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
+    for row in read_file(path, file, limits):
+        if isinstance(row.value, BadRowError):
+            row.value.stop(file, row.number, optional=False)
+        assert isinstance(row.value, dict)
+        yield row.number, row.value
+
+
+def _csv_rows(path: Path, name: str, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Rows are numbered as lines are, the header being line 1."""
+    number = 1
+    before = csv.field_size_limit(sys.maxsize)  # 131,072 signs; `limits` bound it here
+    try:
+        with Unpacked(path, name, limits) as stream:
+            reader = csv.DictReader(stream.text_lines(), strict=True)
+            heads = Counter(filter(None, reader.fieldnames or ()))
+            if twice := [head for head, count in heads.items() if count > 1]:
+                rule = f"two columns are called {shown(repr(twice[0]))}"
+                raise InputError(f"{name}, row 1: {rule}; rename one, or leave it out")
+            for values in reader:
+                number = reader.line_num
+                if None in values or None in values.values():
+                    rule = f"{len(reader.fieldnames or ())} fields in the header, not as many here"
+                    raise InputError(f"{name}, row {number}: {rule}; mend the row")
+                yield number, dict(values)
+    except UnicodeDecodeError:
+        raise InputError(f"{name}, row {number + 1}: not UTF-8; save it as UTF-8") from None
+    except csv.Error as error:
+        raise InputError(f"{name}, row {number + 1}: not CSV ({error}); mend the row") from None
+    finally:
+        csv.field_size_limit(before)
+
+
+def _id(file: str, number: int, values: dict[str, Any]) -> str:
+    given = values.get("id")
+    if given is None or isinstance(given, bool | list | dict) or not str(given).strip():
+        raise InputError(f"{file}, row {number}: no id; give every row one, or none")
+    return str(given)
+
+
+def _number(file: str, number: int, values: dict[str, Any], column: str) -> float:
+    where = f"{file}, row {number}"
+    if column not in values:
+        raise InputError(f"{where}: no column {column!r}{nearest(column, values)}")
+    value = values[column]
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        told = f"{column} is {shown(repr(value), 40)}, no number"
+        raise InputError(f"{where}: {told}; give a finite number") from None
+    if not math.isfinite(found):
+        raise InputError(f"{where}: {column} is {found}; give a finite number")
+    return found

@@ -1,0 +1,1 @@
+"""From a selection's params to its subsets: budget, quality, sampler, files."""

@@ -1,0 +1,208 @@
+"""From a named selection to the subsets of its seeds, written for the stages that train on them."""
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.common.errors import InputError
+from harness.common.files import replacing_folder, write_json
+from harness.common.layout import selection_folder, subset_folder
+from harness.common.memory import peak_memory_mb
+from harness.common.schemas import SUBSET, PoolRows, write_frame
+from harness.common.stores import seal
+from harness.params.params import Params, Selection
+from harness.samplers import SAMPLERS, Pool, are_unit
+from harness.selecting.budget import within_budget
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.clustering.files import Clustering
+
+log = logging.getLogger(__name__)
+
+FEW = 64  # rows that a sampler is warmed up on
+Choose = Callable[[np.random.Generator], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a selection may look at: the pool's rows, its embedding, one clustering, a quality."""
+
+    pool: PoolRows
+    embeddings: np.ndarray
+    clustering: "Clustering"
+    costs: np.ndarray  # (n,) int64 in the budget's unit
+    quality: np.ndarray | None = None
+    threads: int | None = 1  # what the report's seconds are told on; None: every core
+    quality_notes: tuple[str, ...] = ()  # what the quality does not tell apart
+
+
+def choose_with(selection: Selection, inputs: Inputs, budget: int) -> Choose:
+    """The selection's sampler with everything but its generator given.
+
+    It warns of what the sampler warns of, and of what the quality that it reads does not tell
+    apart.
+    """
+    sampler = SAMPLERS[selection.sampler]
+    pool = pool_of(inputs, selection.sampler)
+    _warm_up(selection, pool)
+    params = selection.sampler_params
+    of_quality = inputs.quality_notes if "quality" in sampler.needs_with(params) else ()
+    said: dict[int, tuple[str, ...]] = {}  # by the number of rows asked for
+
+    def sized(rows: int, rng: np.random.Generator) -> np.ndarray:
+        try:
+            with _notes() as notes:
+                picks = sampler(pool, rows, rng, **params)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"sampler {selection.sampler}: {error}") from None
+        said[rows] = tuple(notes)
+        return picks
+
+    def choose(rng: np.random.Generator) -> np.ndarray:
+        picks = within_budget(sized, inputs.costs, budget, rng)
+        # A budget in tokens tries several numbers of rows: what was said of the others is void.
+        for note in (*of_quality, *said[len(picks)]):
+            warnings.warn(note, stacklevel=2)
+        return picks
+
+    return choose
+
+
+@contextmanager
+def _notes() -> Iterator[list[str]]:
+    """Gather, in place of showing it, what is warned of within the block, each text once."""
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield notes
+    told = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    notes += dict.fromkeys(told)
+
+
+def pool_of(inputs: Inputs, sampler: str) -> Pool:
+    """The instances as a sampler sees them."""
+    clusters = (inputs.clustering.labels, inputs.clustering.centroids)
+    embeddings = rows_for(sampler, np.asarray(inputs.embeddings))
+    return Pool(embeddings, inputs.quality, clusters, threads=inputs.threads)
+
+
+def rows_for(sampler: str, embeddings: np.ndarray) -> np.ndarray:
+    """The embeddings (n, d) as a sampler takes them: of length 1 where it compares directions."""
+    from harness.clustering.blocks import unit_rows
+
+    needs = SAMPLERS[sampler].needs
+    # Clusters and their centroids are of rows that were scaled, to the last bit.
+    if "clusters" in needs or ("unit" in needs and not are_unit(embeddings)):
+        return unit_rows(embeddings)
+    return embeddings
+
+
+def _warm_up(selection: Selection, pool: Pool) -> None:
+    """Let the sampler import and compile what it runs on, which is no part of what choosing takes.
+
+    What it refuses in a few rows it may take in all; and what is wrong is told when it chooses.
+    """
+    assert pool.clusters is not None
+    few = slice(FEW)
+    quality = None if pool.quality is None else pool.quality[few]
+    clusters = (pool.clusters[0][few], pool.clusters[1])
+    some = replace(pool, embeddings=pool.embeddings[few], quality=quality, clusters=clusters)
+    with suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rng, params = np.random.default_rng(0), selection.sampler_params
+        SAMPLERS[selection.sampler](some, -(-some.size // 8), rng, **params)
+
+
+def write_subsets(
+    params: Params,
+    name: str,
+    ids: list[str],
+    choose: Choose,
+    clustering: "Clustering | None" = None,
+    quality: np.ndarray | None = None,
+) -> None:
+    """Choose once a seed and write each subset, and apart from them what choosing cost.
+
+    Args:
+        params: the pipeline's; gives the seed groups and which seeds the selection runs.
+        name: the selection.
+        ids: the pool's ids, in its order.
+        choose: indices into the pool from a generator; seeded by the run's seed alone.
+        clustering: to say which clusters were reached; None where none was read.
+        quality: (n,) to say what each instance's was; None where none was read.
+    """
+    costs: dict[int, dict[str, Any]] = {}
+    with replacing_folder(subset_folder(name)) as folder:
+        for group in params.groups_of(name):
+            (folder / group).mkdir()
+            for seed in params.seeds_of(name, group):
+                picks, costs[seed] = chosen(name, choose, seed)
+                if clustering is not None:
+                    costs[seed] |= clusters_reached(clustering, picks)
+                frame = _subset_frame(picks, ids, clustering, quality)
+                write_frame(folder / group / f"seed_{seed}.parquet", frame, SUBSET)
+            seal(folder / group)
+    with replacing_folder(selection_folder(name)) as folder:
+        write_costs(folder, params, name, costs)
+
+
+def write_costs(folder: Path, params: Params, name: str, costs: dict[int, dict[str, Any]]) -> None:
+    """Write what choosing cost, by seed, beside the system and its params."""
+    item = params.chosen_by(name)
+    system = item.sampler if isinstance(item, Selection) else item.rows
+    knobs = item.sampler_params if isinstance(item, Selection) else {}
+    info = {"selection": name, "sampler": system, "params": knobs, "seeds": costs}
+    write_json(folder / "costs.json", info)
+
+
+def clusters_reached(clustering: "Clustering", picks: np.ndarray) -> dict[str, int]:
+    """How many clusters there are, how many hold instances, and how many are reached."""
+    return {
+        "clusters_reached": len(np.unique(clustering.labels[picks])),
+        "clusters_held": len(np.unique(clustering.labels)),
+        "clusters_total": clustering.k,
+    }
+
+
+def chosen(name: str, choose: Choose, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
+    """A seed's choice, and what it cost; what the sampler warns of is kept as notes."""
+    from threadpoolctl import threadpool_limits
+
+    start = time.perf_counter()
+    # One thread: sums in another order could turn a tie.
+    with threadpool_limits(1), _notes() as notes:
+        picks = choose(np.random.default_rng(seed))
+    seconds = time.perf_counter() - start
+    for note in notes:
+        log.info("note: %s, seed %d: %s", name, seed, note)
+    cost = {"size": len(picks), "seconds": round(seconds, 4), "peak_memory_mb": peak_memory_mb()}
+    return picks, {**cost, "notes": notes}
+
+
+def _subset_frame(
+    picks: np.ndarray,
+    ids: list[str],
+    clustering: "Clustering | None",
+    quality: np.ndarray | None,
+) -> "pd.DataFrame":
+    import pandas as pd
+
+    clusters = np.full(len(picks), -1) if clustering is None else clustering.labels[picks]
+    return pd.DataFrame(
+        {
+            "id": pd.Series([ids[i] for i in picks], dtype="str"),
+            "order": np.arange(len(picks)),
+            "cluster": clusters.astype(np.int64),
+            "score": np.full(len(picks), np.nan) if quality is None else quality[picks],
+            "round": np.zeros(len(picks), dtype=np.int64),
+        }
+    )

@@ -1,0 +1,64 @@
+"""The params that a run was made with, as DVC recorded them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.params.params import MAIN, Cell, Params
+
+
+def made_with(
+    params: Params, recorded: Mapping[str, dict[str, Any]], outputs: list[Path]
+) -> Params:
+    """The params the outputs were made with: those recorded, the present ones elsewhere.
+
+    Params edited after a run would otherwise be told of it as if they had made it.
+    """
+    values = params.model_dump(mode="json")
+    for output in outputs:
+        for dotted, value in recorded.get(output.as_posix(), {}).items():
+            *above, last = dotted.split(".")
+            place = values
+            for part in above:
+                place = place.setdefault(part, {})
+            place[last] = value
+    try:
+        return Params.model_validate(values)
+    except ValidationError:
+        return params  # recorded in an older form of the params
+
+
+def flat(value: object, name: str = "") -> dict[str, str]:
+    """Nested dicts as dotted names and text values."""
+    if not isinstance(value, dict):
+        return {name: str(value)}
+    found: dict[str, str] = {}
+    for key, inner in value.items():
+        found |= flat(inner, f"{name}.{key}" if name else str(key))
+    return found
+
+
+def logged_params(params: Params, cell: Cell) -> dict[str, str]:
+    """What made a selection's runs, as MLflow params: one flat dict of text."""
+    item = params.chosen_by(cell.of)
+    base = params.base_model if cell.base == MAIN else params.base_models[cell.base]
+    selection = item.model_dump(mode="json", exclude_none=True, exclude={"more_groups"})
+    sections = {
+        "selection": {**selection, "budget": item.budget or params.defaults.budget},
+        "train": params.train.model_dump(mode="json"),
+        "evaluate": params.evaluate.model_dump(mode="json"),
+        "base_model": base.model_dump(mode="json"),
+        "prepare": params.prepare.model_dump(mode="json"),
+        "cluster": {"seed": params.cluster.seed},
+        "template": params.template,
+        "study": cell.study,
+        "name": cell.name,
+        "of": cell.of,
+    }
+    part = {"rows": cell.rows, "rounds": cell.rounds}
+    sections |= {name: value for name, value in part.items() if value is not None}
+    if params.preset == "lab":
+        sections["lab"] = params.lab.model_dump(mode="json")
+    return flat(sections)

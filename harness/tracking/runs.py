@@ -1,0 +1,244 @@
+"""What MLflow is told of each run, read from the files of whatever stages have finished."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.common import layout
+from harness.common.files import file_hash, read_json, value_hash
+from harness.common.schemas import read_subset
+from harness.params.params import MAIN, Cell, Params
+from harness.report.shared.comparable import comparable, is_headline, with_means
+from harness.report.shared.runs import cells_by_row
+from harness.report.shared.statistics import deviation
+from harness.report.shared.study_table import NOT_RUN
+from harness.selecting.prefixes import beginning
+from harness.suites import Suite, load_suite
+from harness.suites.metrics import SeedMetrics
+from harness.tracking.evaluated import NOTE_LIMIT, evaluated_run, scores_csv, wall_tags
+from harness.tracking.params_of_run import logged_params, made_with
+
+STUDY_FILES = (".csv", ".md", ".tex", ".png")
+
+
+@dataclass(frozen=True)
+class Subset:
+    """The rows a run was trained on: their file, its hash, and how many they are."""
+
+    path: Path
+    digest: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """One MLflow run.
+
+    ``identity`` says which run of the grid it is; ``key`` tells it from what stood in its place
+    before other params or other weights; ``state`` changes with anything that is logged.
+    """
+
+    identity: str
+    key: str
+    state: str
+    name: str
+    tags: dict[str, str]
+    params: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    loss: list[dict[str, float]] = field(default_factory=list)
+    artifacts: list[tuple[Path, str]] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    walls: dict[str, str] = field(default_factory=dict)  # tags of what was not run, or without
+    subset: Subset | None = None
+    parent: str | None = None  # its identity
+    start_ms: int = 0
+    seconds: float = 0.0
+
+
+def records(params: Params, recorded: Mapping[str, dict[str, Any]] | None = None) -> list[Record]:
+    """Every run there are files for: parents before their children, tables last.
+
+    ``recorded``: the params that each output was made with, by its path, where that is known.
+    """
+    suite = load_suite(params.evaluate.suite)
+    found: list[Record] = []
+    for study in params.every_study:
+        rows = cells_by_row(params, study)
+        evaluated = {
+            (name, seed): evaluated_run(cell, seed, suite)
+            for name, cells in rows.items()
+            for cell in cells
+            for seed in cell.seeds
+        }
+        shared = comparable(suite, [one.measured for one in evaluated.values() if one])
+        for name, cells in rows.items():
+            children = [
+                _seed_record(params, shared, recorded or {}, cell, seed, evaluated[name, seed])
+                for cell in cells
+                for seed in cell.seeds
+            ]
+            there = [child for child in children if child is not None]
+            if there:
+                found += [_parent_record(params, shared, study, name, there), *there]
+    return found + [r for study in params.every_study if (r := _table_record(params, study))]
+
+
+def identities(params: Params) -> set[str]:
+    """The identity of every run that params name, whether or not there are files for it."""
+    found = {f"{study}/table" for study in params.every_study}
+    for cell in params.every_cell():
+        found.add(f"{cell.study}/{cell.name}")
+        found |= {f"{cell.study}/{cell.name}/seed_{seed}" for seed in cell.seeds}
+    return found
+
+
+def _seed_record(
+    params: Params,
+    suite: Suite,
+    recorded: Mapping[str, dict[str, Any]],
+    cell: Cell,
+    seed: int,
+    evaluated: SeedMetrics | None,
+) -> Record | None:
+    study, name, folder = cell.study, cell.name, layout.RUNS / cell.path
+    path = folder / "train" / f"seed_{seed}.json"
+    if not path.is_file():
+        return None
+    manifest = read_json(path)
+    subset = _subset(layout.subset_folder(cell.of) / cell.group / f"seed_{seed}.parquet", cell)
+    outputs = [layout.POOL_FILE, layout.BASE_MODELS / cell.base, layout.subset_folder(cell.of)]
+    outputs += [folder / "train", folder / "metrics.json"]
+    logged = logged_params(made_with(params, recorded, outputs), cell)
+    measured = evaluated.measured if evaluated else {}
+    metrics = {**measured, **with_means(suite, measured)}
+    metrics |= _costs(manifest, evaluated, cell.of, seed)
+    walls = wall_tags(suite, evaluated) if evaluated else {}
+    if subset is not None:
+        metrics["subset/rows"] = float(subset.rows)
+    hashes = {key: str(value) for key, value in manifest.items() if key.endswith("_hash")}
+    told = evaluated.model_dump(mode="json", exclude_none=True) if evaluated else {}
+    content = {"manifest": manifest, "evaluated": told, "subset": subset and subset.digest}
+    identity = f"{study}/{name}/seed_{seed}"
+    tags = {"kind": "seed", "study": study, "selection": name, "seed": str(seed)}
+    return Record(
+        identity=identity,
+        # MLflow takes no metric and no tag back: with other columns it is another run.
+        key=value_hash([identity, logged, manifest, *([walls] if walls else [])]),
+        state=value_hash([content, metrics]),
+        name=f"{name} seed {seed}",
+        tags={**tags, **hashes, **walls},
+        params={**logged, "seed": str(seed)},
+        metrics=metrics,
+        loss=manifest.get("loss_curve", []),
+        artifacts=[(path, "train")] + ([(subset.path, "subset")] if subset else []),
+        texts={"scores.csv": scores_csv(suite, evaluated)} if evaluated else {},
+        walls=walls,
+        subset=subset,
+        parent=f"{study}/{name}",
+        start_ms=int((path.stat().st_mtime - manifest["seconds"]) * 1000),
+        seconds=float(manifest["seconds"]),
+    )
+
+
+def _subset(path: Path, cell: Cell) -> Subset | None:
+    if not path.is_file():
+        return None
+    rows = len(beginning(read_subset(path, cell.of), cell))
+    return Subset(path, file_hash(path), rows) if rows else None
+
+
+def _costs(
+    manifest: dict[str, Any], evaluated: SeedMetrics | None, of: str, seed: int
+) -> dict[str, float]:
+    costs = {
+        "cost/train_seconds": manifest.get("seconds"),
+        "cost/train_tokens": manifest.get("tokens"),
+        "cost/train_steps": manifest.get("steps"),
+        "cost/train_peak_memory_mb": manifest.get("peak_memory_mb"),
+        "cost/train_truncated_rows": manifest.get("truncated"),
+        "cost/train_dropped_rows": manifest.get("dropped"),
+    }
+    if evaluated:
+        costs["cost/evaluate_seconds"] = sum(evaluated.seconds.values())
+    info = layout.selection_folder(of) / "costs.json"
+    if info.is_file():
+        costs["cost/select_seconds"] = read_json(info)["seeds"].get(str(seed), {}).get("seconds")
+    return {key: float(value) for key, value in costs.items() if isinstance(value, int | float)}
+
+
+def _parent_record(
+    params: Params, suite: Suite, study: str, name: str, children: list[Record]
+) -> Record:
+    """A selection's runs as one: means and deviations over its seeds, and the study's tables."""
+    metrics: dict[str, float] = {"seeds": float(len(children))}
+    evaluated = [child for child in children if child.texts]
+    for column in suite.columns:
+        scores = [c.metrics[column.name] for c in evaluated if column.name in c.metrics]
+        # Not run for some seed, or of columns that no other row has: no mean over all of them.
+        if len(scores) < len(evaluated) or column.of == []:
+            continue
+        if scores:
+            metrics[column.name] = float(np.mean(scores))
+        if len(scores) > 1:
+            metrics[f"{column.name}_sd"] = deviation(scores)
+    for cost in ("cost/train_seconds", "cost/train_tokens", "cost/select_seconds"):
+        metrics[cost] = sum(child.metrics.get(cost, 0.0) for child in children)
+    # The children's params are one and the same but for the seed.
+    logged = {key: value for key, value in children[0].params.items() if key != "seed"}
+    identity, tables = f"{study}/{name}", _study_files(params, study)
+    walls = {name: text for child in children for name, text in child.walls.items()}
+    return Record(
+        identity=identity,
+        key=value_hash([identity, logged, *([walls] if walls else [])]),
+        state=value_hash([[c.state for c in children], [file_hash(path) for path in tables]]),
+        name=name,
+        tags={"kind": "selection", "study": study, "selection": name} | walls,
+        params=logged,
+        metrics=metrics,
+        artifacts=[(path, "study") for path in tables],
+        start_ms=min(child.start_ms for child in children),
+        seconds=sum(child.seconds for child in children),
+    )
+
+
+def _study_files(params: Params, study: str) -> list[Path]:
+    folder = layout.report_folder(params.preset, study)
+    return sorted(path for path in folder.glob("*") if path.suffix in STUDY_FILES)
+
+
+def _table_record(params: Params, study: str) -> Record | None:
+    """A study's tables and plots as a run of its own, its text as the run's description."""
+    files = _study_files(params, study)
+    if not files:
+        return None
+    folder = layout.RESULTS / params.preset
+    more = ("summary.json", "dvc.lock") if study == MAIN else ()
+    files += [folder / name for name in more if (folder / name).is_file()]
+    files += folder.glob(f"{study}/provenance.json")
+    hashes = {path.name: file_hash(path) for path in files}
+    tables = {name: digest for name, digest in hashes.items() if name.endswith((".csv", ".md"))}
+    text = folder / study / "table.md"
+    note = text.read_text(encoding="utf-8") if text.is_file() else ""
+    # A description cannot show the plot beside it.
+    note = "".join(line for line in note.splitlines(True) if not line.startswith("!["))
+    identity = f"{study}/table"
+    summary = read_json(folder / "summary.json") if "summary.json" in hashes else {}
+    suite = load_suite(params.evaluate.suite)
+    return Record(
+        identity=identity,
+        key=value_hash([identity, tables]),
+        state=value_hash([hashes]),
+        name=f"table: {study}",
+        tags={"kind": "table", "study": study, "mlflow.note.content": note[:NOTE_LIMIT]},
+        metrics={
+            f"{column}/{name}": float(value)
+            for name, row in summary.items()
+            for column, value in row.items()
+            if is_headline(suite, column) and value != NOT_RUN
+        },
+        artifacts=[(path, "") for path in files],
+        start_ms=int(files[0].stat().st_mtime * 1000),
+    )

@@ -1,0 +1,1 @@
+"""Supervised fine-tuning of a subset, and where its weights are kept."""

@@ -1,0 +1,49 @@
+"""DVC's lock file: what each stage was run with, and a copy of it beside the results."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from harness.common.files import replacing
+from harness.common.yaml_files import check_aliases
+
+LOCK = Path("dvc.lock")
+
+
+def read_stages(path: Path = LOCK) -> dict[str, dict[str, Any]]:
+    """The entries of the lock by stage; none without a lock, YAMLError for a half-written one."""
+    import yaml
+
+    if not path.is_file():
+        return {}
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    reader = loader(path.read_text(encoding="utf-8"))
+    try:
+        node = reader.get_single_node()
+        check_aliases(node, path)
+        content = None if node is None else reader.construct_document(node)
+    finally:
+        reader.dispose()
+    return (content.get("stages") or {}) if isinstance(content, dict) else {}
+
+
+def copy_lock(folder: Path, lock: Path = LOCK) -> None:
+    """Put a copy of the lock beside the results it led to, where there is one and it differs.
+
+    To be called after the report: DVC records a stage when it has ended, so that a copy made
+    inside of it would hold what the lock said of it before.
+    """
+    copy = folder / lock.name
+    if not lock.is_file() or (copy.is_file() and copy.read_bytes() == lock.read_bytes()):
+        return
+    with replacing(copy) as temporary:
+        shutil.copyfile(lock, temporary)
+
+
+def recorded_params(path: Path = LOCK) -> dict[str, dict[str, Any]]:
+    """What DVC recorded, by output: the params each output was made with; empty without a lock."""
+    found: dict[str, dict[str, Any]] = {}
+    for stage in read_stages(path).values():
+        for out in stage.get("outs", []):
+            found[out["path"]] = (stage.get("params") or {}).get("params.yaml") or {}
+    return found

@@ -1,0 +1,130 @@
+"""What `make repro` says while stages run: stage n of m, time gone, time left."""
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from pipeline.make.durations import Durations, critical_paths, spoken, time_left
+from pipeline.make.runner import Graph, StageFailed
+from pipeline.make.stage_logs import last_line
+
+HEARTBEAT_S = 30.0
+OWN_LEFT = re.compile(r"(\d+) s left")  # as harness.common.progress says it
+WIDTH = 110
+
+
+class Screen:
+    """Tells a run's progress, a line an event and one now and then in between.
+
+    Args:
+        say: prints a line that stays.
+        show: redraws the last line of a terminal; None where there is no terminal.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        durations: Durations,
+        jobs: int,
+        say: Callable[[str], None],
+        show: Callable[[str], None] | None = None,
+    ) -> None:
+        self.graph, self.durations, self.jobs = graph, durations, jobs
+        self.say, self.show = say, show
+        self.begin = self.last_line = time.monotonic()
+        self.numbers: dict[str, int] = {}
+        self.done: set[str] = set()
+        self.since: dict[str, float] = {}
+        self.ends: dict[str, float] = {}  # not before then, by what the stage itself says
+
+    def priority(self, stage: str) -> float:
+        """The stage with the longest chain behind it is started first."""
+        seconds = {s: self.durations.estimate(s) or 1.0 for s in self.graph.stages}
+        return critical_paths(self.graph.stages, self.graph.needs, seconds)[stage]
+
+    def started(self, stage: str) -> None:
+        """A stage begins."""
+        self.since[stage] = time.monotonic()
+        self._line(stage, "started")
+
+    def finished(self, stage: str, seconds: float, ran: bool, changed: bool) -> None:
+        """A stage ended well: it ran, or its outputs were up to date or came from a cache."""
+        self.done.add(stage)
+        if ran:
+            self.durations.record(stage, seconds)
+        how = f"done in {spoken(seconds)}" if ran else "needed no run"
+        self._line(stage, how + ("" if changed else ", same outputs as before"), clock=True)
+
+    def noted(self, stage: str, line: str) -> None:
+        """A stage that ended well has something to say of what it did."""
+        self._say(f"  {line}")
+
+    def skipped(self, stage: str) -> None:
+        """Nothing a stage waits for has changed."""
+        self.done.add(stage)
+        self._line(stage, "still up to date")
+
+    def waiting(self, stage: str) -> None:
+        """Another DVC process holds the lock; told once it has taken a while."""
+        if time.monotonic() - self.since[stage] > HEARTBEAT_S:
+            self._line(stage, "waiting for another dvc process to end")
+
+    def failed(self, failure: StageFailed, running: Sequence[str]) -> None:
+        """A stage failed; the others may take a while to end."""
+        self._line(failure.stage, "FAILED")
+        for line in failure.reasons:
+            self.say(f"  {line}")
+        if running:
+            self.say(
+                f"  no further stage is started; waiting for {', '.join(running)} (Ctrl-C ends)"
+            )
+
+    def tick(self, running: Mapping[str, float], logs: Path) -> None:
+        """Say now and then what is running and how far it is."""
+        if not running:
+            return
+        now = time.monotonic()
+        if self.show is not None:
+            self.show(f"  {self._clock()}; {self._running(running, logs)}"[:WIDTH])
+        elif now - self.last_line > HEARTBEAT_S:
+            self._say(f"  {self._clock()}; {self._running(running, logs)}")
+
+    def _running(self, running: Mapping[str, float], logs: Path) -> str:
+        told = []
+        for stage, seconds in running.items():
+            line = last_line(logs / f"{stage}.log")
+            if own := OWN_LEFT.search(line):
+                self.ends[stage] = time.monotonic() + float(own[1])
+            told.append(f"{stage} {spoken(seconds)}" + (f" ({line})" if line else ""))
+        return "; ".join(told)
+
+    def _line(self, stage: str, what: str, clock: bool = False) -> None:
+        number = self.numbers.setdefault(stage, len(self.numbers) + 1)
+        text = f"stage {number} of {len(self.graph.stages)}: {stage} {what}"
+        self._say(f"{text}  [{self._clock()}]" if clock else text)
+
+    def _say(self, text: str) -> None:
+        self.last_line = time.monotonic()
+        self.say(text)
+
+    def _clock(self) -> str:
+        left = self.left()
+        gone = spoken(time.monotonic() - self.begin)
+        return f"{gone} gone, " + (
+            "time left not known yet" if left is None else f"about {spoken(left)} left"
+        )
+
+    def left(self) -> float | None:
+        """Seconds until the whole graph is done; None before there is anything to go by."""
+        now = time.monotonic()
+        seconds: dict[str, float] = {}
+        for stage in self.graph.stages:
+            if stage in self.done:
+                continue
+            guess = self.durations.estimate(stage)
+            if guess is None:
+                return None
+            gone = now - self.since[stage] if stage in self.since else 0.0
+            seconds[stage] = max(guess - gone, 0.05 * guess, self.ends.get(stage, 0.0) - now)
+        return time_left(seconds, self.graph.needs, seconds, self.jobs)

@@ -1,0 +1,195 @@
+"""`make repro`: check the params, run what is out of date for the main table, and show it."""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from types import FrameType
+
+from harness.check.check import check_params
+from harness.common.disk_errors import ending_in_one_line
+from harness.common.errors import InputError
+from harness.common.files import read_json, write_json
+from harness.common.markdown import aligned, first_table, notes_below
+from harness.common.stores import locked, run_lock
+from harness.common.yaml_files import read_yaml
+from harness.params.params import MAIN, load_params
+from harness.params.pruning import SUBSETS, prune
+from pipeline.make.durations import Durations, spoken
+from pipeline.make.dvc_lock import copy_lock
+from pipeline.make.dvc_plan import Outputs, plan, repro_command
+from pipeline.make.preset import name_score_files, name_source, name_template, switch_preset
+from pipeline.make.progress_lines import Screen
+from pipeline.make.runner import Runner, StageFailed
+from pipeline.make.stage_logs import error_lines, fresh_log, note_lines
+
+SHIPPED = Path("conf/durations.json")
+LOGS = Path(".store/logs")
+
+
+def main() -> None:
+    """Run the stages of the main table, several side by side, and end with the next command."""
+    arguments = _arguments()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    with ending_in_one_line():
+        try:
+            with locked(run_lock(), lambda told: _say(f"another make repro runs; {told}")):
+                _repro(arguments)
+        except StageFailed as failure:
+            reason = "\n  ".join(failure.reasons)
+            sys.exit(
+                f"error: stage {failure.stage} failed:\n  {reason}\n"
+                f"  its log: {failure.log}\n  to go on where it stopped: {_again(arguments)}"
+            )
+        except KeyboardInterrupt:
+            sys.exit(f"\nstopped; what is finished is kept; to go on: {_again(arguments)}")
+
+
+def _repro(arguments: argparse.Namespace) -> None:
+    if arguments.preset:
+        for line in switch_preset(Path.cwd(), arguments.preset, arguments.pool):
+            _say(f"preset: {line}")
+    elif arguments.pool:
+        raise InputError("POOL needs a preset to go with it: PRESET=own POOL=my.jsonl")
+    for line in name_source(Path.cwd()):
+        _say(f"preset: {line}")
+    problems = check_params()
+    for problem in problems[:-1]:
+        print(f"error: {problem}", file=sys.stderr)
+    if problems:
+        raise InputError(problems[-1])
+    _say("check: params.yaml is fine")
+    prune(load_params())
+    _run(arguments)
+    _end(arguments)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, help="stages side by side (2, or one a GPU)")
+    parser.add_argument("--gpus", default="", help="cards to spread them over, as in 0,1")
+    parser.add_argument("--preset", help="switch to this preset first")
+    parser.add_argument("--pool", help="with --preset own: your instruction data")
+    parser.add_argument(
+        "--target",
+        nargs="+",
+        default=["report_subsets", "report"],
+        help="the stages that are wanted; the last one's table is shown",
+    )
+    parser.add_argument(
+        "--ship-durations",
+        action="store_true",
+        help=f"write what the stages took to {SHIPPED}, the first guess on other machines",
+    )
+    values = parser.parse_args()
+    values.gpus = [card for card in values.gpus.split(",") if card]
+    values.jobs = values.jobs or len(values.gpus) or 2
+    if values.jobs < 1:
+        parser.error(f"--jobs is {values.jobs}; it is a number from 1")
+    return values
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    """Bring the target up to date."""
+    begin = time.monotonic()
+    for line in [*name_template(Path.cwd()), *name_score_files(Path.cwd())]:
+        _say(f"preset: {line}")
+    graph, in_all = plan(Path.cwd(), arguments.target, _say)
+    preset = _preset()
+    shipped = read_json(SHIPPED, f"git checkout {SHIPPED}") if SHIPPED.is_file() else {}
+    durations = Durations(Path(f".store/durations/{preset}.json"), shipped.get(preset))
+    if graph.stages:
+        screen = Screen(graph, durations, arguments.jobs, _say, _show if _on_terminal() else None)
+        _say(f"{len(graph.stages)} of {in_all} stages to look at, {arguments.jobs} side by side")
+        runner = Runner(
+            command=repro_command,
+            changed=Outputs(Path("dvc.lock")).changed,
+            screen=screen,
+            logs=LOGS,
+            jobs=arguments.jobs,
+            gpus=arguments.gpus,
+            priority=screen.priority,
+        )
+        runner.run(graph)
+        _say(f"all {in_all} stages up to date after {spoken(time.monotonic() - begin)}")
+    else:
+        _say(f"nothing to run: all {in_all} stages are up to date")
+    if arguments.ship_durations:
+        write_json(SHIPPED, {**shipped, preset: dict(sorted(durations.own.items()))})
+
+
+def _end(arguments: argparse.Namespace) -> None:
+    """Keep the lock beside the results, bring MLflow up to date, and print the table."""
+    last = arguments.target[-1]
+    if not last.startswith("report"):
+        return
+    name = {"report": MAIN, "report_subsets": SUBSETS}.get(last) or last.partition("@")[2]
+    results = Path("results") / _preset()
+    copy_lock(results)
+    _track()
+    table = results / name / "table.md"
+    if not table.is_file():
+        raise InputError(f"{table}: the report did not write it; see {LOGS}")
+    text = table.read_text(encoding="utf-8")
+    print(f"\n{aligned(first_table(text))}\n")
+    for note in notes_below(text):
+        print(f"{textwrap.fill(note, 100)}\n")
+    print(f"table: {table}")
+    subsets = results / SUBSETS / "table.md"
+    if name == MAIN and subsets.is_file():
+        print(f"       {subsets} says what each subset is, before any training")
+    print(
+        "next:  make ui shows every run; change params.yaml and make repro runs what that touches"
+    )
+
+
+def _track() -> None:
+    """Bring MLflow up to date; it is a view of the results, so its failure is told and no more."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / "track.log"
+    with fresh_log(log).open("wb") as stream:
+        command = [sys.executable, "-m", "pipeline.track"]
+        ended = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
+    if ended.returncode != 0:
+        why = error_lines(log)[-1]
+        _say(f"warning: the results are complete, but MLflow has not got them: {why} ({log})")
+    for line in note_lines(log):  # a dead server, say, which is no failure of the stage
+        _say(line)
+
+
+def _preset() -> str:
+    return str(read_yaml(Path("params.yaml"))["preset"])
+
+
+def _again(arguments: argparse.Namespace) -> str:
+    given = f" JOBS={arguments.jobs}" if arguments.jobs != 2 else ""
+    given += f" GPUS={','.join(arguments.gpus)}" if arguments.gpus else ""
+    return "make repro" + given
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _on_terminal() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("CI")
+
+
+def _say(text: str) -> None:
+    erase = "\r\033[K" if _on_terminal() else ""
+    print(f"{erase}{text}", flush=True)
+
+
+def _show(text: str) -> None:
+    columns = shutil.get_terminal_size().columns - 1
+    print(f"\r\033[K{text[:columns]}", end="", flush=True)
+
+
+if __name__ == "__main__":
+    main()

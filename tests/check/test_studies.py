@@ -1,0 +1,167 @@
+"""`make check` refuses what DVC could not parse, and studies that no stage could run."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.check.check import check_params
+from harness.common.yaml_files import read_yaml
+from harness.params.params import load_params
+from tests.helpers.small_repo import further, yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def check(folder: Path, values: dict[str, Any]) -> list[str]:
+    path = folder / "params.yaml"
+    yaml().dump(values, path)
+    problems = check_params(path)
+    assert all("\n" not in problem for problem in problems)
+    return problems
+
+
+def words(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield key
+            yield from words(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from words(value)
+    else:
+        yield str(node)
+
+
+def keys_that_dvc_reads() -> set[str]:
+    """What dvc.yaml interpolates or lists as params, cells' own keys spelt out for one cell."""
+    stages = read_yaml(ROOT / "dvc.yaml")["stages"]
+    found = {key for word in words(stages) for key in re.findall(r"\$\{([^}]+)\}", word)}
+    for stage in stages.values():
+        found |= {key for key in stage.get("do", stage).get("params", []) if "$" not in key}
+    cells = {key for key in found if key == "key" or key.startswith("item.")}
+    assert {"item.sampler", "item.base", "item.group"} < cells
+    rows = ("selections.random", "selections_scored.kmq", "selections_rounds.diverse_evol")
+    cell_keys = {f"{row}.{key}" for row in rows for key in ("sampler", "k", "embedding")}
+    entry = "further.scorers_random_200"
+    cell_keys |= {f"{entry}.{key}" for key in ("study", "of", "group", "base")}
+    return (found - cells) | cell_keys
+
+
+@pytest.mark.parametrize("key", sorted(keys_that_dvc_reads()))
+def test_a_key_that_dvc_reads_is_missed(tmp_path: Path, key: str) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    *folders, last = key.split(".")
+    node = values
+    for folder in folders:
+        node = node[folder]
+    del node[last]
+    told = "\n".join(check(tmp_path, values))
+    assert "missing" in told
+    assert last in told
+
+
+def test_the_keys_that_dvc_reads_are_found() -> None:
+    wanted = {"cluster.k", "cluster.seed", "seed_groups", "table", "further", "studies"}
+    wanted |= {"base_models", "defaults.budget", "defaults.embedding", "evaluate.suite"}
+    assert wanted <= keys_that_dvc_reads()
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (further("main", "oracle", "s3_4"), "oracle has no subsets for 's3_4'; add `more_groups:"),
+        (
+            further("main", "random", "s8"),
+            "random has no subsets for 's8'; add `more_groups: [s8]`",
+        ),
+        (further("main", "random", "s0_1_2"), "`table` has seed 0 of random too; remove one"),
+        (further("sensitivity", "random", "s3_4"), "sensitivity_random_3_4 has seed 3 of random"),
+        (
+            further("main", "oracle", "s0_1_2"),
+            "`study: main` is for more seeds of a row of `table`",
+        ),
+        (further("rounds", "random", "s0_1_2", base="big"), "no base model is called 'big'"),
+    ],
+)
+def test_an_entry_is_of_what_there_is(tmp_path: Path, entry: dict[str, Any], told: str) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["further"]["more"] = entry
+    assert any("further.more" in line and told in line for line in check(tmp_path, values))
+
+
+def test_more_seeds_are_of_rows_that_main_has(tmp_path: Path) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["further"]["random_3_4"] = further("main", "random", "s3_4")
+    assert check(tmp_path, values) == []
+    values["table"].remove("random")
+    (problem,) = check(tmp_path, values)
+    assert "further.random_3_4: `study: main` is for more seeds of a row of `table`" in problem
+
+
+def test_a_study_of_a_name_that_is_near_another_is_refused(tmp_path: Path) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["further"]["scorers_random"]["study"] = "scorrers"
+    (problem,) = check(tmp_path, values)
+    assert "no study is called 'scorrers'; did you mean 'scorers'?" in problem
+
+
+@pytest.mark.parametrize("report", ["scores", "curves", "sensitivity"])
+def test_a_study_without_cells_is_refused(tmp_path: Path, report: str) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["studies"]["mian"] = {"report": report}
+    (problem,) = check(tmp_path, values)
+    assert "studies.mian: no entry of `further` has `study: mian`; add one" in problem
+
+
+@pytest.mark.parametrize("name", ["main", "subsets"])
+def test_a_study_called_as_a_report_of_its_own_is_refused(tmp_path: Path, name: str) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["studies"][name] = {"report": "scores"}
+    values["further"]["more"] = further(name, "full", "s0_1_2", rows=5)
+    told = "\n".join(check(tmp_path, values))
+    assert f"studies.{name}: a report of its own is called so; rename the study" in told
+
+
+def test_the_main_base_model_has_no_second_of_its_name(tmp_path: Path) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["base_models"]["main"] = values["base_model"]
+    (problem,) = check(tmp_path, values)
+    assert "base_models.main: `base_model` is called so; rename this one" in problem
+
+
+def test_a_report_is_of_a_kind_that_there_is(tmp_path: Path) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["studies"]["rounds"]["report"] = "curve"
+    (problem,) = check(tmp_path, values)
+    assert "studies.rounds.report: input should be 'scores', 'curves' or 'sensitivity'" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "told"),
+    [
+        ("noise_25", None, "references.noise_25: rows noise need `share`"),
+        ("skills_25", None, "references.skills_25: rows coverage need `share`"),
+        ("oracle", 0.5, "references.oracle: rows oracle take no `share` (0.5)"),
+        ("none", 0.0, "references.none: rows none take no `share` (0.0)"),
+    ],
+)
+def test_doses_have_a_share_and_others_none(
+    tmp_path: Path, name: str, share: float | None, told: str
+) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["references"][name]["share"] = share
+    (problem,) = check(tmp_path, values)
+    assert told in problem
+
+
+@pytest.mark.parametrize(("budget", "rows"), [(0.1, 60), (0.0001, 1), (1, 1), (600, 600)])
+def test_a_budget_is_a_share_or_whole_rows(tmp_path: Path, budget: float, rows: int) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["defaults"]["budget"] = values["selections"]["random"]["budget"] = budget
+    assert check(tmp_path, values) == []
+    params = load_params(tmp_path / "params.yaml")
+    assert [params.absolute_budget(name, 600) for name in ("random", "oracle")] == [rows, rows]
+    assert params.absolute_budget("k_center", 600) == 60

@@ -1,0 +1,75 @@
+"""What the documents show is what the results hold, and what they tell to type exists."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from harness.common.markdown import first_table
+from scripts import write_tables
+from tests.helpers.small_repo import ROOT
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_readme_shows_the_committed_table() -> None:
+    shown = README.split("<!-- table: results/lab/main/table.md -->")[1]
+    shown = shown.split("<!-- end of table -->")[0]
+    table = (ROOT / "results/lab/main/table.md").read_text()
+    assert first_table(shown) == first_table(table)
+
+
+@pytest.mark.parametrize("name", write_tables.PAGES)
+def test_tables_of_what_there_is_are_made_from_the_code(name: str) -> None:
+    page = (ROOT / name).read_text()
+    assert write_tables.MARKED.search(page)
+    assert write_tables.written(page) == page, "python -m scripts.write_tables"
+
+
+def test_every_table_of_the_code_is_shown() -> None:
+    pages = "".join((ROOT / name).read_text() for name in write_tables.PAGES)
+    shown = [found[2] for found in write_tables.MARKED.finditer(pages)]
+    assert sorted(shown) == sorted(write_tables.TABLES)
+
+
+def test_the_targets_in_the_readme_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"make ([a-z-]+)", README))
+    assert named
+    assert named <= targets
+
+
+@pytest.mark.parametrize("page", [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"])
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_pictures_are_small() -> None:
+    for picture in [*(ROOT / "docs").glob("*.png"), *(ROOT / "results").rglob("*.png")]:
+        assert picture.stat().st_size < 300_000, picture
+
+
+@pytest.mark.parametrize("preset", [path.name for path in sorted((ROOT / "results").iterdir())])
+def test_committed_results_are_those_of_the_presets(preset: str) -> None:
+    folder = ROOT / "results" / preset
+    params = YAML(typ="safe").load(ROOT / "conf" / f"{preset}.yaml")
+    made_with = json.loads((folder / "main" / "provenance.json").read_text())["params"]
+    if "defaults" not in made_with:  # made before the present form of the params
+        made_with["defaults"] = {"embedding": made_with["embedding"], "budget": made_with["budget"]}
+        made_with["defaults"]["k"] = made_with["selections"]["random"]["k"]
+        made_with["seed_groups"] = made_with["groups"]["main"]
+    for section in ("selections", "references", "train", "base_model", "defaults", "seed_groups"):
+        told = made_with[section]
+        asked = params[section]
+        if isinstance(asked, dict):
+            assert set(asked) <= set(told), section
+            assert {k: told[k] for k in asked if not isinstance(asked[k], dict)} == {
+                k: v for k, v in asked.items() if not isinstance(v, dict)
+            }, section
+        else:
+            assert told == asked, section
+    rows = json.loads((folder / "summary.json").read_text())
+    assert list(rows) == params["table"]

@@ -1,0 +1,123 @@
+"""The whole pipeline on a small grid: real MiniLM, TRL, lm-eval and DVC, and what reruns when."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.small_repo import commit, edit_params, repro, run, selection, small_repo
+
+SEED_GROUP = "s0_1"
+REPORTS = {"report_subsets", "report", "track"}
+
+
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository in which `dvc repro` has run once; the tests go on from each other."""
+    folder = small_repo(tmp_path_factory.mktemp("repo"))
+    repro(folder)
+    commit(folder, "results")
+    return folder
+
+
+def table(repo: Path) -> list[str]:
+    """The names of the rows of the main table."""
+    lines = (repo / "results/lab/main/table.csv").read_text().splitlines()
+    return [line.split(",")[0] for line in lines[1:]]
+
+
+def cells(repo: Path) -> set[str]:
+    """The cells that lie under runs/main."""
+    return {str(p.parent.relative_to(repo / "runs/main")) for p in repo.glob("runs/main/*/*/train")}
+
+
+def cell_stages(name: str) -> list[str]:
+    return [f"{stage}@{name}-{SEED_GROUP}" for stage in ("describe", "train", "evaluate")]
+
+
+def test_table_and_cells_are_those_of_the_params(repo: Path) -> None:
+    assert table(repo) == ["none", "random", "k_center", "kmq"]
+    assert cells(repo) == {f"{name}/{SEED_GROUP}" for name in table(repo)}
+    metrics = json.loads((repo / f"runs/main/random/{SEED_GROUP}/metrics.json").read_text())
+    assert set(metrics["seeds"]) == {"0", "1"}
+
+
+def test_second_repro_runs_nothing(repo: Path) -> None:
+    start = time.monotonic()
+    assert repro(repo) == []
+    assert time.monotonic() - start < 10
+
+
+def test_changed_param_reruns_its_selection_only(repo: Path) -> None:
+    selections = {
+        "random": selection("random"),
+        "k_center": selection("k_center", start="random"),
+    }
+    edit_params(repo, selections=selections)
+    assert set(repro(repo)) == {"select@k_center", *cell_stages("k_center"), *REPORTS}
+    diff = run(repo, "dvc", "params", "diff").stdout
+    assert "selections.k_center.start" in diff
+    # All: models this small may well score the same.
+    assert "k_center" in run(repo, "dvc", "metrics", "diff", "--all").stdout
+    commit(repo, "random start")
+
+
+def test_changed_sampler_file_reruns_its_selection_only(repo: Path) -> None:
+    path = repo / "harness/samplers/k_center.py"
+    path.write_text(path.read_text() + "\n# A comment changes no pick.\n")
+    # The subsets come out the same, so nothing is trained; what choosing cost is reported anew.
+    describing = f"describe@k_center-{SEED_GROUP}"
+    assert set(repro(repo)) == {"select@k_center", describing, *REPORTS}
+
+
+def test_changed_quality_reruns_its_selection_only(repo: Path) -> None:
+    kmq = selection("kmq", k="auto", quality="length")
+    edit_params(repo, selections_scored={"kmq": kmq})
+    assert set(repro(repo)) == {"select_scored@kmq", *cell_stages("kmq"), *REPORTS}
+    commit(repo, "another quality")
+
+
+def test_added_selection_runs_only_its_own(repo: Path) -> None:
+    selections = {
+        "random": selection("random"),
+        "k_center": selection("k_center", start="random"),
+        "km_random": selection("km_random", k=6),
+    }
+    edit_params(
+        repo, selections=selections, table=["none", "random", "k_center", "kmq", "km_random"]
+    )
+    assert set(repro(repo)) == {"select@km_random", *cell_stages("km_random"), *REPORTS}
+    assert table(repo) == ["none", "random", "k_center", "kmq", "km_random"]
+
+
+def test_removed_selection_leaves_table_and_fresh_clone_agrees(repo: Path, tmp_path: Path) -> None:
+    selections = {
+        "random": selection("random"),
+        "km_random": selection("km_random", k=6),
+    }
+    edit_params(repo, selections=selections, table=["none", "random", "kmq", "km_random"])
+    assert set(repro(repo)) == REPORTS
+    assert table(repo) == ["none", "random", "kmq", "km_random"]
+    assert cells(repo) == {f"{name}/{SEED_GROUP}" for name in table(repo)}
+    commit(repo, "without k_center")
+
+    clone = tmp_path / "clone"
+    run(tmp_path, "git", "clone", "-q", str(repo), str(clone))
+    # What a remote would hold: the cache and the cache of runs.
+    shutil.copytree(repo / ".dvc/cache", clone / ".dvc/cache")
+    lock = (clone / "dvc.lock").read_bytes()
+    ran = repro(clone)
+    assert not [
+        stage for stage in ran if stage.startswith(("select", "describe", "train", "evaluate"))
+    ]
+    assert (clone / "dvc.lock").read_bytes() == lock
+    assert run(clone, "git", "status", "--porcelain", "dvc.lock").stdout == ""
+
+
+def test_experiment_with_a_changed_param(repo: Path) -> None:
+    run(repo, "dvc", "exp", "run", "-n", "larger", "-S", "selections.km_random.k=1")
+    shown = run(repo, "dvc", "exp", "show", "--csv", "--no-pager").stdout
+    assert "larger" in shown
+    assert "selections.km_random.k" in shown

@@ -1,0 +1,265 @@
+"""The reports of the studies by round against their files: every number worked out naively."""
+
+import itertools
+import statistics
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.clustering.files import read_clustering
+from harness.common import layout
+from harness.common.files import read_json
+from harness.embedding.files import VECTORS
+from harness.params.params import Params
+from harness.report.curves.inputs import DEFAULT_SCORER, read_curve_study
+from harness.report.curves.loops import gap
+from harness.report.curves.write import write_curves
+from harness.report.shared.statistics import Items, difference
+from harness.report.shared.study_table import BOOTSTRAP_SEED
+from harness.round_systems.kmq_iterative import KmqIterative
+from tests.helpers.by_round_tree import (
+    BY_ROUND,
+    BY_SIZE,
+    LISTED,
+    SIZES,
+    K,
+    answer_scores,
+    build_in,
+    copy_of,
+)
+from tests.helpers.selection_tree import N
+
+GROUP = {0: "s0_1", 1: "s0_1", 2: "s2"}
+WEIGHING = ("by_reward", "by_perplexity")
+
+
+class Report:
+    """The lines of both studies' tables."""
+
+    def __init__(self, params: Params) -> None:
+        self.params = params
+        for study in LISTED:
+            write_curves(params, study)
+
+    def scores(self, study: str) -> dict[str, dict[str, Any]]:
+        """The lines of the scores, by row."""
+        path = layout.report_folder(self.params.preset, study) / "table.csv"
+        return {str(line["row"]): line for line in _records(path)}
+
+    def rounds(self, study: str) -> dict[tuple[str, int], dict[str, Any]]:
+        """The lines of what the rounds left, by selection and round."""
+        path = layout.report_folder(self.params.preset, study) / "rounds.csv"
+        return {(str(line["selection"]), int(line["round"])): line for line in _records(path)}
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Report]:
+    """The reports of one tree, which is the working directory."""
+    built = build_in(tmp_path_factory.mktemp("by_round"))
+    with pytest.MonkeyPatch.context() as patch:
+        yield Report(copy_of(built, tmp_path_factory.mktemp("copy"), patch))
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    found: list[Any] = pd.read_csv(path).to_dict("records")
+    return found
+
+
+def cell(study: str, name: str, group: str) -> Path:
+    """The evaluated cell of a row and seed group."""
+    return layout.RUNS / study / f"{study}_{name}_{group}"
+
+
+def averages(study: str, name: str) -> list[float]:
+    """The headline of a row by seed, from its metrics."""
+    found = []
+    for seed, group in GROUP.items():
+        metrics = read_json(cell(study, name, group) / "metrics.json")
+        found.append(metrics["seeds"][str(seed)]["scores"]["avg"])
+    return found
+
+
+def items(study: str, name: str) -> list[Items]:
+    """The items of a row's three benchmarks, from its samples."""
+    cells = [cell(study, name, group) for group in ("s0_1", "s2")]
+    frame = pd.concat([pd.read_parquet(folder / "samples.parquet") for folder in cells])
+    found = []
+    for task in ("one", "two", "three"):
+        table = frame[frame["task"] == task].pivot(index="item", columns="seed", values="score")
+        found.append(Items(table.to_numpy().T, np.ones(len(table))))
+    return found
+
+
+def subset(name: str, seed: int) -> pd.DataFrame:
+    path = layout.subset_folder(name) / GROUP[seed] / f"seed_{seed}.parquet"
+    return pd.read_parquet(path)
+
+
+def left(name: str, seed: int, file: str) -> Path:
+    return layout.selection_folder(name) / GROUP[seed] / f"seed_{seed}" / file
+
+
+@pytest.mark.parametrize("study", ["scorers", "rounds"])
+def test_a_row_for_every_entry_by_selection_and_size_with_means_over_seeds(
+    report: Report, study: str
+) -> None:
+    found = report.scores(study)
+    assert list(found) == LISTED[study]  # which is so ordered
+    for name, line in found.items():
+        mine = averages(study, name)
+        assert line["avg"] == pytest.approx(statistics.mean(mine), abs=1e-6)
+        assert line["avg_sd"] == pytest.approx(statistics.stdev(mine), abs=1e-6)
+        assert line["rows"] in SIZES
+        assert line["selection"] == {**BY_SIZE, **BY_ROUND}[name]["of"]
+
+
+def test_differences_are_from_as_many_random_rows_paired_and_corrected(report: Report) -> None:
+    found = report.scores("scorers")
+    raw = {}
+    for name, line in found.items():
+        if line["selection"] == "random":
+            assert np.isnan([line["diff"], line["diff_low"], line["p"]]).all()
+            continue
+        assert line["against"] == f"random_{line['rows']}"
+        rng = np.random.default_rng(BOOTSTRAP_SEED)
+        ours, theirs = items("scorers", name), items("scorers", line["against"])
+        interval = difference(ours, theirs, True, rng)
+        gaps = np.subtract(averages("scorers", name), averages("scorers", line["against"]))
+        shown = [line[name] for name in ("diff", "diff_low", "diff_high")]
+        assert shown == pytest.approx([gaps.mean(), interval.low, interval.high], abs=1e-5)
+        raw[name] = interval.p
+    assert len(raw) == 9
+    # Holm: the smallest times 9, the next times 8, ..., each at least what the one before is.
+    least = 0.0
+    for rank, name in enumerate(sorted(raw, key=lambda one: raw[one])):
+        least = max(least, min(1.0, (9 - rank) * raw[name]))
+        assert found[name]["p"] == pytest.approx(least, abs=1e-5)
+
+
+def test_costs_are_those_of_all_rounds_so_far(report: Report) -> None:
+    found = report.rounds("scorers")
+    # Seeds 0, 1, 2: on average 1 is added to what 4, then 8 instances cost; then nothing.
+    for name in WEIGHING:
+        lines = [found[name, number] for number in (1, 2, 3)]
+        assert [line["rows"] for line in lines] == [4, 8, 12]
+        trained, made = [401, 401 + 801, 1202], [29, 29 + 57, 86]
+        assert [line["tokens_trained"] for line in lines] == trained
+        assert [line["tokens_generated"] for line in lines] == made
+        assert [line["tokens_scored"] for line in lines] == [120, 120 + 240, 360]
+        assert [line["model_calls"] for line in lines] == [4 + 8, 12 + 8 + 16, 36]
+        # Three phases of 2 r + seed seconds, and what choosing took here, which is in the files.
+        told = [read_json(left(name, seed, "rounds.json")) for seed in GROUP]
+        each = np.cumsum([[entry["seconds"] for entry in one] for one in told], axis=1)
+        assert [line["seconds"] for line in lines] == pytest.approx(each.mean(axis=0), abs=1e-5)
+        assert (each.mean(axis=0) >= [9, 9 + 15, 24]).all()
+        for line, number in zip(lines, (1, 2, 3), strict=True):
+            mean = statistics.mean(averages("scorers", f"{name}_{number}"))
+            assert line["avg"] == pytest.approx(mean, abs=1e-6)
+    lines = [report.rounds("rounds")["evolved", number] for number in (1, 2, 3)]
+    assert [line["model_calls"] for line in lines] == [N, 2 * N, 2 * N]
+    assert [line["tokens_embedded"] for line in lines] == [20 * N, 40 * N, 40 * N]
+    assert "tokens_generated" not in lines[0]  # a column that would hold nothing
+
+
+def test_gains_are_for_the_better_whichever_way_a_score_runs(report: Report) -> None:
+    found = report.rounds("scorers")
+    for name in WEIGHING:
+        for number in (1, 2):
+            gold, made = [], []
+            for seed in GROUP:
+                ids = subset(name, seed).query("round <= @number")["id"]
+                rows = ids.str.removeprefix("r").astype(int).to_numpy()
+                both = answer_scores(name, seed, number, rows)
+                gold.append(both[0].mean())
+                made.append(both[1].mean())
+            assert found[name, number]["gold"] == pytest.approx(np.mean(gold), abs=1e-6)
+            assert found[name, number]["generated"] == pytest.approx(np.mean(made), abs=1e-6)
+        assert np.isnan([found[name, 3]["gold"], found[name, 3]["score_gain"]]).all()
+        assert np.isnan(found[name, 1]["score_gain"])
+        mean = [statistics.mean(averages("scorers", f"{name}_{r}")) for r in (1, 2, 3)]
+        steps = [b - a for a, b in itertools.pairwise(mean)]
+        before = [found[name, r]["gain_before"] for r in (2, 3)]
+        after = [found[name, r]["gain_next"] for r in (1, 2)]
+        assert before == pytest.approx(steps, abs=1e-6)
+        assert after == pytest.approx(steps, abs=1e-6)
+    # On the same instances: 0.05 more of reward a round, 0.2 more of perplexity, which is worse.
+    assert found["by_reward", 2]["score_gain"] == pytest.approx(0.05)
+    assert found["by_perplexity", 2]["score_gain"] == pytest.approx(-0.2)
+
+
+def test_without_an_instance_asked_about_twice_the_gain_is_that_of_the_means(
+    report: Report,
+) -> None:
+    found = read_curve_study(report.params, "scorers")
+    loop = next(one for one in found.loops if one.name == "by_reward")
+    newest = {}
+    for seed, one in loop.seeds.items():
+        assert one.instances is not None
+        first = one.instances["id"].isin(subset("by_reward", seed)["id"].tolist()[:4])
+        again = ((one.instances["round"] == 2) & first).to_numpy()
+        assert np.count_nonzero(again) == 4
+        newest[seed] = replace(one, instances=one.instances[~again])
+    line = gap(found, replace(loop, seeds=newest), 1)
+    before = gap(found, loop, 0)["generated"]
+    assert line["score_gain"] == pytest.approx(line["generated"] - before)
+    assert abs(line["score_gain"] - 0.05) > 0.001  # other instances, other scores
+
+
+def test_weights_and_the_noise_they_lie_on(report: Report) -> None:
+    found = report.rounds("scorers")
+    labels = read_clustering(layout.cluster_folder("minilm", K), N).labels
+    faulty = (pd.read_parquet(layout.TRUTH_FILE)["noise"] != "none").to_numpy()
+    share = np.array([faulty[labels == cluster].mean() for cluster in range(K)])
+    assert (share > 0.5).tolist() == [True, True, False, False, False, False]
+    for name in WEIGHING:
+        told = [read_json(left(name, seed, "rounds.json")) for seed in GROUP]
+        for number in (1, 2, 3):
+            line, each = found[name, number], []
+            for seed in GROUP:
+                frame = pd.read_parquet(left(name, seed, "clusters.parquet"))
+                mine = frame.loc[frame["round"] == number].sort_values("cluster")
+                each.append(mine["weight_before"].to_numpy())
+            weights = np.mean(each, axis=0)
+            assert weights.sum() == pytest.approx(1)
+            assert line["noisy_weight"] == pytest.approx(weights[0] + weights[1], abs=1e-6)
+            assert line["weighted_noise"] == pytest.approx(weights @ share, abs=1e-6)
+            assert (line["clusters"], line["noisy_clusters"]) == (K, 2)
+            key = "effective_clusters_before" if number == 1 else "effective_clusters"
+            spread = [one[max(number - 2, 0)][key] for one in told]
+            assert line["effective_clusters"] == pytest.approx(np.mean(spread), abs=1e-6)
+        # The first round's are by size: what they lie on is the pool's own share of noise.
+        assert found[name, 1]["weighted_noise"] == pytest.approx(faulty.mean(), abs=1e-6)
+    assert found["by_reward", 3]["noisy_weight"] > found["by_reward", 1]["noisy_weight"]
+
+
+@pytest.mark.parametrize(
+    ("study", "names"),
+    [("rounds", ("random_8", "evolved_2", "evolved_3")), ("scorers", ("kmq_4", "by_reward_2"))],
+)
+def test_the_vendi_score_is_the_definition_on_the_pools_embedding(
+    report: Report, study: str, names: tuple[str, ...]
+) -> None:
+    found = report.scores(study)
+    x = np.load(layout.EMBEDDINGS / "minilm" / VECTORS).astype(np.float64)
+    for name in names:
+        entry, values = {**BY_SIZE, **BY_ROUND}[name], []
+        for seed in GROUP:
+            whole = subset(entry["of"], seed).sort_values("order")
+            mine = whole.head(entry["rows"]) if "rows" in entry else whole
+            mine = mine.loc[mine["round"] <= entry.get("rounds", 9)]
+            rows = mine["id"].str.removeprefix("r").astype(int).to_numpy()
+            kernel = x[rows] @ x[rows].T / len(rows)
+            shares = [v for v in np.linalg.eigvalsh(kernel) if v > 1e-12]
+            values.append(np.exp(-sum(v * np.log(v) for v in shares)))
+        assert found[name]["vendi_score"] == pytest.approx(np.mean(values), abs=1e-4)
+        assert found[name]["vendi_score_sd"] == pytest.approx(np.std(values, ddof=1), abs=1e-4)
+    assert all(np.isfinite(line["vendi_score"]) for line in found.values())
+
+
+def test_the_scorer_where_params_say_none_is_the_systems_own() -> None:
+    assert KmqIterative().scorer == DEFAULT_SCORER

@@ -1,0 +1,281 @@
+"""A study's report against its files: numbers, words, errors, and what it leaves alone."""
+
+import csv
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.common import layout
+from harness.common.errors import InputError
+from harness.common.files import read_json, write_json
+from harness.params.params import Params
+from harness.params.pruning import prune
+from harness.report.scores.write import write_scores
+from harness.report.shared.runs import study_rows
+from harness.report.shared.study_table import row_difference
+from harness.suites import SUITES, load_suite
+from tests.helpers.build_runs import QUALITY, build_runs, cells, write_cell
+from tests.helpers.small_repo import further
+from tests.helpers.toy_suite import write_toy_suite
+
+MAIN_ONLY: dict[str, Any] = {
+    "table": ["none", "random", "k_center", "full"],
+    "seed_groups": ["s0_1_2"],
+    "further": {},
+    "studies": {},
+    "evaluate": {"suite": "toy"},
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
+    return build_runs(tmp_path, **MAIN_ONLY)
+
+
+def lines(folder: Path) -> dict[str, dict[str, str]]:
+    with (folder / "table.csv").open(encoding="utf-8") as file:
+        return {line["selection"]: line for line in csv.DictReader(file)}
+
+
+def test_means_and_deviations_are_those_of_the_metrics(tree: Params) -> None:
+    found = lines(write_scores(tree, "main"))
+    assert list(found) == ["none", "random", "k_center", "full"]
+    for name, line in found.items():
+        metrics = read_json(layout.RUNS / "main" / name / "s0_1_2" / "metrics.json")["seeds"]
+        for column in ("one", "avg"):
+            scores = [seed["scores"][column] for seed in metrics.values()]
+            assert float(line[column]) == pytest.approx(statistics.mean(scores), abs=1e-4)
+            if len(scores) == 3:
+                sd = statistics.stdev(scores)
+                assert float(line[f"{column}_sd"]) == pytest.approx(sd, abs=1e-4)
+            else:
+                assert line[f"{column}_sd"] == ""
+    gap = float(found["k_center"]["avg"]) - float(found["random"]["avg"])
+    assert float(found["k_center"]["diff"]) == pytest.approx(gap, abs=2e-4)
+    assert float(found["full"]["diff_low"]) > 0  # 30 points better, whatever the seeds
+    assert found["random"]["diff"] == ""
+
+
+def test_the_subsets_facts_are_those_of_the_files(tree: Params) -> None:
+    import pandas as pd
+
+    found = lines(write_scores(tree, "main"))
+    scores = pd.read_parquet(layout.SCORES_FILE).set_index("id")["length"]
+    truth = pd.read_parquet(layout.TRUTH_FILE).set_index("id")
+    lengths, noise = [], []
+    for seed in range(3):
+        path = layout.subset_folder("random") / "s0_1_2" / f"seed_{seed}.parquet"
+        ids = pd.read_parquet(path)["id"]
+        lengths.append(scores.loc[ids].mean())
+        noise.append((truth.loc[ids, "noise"] != "none").mean())
+    line = found["random"]
+    assert float(line["length"]) == pytest.approx(statistics.mean(lengths), abs=1e-3)
+    assert float(line["noise_share"]) == pytest.approx(statistics.mean(noise), abs=1e-3)
+    assert (line["rows"], found["none"]["rows"], found["full"]["rows"]) == ("6", "0", "60")
+    assert float(line["select_seconds"]) == 1.5
+    assert float(line["train_tokens"]) == 5001
+
+
+def test_the_text_says_what_it_is_and_the_summary_is_short(tree: Params) -> None:
+    folder = write_scores(tree, "main")
+    text = (folder / "table.md").read_text(encoding="utf-8")
+    assert "A miniature" in text
+    assert "a Llama of 1.0M parameters" in text
+    assert "One seed only, hence no deviation: none, full." in text
+    assert "- One: metric acc, 40 items, 0 shots, chance 25.0." in text
+    summary = json.loads((folder.parent / "summary.json").read_text())
+    line = lines(folder)["random"]
+    assert summary["random"]["avg"] == round(float(line["avg"]), 2)
+    assert summary["random"]["sd"] == round(float(line["avg_sd"]), 2)
+    assert set(summary["none"]) == {"avg", "seeds", "one", "two", "three"}
+    origin = json.loads((folder / "provenance.json").read_text())
+    assert origin["params"]["preset"] == "lab"
+    assert set(origin["machine"]) == {"system", "architecture", "cores", "cpu", "memory_gib"}
+    assert str(Path.cwd()) not in (folder / "provenance.json").read_text()
+
+
+def test_ps_are_holms_over_the_selections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
+    names = ["none", "random", "k_center", "km_random", "full"]
+    params = build_runs(tmp_path, **{**MAIN_ONLY, "table": names})
+    suite, rows = load_suite("toy"), {row.name: row for row in study_rows(params, "main")}
+    chosen = ("k_center", "km_random")  # how far a reference is from random is no test
+    raw = {name: row_difference(suite, rows[name], rows["random"]).p for name in chosen}
+    folder = write_scores(params, "main")
+    found = {name: line["p"] for name, line in lines(folder).items()}
+    small, large = sorted(raw, key=lambda name: raw[name])
+    corrected = min(1, 2 * raw[small])
+    assert float(found[small]) == pytest.approx(corrected, abs=1e-4)
+    assert float(found[large]) == pytest.approx(max(corrected, raw[large]), abs=1e-4)
+    assert {found[name] for name in ("none", "random", "full")} == {""}
+    text = (folder / "table.md").read_text(encoding="utf-8")
+    assert "Holm's method for the 2 selections compared" in text
+
+
+def test_a_winner_is_bold_only_where_it_differs_after_the_correction(
+    tree: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_scores(tree, "main")
+    assert "**" not in (folder / "table.md").read_text(encoding="utf-8")
+    assert r"\textbf" not in (folder / "table.tex").read_text(encoding="utf-8")
+    monkeypatch.setitem(QUALITY, "k_center", 30.0)
+    write_cell(tree, load_suite("toy"), tree.main_cell("k_center", "s0_1_2"))
+    write_scores(tree, "main")
+    bold = [line for line in (folder / "table.md").read_text().splitlines() if "**" in line]
+    assert len(bold) == 1
+    assert bold[0].startswith("| k_center")
+    assert r"\textbf" in (folder / "table.tex").read_text(encoding="utf-8")
+
+
+def test_chance_is_said_where_the_scores_are_at_chance_and_only_there(
+    tree: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "At chance" not in (write_scores(tree, "main") / "table.md").read_text()
+    for name in ("random", "k_center", "full"):
+        monkeypatch.setitem(QUALITY, name, 0.0)
+        write_cell(tree, load_suite("toy"), tree.main_cell(name, "s0_1_2"))
+    assert (write_scores(tree, "main") / "table.md").read_text().count("At chance") == 3
+
+
+def test_rows_clearly_below_chance_are_named(tree: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Below chance" not in (write_scores(tree, "main") / "table.md").read_text()
+    monkeypatch.setitem(QUALITY, "none", -25.0)
+    write_cell(tree, load_suite("toy"), tree.main_cell("none", "s0_1_2"))
+    text = (write_scores(tree, "main") / "table.md").read_text()
+    said = [line for line in text.splitlines() if "Below chance" in line]
+    assert len(said) == 3
+    for line in said:
+        assert "Below chance: none (" in line
+        assert "random" not in line
+        assert "k_center" not in line
+
+
+def test_two_reports_of_the_same_files_are_the_same_bytes(tree: Params) -> None:
+    def read() -> dict[str, bytes]:
+        folder = write_scores(tree, "main")
+        files = [*folder.iterdir(), folder.parent / "summary.json"]
+        return {path.name: path.read_bytes() for path in files}
+
+    before = read()
+    assert read() == before
+    tables = {f"table.{ending}" for ending in ("csv", "md", "tex", "png")}
+    assert set(before) == tables | {"provenance.json", "summary.json"}
+
+
+def test_a_missing_cell_names_its_stage_and_leaves_the_table(tree: Params) -> None:
+    folder = write_scores(tree, "main")
+    before = (folder / "table.csv").read_bytes()
+    (layout.RUNS / "main" / "k_center" / "s0_1_2" / "metrics.json").unlink()
+    with pytest.raises(InputError, match="dvc repro evaluate@k_center-s0_1_2"):
+        write_scores(tree, "main")
+    assert (folder / "table.csv").read_bytes() == before
+
+
+def test_samples_of_other_runs_are_refused(tree: Params) -> None:
+    path = layout.RUNS / "main" / "random" / "s0_1_2" / "metrics.json"
+    metrics = read_json(path)
+    metrics["seeds"]["1"]["scores"]["avg"] += 1.0
+    write_json(path, metrics)
+    with pytest.raises(InputError, match=r"random: metrics.json gives avg .* its samples"):
+        write_scores(tree, "main")
+
+
+def test_only_cells_that_params_do_not_name_are_pruned(tree: Params) -> None:
+    named = layout.RUNS / "main" / "random" / "s0_1_2"
+    report = write_scores(tree, "main")
+    assert prune(tree) == []
+    stale = [layout.RUNS / "main" / "gone" / "s0", layout.RUNS / "main" / "random" / "s9"]
+    beside = [
+        layout.RUNS / "gone",
+        layout.DESCRIBED / "gone",
+        layout.subset_folder("gone"),
+        layout.selection_folder("gone"),
+        report.parent / "gone",
+    ]
+    for folder in (*stale, *beside):
+        folder.mkdir(parents=True)
+        (folder / "metrics.json").write_text("{}")
+    removed = prune(tree)
+    assert sorted(removed) == sorted([stale[0].parent, stale[1], *beside])
+    assert not any(folder.exists() for folder in (stale[0].parent, stale[1], *beside))
+    assert (named / "metrics.json").is_file()
+    assert (report / "table.csv").is_file()
+    assert (report.parent / "summary.json").is_file()
+    assert prune(tree) == []
+
+
+def test_a_cell_of_the_main_study_gives_a_row_more_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
+    more = {"random_3_4": further("main", "random", "s3_4")}
+    params = build_runs(tmp_path, **{**MAIN_ONLY, "further": more})
+    found = lines(write_scores(params, "main"))
+    assert list(found) == ["none", "random", "k_center", "full"]
+    seeds = {name: line["seeds"] for name, line in found.items()}
+    assert seeds == {"none": "1", "random": "5", "k_center": "3", "full": "1"}
+    scores = [
+        one["scores"]["avg"]
+        for cell in cells("main", "random")
+        for one in read_json(cell / "metrics.json")["seeds"].values()
+    ]
+    assert len(scores) == 5
+    assert float(found["random"]["avg"]) == pytest.approx(statistics.mean(scores), abs=1e-4)
+    assert float(found["random"]["select_seconds"]) == 2.5
+    (layout.RUNS / "main/random_3_4/metrics.json").unlink()
+    with pytest.raises(InputError, match=r"dvc repro evaluate_further@random_3_4$"):
+        write_scores(params, "main")
+
+
+def test_a_study_of_scores_is_a_table_as_the_main_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
+    rows = {
+        "own_random": further("own", "random", "s0_1_2"),
+        "own_random_4": further("own", "random", "s0_1_2", rows=4),
+        "own_k_center": further("own", "k_center", "s0_1_2"),
+    }
+    studies = {"own": {"report": "scores", "title": "A title"}, "empty": {"report": "scores"}}
+    params = build_runs(tmp_path, **{**MAIN_ONLY, "further": rows, "studies": studies})
+    folder = write_scores(params, "own")
+    found = lines(folder)
+    assert list(found) == ["random", "random_4", "k_center"]
+    assert [line["rows"] for line in found.values()] == ["6", "4", "6"]
+    assert {line["kind"] for line in found.values()} == {"selection"}
+    gap = float(found["random_4"]["avg"]) - float(found["random"]["avg"])
+    assert float(found["random_4"]["diff"]) == pytest.approx(gap, abs=2e-4)
+    text = (folder / "table.md").read_text(encoding="utf-8")
+    assert "Three toy benchmarks: A title, preset lab" in text
+    assert not (folder.parent / "summary.json").exists(), "of the main table alone"
+    with pytest.raises(InputError, match="no entry of `further` has study: empty"):
+        write_scores(params, "empty")
+
+
+def test_lower_is_better_columns_are_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    changes = {**MAIN_ONLY, "preset": "alpaca_cpu", "evaluate": {"suite": "alpaca_cpu"}}
+    params = build_runs(tmp_path, **changes)
+    folder = write_scores(params, "main")
+    text = (folder / "table.md").read_text(encoding="utf-8")
+    head = next(line for line in text.splitlines() if line.startswith("| selection"))
+    assert head.count("↓") == 4
+    assert "GSM8K ↓" not in head
+    assert "read response bits-per-byte" in text
+    assert "planted noise" not in text
+    found = lines(folder)
+    samples_mean = float(found["random"]["bpb"])
+    metrics = read_json(layout.RUNS / "main" / "random" / "s0_1_2" / "metrics.json")["seeds"]
+    stated = statistics.mean(seed["scores"]["bpb"] for seed in metrics.values())
+    assert samples_mean == pytest.approx(stated, abs=1e-4)
+    assert float(found["full"]["diff_high"]) < 0

@@ -1,0 +1,213 @@
+"""MLflow as a view of the files: complete, the same after a second look, never in the way."""
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.common import layout
+from harness.common.files import read_json, write_json
+from harness.params.params import Params, load_params
+from harness.report.scores.write import write_scores
+from harness.tracking.table import study_table
+from harness.tracking.upsert import connect, track
+from harness.tracking.uri import tracking_uri
+from pipeline.make.dvc_lock import recorded_params
+from tests.helpers.build_runs import ROOT, build_runs, write_params
+from tests.helpers.mlflow_runs import contents, runs
+
+# MLflow itself uses what SQLAlchemy deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+GRID: dict[str, Any] = {
+    "preset": "alpaca_cpu",
+    "seed_groups": ["s0_1"],
+    "table": ["none", "random", "k_center"],
+    "further": {},
+    "studies": {},
+    "evaluate": {"suite": "alpaca_cpu"},
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return build_runs(tmp_path, **GRID)
+
+
+@pytest.fixture
+def tracked(tree: Params, empty_store: Path) -> Params:
+    shutil.copyfile(empty_store, "mlflow.db")
+    return tree
+
+
+def cell_folder(name: str) -> Path:
+    return layout.RUNS / load_params().main_cell(name, "s0_1").path
+
+
+def artifacts() -> dict[str, float]:
+    return {p.as_posix(): p.stat().st_mtime for p in Path("mlartifacts").rglob("*") if p.is_file()}
+
+
+def test_a_second_call_changes_nothing(tracked: Params, tmp_path: Path) -> None:
+    write_scores(tracked, "main")
+    first = track(tracked)
+    assert first["created"] == first["runs"] == 5 + 3 + 1  # seeds, selections, the table
+    before, files = contents(tmp_path / "mlflow.db"), artifacts()
+    second = track(tracked)
+    assert (second["created"], second["updated"], second["superseded"]) == (0, 0, 0)
+    assert contents(tmp_path / "mlflow.db") == before
+    assert artifacts() == files
+
+
+def test_runs_hold_what_the_files_hold(tracked: Params) -> None:
+    cell = cell_folder("k_center")
+    path = cell / "train" / "seed_1.json"
+    write_json(path, {**read_json(path), "truncated": 3, "dropped": 1})
+    write_scores(tracked, "main")
+    track(tracked)
+    found = {run.info.run_name: run for run in runs(tracked)}
+    run, client = found["k_center seed 1"], connect()
+    assert run.data.tags["mlflow.parentRunId"] == found["k_center"].info.run_id
+    scores = read_json(cell / "metrics.json")["seeds"]["1"]["scores"]
+    manifest = read_json(cell / "train" / "seed_1.json")
+    assert {name: run.data.metrics[name] for name in scores} == pytest.approx(scores)
+    curve = client.get_metric_history(run.info.run_id, "loss")
+    assert [(m.step, m.value) for m in curve] == [
+        (point["step"], point["loss"]) for point in manifest["loss_curve"]
+    ]
+    assert run.data.params["selection.sampler"] == "k_center"
+    assert run.data.params["train.epochs"] == str(tracked.train.epochs)
+    assert run.data.metrics["cost/train_seconds"] == manifest["seconds"]
+    cut = ("cost/train_truncated_rows", "cost/train_dropped_rows")
+    assert [run.data.metrics[name] for name in cut] == [3.0, 1.0]
+    assert run.data.tags["model_hash"] == manifest["model_hash"]
+    dataset = run.inputs.dataset_inputs[0].dataset
+    assert dataset.profile == '{"num_rows": 6}'
+    paths = {a.path for a in client.list_artifacts(run.info.run_id, "subset")}
+    assert paths == {"subset/seed_1.parquet"}
+    assert found["none seed 0"].inputs.dataset_inputs == []
+    table = {a.path for a in client.list_artifacts(found["table: main"].info.run_id)}
+    assert table >= {"table.csv", "table.md", "table.png", "provenance.json", "summary.json"}
+    assert found["table: main"].data.tags["mlflow.note.content"].startswith("# Held-out")
+    assert found["random"].data.metrics["seeds"] == 2
+
+
+def test_the_table_from_search_runs_is_the_table_from_the_files(tracked: Params) -> None:
+    folder = write_scores(tracked, "main")
+    track(tracked)
+    with (folder / "table.csv").open(encoding="utf-8") as file:
+        wanted = list(csv.DictReader(file))
+    found = study_table(tracked, "main").to_dict("records")
+    assert [line["selection"] for line in found] == [line["selection"] for line in wanted]
+    for line, other in zip(found, wanted, strict=True):
+        assert line["seeds"] == int(other["seeds"])
+        for name in set(line) - {"selection", "seeds"}:
+            value = float(other[name]) if other[name] else float("nan")
+            assert line[name] == pytest.approx(value, abs=1e-4, nan_ok=True), name
+
+
+def test_a_run_made_anew_supersedes_the_old_one(tracked: Params) -> None:
+    track(tracked)
+    path = cell_folder("random") / "train" / "seed_0.json"
+    old = read_json(path)
+    write_json(path, {**old, "model_hash": "another"})
+    again = track(tracked)
+    # The run itself is new; its parent's means are looked at again.
+    assert (again["created"], again["superseded"]) == (1, 1)
+    mine = [run for run in runs(tracked) if run.data.tags["identity"] == "main/random/seed_0"]
+    assert {run.data.tags["model_hash"]: run.data.tags["superseded"] for run in mine} == {
+        old["model_hash"]: "true",
+        "another": "false",
+    }
+    write_json(path, old)
+    assert track(tracked)["created"] == 0
+    mine = [run for run in runs(tracked) if run.data.tags["identity"] == "main/random/seed_0"]
+    assert {run.data.tags["model_hash"]: run.data.tags["superseded"] for run in mine} == {
+        old["model_hash"]: "false",
+        "another": "true",
+    }
+
+
+def test_whatever_there_is_is_tracked_and_completed_later(tracked: Params) -> None:
+    path = cell_folder("random") / "metrics.json"
+    kept = path.read_bytes()
+    path.unlink()
+    track(tracked)
+    found = {run.info.run_name: run for run in runs(tracked)}
+    assert "bpb" not in found["random seed 0"].data.metrics
+    path.write_bytes(kept)
+    again = track(tracked)
+    assert (again["created"], again["updated"], again["superseded"]) == (0, 3, 0)
+    found = {run.info.run_name: run for run in runs(tracked)}
+    assert "bpb" in found["random seed 0"].data.metrics
+    assert "bpb_sd" in found["random"].data.metrics
+
+
+def test_params_are_those_dvc_recorded_not_edited_since(tracked: Params, tmp_path: Path) -> None:
+    import yaml
+
+    recorded = {**tracked.train.model_dump(mode="json"), "epochs": 3}
+    stages = {
+        f"train@{name}-s0_1": {
+            "outs": [{"path": f"runs/main/{name}/s0_1/train"}],
+            "params": {"params.yaml": {"train": recorded}},
+        }
+        for name in ("none", "random")
+    }
+    (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    edited = write_params(tmp_path, **GRID, train={"epochs": 9})
+    track(edited, recorded_params())
+    epochs = {run.info.run_name: run.data.params["train.epochs"] for run in runs(edited)}
+    assert epochs["random seed 0"] == epochs["random"] == "3"
+    assert epochs["k_center seed 0"] == "9"  # nothing recorded: the params as they are
+
+
+def test_a_dead_server_is_one_warning(
+    tree: Params, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    start = time.monotonic()
+    found = track(tree)
+    assert time.monotonic() - start < 20
+    assert "failed" in found
+    told = [record for record in caplog.records if record.name.startswith("harness")]
+    assert len(told) == 1
+    assert "was not brought up to date" in told[0].getMessage()
+    assert "secret" not in told[0].getMessage() + str(found)
+
+
+def test_two_processes_may_be_the_first(tree: Params) -> None:
+    code = (
+        "from harness.params.params import load_params\nfrom harness.tracking.upsert import track\n"
+    )
+    code += "print(sorted(track(load_params()).items()))"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    both = [
+        subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    told = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert not any("failed" in text for text in told), told
+    assert sorted("('created', 8)" in text for text in told) == [False, True]
+    assert len(runs(tree)) == 8
+
+
+def test_the_store_is_the_real_repositorys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / ".dvc" / "tmp" / "exps" / "standalone" / "x"
+    copy.mkdir(parents=True)
+    (copy / "dvc.yaml").write_text("stages: {}\n")
+    monkeypatch.chdir(copy)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert tracking_uri() == f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server:5000")
+    assert tracking_uri() == "http://server:5000"
