@@ -55,7 +55,7 @@ def _in_order(points: list[Point]) -> list[Point]:
 
 
 def score_table(found: CurveStudy, lines: list[dict[str, Any]]) -> TextTable:
-    """The lines as text, the headline first, as the main study's table has it."""
+    """The lines as text, the headline first, as the main table has it."""
     suite = found.suite
     head = suite.column(suite.headline)
     columns = [head, *(c for c in suite.columns if c.name != head.name)]
