@@ -73,6 +73,6 @@ def _check(folder: Path, name: str) -> None:
     embedding: Any = model.get_input_embeddings()
     rows = embedding.num_embeddings
     if len(tokenizer) > rows:
-        told = f"the tokenizer has {len(tokenizer)} tokens, the model embeds {rows}"
-        raise InputError(f"{name}: {told}; they belong to different models")
+        mismatch = f"the tokenizer has {len(tokenizer)} tokens, the model embeds {rows}"
+        raise InputError(f"{name}: {mismatch}; they belong to different models")
     check_template(tokenizer)

@@ -45,7 +45,7 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
     if older := older_form(values):
         return [f"{path.name}: {older}"]
     groups = list(_groups(values))
-    # Entries of `further` that name a wrong group are told of by the group itself.
+    # Entries of `further` that name a wrong group are reported by the group itself.
     consequences = ("seed_groups", "further.") if groups else ()
     try:
         params = Params.model_validate(values)
@@ -134,7 +134,7 @@ def _names(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _renamed(name: str, taken: Container[object]) -> str:
-    """A name that may stand, as near to the given one as it goes, and that is nobody's yet."""
+    """A name that may stand, as near to the given one as it goes, and that is not taken."""
     made = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
     made = (made if made[:1].isalpha() else f"s_{made}")[:90].strip("_")
     numbers = (f"{made}_{i}" for i in itertools.count(2))
@@ -171,7 +171,7 @@ def _group_lists(values: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
         for name, entry in entries.items() if isinstance(entries, dict) else ():
             more = entry.get("more_groups") if isinstance(entry, dict) else None
             if isinstance(more, list):
-                # Those of the main table are told of once.
+                # Those of the main table are reported once.
                 known = [group for group in main if isinstance(group, str)]
                 yield f"{table}.{name}.more_groups", [*filter(GROUP.fullmatch, known), *more]
     entries = values.get("further")

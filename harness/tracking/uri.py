@@ -23,7 +23,7 @@ def tracking_uri() -> str:
 
 
 def shown_uri(uri: str | None = None) -> str:
-    """A URI, or the tracking URI, without user, password, query and fragment.
+    """A URI, or the tracking URI, without user, password, query, fragment and parameters (`;`).
 
     Where a password that was not encoded (``http://me:p/ss@host``) leaves open what is part of it,
     the scheme alone.
@@ -34,7 +34,7 @@ def shown_uri(uri: str | None = None) -> str:
     unclear = authority and ("@" in tail or not HOST.fullmatch(host))
     if "://" in scheme or (sign and unclear) or (not sign and "@" in rest):
         return f"{scheme.partition(':')[0]}{sign}{HIDDEN}"
-    return f"{scheme}{sign}{host}{re.split('[?#]', tail)[0]}"
+    return f"{scheme}{sign}{host}{re.split('[?#;]', tail)[0]}"
 
 
 def reason(error: Exception) -> str:

@@ -99,3 +99,7 @@ def test_make_ui_prints_the_address_without_its_password() -> None:
     recipe = (ROOT / "Makefile").read_text()
     assert 'echo "ui: open $$($(PY) -m harness.tracking)"' in recipe
     assert not re.search(r"echo .*MLFLOW_TRACKING_URI|--backend-store-uri", recipe)
+
+
+def test_a_token_after_a_semicolon_is_not_shown() -> None:
+    assert shown_uri("http://host.example/a;token=SECRET") == "http://host.example/a"
