@@ -11,8 +11,10 @@ class EvaluateParams(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
     suite: str
-    batch_size: int = Field(default=64, ge=1)
-    limit: int | None = Field(default=None, ge=1, description="first so many items of every column")
+    batch_size: int = Field(default=64, ge=1, le=100_000)
+    limit: int | None = Field(
+        default=None, ge=1, le=10**9, description="first so many items of every column"
+    )
     threads: int | None = Field(
         default=1, ge=1, le=1024, description="CPU threads; null leaves torch's own"
     )

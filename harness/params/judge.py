@@ -42,30 +42,41 @@ class JudgeParams(BaseModel):
     temperature: float | None = Field(
         default=0.0, ge=0, le=2, description="null sends none, for models that refuse one"
     )
-    max_tokens: int = Field(default=1024, ge=1, description="of an answer")
+    max_tokens: int = Field(default=1024, ge=1, le=1_000_000, description="of an answer")
     limit_field: Literal["max_tokens", "max_completion_tokens"] = Field(
         default="max_tokens",
         description="what the endpoint calls that limit; reasoning models of OpenAI: the second",
     )
     concurrency: int = Field(default=8, ge=1, le=1000, description="requests under way at once")
     requests_per_minute: float | None = Field(
-        default=None, gt=0, description="of this process, retries included; null is no limit"
+        default=None,
+        gt=0,
+        le=10**6,
+        description="of this process, retries included; null is no limit",
     )
-    timeout_s: float = Field(default=60.0, gt=0, description="seconds a request may take in all")
+    timeout_s: float = Field(
+        default=60.0, gt=0, le=86_400, description="seconds a request may take in all"
+    )
     retries: int = Field(
-        default=6, ge=0, description="of a request that got no answer, or 429, or 5xx"
+        default=6, ge=0, le=100, description="of a request that got no answer, or 429, or 5xx"
     )
     backoff_s: float = Field(
-        default=1.0, ge=0, description="seconds before the first retry; doubles up to a minute"
+        default=1.0,
+        ge=0,
+        le=3600,
+        description="seconds before the first retry; doubles up to a minute",
     )
     price_in: float | None = Field(
-        default=None, ge=0, description="USD a million tokens read; null is unknown"
+        default=None, ge=0, le=10**6, description="USD a million tokens read; null is unknown"
     )
     price_out: float | None = Field(
-        default=None, ge=0, description="USD a million tokens written; null is unknown"
+        default=None, ge=0, le=10**6, description="USD a million tokens written; null is unknown"
     )
     spend_cap: float | None = Field(
-        default=None, gt=0, description="USD for all answers of this model that the cache holds"
+        default=None,
+        gt=0,
+        le=10**9,
+        description="USD for all answers of this model that the cache holds",
     )
 
     @field_validator("base_url")

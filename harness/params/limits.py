@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.common.errors import InputError
 
 MB = 10**6
-Count = Annotated[int, Field(ge=1, strict=True)]
+Count = Annotated[int, Field(ge=1, le=10**12, strict=True)]
 
 
 class Limits(BaseModel):

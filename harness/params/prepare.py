@@ -76,7 +76,7 @@ class PrepareParams(_Section):
     min_rows: Count = 1  # fewer rows in the source stop the stage
     on_bad_row: OnBadRow = "error"
     limits: Limits = Limits()  # of each file that is read
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     near_duplicate: Annotated[float, Field(ge=0.7, le=1)] = 0.8
     overlap: OverlapParams = OverlapParams()
     remove_overlap: bool = False  # of the pool with held-out rows and benchmark items
@@ -84,7 +84,7 @@ class PrepareParams(_Section):
     heldout: list[Part] = []
     pretraining: list[Part] = []
     benchmarks: list[Benchmark] = []
-    preference_pairs: Annotated[int, Field(ge=0)] = 2000  # at most; a generated pool has its own
+    preference_pairs: Annotated[int, Field(ge=0, le=10**12)] = 2000  # at most; a generated pool has its own
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:

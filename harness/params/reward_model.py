@@ -20,11 +20,14 @@ class RewardParams(BaseModel):
     seed: int = Field(
         default=0, ge=0, lt=2**32, description="of the split, the head and the batches"
     )
-    epochs: int = Field(default=3, ge=1)
-    learning_rate: float = Field(default=5e-4, gt=0)
-    batch_size: int = Field(default=16, ge=1, description="pairs a step")
+    epochs: int = Field(default=3, ge=1, le=10_000)
+    learning_rate: float = Field(default=5e-4, gt=0, le=1)
+    batch_size: int = Field(default=16, ge=1, le=100_000, description="pairs a step")
     max_length: int = Field(
-        default=256, ge=2, description="tokens a response with its prompt; longer pairs go"
+        default=256,
+        ge=2,
+        le=1_000_000,
+        description="tokens a response with its prompt; longer pairs go",
     )
     threads: int | None = Field(
         default=1, ge=1, le=1024, description="CPU threads; null leaves torch's own"

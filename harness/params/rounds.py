@@ -15,11 +15,16 @@ class RoundsParams(BaseModel):
         default=[],
         description="with subprocess: what starts a training, one process: docs/rounds.md",
     )
-    batch_size: int = Field(default=64, ge=1, description="conversations read or answered at once")
-    max_length: int = Field(
-        default=2048, ge=2, description="tokens a model reads at most; its context if that is less"
+    batch_size: int = Field(
+        default=64, ge=1, le=100_000, description="conversations read or answered at once"
     )
-    threads: int = Field(default=1, ge=1)
+    max_length: int = Field(
+        default=2048,
+        ge=2,
+        le=1_000_000,
+        description="tokens a model reads at most; its context if that is less",
+    )
+    threads: int = Field(default=1, ge=1, le=1024)
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
     @model_validator(mode="after")

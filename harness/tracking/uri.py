@@ -8,8 +8,12 @@ from harness.common.errors import add_secret, one_line
 from harness.common.stores import repo_root
 
 HIDDEN = "***"
-LEAST = 4  # signs of a secret: a shorter one stands in texts by chance
+LEAST = 4  # characters of a secret: a shorter one is in texts by chance
 HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(:\d*)?")
+# The schemes that MLflow knows: any other may be part of a secret.
+FILES = {"", "sqlite", "file"}
+SERVERS = {"http", "https", "postgresql", "mysql", "mssql"}
+PROFILES = {"databricks", "databricks-uc", "uc"}
 
 
 def default_uri() -> str:
@@ -23,18 +27,24 @@ def tracking_uri() -> str:
 
 
 def shown_uri(uri: str | None = None) -> str:
-    """A URI, or the tracking URI, without user, password, query, fragment and parameters (`;`).
+    """A URI, or the tracking URI, as far as none of it can be secret.
 
-    Where a password that was not encoded (``http://me:p/ss@host``) leaves open what is part of it,
-    the scheme alone.
+    Of a file the path, of a server kind, host and port: a token may be anywhere else. Where a
+    password that was not encoded (``http://me:p/ss@host``) leaves open what is part of it, the
+    kind alone; nothing where MLflow knows no such scheme.
     """
     scheme, sign, rest = (tracking_uri() if uri is None else uri).rpartition("://")
+    kind = scheme.partition("+")[0]  # without SQLAlchemy's driver
     authority, tail = _parts(rest)
     host = authority.rpartition("@")[2]
-    unclear = authority and ("@" in tail or not HOST.fullmatch(host))
-    if "://" in scheme or (sign and unclear) or (not sign and "@" in rest):
-        return f"{scheme.partition(':')[0]}{sign}{HIDDEN}"
-    return f"{scheme}{sign}{host}{re.split('[?#;]', tail)[0]}"
+    if kind in FILES:
+        hidden = "@" in (authority if sign else rest)
+        return HIDDEN if hidden else f"{kind}{sign}{re.split('[?#;]', rest)[0]}"
+    if kind not in SERVERS | PROFILES:
+        return HIDDEN
+    if kind in PROFILES or "@" in tail or not HOST.fullmatch(host):
+        return f"{kind}://{HIDDEN}"
+    return f"{kind}://{host}" + (f"/{HIDDEN}" if tail.strip("/") else "")
 
 
 def reason(error: Exception) -> str:
