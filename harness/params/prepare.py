@@ -84,7 +84,8 @@ class PrepareParams(_Section):
     heldout: list[Part] = []
     pretraining: list[Part] = []
     benchmarks: list[Benchmark] = []
-    preference_pairs: Annotated[int, Field(ge=0, le=10**12)] = 2000  # at most; a generated pool has its own
+    # At most; a generated pool has its own.
+    preference_pairs: Annotated[int, Field(ge=0, le=10**12)] = 2000
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
