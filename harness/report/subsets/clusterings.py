@@ -12,7 +12,6 @@ from harness.common.files import read_json
 from harness.describing.measures import share_below
 from harness.params.params import Params
 from harness.report.shared.plots import BLUE, ORANGE, new_figure, save_picture, tidy
-from harness.report.shared.text_tables import BLANK, TextTable, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,31 +48,11 @@ def clustering_facts(params: Params, quality: np.ndarray | None) -> "pd.DataFram
     return frame.assign(best=np.arange(len(frame)) == best)
 
 
-def clustering_table(frame: "pd.DataFrame") -> TextTable:
-    """The facts as text; the best silhouette in bold."""
-    heads = ["k", "silhouette", "inertia", "iterations", "smallest", "largest", "empty"]
-    rows = []
-    for line in frame.to_dict("records"):
-        poor = number(100 * line["poor"], 1)
-        cells = [str(line["k"]), number(line["silhouette"], 4), number(line["inertia"], 1)]
-        cells += [number(line[name], 0) for name in ("iterations", "smallest", "largest", "empty")]
-        rows.append([*cells, poor if poor == BLANK else f"{poor}%"])
-    best = np.flatnonzero(frame["best"])
-    bold = (int(best[0]), 1) if len(best) else None
-    return TextTable([*heads, f"mean quality < {POOR}"], rows, bold)
-
-
-def end_note(frame: "pd.DataFrame") -> str:
-    """What to know where the best k is the largest; else nothing."""
-    heights = dict(zip(frame["k"], frame["silhouette"], strict=True))
-    known = {k: height for k, height in heights.items() if np.isfinite(height)}
-    for k in frame.loc[frame["best"], "k"]:
-        if at_the_end(k, known):
-            return (
-                f"The best silhouette is that of the largest k that was made, {k}: more clusters "
-                "may be better still. Add larger numbers to `cluster.k` before trusting `k: auto`."
-            )
-    return ""
+def best_at_the_end(frame: "pd.DataFrame") -> int | None:
+    """The best k where it is the largest, so that more clusters may be better still."""
+    silhouettes = dict(zip(frame["k"], frame["silhouette"], strict=True))
+    known = {k: value for k, value in silhouettes.items() if np.isfinite(value)}
+    return next((int(k) for k in frame.loc[frame["best"], "k"] if at_the_end(k, known)), None)
 
 
 def plot_clusterings(frame: "pd.DataFrame", quality: str | None, path: Path) -> None:
