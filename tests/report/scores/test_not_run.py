@@ -154,7 +154,7 @@ def test_a_mean_without_a_shared_column_is_empty_in_every_row(tree: Params) -> N
 
 
 @pytest.mark.parametrize("headline", ["avg", "share_of_right", "best_of_2"])
-def test_the_headline_is_known_by_its_name_and_that_over_fewer(tree: Params, headline: str) -> None:
+def test_the_headline_is_recognised_over_fewer_columns_too(tree: Params, headline: str) -> None:
     suite = load_suite("toy")
     columns = [c.model_copy(update={"name": headline}) if c.of else c for c in suite.columns]
     suite = suite.model_copy(update={"columns": columns, "headline": headline})

@@ -104,7 +104,7 @@ def test_only_the_cells_of_its_own_study_are_read(folder: Path) -> None:
     assert (write_sensitivity(params, "sensitivity") / "table.csv").read_bytes() == before
 
 
-def test_a_row_that_params_do_not_name_is_asked_for(folder: Path) -> None:
+def test_a_row_missing_from_params_is_named(folder: Path) -> None:
     params = build_runs(folder, **proofs_alone())
     kept = {key: item for key, item in params.further.items() if item.of != "oracle"}
     with pytest.raises(InputError, match=r"the study sensitivity needs oracle; no entry of"):

@@ -54,6 +54,6 @@ def test_values_are_escaped_once_and_begin_no_line(template: str, value: str) ->
     assert first == f'Some {plain} text, {plain}, {plain} and "{plain}".'
 
 
-def test_a_template_names_no_value_that_it_is_not_given(template: str) -> None:
+def test_an_unknown_value_in_a_template_is_an_error(template: str) -> None:
     with pytest.raises(UndefinedError, match="'table' is undefined"):
         pages.page(template, value="a")

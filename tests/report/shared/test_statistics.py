@@ -43,7 +43,7 @@ def test_deviation_of_eight_has_the_chi_square_interval() -> None:
     assert result.high == pytest.approx(sd * math.sqrt(7 / 1.68987), rel=1e-5)
 
 
-def test_trend_of_three_groups_worked_by_hand() -> None:
+def test_trend_of_three_groups_by_hand() -> None:
     # Pairs in order: (1,2)(1,4)(3,4) of the first two groups, all 8 with the third: 11 of 12.
     result = rising_trend([[1, 3], [2, 4], [5, 6]])
     mean, variance = (36 - 12) / 4, (36 * 15 - 3 * 4 * 7) / 72
@@ -112,7 +112,7 @@ def test_a_single_run_gets_the_others_deviation_unless_it_is_fixed() -> None:
     assert fixed.high - 3 == pytest.approx(t * math.sqrt(1 / 3), rel=0.15)
 
 
-def test_weights_are_heeded() -> None:
+def test_items_count_by_their_weights() -> None:
     ours = [Items(np.array([[1.0, 3.0]]), np.array([3.0, 1.0]))]
     theirs = [Items(np.array([[0.0, 0.0]]), np.array([3.0, 1.0]))]
     assert difference(ours, theirs, False, np.random.default_rng(0)).value == pytest.approx(1.5)

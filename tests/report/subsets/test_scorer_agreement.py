@@ -40,7 +40,7 @@ def test_agreement_by_hand() -> None:
     assert agreement(-scores, clean).spearman == pytest.approx(-result.spearman)
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+def test_intervals_cover_the_truth_at_their_level() -> None:
     from scipy.stats import norm
 
     truth = float(norm.cdf(1 / np.sqrt(2)))  # two normals, one deviation apart
@@ -70,7 +70,7 @@ def test_the_interval_is_that_of_a_bootstrap_over_rows() -> None:
     assert result.spearman_high == pytest.approx(high, abs=0.02)
 
 
-def test_where_nothing_can_be_said_nothing_is() -> None:
+def test_too_few_or_equal_scores_give_nan() -> None:
     one = agreement(np.array([1.0, 2, 3]), np.array([True, True, False]))
     assert (one.clean, one.faulty) == (2, 1)
     assert np.isnan([one.spearman, one.auc, one.auc_low]).all()
