@@ -19,7 +19,7 @@ from harness.describing.files import (
     read_stage_json,
     write_described,
 )
-from harness.describing.measures import PoolView, describe_subset, entropy
+from harness.describing.measures import describe_subset, entropy
 from harness.describing.pool import read_pool_truth, read_pool_view
 from harness.describing.reads import read_score_costs, reads, scores_read, scoring_seconds
 from harness.params.params import Cell, Params
@@ -52,7 +52,9 @@ def describe_cell(params: Params, cell: Cell) -> None:
             )
         subset = cell_subset(params, cell, seed)
         picks = _picks(cell, subset, ids)
-        measures = _measures(params, cell, view, picks, subset, cost) if len(picks) else {}
+        measures = (
+            describe_subset(view, picks) | _own(params, cell, subset, cost) if len(picks) else {}
+        )
         spent = {**_spent(cost), "scoring_seconds": scoring}
         seeds[seed] = SeedFacts(picks, measures, spent, tuple(cost.get("notes", ())))
     kind = "selection" if cell.of in params.every_selection else "reference"
@@ -72,17 +74,12 @@ def _picks(cell: Cell, subset: "pd.DataFrame", ids: list[str]) -> np.ndarray:
     return np.array([index[name] for name in names], dtype=np.int64)
 
 
-def _measures(
-    params: Params,
-    cell: Cell,
-    view: PoolView,
-    picks: np.ndarray,
-    subset: "pd.DataFrame",
-    cost: Mapping[str, Any],
+def _own(
+    params: Params, cell: Cell, subset: "pd.DataFrame", cost: Mapping[str, Any]
 ) -> dict[str, float]:
-    measures = describe_subset(view, picks)
-    item = params.every_selection.get(cell.of)
-    if item is not None and getattr(item, "quality", None):
+    """Measures on the quality and the clusters that the selection itself reads."""
+    measures, item = {}, params.every_selection.get(cell.of)
+    if getattr(item, "quality", None):
         measures["own_quality"] = float(subset["score"].to_numpy().mean())
     if item is not None and item.k != 1:  # a single cluster says nothing
         labels = subset["cluster"].to_numpy()

@@ -72,18 +72,19 @@ def plot_weights(study: CurveStudy, lines: list[Line], path: Path) -> None:
     figure = plots.new_figure(10, 1 + 0.32 * sum(heights) + 0.3 * len(loops))
     panels = figure.subplots(len(loops), 1, squeeze=False, height_ratios=heights).ravel()
     most = float(np.clip(max(np.abs(_changes(loop)).max() for loop in loops), 1, DOUBLINGS))
-    drawn = None
-    for axes, loop in zip(panels, loops, strict=True):
-        spread = [x["effective_clusters"] for x in lines if x["selection"] == loop.name]
-        drawn = _map(axes, loop, spread, most)
+    spread: dict[str, list[float]] = {}
+    for line in (line for line in lines if "effective_clusters" in line):
+        spread.setdefault(line["selection"], []).append(line["effective_clusters"])
+    maps = [
+        _map(axes, loop, spread[loop.name], most) for axes, loop in zip(panels, loops, strict=True)
+    ]
     panels[-1].set_xlabel(_below(loops), fontsize=9)
-    if drawn is not None:
-        bar = figure.colorbar(drawn, ax=list(panels), extend="both", pad=0.01, aspect=30)
-        ticks = [power for power in range(-DOUBLINGS, DOUBLINGS + 1) if abs(power) <= most]
-        names = [f"× {2**t}" if t > 0 else f"÷ {2**-t}" if t < 0 else "same" for t in ticks]
-        bar.set_ticks(ticks, labels=names)
-        bar.set_label("weight of a cluster, against round 1", fontsize=9)
-        bar.ax.tick_params(labelsize=8)
+    bar = figure.colorbar(maps[-1], ax=list(panels), extend="both", pad=0.01, aspect=30)
+    ticks = [power for power in range(-DOUBLINGS, DOUBLINGS + 1) if abs(power) <= most]
+    names = [f"× {2**t}" if t > 0 else f"÷ {2**-t}" if t < 0 else "same" for t in ticks]
+    bar.set_ticks(ticks, labels=names)
+    bar.set_label("weight of a cluster, against round 1", fontsize=9)
+    bar.ax.tick_params(labelsize=8)
     plots.save_figure(figure, path)  # a palette would merge the colours of the rare heavy clusters
 
 
@@ -100,20 +101,13 @@ def _map(axes: "Axes", loop: Loop, spread: list[float], most: float) -> "QuadMes
     rounds, k = changes.shape
     key = -weights(loop).mean(axis=0)[-1] if loop.noise is None else loop.noise
     order = np.argsort(key, kind="stable")
-    edges = np.arange(k + 1) + 0.5
+    x, y = np.arange(k + 1) + 0.5, np.arange(rounds + 1) + 0.5
     # One scale for all maps; larger changes get the darkest shade.
-    drawn = axes.pcolormesh(
-        edges,
-        np.arange(rounds + 1) + 0.5,
-        changes[:, order],
-        cmap="PuOr_r",
-        vmin=-most,
-        vmax=most,
-    )
+    drawn = axes.pcolormesh(x, y, changes[:, order], cmap="PuOr_r", vmin=-most, vmax=most)
     names = [f"round {i}" for i in range(1, rounds + 1)]
     if loop.noise is not None:
         strip = np.array([rounds + 0.6, rounds + 1.5])
-        axes.pcolormesh(edges, strip, loop.noise[order][None], cmap="Greys", vmin=0, vmax=1)
+        axes.pcolormesh(x, strip, loop.noise[order][None], cmap="Greys", vmin=0, vmax=1)
         names.append("planted noise")
     axes.set_ylim(rounds + (0.5 if loop.noise is None else 1.5), 0.5)
     axes.set_yticks([*range(1, len(names) + 1)], names, fontsize=8)

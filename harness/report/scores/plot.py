@@ -6,15 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.report.scores.table import StudyTable
-from harness.report.shared.plots import (
-    BLUE,
-    GREY,
-    ORANGE,
-    name_panel,
-    new_figure,
-    save_figure,
-    tidy,
-)
+from harness.report.shared import plots
 from harness.report.shared.runs import BASELINE, Row
 from harness.report.shared.statistics import ALPHA
 from harness.report.shared.study_table import NOT_RUN, Line, digits_of
@@ -30,10 +22,10 @@ def plot_study(table: StudyTable, path: Path) -> None:
     lines = list(reversed(table.lines))
     rows = list(reversed(table.rows))
     compared = any(np.isfinite(line["diff"]) for line in lines)
-    figure = new_figure(9.5 if compared else 6.5, 1.5 + 0.4 * len(rows))
+    figure = plots.new_figure(9.5 if compared else 6.5, 1.5 + 0.4 * len(rows))
     panels = figure.subplots(1, 1 + compared, sharey=True, squeeze=False)[0]
     for place, (row, line) in enumerate(zip(rows, lines, strict=True)):
-        colour = BLUE if line["kind"] == "selection" else GREY
+        colour = plots.BLUE if line["kind"] == "selection" else plots.GREY
         _scores(panels[0], place, row.scores(head.name), colour)
         if compared:
             _difference(panels[1], place, line, colour)
@@ -42,15 +34,15 @@ def plot_study(table: StudyTable, path: Path) -> None:
     unit = " in percent" if digits_of(suite, head) == 1 else ""
     better = "higher is better" if head.higher_is_better else "lower is better"
     panels[0].set_xlabel(f"{head.label}{unit} ({better})")
-    name_panel(panels[0], "Mean over seeds; ticks: each seed")
+    plots.name_panel(panels[0], "Mean over seeds; ticks: each seed")
     if compared:
-        panels[1].axvline(0, color=ORANGE, lw=1, ls="--", zorder=0)
+        panels[1].axvline(0, color=plots.ORANGE, lw=1, ls="--", zorder=0)
         panels[1].set_xlabel(f"difference from {BASELINE}{' in points' if unit else ''}")
-        title = f"95% interval of each row alone; filled: p (Holm) < {ALPHA:g}"
-        name_panel(panels[1], title)
+        shown = f"95% interval of each row alone; filled: p (Holm) < {ALPHA:g}"
+        plots.name_panel(panels[1], shown)
     for axes in panels:
-        tidy(axes, "x")
-    save_figure(figure, path)
+        plots.tidy(axes, "x")
+    plots.save_figure(figure, path)
 
 
 def _scores(axes: "Axes", place: int, scores: list[float], colour: str) -> None:
@@ -63,13 +55,11 @@ def _scores(axes: "Axes", place: int, scores: list[float], colour: str) -> None:
 
 
 def _difference(axes: "Axes", place: int, line: Line, colour: str) -> None:
-    low, high = line["diff_low"], line["diff_high"]
-    if not np.isfinite(line["diff"]):
-        return
-    axes.plot([low, high], [place, place], color=colour, lw=2)
-    # References are not tested; a dot of theirs is open as the table gives them no p.
-    apart = line["p"] < ALPHA
-    axes.plot([line["diff"]], [place], "o", color=colour, ms=6, mfc=colour if apart else "white")
+    if np.isfinite(line["diff"]):
+        axes.plot([line["diff_low"], line["diff_high"]], [place, place], color=colour, lw=2)
+        # References have no p: their dots are open.
+        face = colour if line["p"] < ALPHA else "white"
+        axes.plot([line["diff"]], [place], "o", color=colour, ms=6, mfc=face)
 
 
 def _tick(row: Row) -> str:

@@ -151,9 +151,9 @@ def score_table(
     heads += [column(name).label for name in measures]
     rows = []
     for line in lines:
-        gap = (line[name] for name in ("diff", "diff_low", "diff_high"))
+        gap, low, high = (line[name] for name in ("diff", "diff_low", "diff_high"))
         cells = [str(line["selection"]), *(number(line[name], 0) for name in sizes)]
-        cells += [score_text(suite, line, head), with_interval(*gap, digits, sign=True)]
+        cells += [score_text(suite, line, head), with_interval(gap, low, high, digits, sign=True)]
         cells.append(p_text(line["p"]))
         cells += [mean_sd(line[n], line[f"{n}_sd"], column(n).digits or 0) for n in measures]
         rows.append(cells + [score_text(suite, line, other) for other in others])

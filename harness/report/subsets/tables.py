@@ -40,13 +40,15 @@ def score_cost_table(costs: ScoreCosts) -> TextTable:
 def scorer_table(scorers: "pd.DataFrame", measure: str) -> TextTable:
     """One row a scorer, one column a kind of fault with its number of rows."""
     kinds = [kind for kind in (ALL, *FAULTS) if kind in set(scorers["noise"])]
-    ends = (measure, f"{measure}_low", f"{measure}_high")
     rows, faulty = [], {}
     for name, mine in scorers.groupby("scorer", sort=False):
         lines = {line["noise"]: line for line in mine.to_dict("records")}
         faulty = faulty or {kind: lines[kind]["faulty"] for kind in kinds}
-        cells = [[lines[kind][end] for end in ends] for kind in kinds]
-        rows.append([str(name), *(with_interval(*c, 2, measure == "spearman") for c in cells)])
+        cells = [str(name)]
+        for kind in kinds:
+            value, low, high = (lines[kind][f"{measure}{end}"] for end in ("", "_low", "_high"))
+            cells.append(with_interval(value, low, high, 2, sign=measure == "spearman"))
+        rows.append(cells)
     heads = ["scorer" if measure == "spearman" else "scorer (AUC)"]
     for kind in kinds:
         label = "all faults" if kind == ALL else kind.replace("_", " ")

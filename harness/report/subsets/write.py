@@ -115,7 +115,7 @@ def markdown(
         costs=subset_table(frame, costs, reads=True),
         score_costs=score_cost_table(study.costs),
         warnings=_warnings(frame),
-        clean=int(scorers["clean"].max()) if len(scorers) else 0,
+        clean=max(scorers["clean"].tolist(), default=0),
         spearman=scorer_table(scorers, "spearman"),
         auc=scorer_table(scorers, "auc"),
         clusterings=clustering_table(clusterings),
@@ -140,6 +140,7 @@ def _shown_clusters(frame: "pd.DataFrame") -> list[str]:
 def _warnings(frame: "pd.DataFrame") -> list[tuple[str, list[int], str]]:
     """What samplers warned of, each warning once: selection, seeds, text."""
     seeds: dict[tuple[str, str], list[int]] = {}
-    for line in frame[frame["notes"] != ""].to_dict("records"):
-        seeds.setdefault((line["selection"], line["notes"]), []).append(line["seed"])
+    for line in frame.to_dict("records"):
+        if line["notes"]:
+            seeds.setdefault((line["selection"], line["notes"]), []).append(line["seed"])
     return [(name, mine, note) for (name, note), mine in seeds.items()]

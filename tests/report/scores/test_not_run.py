@@ -99,8 +99,8 @@ def test_page_latex_and_summary_say_what_was_not_run_and_why(tree: Params) -> No
     assert note == (
         f"Not run: Two in random. Why: {WHY}. Afterwards, dvc repro -f -s evaluate fills them in, "
         "then make repro makes the table again. "
-        f"{FEWER} is the mean of the columns that every row has: One, Three. Differences, their "
-        "intervals and p are of it."
+        f"{FEWER} is the mean of the columns that every row has: One, Three. Differences, "
+        "intervals and p refer to it."
     )
     assert f"- {FEWER}: the mean of One, Three." in text
     tex = (folder / "table.tex").read_text(encoding="utf-8")
