@@ -1,30 +1,39 @@
 """Write a report: of the main table, of its subsets before any training, or of another study."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 from harness.common.errors import InputError, nearest
-from harness.params.params import MAIN, load_params
+from harness.params.params import MAIN, Params, load_params
 from harness.params.pruning import SUBSETS, prune
 from pipeline.stage import main
 
 
 def run(name: str) -> None:
-    """Write a report; what params no longer name leaves its folders."""
+    """Write a report; what params no longer name is removed."""
     from harness.clustering.choose_k import prune_clusterings
-    from harness.report.curves.write import write_curves
-    from harness.report.scores.write import write_scores
-    from harness.report.sensitivity.write import write_sensitivity
-    from harness.report.subsets.write import write_subset_report
 
     params = load_params()
+    kinds = {MAIN: "scores", SUBSETS: SUBSETS}
+    kinds |= {study: item.report for study, item in params.studies.items()}
+    if name not in kinds:
+        raise InputError(f"no report {name!r}{nearest(name, kinds)}")
     prune(params)
     prune_clusterings(list(params.embeddings), params.cluster.k)
-    if name == SUBSETS:
-        write_subset_report(params)
-        return
-    if name not in params.every_study:
-        raise InputError(f"studies: none is called {name!r}{nearest(name, params.every_study)}")
-    kind = params.studies[name].report if name != MAIN else "scores"
-    write = {"scores": write_scores, "curves": write_curves, "sensitivity": write_sensitivity}
-    write[kind](params, name)
+    writer(kinds[name])(params, name)
+
+
+def writer(kind: str) -> Callable[[Params, str], Path]:
+    """What writes a kind of report; imports no other kind."""
+    if kind == "scores":
+        from harness.report.scores.write import write_scores as write
+    elif kind == "curves":
+        from harness.report.curves.write import write_curves as write
+    elif kind == "sensitivity":
+        from harness.report.sensitivity.write import write_sensitivity as write
+    else:
+        from harness.report.subsets.write import write_subset_report as write
+    return write
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What a subset is, before any training: its measures, what choosing it cost, what its rounds saw.
+"""What a subset is before any training: its measures, what selecting it cost, what its rounds saw.
 
-Every report reads this; none reads the subsets themselves.
+Reports read these descriptions, never the subsets themselves.
 """
 
 from harness.describing.cell import describe_cell

@@ -1,10 +1,10 @@
-"""What a subset is, before any training: pure functions, arrays in, numbers out.
+"""Measures of a subset before any training: pure functions, arrays in, numbers out.
 
-Products of the pool with the subset are made block by block: nothing of size n x n is held.
+Products of the pool with the subset are computed in blocks: nothing of size n x n is held.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -18,7 +18,7 @@ UNIT = 1e-6  # how far from 1 the length of a unit row of float32 may be
 
 @dataclass(frozen=True)
 class Coverage:
-    """How close the pool's instances lie to the subset.
+    """How close the pool's instances are to the subset.
 
     Attributes:
         facility_location: mean over the pool of max(0, best cosine similarity to the subset), 0-1.
@@ -36,14 +36,14 @@ def coverage(embeddings: np.ndarray, picks: np.ndarray) -> Coverage:
         embeddings: (n, d) of any length; the similarity is of directions, the distance is not.
         picks: (m,) distinct indices, m >= 1.
 
-    The nearest are found in float32, their similarity and distance worked out in float64. Source:
+    The nearest are searched in float32, their similarity and distance computed in float64. Source:
     arXiv 2409.11378, eq. 1 (radius); Bukharin & Zhao 2023 (facility location).
     """
     n = len(embeddings)
     outside = np.ones(n, dtype=bool)
-    outside[picks] = False  # each of the subset is its own nearest: similarity 1, distance 0
+    outside[picks] = False  # a pick is its own nearest: similarity 1, distance 0
     others = np.flatnonzero(outside)
-    # Squares of float32 can pass its range.
+    # Squares of float32 can overflow.
     lengths = np.sqrt(np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64))
     unit = bool(np.abs(lengths - 1).max() <= UNIT)
     similar, radius = float(n - len(others)), 0.0
@@ -51,10 +51,10 @@ def coverage(embeddings: np.ndarray, picks: np.ndarray) -> Coverage:
         ours, theirs = embeddings[rows].astype(np.float64), embeddings[near].astype(np.float64)
         norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
         similar += float(np.clip(np.einsum("ij,ij->i", ours, theirs) / norms, 0, 1).sum())
-        if unit:  # the most similar of unit length is the nearest
+        if unit:  # among rows of unit length the most similar is the nearest
             radius = max(radius, float(np.linalg.norm(ours - theirs, axis=1).max()))
     if not unit and len(others):
-        # About the mean the lengths are as small as they can be, and so are rounding errors.
+        # Centred, lengths are as small as they can be, and so are rounding errors.
         centred, _ = within_one(embeddings - embeddings.mean(axis=0, dtype=np.float64))
         halves = (np.linalg.norm(centred[picks], axis=1) ** 2 / 2).astype(np.float32)
         for rows, near in _nearest(centred, others, picks, halves):
@@ -83,9 +83,9 @@ def vendi_score(embeddings: np.ndarray) -> float:
     Args:
         embeddings: (m, d), m >= 1; scaled to unit length here.
 
-    K is the m x m matrix of cosine similarities. Its eigenvalues but zeros are those of the d x d
-    matrix X^T X, so that the smaller of the two is taken apart. Between 1 and min(m, d). Source:
-    Friedman & Dieng 2023 (order 1).
+    K is the m x m matrix of cosine similarities. Its nonzero eigenvalues are those of the d x d
+    matrix X^T X, so the smaller of the two is decomposed. Between 1 and min(m, d). Source: Friedman
+    & Dieng 2023 (order 1).
     """
     x = np.asarray(embeddings, dtype=np.float64)
     x = x / np.linalg.norm(x, axis=1, keepdims=True)
@@ -98,7 +98,7 @@ def vendi_score(embeddings: np.ndarray) -> float:
 def near_duplicates(
     embeddings: np.ndarray, picks: np.ndarray, threshold: float = NEAR_DUPLICATE
 ) -> float:
-    """Share of the subset, in its order, more similar than the threshold to an earlier one (0-1).
+    """Share of the subset (0-1) more similar than the threshold to a row chosen earlier.
 
     Args:
         embeddings: (n, d); cosine similarity.
@@ -111,7 +111,7 @@ def near_duplicates(
     for start in range(0, m, step):
         stop = min(start + step, m)
         products = x[start:stop] @ x[:stop].T
-        # Row i of the block is number start + i: what stands there or later is not earlier.
+        # Row i of the block is row start + i: that column and later ones are not earlier rows.
         later = np.triu(np.ones((stop - start, stop - start), dtype=bool))
         products[:, start:][later] = -np.inf
         repeats += int((products > threshold).any(axis=1).sum())
@@ -119,22 +119,22 @@ def near_duplicates(
 
 
 def entropy(labels: np.ndarray) -> float:
-    """Entropy, in nats, of how instances spread over clusters: 0 for one, ln k for k alike."""
+    """Entropy in nats of the spread over clusters: 0 for one cluster, ln k for k equal ones."""
     counts = np.unique(labels, return_counts=True)[1]
     shares = counts / counts.sum()
-    return float(-(shares * np.log(shares)).sum()) + 0.0  # no minus zero
+    return float(-(shares * np.log(shares)).sum()) + 0.0  # not -0.0
 
 
 def share_reached(labels: np.ndarray, picks: np.ndarray) -> float:
-    """Share of the labels in the pool, (n,) of any type, that the subset holds (0-1)."""
+    """Share of the pool's labels, (n,) of any type, that occur in the subset (0-1)."""
     return len(np.unique(labels[picks])) / len(np.unique(labels))
 
 
 def top_overlap(quality: np.ndarray, picks: np.ndarray) -> float:
-    """Share of the subset among as many instances of highest quality; ties fall to the subset.
+    """Share of the subset among as many instances of highest quality, ties broken in its favour.
 
-    So it is the most that a choice by quality alone can have in common with it: where all are of
-    one quality, every subset is among the best.
+    So it is the most that selecting by quality alone could have in common with it: where all have
+    the same quality, every subset is among the best.
     """
     outside = np.ones(len(quality), dtype=bool)
     outside[picks] = False
@@ -143,9 +143,9 @@ def top_overlap(quality: np.ndarray, picks: np.ndarray) -> float:
 
 
 def share_below(labels: np.ndarray, quality: np.ndarray, threshold: float = 0.3) -> float:
-    """Share of the clusters that are not empty whose mean quality is below the threshold.
+    """Share of the non-empty clusters whose mean quality is below the threshold.
 
-    Source: arXiv 2409.11378, figure 4, where quality is on a 0-1 scale and the threshold 0.3.
+    Source: arXiv 2409.11378, figure 4, with quality on a 0-1 scale and the threshold 0.3.
     """
     counts = np.bincount(labels)
     sums = np.bincount(labels, weights=quality)
@@ -161,9 +161,9 @@ class PoolView:
         embeddings: (n, d) float32.
         tokens: (n,) tokens of each conversation.
         scores: columns of (n,) by scorer.
-        quality: (n,), by which instances are called the best.
+        quality: (n,) the quality by which instances rank.
         labels: (n,) the clusters that all subsets are measured on.
-        noise: (n,) the planted fault of each instance, `none` where there is none.
+        noise: (n,) the planted fault of each instance, or `none`.
         skills: (n,) the planted sub-skill.
     """
 
@@ -182,42 +182,40 @@ def describe_subset(
     own_quality: np.ndarray | None = None,
     own_labels: np.ndarray | None = None,
 ) -> dict[str, float]:
-    """Every measure of one subset, by name; `harness.report.subsets.columns` says what each is.
+    """Every measure of one subset, by name; `harness.report.shared.columns` explains them.
 
     Args:
         pool: what is known of the pool.
         picks: (m,) distinct indices into it, in the order of selection.
-        own_quality: (n,) the quality that the selection reads, if it does.
-        own_labels: (n,) the clusters that the selection reads, if it does.
+        own_quality: (n,) the quality that the selection reads, if any.
+        own_labels: (n,) the clusters that the selection reads, if any.
 
-    Raises ValueError for an empty subset and for indices that are no instances or repeated.
+    Raises ValueError for an empty subset, and for indices outside the pool or repeated.
     """
     n = len(pool.embeddings)
     _check_picks(picks, n)
-    found: dict[str, float] = {"rows": float(len(picks))}
+    values: dict[str, float] = {"rows": float(len(picks))}
     if pool.tokens is not None:
-        found["tokens"] = float(pool.tokens[picks].sum())
-    found |= {f"mean_{name}": float(col[picks].mean()) for name, col in pool.scores.items()}
+        values["tokens"] = float(pool.tokens[picks].sum())
+    values |= {f"mean_{name}": float(col[picks].mean()) for name, col in pool.scores.items()}
     if own_quality is not None:
-        found["own_quality"] = float(own_quality[picks].mean())
+        values["own_quality"] = float(own_quality[picks].mean())
     if pool.quality is not None:
-        found["top_overlap"] = top_overlap(pool.quality, picks)
-    covered = coverage(pool.embeddings, picks)
-    found["facility_location"] = covered.facility_location
-    found["covering_radius"] = covered.covering_radius
-    found["vendi_score"] = vendi_score(pool.embeddings[picks])
-    found["near_duplicates"] = near_duplicates(pool.embeddings, picks)
+        values["top_overlap"] = top_overlap(pool.quality, picks)
+    values |= asdict(coverage(pool.embeddings, picks))
+    values["vendi_score"] = vendi_score(pool.embeddings[picks])
+    values["near_duplicates"] = near_duplicates(pool.embeddings, picks)
     for prefix, labels in (("", pool.labels), ("own_", own_labels)):
         if labels is not None:
-            found[f"{prefix}cluster_entropy"] = entropy(labels[picks])
-            found[f"{prefix}clusters_reached"] = share_reached(labels, picks)
+            values[f"{prefix}cluster_entropy"] = entropy(labels[picks])
+            values[f"{prefix}clusters_reached"] = share_reached(labels, picks)
     if pool.noise is not None:
         noise = pool.noise[picks]
-        found["noise_share"] = float((noise != "none").mean())
-        found |= {f"noise_{kind}": float((noise == kind).mean()) for kind in FAULTS}
+        values["noise_share"] = float((noise != "none").mean())
+        values |= {f"noise_{kind}": float((noise == kind).mean()) for kind in FAULTS}
     if pool.skills is not None:
-        found["skills_reached"] = share_reached(pool.skills, picks)
-    return found
+        values["skills_reached"] = share_reached(pool.skills, picks)
+    return values
 
 
 def _check_picks(picks: np.ndarray, n: int) -> None:
@@ -226,6 +224,6 @@ def _check_picks(picks: np.ndarray, n: int) -> None:
     outside = picks[(picks < 0) | (picks >= n)]
     if len(outside):
         raise ValueError(f"the subset holds {outside[0]}; the pool's indices are 0 to {n - 1}")
-    values, counts = np.unique(picks, return_counts=True)
+    distinct, counts = np.unique(picks, return_counts=True)
     if counts.max() > 1:
-        raise ValueError(f"the subset holds {values[counts.argmax()]} more than once")
+        raise ValueError(f"the subset holds {distinct[counts.argmax()]} more than once")

@@ -9,7 +9,7 @@ import numpy as np
 from harness.clustering.files import read_clustering
 from harness.common import layout
 from harness.common.errors import InputError
-from harness.common.schemas import SCORES, TRUTH, read_frame, read_pool
+from harness.common.schemas import SCORES, TRUTH, Table, read_frame
 from harness.describing.measures import PoolView
 from harness.embedding.files import read_embedding
 from harness.params.params import Params
@@ -22,22 +22,15 @@ if TYPE_CHECKING:
 AUTO = "auto"
 
 
-def read_pool_ids() -> list[str]:
-    """The ids of the pool's rows, in its order."""
-    return read_pool().ids
-
-
 def read_pool_scores(ids: list[str]) -> "pd.DataFrame":
     """The scores of the pool's rows; InputError where they are of another pool."""
-    return _of_pool(
-        read_frame(layout.SCORES_FILE, SCORES, "dvc repro score"), ids, layout.SCORES_FILE, "score"
-    )
+    return _of_pool(ids, layout.SCORES_FILE, SCORES, "score")
 
 
 def read_pool_truth(ids: list[str]) -> "pd.DataFrame | None":
-    """What was planted in the pool's rows; None outside the lab."""
-    truth = read_frame(layout.TRUTH_FILE, TRUTH, "dvc repro prepare")
-    return _of_pool(truth, ids, layout.TRUTH_FILE, "prepare") if len(truth) else None
+    """What was planted in the pool's rows; None outside the lab, where the file has no row."""
+    truth = _of_pool(ids, layout.TRUTH_FILE, TRUTH, "prepare", empty=True)
+    return truth if len(truth) else None
 
 
 def read_pool_view(params: Params, ids: list[str]) -> PoolView:
@@ -60,7 +53,7 @@ def read_pool_view(params: Params, ids: list[str]) -> PoolView:
 
 
 def report_quality(params: Params) -> tuple[str | None, str | None]:
-    """The scorer and the quality made of it, 0-1, that all subsets are measured by.
+    """The scorer and the quality made of it, 0-1, by which all subsets are measured.
 
     The first reward model's, through a sigmoid; without one the first scorer's, min-max scaled;
     None of each without scorers.
@@ -78,7 +71,10 @@ def common_k(params: Params) -> int | str:
     return AUTO if chosen.is_file() else max(params.cluster.k)
 
 
-def _of_pool(frame: "pd.DataFrame", ids: list[str], path: Path, stage: str) -> "pd.DataFrame":
-    if frame["id"].tolist() != ids:
+def _of_pool(
+    ids: list[str], path: Path, table: Table, stage: str, empty: bool = False
+) -> "pd.DataFrame":
+    frame = read_frame(path, table, f"dvc repro {stage}")
+    if frame["id"].tolist() != ids and not (empty and frame.empty):
         raise InputError(f"{path}: rows of another pool than {layout.POOL_FILE}; dvc repro {stage}")
     return frame

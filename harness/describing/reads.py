@@ -1,4 +1,4 @@
-"""What a selection reads of the pool, and what the scores among it took to make."""
+"""What a selection reads of the pool, and what making the scores it reads took."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from harness.round_systems import ROUND_SYSTEMS
 from harness.samplers import SAMPLERS
 from harness.selecting.quality import terms
 
-ScoreCosts = dict[str, dict[str, Any]]  # by column, as harness.scorers.score_pool has them
+ScoreCosts = dict[str, dict[str, Any]]  # by column, as harness.scorers.score_pool writes them
 
 
 def read_score_costs(params: Params) -> ScoreCosts:
-    """What each column of the scores cost; InputError where one of params is not there."""
+    """What each column of the scores cost; InputError where one that params name is missing."""
     costs = read_json(layout.SCORE_COSTS_FILE)
     for name in params.scorers:
         if name not in costs:
@@ -25,25 +25,25 @@ def read_score_costs(params: Params) -> ScoreCosts:
 
 
 def scores_read(params: Params, name: str) -> list[str]:
-    """The columns of the scores that a selection's quality is made of, each once."""
+    """The columns of the scores in a selection's quality, each once."""
     quality = getattr(params.every_selection.get(name), "quality", None)
     return list(dict.fromkeys(column for _, column in terms(quality))) if quality else []
 
 
 def reads(params: Params, name: str) -> str:
-    """All that a selection reads of the pool, in words; nothing for a reference."""
+    """Everything a selection reads of the pool, in words; nothing for a reference."""
     item = params.every_selection.get(name)
     if item is None:
         return ""
-    found = scores_read(params, name)
+    parts = scores_read(params, name)
     needs = _needs(item.sampler, item.sampler_params)
     if needs & {"embeddings", "clusters"}:
-        found.append(f"embedding {item.embedding}")
+        parts.append(f"embedding {item.embedding}")
     if "clusters" in needs:
-        found.append(f"clusters (k: {item.k})")
+        parts.append(f"clusters (k: {item.k})")
     if "models" in needs:
-        found.append("models that it trains")
-    return ", ".join(found)
+        parts.append("models that it trains")
+    return ", ".join(parts)
 
 
 def _needs(sampler: str, given: dict[str, Any]) -> frozenset[str]:
@@ -53,6 +53,6 @@ def _needs(sampler: str, given: dict[str, Any]) -> frozenset[str]:
 
 
 def scoring_seconds(costs: ScoreCosts, names: list[str]) -> float:
-    """What these columns took in all; NaN where that of one is not known."""
+    """The total of these columns; NaN where one is not known."""
     seconds = [costs[name]["seconds"] for name in names]
     return float("nan") if None in seconds else float(np.sum(seconds))

@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.common.markdown import aligned
 from harness.describing.measures import PoolView, describe_subset
-from harness.report.subsets.columns import COVERAGE, column, value_text
+from harness.report.shared.columns import COVERAGE, column, value_text
 from harness.scorers import SCORERS
 from harness.select_command.choices import Choices
 from harness.select_command.inputs import ToolInputs, choose

@@ -19,7 +19,7 @@ from harness.params.judge import JudgeParams
 from harness.params.params import Params, load_params
 from harness.params.rounds import RoundsParams
 from harness.params.training import TrainParams
-from harness.report.shared.text_tables import BLANK
+from harness.report.shared.tables import BLANK
 from harness.round_systems import ROUND_SYSTEMS
 from harness.round_systems.loop import run_rounds
 from harness.rounds.journal import Recipe, ScratchJournal

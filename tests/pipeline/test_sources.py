@@ -37,6 +37,8 @@ SANDBOX = [
     for path in (ROOT / "harness/evaluation/sandbox").glob("[a-z]*.py")
 ]
 REACHED_OTHERWISE = {"pipeline.evaluate": ["harness.evaluation.code", *SANDBOX]}
+# `pipeline.report` imports a kind of report where it writes one: a stage depends on its own kind.
+REPORT_KINDS = {"report": "scores", "report_subsets": "subsets"}
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 
 
@@ -71,16 +73,34 @@ def imports(module: str) -> frozenset[str]:
     return frozenset(name for name in found if name.split(".")[0] in ours and path_of(name))
 
 
-def reached(module: str) -> set[str]:
-    """A module and all that it imports, at any depth, carriers and tables left out."""
+def reached(module: str, kind: str = "") -> set[str]:
+    """A module and all that it imports, at any depth, carriers and tables left out.
+
+    Of the kinds of report, this one.
+    """
+    own = f"harness.report.{kind}."
     seen: set[str] = set()
     to_see = [module, *REACHED_OTHERWISE.get(module, ())]
     while to_see:
         name = to_see.pop()
         if name not in seen | CARRIERS | TABLES:
             seen.add(name)
-            to_see += imports(name)
+            to_see += [
+                used
+                for used in imports(name)
+                if name != "pipeline.report" or used.startswith(own) or "harness.report" not in used
+            ]
     return seen
+
+
+def kind_of(stage: str) -> str:
+    """The kind of report that a stage writes; empty for a stage that writes none."""
+    from harness.params.params import load_params
+
+    grid, _, key = stage.partition("@")
+    if grid == "report_study":
+        return load_params(ROOT / "params.yaml").studies[key].report
+    return REPORT_KINDS.get(grid, "")
 
 
 @cache
@@ -98,17 +118,17 @@ def stages() -> dict[str, tuple[str, frozenset[str]]]:
 
 
 def grids() -> dict[str, str]:
-    """One stage of each grid, by the grid's name: its cells share their code."""
-    return {name.split("@")[0]: name for name in stages()}
+    """One stage of each grid and kind of report, by their names: such cells share their code."""
+    return {f"{name.split('@')[0]} {kind_of(name)}".strip(): name for name in stages()}
 
 
 def is_covered(path: str, deps: frozenset[str]) -> bool:
     return any(path == dep or path.startswith(f"{dep.rstrip('/')}/") for dep in deps)
 
 
-def missing(module: str, deps: frozenset[str]) -> list[str]:
+def missing(module: str, deps: frozenset[str], kind: str = "") -> list[str]:
     """The files a module's code lies in that are not among the dependencies."""
-    files = [path_of(name) for name in reached(module)]
+    files = [path_of(name) for name in reached(module, kind)]
     paths = {file.relative_to(ROOT).as_posix() for file in files if file is not None}
     return sorted(path for path in paths if not is_covered(path, deps))
 
@@ -123,7 +143,7 @@ def test_every_stage_depends_on_the_code_it_imports() -> None:
     lacking = {}
     for grid, name in grids().items():
         module, deps = stages()[name]
-        if paths := missing(module, deps):
+        if paths := missing(module, deps, kind_of(name)):
             lacking[grid] = paths
     assert lacking == {}, "add these to the stages' deps in dvc.yaml"
 
@@ -169,10 +189,21 @@ def test_every_cell_names_its_stages() -> None:
         assert named == {name for name in stages() if name.startswith(template)}
 
 
+def test_every_report_depends_on_its_kind_and_no_other() -> None:
+    for name, (_, deps) in stages().items():
+        if kind := kind_of(name):
+            folders = {dep for dep in deps if dep.startswith("harness/report")}
+            assert folders == {f"harness/report/{kind}", "harness/report/shared"}, name
+
+
 def test_every_dependency_on_code_is_there_and_used() -> None:
-    for name, (module, deps) in stages().items():
-        files = [path_of(used) for used in reached(module) | CARRIERS]
-        used_paths = [file.relative_to(ROOT).as_posix() for file in files if file]
+    used_by: dict[str, set[str]] = {}  # a grid's dependencies are those of any of its cells
+    for name, (module, _) in stages().items():
+        files = [path_of(used) for used in reached(module, kind_of(name)) | CARRIERS]
+        paths = {file.relative_to(ROOT).as_posix() for file in files if file}
+        used_by.setdefault(name.split("@")[0], set()).update(paths)
+    for name, (_, deps) in stages().items():
+        used_paths = used_by[name.split("@")[0]]
         for dep in deps:
             if dep.startswith(("harness/", "pipeline/")):
                 assert (ROOT / dep).exists(), f"{name}: {dep}"

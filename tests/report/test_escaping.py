@@ -1,4 +1,4 @@
-"""Names and texts that hold marks of Markdown, HTML, LaTeX or a terminal come out as texts."""
+"""Markup of Markdown, HTML, LaTeX and terminals in names and texts is escaped."""
 
 import csv
 import re
@@ -13,7 +13,7 @@ from harness.common.markdown import first_table, markdown_text, notes_below
 from harness.params.params import Params
 from harness.report.scores.write import write_scores
 from harness.report.shared.study_table import NOT_RUN
-from harness.report.shared.text_tables import TextTable, latex_table, latex_text, markdown_table
+from harness.report.shared.tables import TextTable, latex_table, latex_text, markdown_table
 from harness.suites import SUITES
 from harness.tracking.runs import records
 from tests.helpers.build_runs import build_runs, cells, take_away
@@ -85,11 +85,11 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
 
 
 def is_plain(text: str) -> bool:
-    """Whether no character of a page steers where it is shown."""
+    """Whether no character of a page controls the display."""
     return all(line.isprintable() for line in text.split("\n"))
 
 
-def test_every_file_of_a_study_holds_them_as_text(tree: Params) -> None:
+def test_every_file_of_a_study_escapes_them(tree: Params) -> None:
     for cell in cells("main", "random"):
         take_away(cell, "one")
         metrics = read_json(cell / "metrics.json")

@@ -1,4 +1,4 @@
-"""The proofs and the tables by round, of rows of which some were not run on every column."""
+"""The proofs and the tables by round where rows were not all run on every column."""
 
 import csv
 import statistics
@@ -18,7 +18,7 @@ from tests.helpers.not_run import FEWER, by_hand
 from tests.helpers.toy_suite import write_toy_suite
 
 
-def test_the_proofs_are_over_what_every_row_has(
+def test_the_proofs_are_over_columns_that_every_row_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -28,14 +28,14 @@ def test_the_proofs_are_over_what_every_row_has(
         take_away(cell, "two")
     folder = write_sensitivity(params, "sensitivity")
     with (folder / "table.csv").open(encoding="utf-8") as file:
-        found = {line["name"]: line for line in csv.DictReader(file)}
+        result = {line["name"]: line for line in csv.DictReader(file)}
     full_clean, none = (
         statistics.fmean(by_hand(name, "one", "three", study="sensitivity"))
         for name in ("full_clean", "none")
     )
     gain = full_clean - none
-    assert float(found["gain"]["value"]) == pytest.approx(gain, abs=1e-4)
-    assert found["none"]["what"] == "avg_of_2"
+    assert float(result["gain"]["value"]) == pytest.approx(gain, abs=1e-4)
+    assert result["none"]["what"] == "avg_of_2"
     text = (folder / "table.md").read_text(encoding="utf-8")
     again = "dvc repro -f -s evaluate_further fills them in, then dvc repro makes the table again"
     assert text.count(f"Not run: Two in oracle. Why: {WHY}. Afterwards, {again}.") == 2
@@ -52,7 +52,7 @@ def by_round(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("study", ["scorers", "rounds"])
-def test_tables_by_round_are_over_what_every_row_has(
+def test_tables_by_round_are_over_columns_that_every_row_has(
     by_round: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, study: str
 ) -> None:
     params = copy_of(by_round, tmp_path, monkeypatch)
@@ -60,8 +60,8 @@ def test_tables_by_round_are_over_what_every_row_has(
         take_away(cell, "two")
     folder = write_curves(params, study)
     with (folder / "table.csv").open(encoding="utf-8") as file:
-        found = {line["row"]: line for line in csv.DictReader(file)}
-    for name, line in found.items():
+        result = {line["row"]: line for line in csv.DictReader(file)}
+    for name, line in result.items():
         seeds = [
             one["scores"]
             for cell in cells(study, name)

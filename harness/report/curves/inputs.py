@@ -1,32 +1,29 @@
 """Reading what a study of curves needs: scores by size, and what each round left."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.common.errors import InputError
-from harness.common.files import read_array, read_json
-from harness.common.schemas import ROUND_CLUSTERS, ROUND_INSTANCES, Table, read_frame
-from harness.describing import SeedFacts, described_folder
-from harness.describing.cell import NOISE
+from harness.common.files import read_array
+from harness.common.schemas import ROUND_CLUSTERS, ROUND_INSTANCES, read_frame
+from harness.describing.files import NOISE, SeedFacts, described_folder, read_stage_json
 from harness.params.params import Cell, Params
-from harness.report.shared.comparable import compare
-from harness.report.shared.runs import Row, described, study_rows
-from harness.report.shared.study_table import check_agreement
-from harness.suites import Suite, load_suite
+from harness.report.shared.runs import Row, described
+from harness.report.shared.study_table import read_study
+from harness.suites import Suite
 
 if TYPE_CHECKING:
     import pandas as pd
 
 WEIGHING = "kmq_iterative"  # the system that weighs clusters by scores of answers
-DEFAULT_SCORER = "perplexity"  # what it scores by where params do not say
+DEFAULT_SCORER = "perplexity"  # its scorer where params name none
 
 
 @dataclass(frozen=True)
 class Point:
-    """A row of the study: a selection's subsets or their beginnings, trained on and evaluated."""
+    """A row of the study: a selection's subsets, or the first part of each, trained on."""
 
     row: Row
     seeds: dict[int, SeedFacts]
@@ -41,14 +38,10 @@ class Point:
         """Rows of each seed's subset."""
         return tuple(len(self.seeds[seed].picks) for seed in self.row.seeds)
 
-    def measures(self, name: str) -> list[float]:
-        """A measure of each seed's subset."""
-        return [self.seeds[seed].measures[name] for seed in self.row.seeds]
-
 
 @dataclass(frozen=True)
 class SeedRounds:
-    """One seed's rounds as they were written; no frames where no cluster was weighed."""
+    """One seed's rounds as they were written; the frames are None where no cluster was weighed."""
 
     rounds: list[dict[str, Any]]
     clusters: "pd.DataFrame | None"
@@ -57,7 +50,7 @@ class SeedRounds:
 
 @dataclass(frozen=True)
 class Loop:
-    """A feedback-driven selection: its rounds by seed, and what it scores answers by, if it does.
+    """A feedback-driven selection: its rounds by seed, and the scorer of its answers, if any.
 
     ``noise`` is the share of planted noise in each of its clusters, (k,); None where nothing is
     planted or no cluster weighed.
@@ -70,7 +63,7 @@ class Loop:
 
     @property
     def count(self) -> int:
-        """How many rounds there were."""
+        """The number of rounds."""
         return len(next(iter(self.seeds.values())).rounds)
 
     @property
@@ -81,7 +74,7 @@ class Loop:
 
 @dataclass(frozen=True)
 class CurveStudy:
-    """A study of curves: its points in the params' order, and the loops that they are of."""
+    """A study of curves: its points in the params' order, and the loops behind them."""
 
     params: Params
     study: str
@@ -95,35 +88,23 @@ class CurveStudy:
         return [loop for loop in self.loops if loop.weighed]
 
     def point_of(self, of: str, sizes: tuple[int, ...]) -> Point | None:
-        """The subset of a selection with that many rows, if the study has it.
+        """The point of a selection with that many rows in each seed, if the study has it.
 
-        Of as many in each seed; other seeds, or fewer, compare where every size is the same.
+        Points of other or fewer seeds compare where all sizes are the same number.
         """
         one = set(sizes) if len(set(sizes)) == 1 else None
-        found = (p for p in self.points if p.of == of and (p.sizes == sizes or set(p.sizes) == one))
-        return next(found, None)
+        same = (p for p in self.points if p.of == of and (p.sizes == sizes or set(p.sizes) == one))
+        return next(same, None)
 
 
 def read_curve_study(params: Params, study: str) -> CurveStudy:
     """Read a study; InputError names a file that is missing and the stage that makes it."""
-    rows = study_rows(params, study)
-    if not rows:
-        raise InputError(f"params.yaml: no entry of `further` has study: {study}; add its rows")
-    # Rows of one selection hold the same rounds; one may be of more seeds than another.
+    suite, rows = read_study(params, study)
+    # Rows of one selection hold the same rounds; some may have more seeds than others.
     most = {row.of: row for row in sorted(rows, key=lambda row: len(row.seeds))}
     names = [n for n in dict.fromkeys(row.of for row in rows) if n in params.selections_rounds]
     loops = [_loop(params, most[name].cells) for name in names]
-    suite, compared = compare(load_suite(params.evaluate.suite), rows)
-    for row in compared:
-        check_agreement(suite, row)
-    points = [Point(row, described(row)) for row in compared]
-    return CurveStudy(params, study, suite, points, loops)
-
-
-def _frame(path: Path, table: Table, stage: str) -> "pd.DataFrame":
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; dvc repro {stage}")
-    return read_frame(path, table)
+    return CurveStudy(params, study, suite, [Point(row, described(row)) for row in rows], loops)
 
 
 def _loop(params: Params, cells: tuple[Cell, ...]) -> Loop:
@@ -132,13 +113,12 @@ def _loop(params: Params, cells: tuple[Cell, ...]) -> Loop:
     seeds: dict[int, SeedRounds] = {}
     for cell, seed in sorted(((c, s) for c in cells for s in c.seeds), key=lambda pair: pair[1]):
         folder, stage = described_folder(cell) / f"seed_{seed}", cell.stage("describe")
-        if not (folder / "rounds.json").is_file():
-            raise InputError(f"{folder / 'rounds.json'}: no such file; dvc repro {stage}")
-        rounds = read_json(folder / "rounds.json")
+        rounds = read_stage_json(folder / "rounds.json", stage)
         clusters, instances = None, None
         if item.sampler == WEIGHING and len(rounds) > 1:  # nothing is asked after the last
-            clusters = _frame(folder / "clusters.parquet", ROUND_CLUSTERS, stage)
-            instances = _frame(folder / "instances.parquet", ROUND_INSTANCES, stage)
+            remedy = f"dvc repro {stage}"
+            clusters = read_frame(folder / "clusters.parquet", ROUND_CLUSTERS, remedy)
+            instances = read_frame(folder / "instances.parquet", ROUND_INSTANCES, remedy)
         seeds[seed] = SeedRounds(rounds, clusters, instances)
         first = next(iter(seeds.values())).rounds
         if len(rounds) != len(first):

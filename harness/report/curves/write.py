@@ -1,20 +1,21 @@
-"""Write a study of curves: tables, text, plots."""
+"""Write a study of curves: tables, page, plots."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from harness.common import layout
-from harness.common.files import replacing_folder
 from harness.params.params import Params
-from harness.report.curves.inputs import read_curve_study
-from harness.report.curves.loops import loop_lines
-from harness.report.curves.markdown import markdown
+from harness.report.curves.inputs import WEIGHING, CurveStudy, read_curve_study
+from harness.report.curves.lines import FALLING, MOSTLY, loop_lines, round_notes, score_lines
 from harness.report.curves.plots import plot_scores, plot_weights
-from harness.report.curves.scores import score_lines
-from harness.report.shared.study_table import not_run_cells
-from harness.report.shared.text_tables import csv_text
+from harness.report.curves.tables import SCORE_DIGITS, cost_table, gain_table, weight_table
+from harness.report.shared.notes import cut_notes, preset_note, score_notes
+from harness.report.shared.pages import page, write_report
+from harness.report.shared.runs import BASELINE
+from harness.report.shared.study_table import Line, digits_of, not_run_cells, score_table
+from harness.report.shared.tables import csv_text, number
 from harness.suites import Suite
 
 DECIMALS = 6
@@ -25,29 +26,77 @@ def write_curves(params: Params, study: str) -> Path:
     """Write ``table.csv|md|png``, ``rounds.csv`` if a row has rounds, ``weights.png`` if weights.
 
     Scores by size and by round: table 7 and figure 2 of arXiv 2409.11378, and DiverseEvol (arXiv
-    2311.08182) by round.
-
-    Everything is worked out before the first file is written. Returns the folder. Raises
-    InputError naming the file that is missing and the stage that makes it.
+    2311.08182) by round. Everything is computed before the first file is written. Returns the
+    folder. Raises InputError naming the file that is missing and the stage that makes it.
     """
-    found = read_curve_study(params, study)
-    scores, loops = score_lines(found), loop_lines(found)
-    texts = {"table.csv": _csv(scores, found.suite), "table.md": markdown(found, scores, loops)}
+    curves = read_curve_study(params, study)
+    scores, loops = score_lines(curves), loop_lines(curves)
+    files: dict[str, str | Callable[[Path], object]] = {
+        "table.csv": _csv(scores, curves.suite),
+        "table.md": markdown(curves, scores, loops),
+        "table.png": partial(plot_scores, curves, scores),
+    }
     if loops:
-        texts["rounds.csv"] = _csv(loops)
-    with replacing_folder(layout.report_folder(params.preset, study)) as folder:
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        plot_scores(found, scores, folder / "table.png")
-        if found.weighed:
-            plot_weights(found, folder / "weights.png")
-    return layout.report_folder(params.preset, study)
+        files["rounds.csv"] = _csv(loops)
+    if curves.weighed:
+        files["weights.png"] = partial(plot_weights, curves, loops)
+    return write_report(params, study, files)
 
 
-def _csv(lines: list[dict[str, Any]], suite: Suite | None = None) -> str:
-    """The lines, counts without a point; columns that hold nothing are left out.
+def markdown(study: CurveStudy, scores: list[Line], loops: list[Line]) -> str:
+    """The report's page: tables, what they show, and how to read them."""
+    rows = [point.row for point in study.points]
+    weighed = [line for line in loops if "effective_clusters" in line]
+    noisy = {line["selection"]: line for line in weighed if "noisy_clusters" in line}
+    compared = [x for x in weighed if not np.isnan([x["score_gain"], x["gain_before"]]).any()]
+    counts = ("tokens_scored", "judge_answers")
+    return page(
+        "curves/page.md.jinja",
+        params=study.params,
+        title=study.params.studies[study.study].title or f"{study.study} study",
+        preset=preset_note(study.params.preset),
+        head=study.suite.column(study.suite.headline).label,
+        scores=score_table(study.suite, scores, ("rows", "seeds"), ("vendi_score",)),
+        notes=score_notes(study.suite, rows),
+        cut=cut_notes(rows),
+        alone=[
+            line["row"] for line in scores if line["selection"] != BASELINE and not line["against"]
+        ],
+        tested=sum(line["p"] == line["p"] for line in scores),
+        loops=loops,
+        judged=any(loop.scorer == "judge" for loop in study.loops),
+        weighing=WEIGHING,
+        costs=cost_table(study, loops),
+        counted={name: any(line[name] == line[name] for line in loops) for name in counts},
+        warnings=round_notes(study),
+        weighed=weighed,
+        gains=gain_table(study, weighed),
+        compared=len(compared),
+        apart=_apart(study, compared),
+        falling=sorted({line["scorer"] for line in weighed} & FALLING),
+        weights=weight_table(weighed),
+        mostly=MOSTLY,
+        noisy=list(noisy.values()),
+    )
 
-    But for those of the suite, where one is given: they were not run.
+
+def _apart(study: CurveStudy, compared: list[Line]) -> list[str]:
+    """The rounds whose answers scored better while the headline did not rise."""
+    head = study.suite.column(study.suite.headline)
+    digits = digits_of(study.suite, head) + 1
+    return [
+        f"{line['selection']} in round {line['round']} (score "
+        f"{number(line['score_gain'], SCORE_DIGITS, sign=True)}, {head.label} "
+        f"{number(line['gain_before'], digits, sign=True)})"
+        for line in compared
+        if line["score_gain"] > 0 and line["gain_before"] <= 0
+    ]
+
+
+def _csv(lines: list[Line], suite: Suite | None = None) -> str:
+    """The lines, counts as integers, without empty columns.
+
+    Columns of the suite, where one is given, stay though empty: they were not run.
     """
     import pandas as pd
 

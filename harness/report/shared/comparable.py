@@ -1,4 +1,4 @@
-"""Over which columns the rows of a table compare, where some columns were not run in every row."""
+"""The columns over which a table's rows compare, where some were not run in every row."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,19 +8,19 @@ from harness.report.shared.runs import Row
 from harness.suites import Column, Suite
 from harness.suites.metrics import NotRun
 
-_NONE = NotRun(not_run="it has no column that every row has")
+_EMPTY = NotRun(not_run="it has no column that every row has")
 
 
 def comparable(suite: Suite, runs: Sequence[Mapping[str, float]]) -> Suite:
     """The suite with each mean over those of its columns that every run has.
 
     Args:
-        suite: as it was read.
-        runs: each run's scores by column; what was not run is not among them.
+        suite: as read from its file.
+        runs: each run's scores by column, without the columns that were not run.
 
     A mean over fewer columns has another name (`avg_of_5`, "Average of 5"), so that it is not
-    taken for the whole one; the headline goes along. One of which no column is left is of none: it
-    has no score in any row, as those that rows have are of different columns.
+    taken for the full one; the headline follows it. A mean left without columns has no score in
+    any row: the columns that single rows have differ.
     """
     columns, headline = [], suite.headline
     for column in suite.columns:
@@ -47,26 +47,24 @@ def is_headline(suite: Suite, name: str) -> bool:
 
 
 def with_means(suite: Suite, scores: Mapping[str, float]) -> dict[str, float]:
-    """A run's scores of the suite's columns, its means worked out where its columns are there."""
-    found = {c.name: scores[c.name] for c in suite.columns if c.name in scores and c.of != []}
+    """A run's scores by the suite's columns, with every mean that they give."""
+    known = {c.name: scores[c.name] for c in suite.columns if c.name in scores and c.of != []}
     for column in suite.columns:
-        if column.of and column.name not in found and all(name in scores for name in column.of):
-            found[column.name] = fmean(scores[name] for name in column.of)
-    return found
+        if column.of and column.name not in known and all(name in scores for name in column.of):
+            known[column.name] = fmean(scores[name] for name in column.of)
+    return known
 
 
 def compare(suite: Suite, rows: Sequence[Row]) -> tuple[Suite, list[Row]]:
     """The suite over which rows compare, and the rows with its means among their scores."""
-    runs = [one.measured for row in rows for one in row.metrics.values()]
-    found = comparable(suite, runs)
-    return found, [_row(found, row) for row in rows]
-
-
-def _row(suite: Suite, row: Row) -> Row:
-    of_none = [column.name for column in suite.columns if column.of == []]
-    metrics = {}
-    for seed, one in row.metrics.items():
-        void = {name: _NONE for name in of_none if name in one.measured}
-        scores = one.scores | void | with_means(suite, one.measured)
-        metrics[seed] = one.model_copy(update={"scores": scores})
-    return replace(row, metrics=metrics)
+    suite = comparable(suite, [one.measured for row in rows for one in row.metrics.values()])
+    empty = [column.name for column in suite.columns if column.of == []]
+    compared = []
+    for row in rows:
+        metrics = {}
+        for seed, one in row.metrics.items():
+            void = {name: _EMPTY for name in empty if name in one.measured}
+            scores = one.scores | void | with_means(suite, one.measured)
+            metrics[seed] = one.model_copy(update={"scores": scores})
+        compared.append(replace(row, metrics=metrics))
+    return suite, compared

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,8 @@ PACKAGES = (
     "pandas", "numpy", "scipy",
 )
 # fmt: on
-# What a run writes itself says nothing about the code that made it.
-# The params of a run are written down whole, beside.
-MADE_HERE = tuple(
-    f":(exclude){path}" for path in ("results", "dvc.lock", "params.yaml", "conf/pins.yaml")
-)
+# What a run writes itself says nothing about the code, and its params are recorded anyway.
+WRITTEN = ("results", "dvc.lock", "params.yaml", "conf/pins.yaml")
 
 
 def provenance(params: Params, rows: list[Row]) -> dict[str, Any]:
@@ -37,14 +35,7 @@ def provenance(params: Params, rows: list[Row]) -> dict[str, Any]:
         "params_hash": value_hash(params.model_dump(mode="json")),
         "files": {path.as_posix(): file_hash(path) for path in _inputs()},
         "runs": {
-            row.name: {
-                str(seed): {
-                    name: value
-                    for name, value in row.manifests[seed].items()
-                    if name.endswith("_hash")
-                }
-                for seed in row.seeds
-            }
+            row.name: {str(seed): _hashes(row.manifests[seed]) for seed in row.seeds}
             for row in rows
         },
         "versions": {"python": platform.python_version(), **versions(PACKAGES)},
@@ -52,31 +43,33 @@ def provenance(params: Params, rows: list[Row]) -> dict[str, Any]:
     }
 
 
+def _hashes(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in manifest.items() if name.endswith("_hash")}
+
+
 def _inputs() -> list[Path]:
     named = [layout.POOL_FILE, layout.HELDOUT_FILE, layout.TRUTH_FILE, layout.SCORES_FILE]
-    found = [path for path in named if path.is_file()]
-    for folder, pattern in ((layout.BASE_MODEL, "*.safetensors"), (layout.BENCHMARKS, "*.jsonl")):
-        found += sorted(folder.glob(pattern))
-    return found
+    named += sorted(layout.BASE_MODEL.glob("*.safetensors"))
+    named += sorted(layout.BENCHMARKS.glob("*.jsonl"))
+    return [path for path in named if path.is_file()]
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
     """The versions of those that are installed."""
-    found = {}
+    known = {}
     for name in packages:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+        with suppress(PackageNotFoundError):
+            known[name] = version(name)
+    return known
 
 
 def git_state() -> dict[str, Any]:
-    """The commit and whether tracked files differ from it; None of each outside a repository."""
+    """The commit and whether tracked files differ from it; both None outside a repository."""
     commit = _git("rev-parse", "HEAD")
     if commit is None:
         return {"commit": None, "dirty": None}
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *MADE_HERE)
+    excluded = [f":(exclude){path}" for path in WRITTEN]
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *excluded)
     return {"commit": commit, "dirty": bool(changed)}
 
 

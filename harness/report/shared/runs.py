@@ -78,54 +78,51 @@ def read_row(params: Params, cells: Sequence[Cell]) -> Row:
         file, stage = layout.RUNS / cell.path / "metrics.json", cell.stage("evaluate")
         if not file.is_file():
             raise InputError(f"{file}: no such file; run dvc repro {stage}")
-        found = read_metrics(file)
-        if found.suite != params.evaluate.suite:
+        evaluated = read_metrics(file)
+        if evaluated.suite != params.evaluate.suite:
             raise InputError(
-                f"{file}: scores of suite {found.suite}, not of {params.evaluate.suite}; run dvc "
-                f"repro {stage}"
+                f"{file}: scores of suite {evaluated.suite}, not of {params.evaluate.suite}; run "
+                f"dvc repro {stage}"
             )
         frames.append(read_frame(file.with_name("samples.parquet"), SAMPLES))
         for seed in cell.seeds:
-            if str(seed) not in found.seeds:
+            if str(seed) not in evaluated.seeds:
                 raise InputError(f"{file}: no scores of seed {seed}; run dvc repro {stage}")
-            metrics[seed] = found.seeds[str(seed)]
+            metrics[seed] = evaluated.seeds[str(seed)]
             manifests[seed] = read_json(file.parent / "train" / f"seed_{seed}.json")
     if not metrics:
         name = cells[0].name
         raise InputError(f"params.yaml: {name} has no seed in common with the groups it is run for")
-    # Of a suite of programs alone that were not run, no frame has a row.
+    # A suite of nothing but programs that were not run leaves frames without rows.
     samples = pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
     return Row(tuple(cells), tuple(sorted(metrics)), metrics, manifests, samples)
 
 
 def cells_by_row(params: Params, study: str) -> dict[str, list[Cell]]:
     """The cells of each row of a study, rows in the order of the params."""
-    found: dict[str, list[Cell]] = {}
+    rows: dict[str, list[Cell]] = {}
     for cell in params.cells(study):
-        found.setdefault(cell.name, []).append(cell)
-    return found
+        rows.setdefault(cell.name, []).append(cell)
+    return rows
 
 
 def study_rows(params: Params, study: str) -> list[Row]:
-    """The rows of a study in the order of the params, each over all seeds that it has there."""
+    """The rows of a study in the order of the params, each over all the seeds it has there."""
     return [read_row(params, cells) for cells in cells_by_row(params, study).values()]
 
 
 def described(row: Row) -> dict[int, SeedFacts]:
-    """What each seed's subset of a row is."""
+    """The facts of each seed's subset of a row."""
     return {seed: one for c in row.cells for seed, one in read_described(c).seeds.items()}
 
 
-def benchmarks_of(suite: Suite) -> list[str]:
-    """The columns whose items make up the headline."""
-    head = suite.column(suite.headline)
-    return list(head.of or [head.name])
-
-
 def row_items(suite: Suite, row: Row, seeds: Sequence[int]) -> list[Items]:
-    """Item scores of the headline's benchmarks, in the scale of the table, items by their id."""
-    found = []
-    for name in benchmarks_of(suite):
+    """Item scores of the headline's benchmarks, in the table's scale, items in order of their id.
+
+    Raises InputError where items of a seed are missing.
+    """
+    head, items = suite.column(suite.headline), []
+    for name in head.of or [head.name]:
         samples = row.samples[row.samples["task"] == name]
         table = samples.pivot(index="item", columns="seed", values="score").sort_index()
         table = table.reindex(columns=list(seeds))
@@ -136,15 +133,15 @@ def row_items(suite: Suite, row: Row, seeds: Sequence[int]) -> list[Items]:
             )
         weights = samples.groupby("item")["weight"].first().reindex(table.index)
         ids = tuple(str(item) for item in table.index)
-        found.append(Items(table.to_numpy().T, weights.to_numpy(), ids))
-    return found
+        items.append(Items(table.to_numpy().T, weights.to_numpy(), ids))
+    return items
 
 
 def paired_items(suite: Suite, ours: Row, theirs: Row) -> tuple[list[Items], list[Items], bool]:
     """Item scores of two rows on the same items, and whether they are paired by seed too.
 
     Rows of different seeds are not cut to those they share: their difference would then not be
-    the one of the means the table shows.
+    that of the means in the table. Raises InputError where the items differ.
     """
     paired = ours.seeds == theirs.seeds and len(ours.seeds) > 1
     a, b = (row_items(suite, row, row.seeds) for row in (ours, theirs))

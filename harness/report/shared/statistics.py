@@ -1,4 +1,4 @@
-"""The few statistics the tables need: intervals of means and deviations, differences, trends."""
+"""The statistics of the tables: intervals of means and deviations, differences, trends."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ DRAWS = 4000
 
 @dataclass(frozen=True)
 class Interval:
-    """A value and its 95% interval; low and high are NaN where none can be given.
+    """A value and its 95% interval; low and high are NaN where there is none.
 
-    ``p`` is two-sided, of a value that is nil in truth; NaN where it was not asked for.
+    ``p`` is two-sided, under the null hypothesis of zero; NaN where nothing was tested.
     """
 
     value: float
@@ -76,11 +76,10 @@ def difference(
 
     ``ours[c]`` and ``theirs[c]`` hold the same items in the same order; with ``paired`` also the
     same seeds. Every draw resamples the items of each benchmark, the same for both rows and all
-    seeds, and adds a seed error drawn from Student's t (resampling three seeds would give
-    intervals a third too narrow and worse). A row of one seed is given the other's deviation,
-    unless it is ``fixed``: the same whatever the seed, as the untrained model is. Two rows of one
-    seed leave no seed error to measure: their interval is over items alone. The p is that of the
-    widest interval of such draws that excludes zero.
+    seeds, and adds a seed error from Student's t (resampling three seeds would give intervals a
+    third too narrow or worse). A row of one seed is given the other's deviation, unless it is
+    ``fixed``: the same whatever the seed, as the untrained model is. With one seed in both rows the
+    interval is over items alone. The p belongs to the widest interval of draws that excludes zero.
     """
     a, b = averages(ours), averages(theirs)
     gaps = np.zeros(DRAWS)
@@ -93,23 +92,23 @@ def difference(
     if df > 0:
         gaps = gaps + error * rng.standard_t(df, size=DRAWS)
     low, high = np.quantile(gaps, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-    # Draws are few: one more on either side keeps p from being nil.
+    # With finitely many draws, one more on either side keeps p above zero.
     beyond = 1 + min(int((gaps <= 0).sum()), int((gaps >= 0).sum()))
     p = min(1.0, 2 * beyond / (1 + DRAWS))
     return Interval(float(a.mean() - b.mean()), float(low), float(high), p)
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """P-values corrected for their number, so that one below 0.05 is by chance in 5% of tables.
+    """P-values corrected for their number: by chance, 5% of tables have one below 0.05.
 
     NaN stays NaN and is not counted. Source: Holm 1979.
     """
     known = sorted((p, i) for i, p in enumerate(ps) if p == p)
-    found, least = [float("nan")] * len(ps), 0.0
+    corrected, least = [float("nan")] * len(ps), 0.0
     for rank, (p, i) in enumerate(known):
         least = max(least, min(1.0, (len(known) - rank) * p))
-        found[i] = least
-    return found
+        corrected[i] = least
+    return corrected
 
 
 def averages(benchmarks: list[Items]) -> np.ndarray:
@@ -144,8 +143,8 @@ class Trend:
 def rising_trend(groups: Sequence[Sequence[float]]) -> Trend:
     """Test that values rise from group to group (Jonckheere-Terpstra, normal approximation).
 
-    Groups are in the order of their dose. Ties count a half. The variance is the one without
-    ties, which makes p slightly too large where there are some. Source: Jonckheere 1954.
+    Groups are in the order of their dose. Ties count a half; the variance ignores them, which makes
+    p slightly too large. Source: Jonckheere 1954.
     """
     from scipy import stats
 

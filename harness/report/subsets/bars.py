@@ -5,63 +5,46 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.report.shared.plots import BLACK, BLUE, GREY, ORANGE, new_figure, save_picture, tidy
+from harness.report.shared import plots
+from harness.report.shared.columns import COVERAGE, MEAN, column, value_text
 from harness.report.shared.runs import BASELINE
-from harness.report.subsets.columns import MEAN, column, value_text
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-ACROSS = 4  # panels a row
 MAIN = (
-    "tokens",
-    "top_overlap",
-    "facility_location",
-    "covering_radius",
-    "vendi_score",
-    "near_duplicates",
-    "cluster_entropy",
-    "clusters_reached",
-    "noise_share",
-    "skills_reached",
-    "seconds",
+    *("tokens", "top_overlap", *COVERAGE, "cluster_entropy", "clusters_reached"),
+    *("noise_share", "skills_reached", "seconds"),
 )
 
 NUMBER: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7, "va": "center"}
 
 
 def plot_bars(frame: "pd.DataFrame", scorer: str | None, path: Path) -> None:
-    """A panel for each main measure that there is: how far every row lies from random.
+    """A panel for each main measure that is known: how far every row is from random.
 
     Args:
         frame: one row a selection and seed, as in the CSV.
         scorer: the scorer whose mean is shown, if any.
         path: the PNG.
 
-    Bars start at the mean of random, at 0 where it is not among them: most measures lie so close
-    together that bars from 0 all look alike. The axis ends a little beyond the farthest selection,
-    since a reference may take the whole pool.
+    Bars start at the mean of random, or at 0 without it: most measures are so close together that
+    bars from 0 all look alike. The axis ends a little beyond the farthest selection, since a
+    reference may take the whole pool.
     """
     listed = [f"{MEAN}{scorer}", *MAIN] if scorer else list(MAIN)
     names = [name for name in listed if name in frame and bool(frame[name].notna().any())]
     rows = list(dict.fromkeys(frame["selection"]))
-    down = -(-len(names) // ACROSS)
-    figure = new_figure(12, (0.75 + 0.21 * len(rows)) * down + 0.6)
-    panels = figure.subplots(down, ACROSS, squeeze=False, sharey=True).ravel()
-    for axes, name in zip(panels, names, strict=False):
-        _panel(axes, frame, name, rows)
-    for axes in panels[len(names) :]:
-        axes.set_visible(False)
     start = f"Bars start at the mean of {BASELINE} (dashed)" if BASELINE in rows else "Bars"
-    figure.suptitle(
+    caption = (
         f"{start} and end at each row's mean, which is printed. Ticks: seeds. Blue: selections; "
-        "grey: references, an arrow where the bar goes on.",
-        fontsize=9,
-        x=0.01,
-        ha="left",
+        "grey: references, an arrow where the bar goes on."
     )
-    save_picture(figure, path)
+    figure, panels = plots.panel_grid(len(names), 12, 0.75 + 0.21 * len(rows), 0.6, caption)
+    for axes, name in zip(panels, names, strict=True):
+        _panel(axes, frame, name, rows)
+    plots.save_picture(figure, path)
 
 
 def _panel(axes: "Axes", frame: "pd.DataFrame", name: str, rows: list[str]) -> None:
@@ -73,27 +56,22 @@ def _panel(axes: "Axes", frame: "pd.DataFrame", name: str, rows: list[str]) -> N
     low, high = float(shown.min()), float(shown.max())
     room = 0.36 * ((high - low) or abs(start) or 1.0)  # for the numbers
     axes.set_xlim(low - room, high + room)
-    axes.axvline(start, color=ORANGE, lw=1, ls="--", zorder=1)
+    axes.axvline(start, color=plots.ORANGE, lw=1, ls="--", zorder=1)
     for place, row in enumerate(reversed(rows)):
         if len(values[row]):
             text = value_text(name, [float(values[row].mean()) / scale])
-            _bar(
-                axes,
-                (place, start),
-                values[row].tolist(),
-                text,
-                BLUE if row in selections else GREY,
-            )
-    axes.set_title(f"{column(name).label}{' (%)' if scale > 1 else ''}", fontsize=9, loc="left")
+            colour = plots.BLUE if row in selections else plots.GREY
+            _bar(axes, (place, start), values[row].tolist(), text, colour)
+    plots.name_panel(axes, f"{column(name).label}{' (%)' if scale > 1 else ''}")
     axes.set_yticks(range(len(rows)), list(reversed(rows)), fontsize=8)
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.tick_params(axis="x", labelsize=7)
     axes.locator_params(axis="x", nbins=5)
-    tidy(axes, "x")
+    plots.tidy(axes, "x")
 
 
 def _bar(axes: "Axes", at: tuple[int, float], values: list[float], text: str, colour: str) -> None:
-    """A bar from where all start to the mean over seeds, a tick for each seed, and the number."""
+    """A bar from the common start to the mean over seeds, a tick for each seed, and the number."""
     place, start = at
     mean = float(np.mean(values))
     axes.barh(place, mean - start, left=start, height=0.66, color=colour, zorder=2)
@@ -102,7 +80,7 @@ def _bar(axes: "Axes", at: tuple[int, float], values: list[float], text: str, co
         axes.annotate(text, (edge, place), (off, 0), color="white", ha=side, **NUMBER)
         return
     if len(values) > 1:
-        axes.plot(values, [place] * len(values), "|", color=BLACK, ms=5, mew=1)
+        axes.plot(values, [place] * len(values), "|", color=plots.BLACK, ms=5, mew=1)
     right = mean >= start
     end = max(mean, *values) if right else min(mean, *values)
     side, off = ("left", 4) if right else ("right", -4)
@@ -110,7 +88,7 @@ def _bar(axes: "Axes", at: tuple[int, float], values: list[float], text: str, co
 
 
 def _beyond(axes: "Axes", mean: float, text: str) -> tuple[float, str, str, int] | None:
-    """Where within its bar the number of a far bar stands, and what it reads; None if beside it."""
+    """Where in a bar that ends near or beyond the axis its number goes, and the text; or None."""
     low, high = axes.get_xlim()
     room = (high - low) / 8  # what a number takes
     if mean > high - room:

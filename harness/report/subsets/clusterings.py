@@ -1,7 +1,7 @@
 """Every clustering that was tried: silhouette, elbow, and how many clusters are poor."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from harness.common.files import read_json
 from harness.describing.measures import share_below
 from harness.params.params import Params
 from harness.report.shared.plots import BLUE, ORANGE, new_figure, save_picture, tidy
-from harness.report.shared.text_tables import BLANK, TextTable, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,9 +20,9 @@ if TYPE_CHECKING:
 POOR = 0.3  # of the mean quality, 0-1: figure 4 of arXiv 2409.11378
 FIELDS = ("k", "silhouette", "inertia", "iterations", "smallest", "largest", "empty")
 PANELS = (
-    ("silhouette", "silhouette (cosine)", "higher: clusters lie further apart"),
+    ("silhouette", "silhouette (cosine)", "higher: clusters are further apart"),
     ("inertia", "inertia", "elbow: where more clusters stop paying"),
-    ("poor", f"clusters of mean quality < {POOR}", "share of the clusters that hold instances"),
+    ("poor", f"clusters of mean quality < {POOR}", ""),
 )
 
 
@@ -49,31 +48,11 @@ def clustering_facts(params: Params, quality: np.ndarray | None) -> "pd.DataFram
     return frame.assign(best=np.arange(len(frame)) == best)
 
 
-def clustering_table(frame: "pd.DataFrame") -> TextTable:
-    """The facts as text; the best silhouette in bold."""
-    heads = ["k", "silhouette", "inertia", "iterations", "smallest", "largest", "empty"]
-    rows = []
-    for line in frame.to_dict("records"):
-        poor = number(100 * line["poor"], 1)
-        cells = [str(line["k"]), number(line["silhouette"], 4), number(line["inertia"], 1)]
-        cells += [number(line[name], 0) for name in ("iterations", "smallest", "largest", "empty")]
-        rows.append([*cells, poor if poor == BLANK else f"{poor}%"])
-    best = np.flatnonzero(frame["best"])
-    bold = (int(best[0]), 1) if len(best) else None
-    return TextTable([*heads, f"mean quality < {POOR}"], rows, bold)
-
-
-def end_note(frame: "pd.DataFrame") -> str:
-    """What to know where the best k is the largest; else nothing."""
-    heights = dict(zip(frame["k"], frame["silhouette"], strict=True))
-    known = {k: height for k, height in heights.items() if np.isfinite(height)}
-    for k in frame.loc[frame["best"], "k"]:
-        if at_the_end(k, known):
-            return (
-                f"The best silhouette is that of the largest k that was made, {k}: more clusters "
-                "may be better still. Add larger numbers to `cluster.k` before trusting `k: auto`."
-            )
-    return ""
+def best_at_the_end(frame: "pd.DataFrame") -> int | None:
+    """The best k where it is the largest, so that more clusters may be better still."""
+    silhouettes = dict(zip(frame["k"], frame["silhouette"], strict=True))
+    known = {k: value for k, value in silhouettes.items() if np.isfinite(value)}
+    return next((int(k) for k in frame.loc[frame["best"], "k"] if at_the_end(k, known)), None)
 
 
 def plot_clusterings(frame: "pd.DataFrame", quality: str | None, path: Path) -> None:
@@ -83,13 +62,12 @@ def plot_clusterings(frame: "pd.DataFrame", quality: str | None, path: Path) -> 
     for axes, (name, title, below) in zip(panels, PANELS, strict=True):
         _curve(axes, frame, name)
         axes.set_title(title, fontsize=10, loc="left")
-        axes.set_xlabel(f"k\n{below}", fontsize=8)
         if name == "poor":
             top = max(0.1, 1.15 * float(np.nan_to_num(frame["poor"].to_numpy()).max()))
             axes.set_ylim(-0.05 * top, top)
             axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
-            measured = f"quality: {quality}" if quality else "no scorer: not measured"
-            axes.set_xlabel(f"k\n{measured}", fontsize=8)
+            below = f"quality: {quality}" if quality else "no scorer: not measured"
+        axes.set_xlabel(f"k\n{below}", fontsize=8)
     save_picture(figure, path)
 
 
@@ -102,16 +80,10 @@ def _curve(axes: "Axes", frame: "pd.DataFrame", name: str) -> None:
         axes.plot(ks[i], values[i], "D", color=ORANGE, ms=10, mfc="none", mew=1.8)
         if name == "silhouette":
             right = not known[:i].any()  # nothing to the left of it, so no room there
-            axes.annotate(
-                f"best: k = {ks[i]}",
-                (ks[i], values[i]),
-                (10 if right else -10, 0),
-                textcoords="offset points",
-                color=ORANGE,
-                fontsize=9,
-                ha="left" if right else "right",
-                va="center",
-            )
+            side, off = ("left", 10) if right else ("right", -10)
+            style: dict[str, Any] = {"color": ORANGE, "fontsize": 9, "ha": side, "va": "center"}
+            at = (ks[i], values[i])
+            axes.annotate(f"best: k = {ks[i]}", at, (off, 0), textcoords="offset points", **style)
     axes.set_xscale("log", base=2)
     axes.margins(0.08, 0.1)
     axes.set_xticks(ks, [str(k) for k in ks], fontsize=8, rotation=45 if len(ks) > 7 else 0)

@@ -7,12 +7,12 @@ import numpy as np
 from harness.clustering.files import read_clustering
 from harness.common.errors import InputError
 from harness.common.layout import cluster_folder
-from harness.describing import Described, read_described
+from harness.common.schemas import read_pool
+from harness.describing.files import Described, read_described
 from harness.describing.measures import PoolView
 from harness.describing.pool import (
     AUTO,
     common_k,
-    read_pool_ids,
     read_pool_scores,
     read_pool_view,
     report_quality,
@@ -28,14 +28,14 @@ class SubsetStudy:
     """The pool and every subset of the main table.
 
     Attributes:
-        pool: what is measured against; its clusters are those that all subsets share.
-        cells: in the table's order; one whose subsets are empty is not among them.
+        pool: what subsets are measured against; its clusters are those that all subsets share.
+        cells: in the table's order, without those whose subsets are empty.
         quality: the expression behind ``pool.quality``, 0-1; None where there is no scorer.
-        scorer: the column it is made of.
-        clusters: how many the shared clusters are, and whether `k: auto` chose them.
+        scorer: the column in that expression.
+        clusters: the number of shared clusters, and whether `k: auto` chose it.
         costs: what each column of the scores cost.
-        quality_notes: what ``pool.quality`` does not tell apart.
-        embedding_notes: what there is to say of how the embedding was made.
+        quality_notes: which rows ``pool.quality`` cannot distinguish.
+        embedding_notes: remarks on how the embedding was made.
     """
 
     pool: PoolView
@@ -47,22 +47,17 @@ class SubsetStudy:
     quality_notes: tuple[str, ...] = ()
     embedding_notes: tuple[str, ...] = ()
 
-    @property
-    def names(self) -> list[str]:
-        """The rows, each once."""
-        return list(dict.fromkeys(one.cell.name for one in self.cells))
-
     def first_picks(self) -> dict[str, np.ndarray]:
         """What the first seed of each row took."""
-        found: dict[str, np.ndarray] = {}
+        picks: dict[str, np.ndarray] = {}
         for one in self.cells:
-            found.setdefault(one.cell.name, next(iter(one.seeds.values())).picks)
-        return found
+            picks.setdefault(one.cell.name, next(iter(one.seeds.values())).picks)
+        return picks
 
 
 def read_subset_study(params: Params) -> SubsetStudy:
     """Read pool, scores, truth, clusters and subsets; InputError names what is missing."""
-    ids = read_pool_ids()
+    ids = read_pool().ids
     pool = read_pool_view(params, ids)
     scorer, quality = report_quality(params)
     described = [read_described(cell) for cell in params.cells(MAIN)]
@@ -71,7 +66,6 @@ def read_subset_study(params: Params) -> SubsetStudy:
         raise InputError("params.yaml: table: no row of it takes any row of the pool")
     k = common_k(params)
     folder = cluster_folder(params.defaults.embedding, k)
-    said = quality_notes(quality, read_pool_scores(ids)) if quality else ()
     return SubsetStudy(
         pool,
         cells,
@@ -79,6 +73,6 @@ def read_subset_study(params: Params) -> SubsetStudy:
         scorer,
         (read_clustering(folder, len(ids)).k, k == AUTO),
         read_score_costs(params),
-        said,
+        quality_notes(quality, read_pool_scores(ids)) if quality else (),
         tuple(read_notes(params.defaults.embedding)),
     )

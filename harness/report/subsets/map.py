@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.clustering.blocks import within_one
-from harness.report.shared.plots import BLUE, GREY, ORANGE, new_figure, save_picture
+from harness.report.shared.plots import BLUE, GREY, ORANGE, name_panel, panel_grid, save_picture
 from harness.report.subsets.inputs import SubsetStudy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import ListedColormap
 
-ACROSS = 4  # panels a row
 CELLS, SHADES = 100, 5  # of the pool's density: cells a side, shades
 
 
 def project(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The two principal components: places (n, 2), and the shares of the variance they hold (2,).
+    """The two principal components: places (n, 2), and their shares of the variance (2,).
 
-    The sign of each is the one that makes the largest of its loadings positive, so that the same
-    embeddings always give the same map. A second component that is not there is 0.
+    The sign of each makes its largest loading positive, so that the same embeddings always give the
+    same map. Embeddings of one dimension have 0 for the second.
     """
     centred, exponent = within_one(embeddings - embeddings.mean(axis=0, dtype=np.float64))
     values, vectors = np.linalg.eigh((centred.T @ centred).astype(np.float64))
@@ -33,35 +32,28 @@ def project(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return places, np.clip(np.pad(shares, (0, missing)), 0, 1)
 
 
-def plot_map(found: SubsetStudy, path: Path) -> None:
+def plot_map(study: SubsetStudy, path: Path) -> None:
     """One panel for the pool and one for each selection's first seed, all on the same axes."""
-    places, shares = project(found.pool.embeddings)
-    first = found.first_picks()
-    # A subset that is the whole pool would show the first panel again.
+    places, shares = project(study.pool.embeddings)
+    first = study.first_picks()
+    # A subset that is the whole pool would repeat the first panel.
     shown = {name: picks for name, picks in first.items() if len(picks) < len(places)}
-    down = -(-(len(shown) + 1) // ACROSS)
-    figure = new_figure(8.4, 2.05 * down + 0.5)
-    panels = figure.subplots(down, ACROSS, squeeze=False, sharex=True, sharey=True).ravel()
-    noise = found.pool.noise
+    noise = study.pool.noise
     faulty = np.zeros(len(places), dtype=bool) if noise is None else noise != "none"
-    marked = [("the pool", np.flatnonzero(faulty)), *shown.items()]
-    for axes, (name, picks) in zip(panels, marked, strict=False):
-        _panel(axes, places, picks, faulty)
-        size = len(picks) if name in first else len(places)
-        axes.set_title(f"{name} ({size:,})", fontsize=9, loc="left")
-    for axes in panels[len(marked) :]:
-        axes.set_visible(False)
-    kinds = "blue dots: chosen"
+    kinds = "blue dots: selected"
     if noise is not None:
         kinds += "; orange crosses: with a planted fault (in the first panel all of them)"
-    figure.suptitle(
+    caption = (
         f"The embeddings' first two principal components ({shares[0]:.0%} and {shares[1]:.0%} of "
         f"the variance), the first seed of each row.\nGrey: the pool, darker where it is denser; "
-        f"{kinds}.",
-        fontsize=9,
-        x=0.01,
-        ha="left",
+        f"{kinds}."
     )
+    marked = [("the pool", np.flatnonzero(faulty)), *shown.items()]
+    figure, panels = panel_grid(len(marked), 8.4, 2.05, 0.5, caption, sharex=True)
+    for axes, (name, picks) in zip(panels, marked, strict=True):
+        _panel(axes, places, picks, faulty)
+        size = len(picks) if name in first else len(places)
+        name_panel(axes, f"{name} ({size:,})")
     save_picture(figure, path)
 
 
@@ -70,7 +62,7 @@ def _panel(axes: "Axes", places: np.ndarray, picks: np.ndarray, faulty: np.ndarr
     room = 0.04 * np.where(high > low, high - low, 1)
     limits = np.column_stack([low - room, high + room])
     counts, x, y = np.histogram2d(places[:, 0], places[:, 1], bins=CELLS, range=limits)
-    # Points drawn one by one would hide in a large pool how dense it is. Shades by powers of four.
+    # Single points would hide how dense a large pool is. Shades by powers of four.
     shade = np.ceil(np.log(np.maximum(counts, 1)) / np.log(4)) + (counts > 0)
     axes.pcolormesh(x, y, shade.T, cmap=_greys(), vmin=0, vmax=SHADES)
     size = 2.0 if len(picks) <= 1000 else 1.2
@@ -88,6 +80,4 @@ def _panel(axes: "Axes", places: np.ndarray, picks: np.ndarray, faulty: np.ndarr
 def _greys() -> "ListedColormap":
     from matplotlib.colors import ListedColormap
 
-    return ListedColormap(
-        ["#FFFFFF", *(f"#{v:02X}{v:02X}{v:02X}" for v in (222, 204, 186, 168, 150))]
-    )
+    return ListedColormap([f"#{v:02X}{v:02X}{v:02X}" for v in (255, 222, 204, 186, 168, 150)])

@@ -1,4 +1,4 @@
-"""How well each scorer tells the planted clean rows from the faulty ones (lab only)."""
+"""How well each scorer separates the planted clean rows from the faulty ones (lab only)."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -40,11 +40,11 @@ class Agreement:
 def agreement(scores: np.ndarray, clean: np.ndarray) -> Agreement:
     """Compare scores, (n,), with which rows are clean, (n,) bool.
 
-    Against a quality of two values Spearman's correlation is a rising straight line of the AUC,
-    whose slope the shares of both kinds and the ties give. The AUC's standard error is DeLong's
-    (1988), its interval normal and cut at 0 and 1; the correlation's is that interval on the line.
-    Rows are taken as independent. NaN where there are fewer than two of a kind or, of the
-    correlation, where all scores are equal; an AUC of exactly 0 or 1 has no interval.
+    Against a quality of two values, Spearman's correlation is a rising linear function of the AUC
+    whose slope follows from the shares of both kinds and the ties. The AUC's standard error is
+    DeLong's (1988), its interval normal and clipped to 0-1; the correlation's interval is that one
+    on the line. Rows are taken as independent. NaN where a kind has fewer than two rows and, for
+    the correlation, where all scores are equal; an AUC of exactly 0 or 1 has no interval.
     """
     from scipy.stats import rankdata
 
@@ -66,11 +66,11 @@ def agreement(scores: np.ndarray, clean: np.ndarray) -> Agreement:
 
 
 def agreements(scores: Mapping[str, np.ndarray], noise: np.ndarray) -> "pd.DataFrame":
-    """One line a scorer and kind of noise: all faulty rows, then each kind against the clean.
+    """One line a scorer and kind of noise: all faulty rows, then each kind, against the clean ones.
 
     Args:
-        scores: (n,) by scorer; rows without a number are left out of its lines.
-        noise: (n,) the planted fault, `none` where there is none; empty outside the lab.
+        scores: (n,) by scorer; rows that are not finite are left out of its lines.
+        noise: (n,) the planted fault, or `none`; empty outside the lab.
     """
     import pandas as pd
 
@@ -79,6 +79,6 @@ def agreements(scores: Mapping[str, np.ndarray], noise: np.ndarray) -> "pd.DataF
         for kind in (ALL, *FAULTS) if len(noise) else ():
             of_kind = noise != "none" if kind == ALL else noise == kind
             rows = ((noise == "none") | of_kind) & np.isfinite(column)
-            found = agreement(column[rows], noise[rows] == "none")
-            lines.append({"scorer": name, "noise": kind, **asdict(found)})
+            agreed = agreement(column[rows], noise[rows] == "none")
+            lines.append({"scorer": name, "noise": kind, **asdict(agreed)})
     return pd.DataFrame(lines, columns=["scorer", "noise", *Agreement.__dataclass_fields__])

@@ -1,4 +1,4 @@
-"""What reports of studies of curves refuse, and what is removed once params do not name it."""
+"""What studies of curves refuse, and what is removed once params do not name it."""
 
 from pathlib import Path
 
@@ -84,7 +84,7 @@ def described_files() -> dict[Path, bytes]:
 
 
 def test_studies_that_cannot_be_reported_are_refused(tree: Params) -> None:
-    with pytest.raises(InputError, match="none is called 'scorer'; did you mean 'scorers'"):
+    with pytest.raises(InputError, match="no report 'scorer'; did you mean 'scorers'"):
         run("scorer")
     for study, other in (("scorers", "rounds"), ("rounds", "scorers")):
         params = changed(further=listing({other: LISTED[other]}))
@@ -95,7 +95,7 @@ def test_studies_that_cannot_be_reported_are_refused(tree: Params) -> None:
     assert not layout.RESULTS.exists()
 
 
-def test_no_study_needs_a_loop_that_weighs(tree: Params) -> None:
+def test_a_study_needs_no_loop_that_weighs(tree: Params) -> None:
     names = {"rounds": ["random_4", "evolved_1"]}
     text = (write_curves(changed(further=listing(names)), "rounds") / "table.md").read_text()
     assert "| evolved " in text

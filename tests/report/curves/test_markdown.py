@@ -1,4 +1,4 @@
-"""What the reports of the studies by round say and draw."""
+"""The pages and plots of studies by round."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +14,9 @@ from harness.common.markdown import markdown_text
 from harness.common.schemas import TRUTH, read_frame, write_frame
 from harness.params.params import Params
 from harness.report.curves.inputs import read_curve_study
-from harness.report.curves.loops import loop_lines
-from harness.report.curves.markdown import markdown
-from harness.report.curves.scores import score_lines
-from harness.report.curves.write import write_curves
-from harness.report.shared.text_tables import BLANK
+from harness.report.curves.lines import loop_lines, score_lines
+from harness.report.curves.write import markdown, write_curves
+from harness.report.shared.tables import BLANK
 from tests.helpers.build_runs import QUALITY
 from tests.helpers.by_round_tree import (
     LISTED,
@@ -53,8 +51,8 @@ def tree(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params
 
 def text_of(params: Params, study: str) -> str:
     """The report's text, without drawing its pictures."""
-    found = read_curve_study(params, study)
-    return markdown(found, score_lines(found), loop_lines(found))
+    result = read_curve_study(params, study)
+    return markdown(result, score_lines(result), loop_lines(result))
 
 
 def test_the_tables_say_what_the_csv_says(tree: Params) -> None:
@@ -102,17 +100,17 @@ def test_the_tables_say_what_the_csv_says(tree: Params) -> None:
                 assert same(row[head], line[name], digits, scale), (head, row, line)
 
 
-def test_the_text_says_what_it_is_of(tree: Params) -> None:
+def test_the_page_describes_its_study(tree: Params) -> None:
     text = text_of(tree, "scorers")
     assert "A miniature" in text
     assert "corrected by Holm's method for 9 differences" in text
     assert "No random of the same size" not in text
     assert "2 of the 6 of by_reward, 2 of the 6 of by_perplexity" in text
-    assert "an answer gains by what it falls" in text
+    assert "an answer gains what its score falls by" in text
     rounds = text_of(tree, "rounds")
     assert "A miniature" in rounds
     for one in (text, rounds):
-        assert "Vendi score: the effective number" in one
+        assert "Vendi score: effective number" in one
         assert all(plain(row["Vendi score"]) for row in table_after(one, "# "))
     assert "judge" not in rounds
     assert "Weights" not in rounds
@@ -128,7 +126,7 @@ def test_the_judge_has_a_row_or_a_reason(tree: Params) -> None:
     assert len(files) == 3
     for number, path in enumerate(files):
         rounds = read_json(path)
-        for one in rounds[:2]:  # as a judge's phase tells; 0.25 + 0.01 USD a round on average
+        for one in rounds[:2]:  # as a judge's phase writes; 0.25 + 0.01 USD a round on average
             one["cost"] |= {"judge_answers": 8, "judge_left_out": 1, "usd": 0.25 + number / 100}
         write_json(path, rounds)
     describe(params, "scorers")
@@ -151,19 +149,19 @@ def test_the_judge_has_a_row_or_a_reason(tree: Params) -> None:
     assert "USD" not in head
 
 
-def test_it_says_where_the_reward_rose_and_the_benchmarks_did_not(
+def test_rounds_whose_reward_rose_without_the_benchmarks_are_named(
     tree: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = {}
+    texts = {}
     for better in (30.0, 2.0):
         monkeypatch.setitem(QUALITY, "by_reward_2", better)
-        # The score by perplexity got worse: whatever the benchmarks do is no hacking.
+        # The score by perplexity got worse: whatever the benchmarks do, nothing was hacked.
         monkeypatch.setitem(QUALITY, "by_perplexity_2", 2.0)
         evaluate(tree, "scorers", "by_reward_2", "by_perplexity_2")
-        told[better] = text_of(tree, "scorers")
-    assert "In none of the 2 rounds that can be compared" in told[30.0]
-    assert "rose and Average did not: by_reward in round 2 (score +0.050, Average −" in told[2.0]
-    assert "by_perplexity in round 2" not in told[2.0]
+        texts[better] = text_of(tree, "scorers")
+    assert "In none of the 2 rounds that can be compared" in texts[30.0]
+    assert "rose and Average did not: by_reward in round 2 (score +0.050, Average −" in texts[2.0]
+    assert "by_perplexity in round 2" not in texts[2.0]
     without = [name for name in LISTED["scorers"] if not name.endswith("_2")]
     text = text_of(changed(further=listing({"scorers": without})), "scorers")
     assert "cannot be said" in text
@@ -176,8 +174,8 @@ def test_a_best_row_is_bold_only_where_it_differs_from_random(
     for name, bold in (("evolved_2", "| evolved"), ("random_8", "")):
         monkeypatch.setitem(QUALITY, name, 40.0 if bold else 60.0)
         evaluate(tree, "rounds", name)
-        found = [line for line in text_of(tree, "rounds").splitlines() if "**" in line]
-        assert [line.split("  ")[0] for line in found] == ([bold] if bold else [])
+        result = [line for line in text_of(tree, "rounds").splitlines() if "**" in line]
+        assert [line.split("  ")[0] for line in result] == ([bold] if bold else [])
 
 
 def test_a_size_without_random_has_no_difference_and_is_named(tree: Params) -> None:
@@ -197,23 +195,23 @@ def test_random_in_fewer_seeds_is_of_the_same_size(tree: Params) -> None:
     [random] = [point for point in read.points if point.row.name == "random_8"]
     fewer = replace(random, row=replace(random.row, seeds=random.row.seeds[:1]))
     assert fewer.sizes == (8,)
-    found = replace(read, points=[fewer if one is random else one for one in read.points])
-    assert found.point_of("random", (8, 8, 8)) is fewer
-    assert found.point_of("random", (8, 9, 8)) is None
+    result = replace(read, points=[fewer if one is random else one for one in read.points])
+    assert result.point_of("random", (8, 8, 8)) is fewer
+    assert result.point_of("random", (8, 9, 8)) is None
 
 
-def test_what_rounds_warned_of_is_told_once_with_its_seeds(tree: Params) -> None:
-    told = "every cluster scored 0.5:\nthe weights|<b>stay</b> as they are\x1b[0m"
+def test_a_warning_of_rounds_is_shown_once_with_its_seeds(tree: Params) -> None:
+    warning = "every cluster scored 0.5:\nthe weights|<b>stay</b> as they are\x1b[0m"
     for group, seed in (("s0_1", 0), ("s2", 2)):
         path = layout.selection_folder("by_reward") / group / f"seed_{seed}" / "rounds.json"
         rounds = read_json(path)
-        rounds[1]["notes"] = [told]
+        rounds[1]["notes"] = [warning]
         write_json(path, rounds)
     describe(tree, "scorers")
-    assert f"\n- by_reward, round 2 (seeds 0, 2): {markdown_text(told)}\n" in text_of(
+    assert f"\n- by_reward, round 2 (seeds 0, 2): {markdown_text(warning)}\n" in text_of(
         tree, "scorers"
     )
-    assert told not in text_of(tree, "rounds")
+    assert warning not in text_of(tree, "rounds")
 
 
 def test_one_seed_has_no_deviation(tree: Params) -> None:
@@ -223,7 +221,7 @@ def test_one_seed_has_no_deviation(tree: Params) -> None:
     assert {row["seeds"] for row in table_after(text, "# Iter")} == {"1"}
 
 
-def test_noise_is_told_where_there_is_some(tree: Params) -> None:
+def test_noise_is_reported_where_there_is_some(tree: Params) -> None:
     truth = read_frame(layout.TRUTH_FILE, TRUTH)
     write_frame(layout.TRUTH_FILE, truth.assign(noise="none").astype("str"), TRUTH)
     describe(tree, "scorers")
@@ -237,7 +235,7 @@ def test_noise_is_told_where_there_is_some(tree: Params) -> None:
     assert "noise" not in text_of(tree, "scorers").partition("## Weights")[2]
 
 
-def test_weights_are_told_of_in_whatever_study_a_loop_weighed(tree: Params) -> None:
+def test_weights_are_reported_in_any_study_whose_loop_weighed(tree: Params) -> None:
     rows = ["random_4", *(f"{of}_{r}" for of in ("evolved", "by_reward") for r in (1, 2, 3))]
     params = changed(further=listing({"rounds": rows}))
     evaluate(params, "rounds")
@@ -253,7 +251,7 @@ def test_weights_are_told_of_in_whatever_study_a_loop_weighed(tree: Params) -> N
     assert "of mostly noise hold" in text
 
 
-def test_without_a_loop_there_is_nothing_of_rounds(tree: Params) -> None:
+def test_a_study_without_a_loop_does_not_mention_rounds(tree: Params) -> None:
     params = changed(further=listing({"scorers": ["random_4", "kmq_4", "kmq_8"]}))
     folder = write_curves(params, "scorers")
     assert {path.name for path in folder.iterdir()} == {"table.csv", "table.md", "table.png"}

@@ -1,4 +1,4 @@
-"""The reports of the studies by round against their files: every number worked out naively."""
+"""The reports of the studies by round against their files: every number computed naively."""
 
 import itertools
 import statistics
@@ -17,7 +17,7 @@ from harness.common.files import read_json
 from harness.embedding.files import VECTORS
 from harness.params.params import Params
 from harness.report.curves.inputs import DEFAULT_SCORER, read_curve_study
-from harness.report.curves.loops import gap
+from harness.report.curves.lines import gap
 from harness.report.curves.write import write_curves
 from harness.report.shared.statistics import Items, difference
 from harness.report.shared.study_table import BOOTSTRAP_SEED
@@ -66,8 +66,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Report]:
 
 
 def _records(path: Path) -> list[dict[str, Any]]:
-    found: list[Any] = pd.read_csv(path).to_dict("records")
-    return found
+    result: list[Any] = pd.read_csv(path).to_dict("records")
+    return result
 
 
 def cell(study: str, name: str, group: str) -> Path:
@@ -77,22 +77,22 @@ def cell(study: str, name: str, group: str) -> Path:
 
 def averages(study: str, name: str) -> list[float]:
     """The headline of a row by seed, from its metrics."""
-    found = []
+    result = []
     for seed, group in GROUP.items():
         metrics = read_json(cell(study, name, group) / "metrics.json")
-        found.append(metrics["seeds"][str(seed)]["scores"]["avg"])
-    return found
+        result.append(metrics["seeds"][str(seed)]["scores"]["avg"])
+    return result
 
 
 def items(study: str, name: str) -> list[Items]:
     """The items of a row's three benchmarks, from its samples."""
     cells = [cell(study, name, group) for group in ("s0_1", "s2")]
     frame = pd.concat([pd.read_parquet(folder / "samples.parquet") for folder in cells])
-    found = []
+    result = []
     for task in ("one", "two", "three"):
         table = frame[frame["task"] == task].pivot(index="item", columns="seed", values="score")
-        found.append(Items(table.to_numpy().T, np.ones(len(table))))
-    return found
+        result.append(Items(table.to_numpy().T, np.ones(len(table))))
+    return result
 
 
 def subset(name: str, seed: int) -> pd.DataFrame:
@@ -108,9 +108,9 @@ def left(name: str, seed: int, file: str) -> Path:
 def test_a_row_for_every_entry_by_selection_and_size_with_means_over_seeds(
     report: Report, study: str
 ) -> None:
-    found = report.scores(study)
-    assert list(found) == LISTED[study]  # which is so ordered
-    for name, line in found.items():
+    result = report.scores(study)
+    assert list(result) == LISTED[study]  # which is so ordered
+    for name, line in result.items():
         mine = averages(study, name)
         assert line["avg"] == pytest.approx(statistics.mean(mine), abs=1e-6)
         assert line["avg_sd"] == pytest.approx(statistics.stdev(mine), abs=1e-6)
@@ -119,9 +119,9 @@ def test_a_row_for_every_entry_by_selection_and_size_with_means_over_seeds(
 
 
 def test_differences_are_from_as_many_random_rows_paired_and_corrected(report: Report) -> None:
-    found = report.scores("scorers")
+    result = report.scores("scorers")
     raw = {}
-    for name, line in found.items():
+    for name, line in result.items():
         if line["selection"] == "random":
             assert np.isnan([line["diff"], line["diff_low"], line["p"]]).all()
             continue
@@ -138,14 +138,14 @@ def test_differences_are_from_as_many_random_rows_paired_and_corrected(report: R
     least = 0.0
     for rank, name in enumerate(sorted(raw, key=lambda one: raw[one])):
         least = max(least, min(1.0, (9 - rank) * raw[name]))
-        assert found[name]["p"] == pytest.approx(least, abs=1e-5)
+        assert result[name]["p"] == pytest.approx(least, abs=1e-5)
 
 
 def test_costs_are_those_of_all_rounds_so_far(report: Report) -> None:
-    found = report.rounds("scorers")
+    result = report.rounds("scorers")
     # Seeds 0, 1, 2: on average 1 is added to what 4, then 8 instances cost; then nothing.
     for name in WEIGHING:
-        lines = [found[name, number] for number in (1, 2, 3)]
+        lines = [result[name, number] for number in (1, 2, 3)]
         assert [line["rows"] for line in lines] == [4, 8, 12]
         trained, made = [401, 401 + 801, 1202], [29, 29 + 57, 86]
         assert [line["tokens_trained"] for line in lines] == trained
@@ -153,8 +153,8 @@ def test_costs_are_those_of_all_rounds_so_far(report: Report) -> None:
         assert [line["tokens_scored"] for line in lines] == [120, 120 + 240, 360]
         assert [line["model_calls"] for line in lines] == [4 + 8, 12 + 8 + 16, 36]
         # Three phases of 2 r + seed seconds, and what choosing took here, which is in the files.
-        told = [read_json(left(name, seed, "rounds.json")) for seed in GROUP]
-        each = np.cumsum([[entry["seconds"] for entry in one] for one in told], axis=1)
+        rounds = [read_json(left(name, seed, "rounds.json")) for seed in GROUP]
+        each = np.cumsum([[entry["seconds"] for entry in one] for one in rounds], axis=1)
         assert [line["seconds"] for line in lines] == pytest.approx(each.mean(axis=0), abs=1e-5)
         assert (each.mean(axis=0) >= [9, 9 + 15, 24]).all()
         for line, number in zip(lines, (1, 2, 3), strict=True):
@@ -167,7 +167,7 @@ def test_costs_are_those_of_all_rounds_so_far(report: Report) -> None:
 
 
 def test_gains_are_for_the_better_whichever_way_a_score_runs(report: Report) -> None:
-    found = report.rounds("scorers")
+    result = report.rounds("scorers")
     for name in WEIGHING:
         for number in (1, 2):
             gold, made = [], []
@@ -177,26 +177,26 @@ def test_gains_are_for_the_better_whichever_way_a_score_runs(report: Report) -> 
                 both = answer_scores(name, seed, number, rows)
                 gold.append(both[0].mean())
                 made.append(both[1].mean())
-            assert found[name, number]["gold"] == pytest.approx(np.mean(gold), abs=1e-6)
-            assert found[name, number]["generated"] == pytest.approx(np.mean(made), abs=1e-6)
-        assert np.isnan([found[name, 3]["gold"], found[name, 3]["score_gain"]]).all()
-        assert np.isnan(found[name, 1]["score_gain"])
+            assert result[name, number]["gold"] == pytest.approx(np.mean(gold), abs=1e-6)
+            assert result[name, number]["generated"] == pytest.approx(np.mean(made), abs=1e-6)
+        assert np.isnan([result[name, 3]["gold"], result[name, 3]["score_gain"]]).all()
+        assert np.isnan(result[name, 1]["score_gain"])
         mean = [statistics.mean(averages("scorers", f"{name}_{r}")) for r in (1, 2, 3)]
         steps = [b - a for a, b in itertools.pairwise(mean)]
-        before = [found[name, r]["gain_before"] for r in (2, 3)]
-        after = [found[name, r]["gain_next"] for r in (1, 2)]
+        before = [result[name, r]["gain_before"] for r in (2, 3)]
+        after = [result[name, r]["gain_next"] for r in (1, 2)]
         assert before == pytest.approx(steps, abs=1e-6)
         assert after == pytest.approx(steps, abs=1e-6)
     # On the same instances: 0.05 more of reward a round, 0.2 more of perplexity, which is worse.
-    assert found["by_reward", 2]["score_gain"] == pytest.approx(0.05)
-    assert found["by_perplexity", 2]["score_gain"] == pytest.approx(-0.2)
+    assert result["by_reward", 2]["score_gain"] == pytest.approx(0.05)
+    assert result["by_perplexity", 2]["score_gain"] == pytest.approx(-0.2)
 
 
 def test_without_an_instance_asked_about_twice_the_gain_is_that_of_the_means(
     report: Report,
 ) -> None:
-    found = read_curve_study(report.params, "scorers")
-    loop = next(one for one in found.loops if one.name == "by_reward")
+    result = read_curve_study(report.params, "scorers")
+    loop = next(one for one in result.loops if one.name == "by_reward")
     newest = {}
     for seed, one in loop.seeds.items():
         assert one.instances is not None
@@ -204,22 +204,22 @@ def test_without_an_instance_asked_about_twice_the_gain_is_that_of_the_means(
         again = ((one.instances["round"] == 2) & first).to_numpy()
         assert np.count_nonzero(again) == 4
         newest[seed] = replace(one, instances=one.instances[~again])
-    line = gap(found, replace(loop, seeds=newest), 1)
-    before = gap(found, loop, 0)["generated"]
+    line = gap(result, replace(loop, seeds=newest), 1)
+    before = gap(result, loop, 0)["generated"]
     assert line["score_gain"] == pytest.approx(line["generated"] - before)
     assert abs(line["score_gain"] - 0.05) > 0.001  # other instances, other scores
 
 
-def test_weights_and_the_noise_they_lie_on(report: Report) -> None:
-    found = report.rounds("scorers")
+def test_weights_and_the_noise_under_them(report: Report) -> None:
+    result = report.rounds("scorers")
     labels = read_clustering(layout.cluster_folder("minilm", K), N).labels
     faulty = (pd.read_parquet(layout.TRUTH_FILE)["noise"] != "none").to_numpy()
     share = np.array([faulty[labels == cluster].mean() for cluster in range(K)])
     assert (share > 0.5).tolist() == [True, True, False, False, False, False]
     for name in WEIGHING:
-        told = [read_json(left(name, seed, "rounds.json")) for seed in GROUP]
+        rounds = [read_json(left(name, seed, "rounds.json")) for seed in GROUP]
         for number in (1, 2, 3):
-            line, each = found[name, number], []
+            line, each = result[name, number], []
             for seed in GROUP:
                 frame = pd.read_parquet(left(name, seed, "clusters.parquet"))
                 mine = frame.loc[frame["round"] == number].sort_values("cluster")
@@ -230,11 +230,11 @@ def test_weights_and_the_noise_they_lie_on(report: Report) -> None:
             assert line["weighted_noise"] == pytest.approx(weights @ share, abs=1e-6)
             assert (line["clusters"], line["noisy_clusters"]) == (K, 2)
             key = "effective_clusters_before" if number == 1 else "effective_clusters"
-            spread = [one[max(number - 2, 0)][key] for one in told]
+            spread = [one[max(number - 2, 0)][key] for one in rounds]
             assert line["effective_clusters"] == pytest.approx(np.mean(spread), abs=1e-6)
         # The first round's are by size: what they lie on is the pool's own share of noise.
-        assert found[name, 1]["weighted_noise"] == pytest.approx(faulty.mean(), abs=1e-6)
-    assert found["by_reward", 3]["noisy_weight"] > found["by_reward", 1]["noisy_weight"]
+        assert result[name, 1]["weighted_noise"] == pytest.approx(faulty.mean(), abs=1e-6)
+    assert result["by_reward", 3]["noisy_weight"] > result["by_reward", 1]["noisy_weight"]
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_weights_and_the_noise_they_lie_on(report: Report) -> None:
 def test_the_vendi_score_is_the_definition_on_the_pools_embedding(
     report: Report, study: str, names: tuple[str, ...]
 ) -> None:
-    found = report.scores(study)
+    result = report.scores(study)
     x = np.load(layout.EMBEDDINGS / "minilm" / VECTORS).astype(np.float64)
     for name in names:
         entry, values = {**BY_SIZE, **BY_ROUND}[name], []
@@ -256,10 +256,10 @@ def test_the_vendi_score_is_the_definition_on_the_pools_embedding(
             kernel = x[rows] @ x[rows].T / len(rows)
             shares = [v for v in np.linalg.eigvalsh(kernel) if v > 1e-12]
             values.append(np.exp(-sum(v * np.log(v) for v in shares)))
-        assert found[name]["vendi_score"] == pytest.approx(np.mean(values), abs=1e-4)
-        assert found[name]["vendi_score_sd"] == pytest.approx(np.std(values, ddof=1), abs=1e-4)
-    assert all(np.isfinite(line["vendi_score"]) for line in found.values())
+        assert result[name]["vendi_score"] == pytest.approx(np.mean(values), abs=1e-4)
+        assert result[name]["vendi_score_sd"] == pytest.approx(np.std(values, ddof=1), abs=1e-4)
+    assert all(np.isfinite(line["vendi_score"]) for line in result.values())
 
 
-def test_the_scorer_where_params_say_none_is_the_systems_own() -> None:
+def test_the_default_scorer_is_the_systems_own() -> None:
     assert KmqIterative().scorer == DEFAULT_SCORER

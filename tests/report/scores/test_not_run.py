@@ -1,4 +1,4 @@
-"""Tables of rows of which some were not run on every column, by hand, from evaluation to MLflow."""
+"""Tables whose rows were not all run on every column, checked by hand."""
 
 import csv
 import re
@@ -12,10 +12,11 @@ from harness.common import layout
 from harness.common.errors import InputError
 from harness.common.files import read_json, write_json
 from harness.params.params import Params, load_params
-from harness.report.scores.write import latex, write_scores
+from harness.report.scores.table import StudyTable, fact_table
+from harness.report.scores.write import latex, main_table, write_scores
 from harness.report.shared.comparable import comparable, is_headline, with_means
-from harness.report.shared.study_table import NOT_RUN, StudyTable
-from harness.report.shared.text_tables import csv_text, fact_table, markdown_table, score_table
+from harness.report.shared.study_table import NOT_RUN
+from harness.report.shared.tables import csv_text, markdown_table
 from harness.suites import SUITES, load_suite
 from tests.helpers.build_runs import QUALITY, ROOT, WHY, build_runs, cells, take_away, write_cell
 from tests.helpers.by_round_tree import copy_of, table_after
@@ -47,8 +48,8 @@ def test_the_headline_is_over_what_every_row_has(tree: Params) -> None:
     for cell in cells("main", "random", "full"):
         take_away(cell, "two")
     folder = write_scores(tree, "main")
-    found = lines(folder)
-    for name, line in found.items():
+    result = lines(folder)
+    for name, line in result.items():
         headline = by_hand(name, "one", "three")
         assert float(line["avg_of_2"]) == pytest.approx(statistics.fmean(headline), abs=1e-4)
         if len(headline) == 3:
@@ -58,14 +59,14 @@ def test_the_headline_is_over_what_every_row_has(tree: Params) -> None:
     gap = statistics.fmean(by_hand("k_center", "one", "three")) - statistics.fmean(
         by_hand("random", "one", "three")
     )
-    assert float(found["k_center"]["diff"]) == pytest.approx(gap, abs=1e-4)
-    two = {name: line["two"] for name, line in found.items()}
+    assert float(result["k_center"]["diff"]) == pytest.approx(gap, abs=1e-4)
+    two = {name: line["two"] for name, line in result.items()}
     assert (two["random"], two["full"]) == (NOT_RUN, NOT_RUN)
     assert float(two["k_center"]) == pytest.approx(statistics.fmean(by_hand("k_center", "two")))
-    assert found["random"]["two_sd"] == ""
+    assert result["random"]["two_sd"] == ""
 
 
-def test_interval_and_p_are_of_the_same_columns(tree: Params) -> None:
+def test_interval_and_p_are_over_the_same_columns(tree: Params) -> None:
     """A suite of the two columns alone gives the same draws, so the same interval and p."""
     for cell in cells("main", "random"):
         take_away(cell, "two")
@@ -85,7 +86,7 @@ def test_interval_and_p_are_of_the_same_columns(tree: Params) -> None:
         assert line["avg_of_2"] == alone[name]["avg"]
 
 
-def test_every_form_says_what_why_and_how(tree: Params) -> None:
+def test_page_latex_and_summary_say_what_was_not_run_and_why(tree: Params) -> None:
     for cell in cells("main", "random"):
         take_away(cell, "two")
     folder = write_scores(tree, "main")
@@ -98,8 +99,8 @@ def test_every_form_says_what_why_and_how(tree: Params) -> None:
     assert note == (
         f"Not run: Two in random. Why: {WHY}. Afterwards, dvc repro -f -s evaluate fills them in, "
         "then make repro makes the table again. "
-        f"{FEWER} is the mean of the columns that every row has: One, Three. Differences, their "
-        "intervals and p are of it."
+        f"{FEWER} is the mean of the columns that every row has: One, Three. Differences, "
+        "intervals and p refer to it."
     )
     assert f"- {FEWER}: the mean of One, Three." in text
     tex = (folder / "table.tex").read_text(encoding="utf-8")
@@ -116,19 +117,19 @@ def test_every_form_says_what_why_and_how(tree: Params) -> None:
 def test_one_seed_that_was_not_run_leaves_the_cell_out(tree: Params) -> None:
     (cell,) = [c for c in cells("main", "random") if c.name == "s2"]
     take_away(cell, "two")
-    found = lines(write_scores(tree, "main"))
-    assert found["random"]["two"] == NOT_RUN
+    result = lines(write_scores(tree, "main"))
+    assert result["random"]["two"] == NOT_RUN
     mean = statistics.fmean(by_hand("random", "one", "three"))
-    assert float(found["random"]["avg_of_2"]) == pytest.approx(mean, abs=1e-4)
+    assert float(result["random"]["avg_of_2"]) == pytest.approx(mean, abs=1e-4)
 
 
-def test_nothing_that_every_row_has_leaves_no_headline(tree: Params) -> None:
+def test_without_a_column_that_every_row_has_there_is_no_headline(tree: Params) -> None:
     for cell in cells("main", "*"):
         take_away(cell, "one", "two", "three")
     folder = write_scores(tree, "main")
-    found = lines(folder)
-    assert {line["avg"] for line in found.values()} == {NOT_RUN}
-    assert {line["diff"] + line["p"] for line in found.values()} == {""}
+    result = lines(folder)
+    assert {line["avg"] for line in result.values()} == {NOT_RUN}
+    assert {line["diff"] + line["p"] for line in result.values()} == {""}
     text = (folder / "table.md").read_text(encoding="utf-8")
     assert "Not run: One in every row; Two in every row; Three in every row." in text
     assert "Average has no column that every row has: no row is compared." in text
@@ -136,15 +137,15 @@ def test_nothing_that_every_row_has_leaves_no_headline(tree: Params) -> None:
     assert read_json(folder.parent / "summary.json")["full"]["avg"] == NOT_RUN
 
 
-def test_a_mean_of_no_shared_column_is_of_no_row(tree: Params) -> None:
-    """Those of different columns are no rows of one table, though two have all of theirs."""
+def test_a_mean_without_a_shared_column_is_empty_in_every_row(tree: Params) -> None:
+    """Rows over different columns do not compare, though some have all of theirs."""
     for cell in cells("main", "random"):
         take_away(cell, "one", "two", "three")
     folder = write_scores(tree, "main")
-    found = lines(folder)
-    assert {line["avg"] for line in found.values()} == {NOT_RUN}
-    assert {line["diff"] + line["p"] for line in found.values()} == {""}
-    assert float(found["full"]["one"])
+    result = lines(folder)
+    assert {line["avg"] for line in result.values()} == {NOT_RUN}
+    assert {line["diff"] + line["p"] for line in result.values()} == {""}
+    assert float(result["full"]["one"])
     text = (folder / "table.md").read_text(encoding="utf-8")
     assert "Average has no column that every row has: no row is compared." in text
     assert "- Average: not run." in text
@@ -153,7 +154,7 @@ def test_a_mean_of_no_shared_column_is_of_no_row(tree: Params) -> None:
 
 
 @pytest.mark.parametrize("headline", ["avg", "share_of_right", "best_of_2"])
-def test_the_headline_is_known_by_its_name_and_that_over_fewer(tree: Params, headline: str) -> None:
+def test_the_headline_is_recognised_over_fewer_columns_too(tree: Params, headline: str) -> None:
     suite = load_suite("toy")
     columns = [c.model_copy(update={"name": headline}) if c.of else c for c in suite.columns]
     suite = suite.model_copy(update={"columns": columns, "headline": headline})
@@ -183,7 +184,7 @@ def test_a_table_where_nothing_is_missing_has_no_note(tree: Params) -> None:
     assert comparable(suite, [{"one": 1.0, "two": 1.0, "three": 1.0}]) == suite
 
 
-def test_a_row_that_ran_without_walls_is_named_under_the_table(tree: Params) -> None:
+def test_a_row_that_ran_unisolated_is_named_below_the_table(tree: Params) -> None:
     (cell,) = [c for c in cells("main", "random") if c.name == "s2"]
     metrics = read_json(cell / "metrics.json")
     metrics["seeds"]["2"]["unisolated"] = WHY
@@ -199,7 +200,7 @@ def test_a_row_that_ran_without_walls_is_named_under_the_table(tree: Params) -> 
     assert float(lines(folder)["random"]["avg"])
 
 
-def test_rows_cut_in_training_are_told_under_the_table(tree: Params) -> None:
+def test_rows_cut_in_training_are_noted_below_the_table(tree: Params) -> None:
     for seed, (cut, dropped) in {0: (3, 0), 1: (1200, 2)}.items():
         path = layout.RUNS / f"main/random/s0_1/train/seed_{seed}.json"
         write_json(path, {**read_json(path), "truncated": cut, "dropped": dropped})
@@ -234,7 +235,7 @@ def test_the_tables_in_results_keep_their_form(preset: str) -> None:
 
 
 def score_page(table: StudyTable) -> str:
-    return f"{markdown_table(score_table(table))}\n{markdown_table(fact_table(table))}"
+    return f"{markdown_table(main_table(table))}\n{markdown_table(fact_table(table))}"
 
 
 def digits_left_out(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A study's report against its files: numbers, words, errors, and what it leaves alone."""
+"""A study's report against its files: numbers, words, errors, pruning."""
 
 import csv
 import json
@@ -43,9 +43,9 @@ def lines(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def test_means_and_deviations_are_those_of_the_metrics(tree: Params) -> None:
-    found = lines(write_scores(tree, "main"))
-    assert list(found) == ["none", "random", "k_center", "full"]
-    for name, line in found.items():
+    result = lines(write_scores(tree, "main"))
+    assert list(result) == ["none", "random", "k_center", "full"]
+    for name, line in result.items():
         metrics = read_json(layout.RUNS / "main" / name / "s0_1_2" / "metrics.json")["seeds"]
         for column in ("one", "avg"):
             scores = [seed["scores"][column] for seed in metrics.values()]
@@ -55,16 +55,16 @@ def test_means_and_deviations_are_those_of_the_metrics(tree: Params) -> None:
                 assert float(line[f"{column}_sd"]) == pytest.approx(sd, abs=1e-4)
             else:
                 assert line[f"{column}_sd"] == ""
-    gap = float(found["k_center"]["avg"]) - float(found["random"]["avg"])
-    assert float(found["k_center"]["diff"]) == pytest.approx(gap, abs=2e-4)
-    assert float(found["full"]["diff_low"]) > 0  # 30 points better, whatever the seeds
-    assert found["random"]["diff"] == ""
+    gap = float(result["k_center"]["avg"]) - float(result["random"]["avg"])
+    assert float(result["k_center"]["diff"]) == pytest.approx(gap, abs=2e-4)
+    assert float(result["full"]["diff_low"]) > 0  # 30 points better, whatever the seeds
+    assert result["random"]["diff"] == ""
 
 
 def test_the_subsets_facts_are_those_of_the_files(tree: Params) -> None:
     import pandas as pd
 
-    found = lines(write_scores(tree, "main"))
+    result = lines(write_scores(tree, "main"))
     scores = pd.read_parquet(layout.SCORES_FILE).set_index("id")["length"]
     truth = pd.read_parquet(layout.TRUTH_FILE).set_index("id")
     lengths, noise = [], []
@@ -73,15 +73,15 @@ def test_the_subsets_facts_are_those_of_the_files(tree: Params) -> None:
         ids = pd.read_parquet(path)["id"]
         lengths.append(scores.loc[ids].mean())
         noise.append((truth.loc[ids, "noise"] != "none").mean())
-    line = found["random"]
+    line = result["random"]
     assert float(line["length"]) == pytest.approx(statistics.mean(lengths), abs=1e-3)
     assert float(line["noise_share"]) == pytest.approx(statistics.mean(noise), abs=1e-3)
-    assert (line["rows"], found["none"]["rows"], found["full"]["rows"]) == ("6", "0", "60")
+    assert (line["rows"], result["none"]["rows"], result["full"]["rows"]) == ("6", "0", "60")
     assert float(line["select_seconds"]) == 1.5
     assert float(line["train_tokens"]) == 5001
 
 
-def test_the_text_says_what_it_is_and_the_summary_is_short(tree: Params) -> None:
+def test_the_page_describes_the_study_and_the_summary_is_short(tree: Params) -> None:
     folder = write_scores(tree, "main")
     text = (folder / "table.md").read_text(encoding="utf-8")
     assert "A miniature" in text
@@ -108,12 +108,12 @@ def test_ps_are_holms_over_the_selections(tmp_path: Path, monkeypatch: pytest.Mo
     chosen = ("k_center", "km_random")  # how far a reference is from random is no test
     raw = {name: row_difference(suite, rows[name], rows["random"]).p for name in chosen}
     folder = write_scores(params, "main")
-    found = {name: line["p"] for name, line in lines(folder).items()}
+    result = {name: line["p"] for name, line in lines(folder).items()}
     small, large = sorted(raw, key=lambda name: raw[name])
     corrected = min(1, 2 * raw[small])
-    assert float(found[small]) == pytest.approx(corrected, abs=1e-4)
-    assert float(found[large]) == pytest.approx(max(corrected, raw[large]), abs=1e-4)
-    assert {found[name] for name in ("none", "random", "full")} == {""}
+    assert float(result[small]) == pytest.approx(corrected, abs=1e-4)
+    assert float(result[large]) == pytest.approx(max(corrected, raw[large]), abs=1e-4)
+    assert {result[name] for name in ("none", "random", "full")} == {""}
     text = (folder / "table.md").read_text(encoding="utf-8")
     assert "Holm's method for the 2 selections compared" in text
 
@@ -133,7 +133,7 @@ def test_a_winner_is_bold_only_where_it_differs_after_the_correction(
     assert r"\textbf" in (folder / "table.tex").read_text(encoding="utf-8")
 
 
-def test_chance_is_said_where_the_scores_are_at_chance_and_only_there(
+def test_scores_at_chance_are_noted_and_no_others(
     tree: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "At chance" not in (write_scores(tree, "main") / "table.md").read_text()
@@ -217,9 +217,9 @@ def test_a_cell_of_the_main_study_gives_a_row_more_seeds(
     monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
     more = {"random_3_4": further("main", "random", "s3_4")}
     params = build_runs(tmp_path, **{**MAIN_ONLY, "further": more})
-    found = lines(write_scores(params, "main"))
-    assert list(found) == ["none", "random", "k_center", "full"]
-    seeds = {name: line["seeds"] for name, line in found.items()}
+    result = lines(write_scores(params, "main"))
+    assert list(result) == ["none", "random", "k_center", "full"]
+    seeds = {name: line["seeds"] for name, line in result.items()}
     assert seeds == {"none": "1", "random": "5", "k_center": "3", "full": "1"}
     scores = [
         one["scores"]["avg"]
@@ -227,14 +227,14 @@ def test_a_cell_of_the_main_study_gives_a_row_more_seeds(
         for one in read_json(cell / "metrics.json")["seeds"].values()
     ]
     assert len(scores) == 5
-    assert float(found["random"]["avg"]) == pytest.approx(statistics.mean(scores), abs=1e-4)
-    assert float(found["random"]["select_seconds"]) == 2.5
+    assert float(result["random"]["avg"]) == pytest.approx(statistics.mean(scores), abs=1e-4)
+    assert float(result["random"]["select_seconds"]) == 2.5
     (layout.RUNS / "main/random_3_4/metrics.json").unlink()
     with pytest.raises(InputError, match=r"dvc repro evaluate_further@random_3_4$"):
         write_scores(params, "main")
 
 
-def test_a_study_of_scores_is_a_table_as_the_main_one(
+def test_a_study_of_scores_has_a_table_like_the_main_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -247,12 +247,12 @@ def test_a_study_of_scores_is_a_table_as_the_main_one(
     studies = {"own": {"report": "scores", "title": "A title"}, "empty": {"report": "scores"}}
     params = build_runs(tmp_path, **{**MAIN_ONLY, "further": rows, "studies": studies})
     folder = write_scores(params, "own")
-    found = lines(folder)
-    assert list(found) == ["random", "random_4", "k_center"]
-    assert [line["rows"] for line in found.values()] == ["6", "4", "6"]
-    assert {line["kind"] for line in found.values()} == {"selection"}
-    gap = float(found["random_4"]["avg"]) - float(found["random"]["avg"])
-    assert float(found["random_4"]["diff"]) == pytest.approx(gap, abs=2e-4)
+    result = lines(folder)
+    assert list(result) == ["random", "random_4", "k_center"]
+    assert [line["rows"] for line in result.values()] == ["6", "4", "6"]
+    assert {line["kind"] for line in result.values()} == {"selection"}
+    gap = float(result["random_4"]["avg"]) - float(result["random"]["avg"])
+    assert float(result["random_4"]["diff"]) == pytest.approx(gap, abs=2e-4)
     text = (folder / "table.md").read_text(encoding="utf-8")
     assert "Three toy benchmarks: A title, preset lab" in text
     assert not (folder.parent / "summary.json").exists(), "of the main table alone"
@@ -273,9 +273,9 @@ def test_lower_is_better_columns_are_marked(
     assert "GSM8K ↓" not in head
     assert "read response bits-per-byte" in text
     assert "planted noise" not in text
-    found = lines(folder)
-    samples_mean = float(found["random"]["bpb"])
+    result = lines(folder)
+    samples_mean = float(result["random"]["bpb"])
     metrics = read_json(layout.RUNS / "main" / "random" / "s0_1_2" / "metrics.json")["seeds"]
     stated = statistics.mean(seed["scores"]["bpb"] for seed in metrics.values())
     assert samples_mean == pytest.approx(stated, abs=1e-4)
-    assert float(found["full"]["diff_high"]) < 0
+    assert float(result["full"]["diff_high"]) < 0

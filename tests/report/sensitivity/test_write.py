@@ -48,16 +48,16 @@ def test_the_numbers_are_those_of_the_files(folder: Path) -> None:
 
     params = build_runs(folder, **proofs_alone())
     results = write_sensitivity(params, "sensitivity")
-    found = proofs(results)
+    result = proofs(results)
     random = averages("random")
     assert len(random) == 8
     sd = float(np.std(random, ddof=1))
     oracle = float(np.mean(averages("oracle")) - np.mean(random))
-    assert float(found["deviation"]["value"]) == pytest.approx(sd, abs=1e-4)
-    assert float(found["oracle"]["value"]) == pytest.approx(oracle / sd, abs=1e-3)
+    assert float(result["deviation"]["value"]) == pytest.approx(sd, abs=1e-4)
+    assert float(result["oracle"]["value"]) == pytest.approx(oracle / sd, abs=1e-3)
     gain = averages("full_clean")[0] - averages("none")[0]
-    assert float(found["gain"]["value"]) == pytest.approx(gain, abs=1e-4)
-    assert {line["verdict"] for line in found.values()} == {"holds"}
+    assert float(result["gain"]["value"]) == pytest.approx(gain, abs=1e-4)
+    assert {line["verdict"] for line in result.values()} == {"holds"}
     assert "5 of 5 claims hold." in (results / "table.md").read_text(encoding="utf-8")
     assert (results / "table.png").stat().st_size > 10_000
 
@@ -73,9 +73,9 @@ def test_failed_proofs_are_shown_as_failed(folder: Path, monkeypatch: pytest.Mon
     listed = {name: further("sensitivity", name, "s0_1") for name in names}
     params = build_runs(folder, **proofs_alone(seed_groups=["s0_1"], further=listed))
     results = write_sensitivity(params, "sensitivity")
-    found = proofs(results)
-    assert {name for name, line in found.items() if line["verdict"] == "FAILS"} == set(found)
-    assert "fewer than 8 seeds" in found["deviation"]["remark"]
+    result = proofs(results)
+    assert {name for name, line in result.items() if line["verdict"] == "FAILS"} == set(result)
+    assert "fewer than 8 seeds" in result["deviation"]["remark"]
     text = (results / "table.md").read_text(encoding="utf-8")
     assert "0 of 5 claims hold. Failed: gain, oracle, noise, coverage, deviation." in text
 
@@ -104,7 +104,7 @@ def test_only_the_cells_of_its_own_study_are_read(folder: Path) -> None:
     assert (write_sensitivity(params, "sensitivity") / "table.csv").read_bytes() == before
 
 
-def test_a_row_that_params_do_not_name_is_asked_for(folder: Path) -> None:
+def test_a_row_missing_from_params_is_named(folder: Path) -> None:
     params = build_runs(folder, **proofs_alone())
     kept = {key: item for key, item in params.further.items() if item.of != "oracle"}
     with pytest.raises(InputError, match=r"the study sensitivity needs oracle; no entry of"):

@@ -1,4 +1,4 @@
-"""The measures of a subset: worked by hand, what is refused, and how much memory they take."""
+"""The measures of a subset: values worked out by hand, bad input, memory."""
 
 import math
 import tracemalloc
@@ -18,7 +18,7 @@ from harness.describing.measures import (
     top_overlap,
     vendi_score,
 )
-from harness.report.subsets.columns import COLUMNS, value_text
+from harness.report.shared.columns import COLUMNS, value_text
 
 DIAGONAL = math.sqrt(0.5)
 # East, north, west, north-east.
@@ -26,19 +26,19 @@ COMPASS = np.array([[1, 0], [0, 1], [-1, 0], [DIAGONAL, DIAGONAL]], dtype=np.flo
 
 
 def test_coverage_by_hand() -> None:
-    found = coverage(COMPASS, np.array([0]))
-    assert found.facility_location == pytest.approx((1 + 0 + 0 + DIAGONAL) / 4)
-    assert found.covering_radius == pytest.approx(2)
-    found = coverage(COMPASS, np.array([2, 3]))
-    assert found.facility_location == pytest.approx((1 + 1 + 2 * DIAGONAL) / 4)
-    assert found.covering_radius == pytest.approx(math.sqrt(2 - 2 * DIAGONAL))
+    result = coverage(COMPASS, np.array([0]))
+    assert result.facility_location == pytest.approx((1 + 0 + 0 + DIAGONAL) / 4)
+    assert result.covering_radius == pytest.approx(2)
+    result = coverage(COMPASS, np.array([2, 3]))
+    assert result.facility_location == pytest.approx((1 + 1 + 2 * DIAGONAL) / 4)
+    assert result.covering_radius == pytest.approx(math.sqrt(2 - 2 * DIAGONAL))
 
 
 def test_the_radius_is_of_the_embedding_as_it_is_and_the_similarity_of_its_directions() -> None:
     line = np.array([[1, 0], [3, 0], [10, 0]], dtype=np.float32)
-    found = coverage(line, np.array([1]))
-    assert found.facility_location == pytest.approx(1)
-    assert found.covering_radius == pytest.approx(7)
+    result = coverage(line, np.array([1]))
+    assert result.facility_location == pytest.approx(1)
+    assert result.covering_radius == pytest.approx(7)
 
 
 def test_vendi_score_by_hand() -> None:
@@ -90,35 +90,35 @@ def view() -> PoolView:
 
 def test_a_described_subset_by_hand() -> None:
     picks = np.array([3, 1])
-    found = describe_subset(view(), picks, np.array([1.0, 2, 3, 4]), np.array([0, 0, 1, 1]))
-    assert found["rows"] == 2
-    assert found["tokens"] == 14
-    assert found["mean_length"] == 4
-    assert found["own_quality"] == 3
-    assert found["top_overlap"] == 0.5
-    assert found["cluster_entropy"] == pytest.approx(math.log(2))
-    assert found["clusters_reached"] == pytest.approx(2 / 3)
-    assert found["own_clusters_reached"] == 1
-    assert [found[f"noise_{kind}"] for kind in FAULTS] == [0.5, 0, 0, 0.5]
-    assert found["noise_share"] == 1
-    assert found["skills_reached"] == pytest.approx(2 / 3)
-    assert found["vendi_score"] == pytest.approx(vendi_score(COMPASS[picks]))
-    assert set(found) - {"mean_length"} <= set(COLUMNS)
-    assert value_text("noise_share", [found["noise_share"]]) == "100.0%"
+    result = describe_subset(view(), picks, np.array([1.0, 2, 3, 4]), np.array([0, 0, 1, 1]))
+    assert result["rows"] == 2
+    assert result["tokens"] == 14
+    assert result["mean_length"] == 4
+    assert result["own_quality"] == 3
+    assert result["top_overlap"] == 0.5
+    assert result["cluster_entropy"] == pytest.approx(math.log(2))
+    assert result["clusters_reached"] == pytest.approx(2 / 3)
+    assert result["own_clusters_reached"] == 1
+    assert [result[f"noise_{kind}"] for kind in FAULTS] == [0.5, 0, 0, 0.5]
+    assert result["noise_share"] == 1
+    assert result["skills_reached"] == pytest.approx(2 / 3)
+    assert result["vendi_score"] == pytest.approx(vendi_score(COMPASS[picks]))
+    assert set(result) - {"mean_length"} <= set(COLUMNS)
+    assert value_text("noise_share", [result["noise_share"]]) == "100.0%"
 
 
 def test_the_whole_pool_covers_itself() -> None:
-    found = describe_subset(view(), np.arange(4))
-    assert found["facility_location"] == 1
-    assert found["covering_radius"] == 0
+    result = describe_subset(view(), np.arange(4))
+    assert result["facility_location"] == 1
+    assert result["covering_radius"] == 0
     for name in ("top_overlap", "clusters_reached", "skills_reached"):
-        assert found[name] == 1
-    assert found["noise_share"] == 0.5
+        assert result[name] == 1
+    assert result["noise_share"] == 0.5
 
 
 def test_only_what_is_known_is_measured() -> None:
-    found = describe_subset(PoolView(COMPASS), np.array([0]))
-    assert set(found) == {
+    result = describe_subset(PoolView(COMPASS), np.array([0]))
+    assert set(result) == {
         "rows",
         "facility_location",
         "covering_radius",
@@ -128,7 +128,7 @@ def test_only_what_is_known_is_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("picks", "told"),
+    ("picks", "message"),
     [
         ([], "the subset is empty"),
         ([0, 4], "the subset holds 4; the pool's indices are 0 to 3"),
@@ -136,8 +136,8 @@ def test_only_what_is_known_is_measured() -> None:
         ([2, 1, 2], "the subset holds 2 more than once"),
     ],
 )
-def test_bad_subsets(picks: list[int], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_bad_subsets(picks: list[int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         describe_subset(view(), np.array(picks, dtype=np.int64))
 
 

@@ -69,10 +69,10 @@ def test_coverage_equals_the_naive_in_blocks_of_any_size(
 ) -> None:
     x, picks = made
     with mock.patch.object(measures, "CELLS", cells):
-        found = coverage(x, picks)
+        result = coverage(x, picks)
     location, radius = naive_coverage(x.astype(np.float64), picks)
-    assert found.facility_location == pytest.approx(location, abs=1e-6)
-    assert found.covering_radius == pytest.approx(radius, abs=1e-5)
+    assert result.facility_location == pytest.approx(location, abs=1e-6)
+    assert result.covering_radius == pytest.approx(radius, abs=1e-5)
 
 
 @given(pools(), st.integers(1, 40), st.sampled_from([0.5001, 0.8001, 0.95, 0.9999]))
@@ -82,8 +82,8 @@ def test_near_duplicates_equal_the_naive(
 ) -> None:
     x, picks = made
     with mock.patch.object(measures, "CELLS", cells):
-        found = near_duplicates(x, picks, threshold)
-    assert found == pytest.approx(naive_duplicates(x.astype(np.float64), picks, threshold))
+        result = near_duplicates(x, picks, threshold)
+    assert result == pytest.approx(naive_duplicates(x.astype(np.float64), picks, threshold))
 
 
 @given(pools())
@@ -127,9 +127,9 @@ def test_the_nearest_are_found_far_from_the_origin() -> None:
 def test_scale_changes_the_radius_alone(exponent: int) -> None:
     x = np.random.default_rng(3).normal(size=(60, 8)).astype(np.float32)
     picks, scaled = np.arange(0, 60, 7), np.ldexp(x, exponent)
-    want, found = coverage(x, picks), coverage(scaled, picks)
-    assert found.facility_location == want.facility_location
-    assert found.covering_radius == math.ldexp(want.covering_radius, exponent)
+    want, result = coverage(x, picks), coverage(scaled, picks)
+    assert result.facility_location == want.facility_location
+    assert result.covering_radius == math.ldexp(want.covering_radius, exponent)
     places, shares = project(scaled)
     np.testing.assert_allclose(places, np.ldexp(project(x)[0], exponent), rtol=1e-5)
     np.testing.assert_allclose(shares, project(x)[1], rtol=1e-5)

@@ -23,54 +23,54 @@ def test_correlation_and_auc_equal_the_naive(n1: int, n0: int, levels: int, seed
     scores = rng.integers(0, levels + 1, n1 + n0).astype(np.float64)
     scores[0] = levels + 1  # not all are equal
     clean = rng.permutation(np.arange(n1 + n0) < n1)
-    found = agreement(scores, clean)
-    assert (found.clean, found.faulty) == (n1, n0)
-    assert found.auc == pytest.approx(naive_auc(scores, clean))
-    assert found.spearman == pytest.approx(spearmanr(scores, clean)[0], abs=1e-12)
+    result = agreement(scores, clean)
+    assert (result.clean, result.faulty) == (n1, n0)
+    assert result.auc == pytest.approx(naive_auc(scores, clean))
+    assert result.spearman == pytest.approx(spearmanr(scores, clean)[0], abs=1e-12)
 
 
 def test_agreement_by_hand() -> None:
     scores = np.array([3.0, 1, 2, 0])
     clean = np.array([True, True, False, False])
-    found = agreement(scores, clean)
-    assert found.auc == 0.75
+    result = agreement(scores, clean)
+    assert result.auc == 0.75
     # Ranks 4, 2, 3, 1 against 3.5, 3.5, 1.5, 1.5.
-    assert found.spearman == pytest.approx(2 / np.sqrt(5 * 4))
+    assert result.spearman == pytest.approx(2 / np.sqrt(5 * 4))
     assert agreement(-scores, clean).auc == 0.25
-    assert agreement(-scores, clean).spearman == pytest.approx(-found.spearman)
+    assert agreement(-scores, clean).spearman == pytest.approx(-result.spearman)
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+def test_intervals_cover_the_truth_at_their_level() -> None:
     from scipy.stats import norm
 
     truth = float(norm.cdf(1 / np.sqrt(2)))  # two normals, one deviation apart
     rng = np.random.default_rng(0)
     clean = np.arange(120) < 80
     draws = [agreement(rng.normal(size=120) + clean, clean) for _ in range(1500)]
-    covered = np.mean([found.auc_low <= truth <= found.auc_high for found in draws])
+    covered = np.mean([result.auc_low <= truth <= result.auc_high for result in draws])
     assert 0.92 < covered < 0.97
-    for found in draws[:5]:
+    for result in draws[:5]:
         # Both lie on one straight line through (0.5, 0).
-        slope = found.spearman / (found.auc - 0.5)
-        assert found.spearman_low == pytest.approx(slope * (found.auc_low - 0.5))
-        assert found.spearman_high == pytest.approx(slope * (found.auc_high - 0.5))
+        slope = result.spearman / (result.auc - 0.5)
+        assert result.spearman_low == pytest.approx(slope * (result.auc_low - 0.5))
+        assert result.spearman_high == pytest.approx(slope * (result.auc_high - 0.5))
 
 
 def test_the_interval_is_that_of_a_bootstrap_over_rows() -> None:
     rng = np.random.default_rng(5)
     clean = np.arange(400) < 300
     scores = np.round(rng.normal(size=400) + 0.8 * clean, 1)  # with ties
-    found = agreement(scores, clean)
+    result = agreement(scores, clean)
     draws = []
     for _ in range(600):
         rows = np.concatenate([rng.integers(0, 300, 300), rng.integers(300, 400, 100)])
         draws.append(agreement(scores[rows], clean).spearman)
     low, high = np.quantile(draws, [0.025, 0.975])
-    assert found.spearman_low == pytest.approx(low, abs=0.02)
-    assert found.spearman_high == pytest.approx(high, abs=0.02)
+    assert result.spearman_low == pytest.approx(low, abs=0.02)
+    assert result.spearman_high == pytest.approx(high, abs=0.02)
 
 
-def test_where_nothing_can_be_said_nothing_is() -> None:
+def test_too_few_or_equal_scores_give_nan() -> None:
     one = agreement(np.array([1.0, 2, 3]), np.array([True, True, False]))
     assert (one.clean, one.faulty) == (2, 1)
     assert np.isnan([one.spearman, one.auc, one.auc_low]).all()

@@ -1,4 +1,4 @@
-"""The stage that reports subsets: other presets, what is missing, what it prunes, its map."""
+"""The stage that reports subsets: other presets, missing files, pruning, its map."""
 
 import shutil
 from collections.abc import Callable
@@ -84,7 +84,7 @@ def test_which_quality_all_are_measured_by(tmp_path: Path) -> None:
 def broken_id(_: Params) -> None:
     path = layout.subset_folder("random") / "s2" / "seed_2.parquet"
     frame = pd.read_parquet(path)
-    frame.loc[0, "id"] = "nobody"
+    frame.loc[0, "id"] = "unknown"
     frame.to_parquet(path, index=False)
     seal(path.parent)
 
@@ -124,7 +124,7 @@ BROKEN = [
         lambda _: write_json(layout.SCORE_COSTS_FILE, {}),
         r"nothing of length; dvc repro score",
     ),
-    ((describe_all,), broken_id, r"subsets/random: the pool has no row 'nobody'"),
+    ((describe_all,), broken_id, r"subsets/random: the pool has no row 'unknown'"),
     (BOTH, other_scores, r"scores.parquet: rows of another pool than .*; dvc repro score"),
     ((describe_all,), no_seed, r"selections/random: nothing of seed 1; dvc repro select@random"),
     (BOTH, lambda _: layout.TRUTH_FILE.unlink(), r"truth.parquet: no such file"),
@@ -153,17 +153,17 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("steps", "breaks", "told"), BROKEN)
+@pytest.mark.parametrize(("steps", "breaks", "message"), BROKEN)
 def test_what_is_missing_or_of_another_pool_is_named_and_nothing_is_written(
     tree: Params,
     steps: tuple[Callable[[Params], object], ...],
     breaks: Callable[[Params], None],
-    told: str,
+    message: str,
 ) -> None:
     breaks(tree)
     before = described_files()
     for step in steps:
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=message):
             step(tree)
         assert not layout.RESULTS.exists()
         assert described_files() == before
@@ -216,8 +216,10 @@ def test_the_stage_writes_the_report_of_the_subsets_and_prunes() -> None:
 
 
 @pytest.mark.usefixtures("tree")
-def test_a_report_that_params_do_not_name_is_refused() -> None:
-    with pytest.raises(InputError, match="studies: none is called 'subset'"):
+def test_a_report_that_params_do_not_name_is_refused_with_the_choices() -> None:
+    with pytest.raises(InputError, match=r"no report 'nonsense'; choices: main, subsets$"):
+        run("nonsense")
+    with pytest.raises(InputError, match="no report 'subset'; did you mean 'subsets'"):
         run("subset")
     assert not layout.RESULTS.exists()
 
@@ -257,19 +259,19 @@ def test_a_map_of_a_large_pool_stays_small(tmp_path: Path) -> None:
     assert (tmp_path / "map.png").stat().st_size < 300_000
 
 
-def test_a_quality_that_saturates_is_noted_of_each_selection_and_of_the_measures(
+def test_a_saturated_quality_is_noted_for_each_selection_and_for_the_measures(
     tree: Params,
 ) -> None:
     scores = pd.read_parquet(layout.SCORES_FILE)
     scores["judge"] += 60  # logits whose sigmoid is 1 to the last bit
     write_frame(layout.SCORES_FILE, scores, SCORES)
     write_choices(tree)
-    told = f"sigmoid(judge) is 1 for {N} of {N} rows whose scores differ (judge is "
+    note = f"sigmoid(judge) is 1 for {N} of {N} rows whose scores differ (judge is "
     seeds = read_json(costs_of("top_k"))["seeds"]
-    assert all(seed["notes"][0].startswith(told) for seed in seeds.values())
+    assert all(seed["notes"][0].startswith(note) for seed in seeds.values())
     tied = f"{N} rows share the quality at the cut, 1; taken of them, in the pool's order: {BUDGET}"
     assert all(tied in seed["notes"][1] for seed in seeds.values())
     text = (write_subset_report(tree) / "table.md").read_text(encoding="utf-8")
-    assert text.count(f"- top_k (seed 0, 1, 2): {told}") == 1
-    assert f"Note: {told}" in text, "of the quality that all subsets are measured by"
+    assert text.count(f"- top_k (seed 0, 1, 2): {note}") == 1
+    assert f"Note: {note}" in text, "of the quality that all subsets are measured by"
     assert text.count("use rank(judge), which keeps their order") == 2

@@ -87,7 +87,7 @@ def test_a_row_for_every_selection_and_seed_with_the_numbers_of_its_files(tree: 
         )
 
 
-def test_what_each_selection_reads_is_measured_for_it_alone(tree: Params) -> None:
+def test_measures_on_what_a_selection_reads_are_its_own(tree: Params) -> None:
     lines, text = report(tree)
     judge = pd.read_parquet(layout.SCORES_FILE)["judge"].to_numpy()
     best = np.sort(1 / (1 + np.exp(-judge)))[-BUDGET:].mean()
@@ -119,20 +119,20 @@ def test_the_clustering_that_auto_chose_is_the_common_one(tree: Params) -> None:
 
 def test_the_text_has_means_and_deviations_over_seeds(tree: Params) -> None:
     lines, text = report(tree)
-    found = table_after(text, "# What each subset is")
+    result = table_after(text, "# What each subset is")
     mine = column(lines, "random", "vendi_score")
-    assert found["random"]["Vendi score"] == f"{mine.mean():.1f} ± {mine.std(ddof=1):.1f}"
-    assert found["random"]["seeds"] == "3"
-    assert "±" not in found["top_k"]["Vendi score"], "the same choice in each seed"
-    assert found["full"]["covering radius"] == "0.000"
-    assert "none" not in found
+    assert result["random"]["Vendi score"] == f"{mine.mean():.1f} ± {mine.std(ddof=1):.1f}"
+    assert result["random"]["seeds"] == "3"
+    assert "±" not in result["top_k"]["Vendi score"], "the same choice in each seed"
+    assert result["full"]["covering radius"] == "0.000"
+    assert "none" not in result
     noise = table_after(text, "## What was planted")
     shares = 100 * column(lines, "random", "noise_share")
     assert np.ptp(shares) > 0, "the case this test is about"
     expected = f"{shares.mean():.1f} ± {shares.std(ddof=1):.1f}%"
     assert noise["random"]["planted noise"] == expected
     assert "A miniature" in text
-    assert "References (full) are no selection systems" in text
+    assert "References (full) are not selection systems" in text
 
 
 def test_scorers_are_compared_with_the_planted_faults(tree: Params) -> None:
@@ -153,38 +153,38 @@ def test_scorers_are_compared_with_the_planted_faults(tree: Params) -> None:
 
 def test_clusterings_are_listed_with_the_best_marked(tree: Params) -> None:
     _, text = report(tree)
-    found = table_after(text, "## Clusterings")
-    assert list(found) == ["1", "3", str(BEST_K)]
-    assert found["1"]["silhouette"] == "–"
+    result = table_after(text, "## Clusterings")
+    assert list(result) == ["1", "3", str(BEST_K)]
+    assert result["1"]["silhouette"] == "–"
     best = read_json(layout.silhouette_file("minilm", BEST_K))["silhouette"]
-    assert found[str(BEST_K)]["silhouette"] == f"**{best:.4f}**"
+    assert result[str(BEST_K)]["silhouette"] == f"**{best:.4f}**"
     quality = 1 / (1 + np.exp(-pd.read_parquet(layout.SCORES_FILE)["judge"].to_numpy()))
     labels = read_clustering(layout.cluster_folder("minilm", 3), N).labels
     poor = [quality[labels == label].mean() < 0.3 for label in range(3)]
-    assert found["3"]["mean quality < 0.3"] == f"{100 * np.mean(poor):.1f}%"
+    assert result["3"]["mean quality < 0.3"] == f"{100 * np.mean(poor):.1f}%"
 
 
-def test_the_largest_k_being_the_best_is_told(tree: Params) -> None:
-    told = f"The best silhouette is that of the largest k that was made, {BEST_K}:"
-    assert told in report(tree)[1]
+def test_the_page_notes_that_the_largest_k_is_the_best(tree: Params) -> None:
+    note = f"The best silhouette is that of the largest k that was made, {BEST_K}:"
+    assert note in report(tree)[1]
     path = layout.silhouette_file("minilm", BEST_K)
     write_json(path, {**read_json(path), "silhouette": -0.5})
     assert "The best silhouette is that of the largest" not in report(tree)[1]
 
 
-def test_what_choosing_cost_is_told_with_what_it_read(tree: Params) -> None:
+def test_what_selecting_cost_is_reported_with_what_it_read(tree: Params) -> None:
     lines, text = report(tree)
     assert column(lines, "top_k", "scoring_seconds").tolist() == [2.5] * 3
     assert column(lines, "random", "scoring_seconds").tolist() == [0.0] * 3
-    found = table_after(text, "## What choosing cost")
-    told = {name: (row["reads"], row["scoring (s)"]) for name, row in found.items()}
-    assert told == {
+    result = table_after(text, "## What selecting cost")
+    costs = {name: (row["reads"], row["scoring (s)"]) for name, row in result.items()}
+    assert costs == {
         "random": ("–", "0.0"),
         "top_k": ("judge", "2.5"),
         "km_random": ("embedding minilm, clusters (k: 3)", "0.0"),
         "full": ("–", "0.0"),
     }
-    scores = table_after(text, "What the scores took")
+    scores = table_after(text, "What making the scores took")
     expected = {"score": "judge", "scorer": "reward_model", "rows a model read": f"{N}"}
     assert scores["judge"] == {**expected, "seconds": "2.5"}
 
@@ -196,12 +196,12 @@ def test_a_cost_that_is_not_known_is_left_out(tree: Params) -> None:
     describe_all(tree)
     lines, text = report(tree)
     assert np.isnan(column(lines, "top_k", "scoring_seconds")).all()
-    assert table_after(text, "## What choosing cost")["top_k"]["scoring (s)"] == "–"
-    assert table_after(text, "What the scores took")["judge"]["seconds"] == "–"
+    assert table_after(text, "## What selecting cost")["top_k"]["scoring (s)"] == "–"
+    assert table_after(text, "What making the scores took")["judge"]["seconds"] == "–"
 
 
-def test_calls_of_models_are_told_where_there_were_any(tree: Params) -> None:
-    assert "model calls" not in table_after(report(tree)[1], "## What choosing cost")["random"]
+def test_model_calls_are_reported_where_there_were_any(tree: Params) -> None:
+    assert "model calls" not in table_after(report(tree)[1], "## What selecting cost")["random"]
     path = costs_of("top_k")
     info = read_json(path)
     for cost in info["seeds"].values():
@@ -210,15 +210,15 @@ def test_calls_of_models_are_told_where_there_were_any(tree: Params) -> None:
     describe_all(tree)
     lines, text = report(tree)
     assert column(lines, "top_k", "model_calls").tolist() == [330] * 3
-    found = table_after(text, "## What choosing cost")
-    assert [found[name]["model calls"] for name in ("random", "top_k")] == ["0", "330"]
-    assert "USD" not in found["top_k"]
+    result = table_after(text, "## What selecting cost")
+    assert [result[name]["model calls"] for name in ("random", "top_k")] == ["0", "330"]
+    assert "USD" not in result["top_k"]
     for cost in info["seeds"].values():  # a judge whose prices are unknown
         cost["feedback"]["judge_answers"] = 20
     write_json(path, info)
     describe_all(tree)
-    found = table_after(report(tree)[1], "## What choosing cost")
-    assert [found[name]["USD"] for name in ("random", "top_k")] == ["0.00", "–"]
+    result = table_after(report(tree)[1], "## What selecting cost")
+    assert [result[name]["USD"] for name in ("random", "top_k")] == ["0.00", "–"]
 
 
 def test_what_selections_in_rounds_read(tree: Params) -> None:
@@ -238,7 +238,7 @@ def test_what_selections_in_rounds_read(tree: Params) -> None:
     }
 
 
-def test_what_samplers_warned_of_is_told(tree: Params) -> None:
+def test_warnings_of_samplers_are_shown(tree: Params) -> None:
     path = costs_of("top_k")
     info = read_json(path)
     for seed in ("0", "2"):

@@ -1,0 +1,120 @@
+"""The numbers of a table of scores: one line a row, in the units of the CSV, and the two tables."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.common import layout
+from harness.common.schemas import TRUTH, read_frame
+from harness.params.params import Params
+from harness.report.shared.columns import MEAN, RUN_COST, Column, column
+from harness.report.shared.runs import BASELINE, Row, described
+from harness.report.shared.statistics import mean_interval
+from harness.report.shared.study_table import (
+    Line,
+    correct_ps,
+    difference_fields,
+    not_run_cells,
+    read_study,
+    score_fields,
+)
+from harness.report.shared.tables import TextTable, number, percent
+from harness.suites import Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCORER_LABELS = {"length": "mean response length (characters)", "ifd": "mean IFD"}
+FACTS = ("noise_share", "skills_reached", *RUN_COST)
+LARGE = 10
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """A study's rows, the suite over which they compare, and the table's lines."""
+
+    study: str
+    params: Params
+    suite: Suite
+    rows: list[Row]
+    lines: list[Line]
+
+    @property
+    def title(self) -> str:
+        """The suite, the study, and the preset."""
+        study = self.params.studies.get(self.study)
+        name = study.title if study and study.title else f"{self.study} study"
+        return f"{self.suite.title}: {name}, preset {self.params.preset}"
+
+    def frame(self) -> "pd.DataFrame":
+        """The lines as they are written to the CSV."""
+        import pandas as pd
+
+        return not_run_cells(pd.DataFrame(self.lines).round(4), self.suite)
+
+
+def build_table(params: Params, study: str) -> StudyTable:
+    """Compute every number of the table: scores, intervals, differences, facts of the subsets."""
+    planted = bool(len(read_frame(layout.TRUTH_FILE, TRUTH)))
+    suite, rows = read_study(params, study)
+    baseline = next((row for row in rows if row.name == BASELINE), None)
+    lines = []
+    for row in rows:
+        kind = "selection" if row.of in params.every_selection else "reference"
+        line: Line = {"selection": row.name, "kind": kind, "seeds": len(row.seeds)}
+        facts = subset_facts(params, row, planted)
+        line["rows"] = int(facts.pop("rows"))
+        head = mean_interval(row.scores(suite.headline))
+        line |= {**score_fields(suite, row), "low": head.low, "high": head.high}
+        line |= difference_fields(suite, row, baseline)
+        if kind == "reference":  # not a candidate, so not tested
+            line["p"] = NAN
+        lines.append(line | facts)
+    correct_ps(lines)
+    return StudyTable(study, params, suite, rows, lines)
+
+
+def subset_facts(params: Params, row: Row, planted: bool) -> dict[str, float]:
+    """Means over seeds of what a row's subsets hold and cost; NaN where it does not apply."""
+    lines = []
+    for seed, one in described(row).items():
+        manifest = row.manifests[seed]
+        line = {"rows": float(len(one.picks))}
+        line |= {name: one.measures.get(f"{MEAN}{name}", NAN) for name in params.scorers}
+        if planted:
+            line["noise_share"] = one.measures.get("noise_share", NAN)
+            line["skills_reached"] = one.measures.get("skills_reached", 0.0)
+        line["select_seconds"] = one.cost["seconds"]
+        if params.selections_rounds:
+            line["select_tokens"] = one.cost["tokens"]
+        line["train_seconds"] = float(manifest["seconds"])
+        line["train_tokens"] = float(manifest["tokens"])
+        lines.append(line)
+    return {name: float(np.mean([line[name] for line in lines])) for name in lines[0]}
+
+
+def fact_table(table: StudyTable) -> TextTable:
+    """What each subset is and what it cost, means over seeds."""
+    shown = {name: _scorer_column(table, name) for name in table.params.scorers}
+    shown |= {name: column(name) for name in FACTS if name in table.lines[0]}
+    rows = [
+        [
+            str(line["selection"]),
+            number(line["rows"], 0),
+            *(
+                percent(line[name]) if one.share else number(line[name], one.digits or 0)
+                for name, one in shown.items()
+            ),
+        ]
+        for line in table.lines
+    ]
+    return TextTable(["selection", "rows", *(one.label for one in shown.values())], rows)
+
+
+def _scorer_column(table: StudyTable, name: str) -> Column:
+    """The mean of a scorer: large values, as lengths are, need no decimals."""
+    values = [abs(line[name]) for line in table.lines if line[name] == line[name]]
+    digits = 0 if max(values, default=0) >= LARGE else 2
+    return Column(SCORER_LABELS.get(name, column(f"{MEAN}{name}").label), digits)

@@ -1,0 +1,90 @@
+"""What is measured of a subset and what it cost: each column's label and format.
+
+What each means is in meanings.md.jinja.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.common.schemas import FAULTS
+from harness.report.shared.tables import BLANK, mean_sd
+
+MEAN = "mean_"  # before a scorer's name
+OWN = "own_"  # before what is measured on what the selection itself reads
+
+
+@dataclass(frozen=True)
+class Column:
+    """A measure: its label, decimals (None: four digits), whether it is a share, in percent."""
+
+    label: str
+    digits: int | None
+    share: bool = False
+
+
+SIZE = {"rows": Column("rows", 0), "tokens": Column("tokens", 0)}
+QUALITY = {
+    "own_quality": Column("own quality", None),
+    "top_overlap": Column("among the best", 1, share=True),
+}
+COVERAGE = {
+    "facility_location": Column("facility location", 4),
+    "covering_radius": Column("covering radius", 3),
+    "vendi_score": Column("Vendi score", 1),
+    "near_duplicates": Column("near-duplicates", 1, share=True),
+}
+CLUSTERS = {
+    "cluster_entropy": Column("cluster entropy", 3),
+    "clusters_reached": Column("clusters reached", 1, share=True),
+    "own_cluster_entropy": Column("own entropy", 3),
+    "own_clusters_reached": Column("own clusters reached", 1, share=True),
+}
+PLANTED = {
+    "noise_share": Column("planted noise", 1, share=True),
+    **{f"noise_{kind}": Column(kind.replace("_", " "), 1, share=True) for kind in FAULTS},
+    "skills_reached": Column("skills reached", 1, share=True),
+}
+# Costs shown only where a selection has any.
+FEEDBACK = {"model_calls": Column("model calls", 0), "usd": Column("USD", 2)}
+COST = {
+    "seconds": Column("seconds", 2),
+    "peak_memory_mb": Column("peak memory (MiB)", 0),
+    "scoring_seconds": Column("scoring (s)", 1),
+    **FEEDBACK,
+}
+ROUND_COST = {
+    "tokens_trained": Column("tokens trained", 0),
+    "tokens_generated": Column("tokens generated", 0),
+    "tokens_scored": Column("tokens scored", 0),
+    "tokens_embedded": Column("tokens embedded", 0),
+    "judge_answers": Column("judge answers", 0),
+    "judge_left_out": Column("left out by the judge", 0),
+}
+RUN_COST = {
+    "select_seconds": Column("selection (s)", 2),
+    "select_tokens": Column("tokens for selection", 0),
+    "train_seconds": Column("training (s)", 2),
+    "train_tokens": Column("tokens trained", 0),
+}
+MEASURES = {**SIZE, **QUALITY, **COVERAGE, **CLUSTERS, **PLANTED, **COST}  # of every subset
+COLUMNS = {**MEASURES, **ROUND_COST, **RUN_COST}
+
+
+def column(name: str) -> Column:
+    """A column by name; `mean_<scorer>` is the mean of a scorer's column."""
+    return COLUMNS.get(name) or Column(f"mean {name.removeprefix(MEAN)}", None)
+
+
+def value_text(name: str, values: Sequence[float]) -> str:
+    """Mean ± standard deviation over seeds; no deviation for one seed or where all are equal."""
+    shown = column(name)
+    x = (100 if shown.share else 1) * np.array([v for v in values if v == v], dtype=np.float64)
+    if not len(x):
+        return BLANK
+    digits, largest = shown.digits, float(np.abs(x).max())
+    if digits is None:
+        digits = int(np.clip(3 - np.floor(np.log10(largest)), 0, 4)) if largest > 0 else 0
+    sd = float(x.std(ddof=1)) if len(x) > 1 and np.ptp(x) > 0 else float("nan")
+    return mean_sd(float(x.mean()), sd, digits) + ("%" if shown.share else "")
