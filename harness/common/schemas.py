@@ -4,7 +4,7 @@ pandera is imported inside the functions: it costs a second, which ``--help`` sh
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -143,6 +143,14 @@ def _schema(table: Table) -> Any:  # noqa: ANN401  (pandera's type, imported laz
     if table.more:
         columns["^(?!id$).*"] = pa.Column(table.more, nullable=True, regex=True, required=False)
     return pa.DataFrameSchema(columns, strict=True, unique=list(table.unique) or None)
+
+
+def frame_of(table: Table, rows: "Iterable[tuple[Any, ...]]") -> "pd.DataFrame":
+    """Rows, as tuples in the order of the table's columns, as a frame of the columns' types."""
+    import pandas as pd
+
+    columns = dict(table.columns)
+    return pd.DataFrame(list(rows), columns=pd.Index(list(columns))).astype(columns)
 
 
 def check_frame(frame: "pd.DataFrame", table: Table, where: str) -> None:

@@ -91,7 +91,7 @@ def check_template(tokenizer: "PreTrainedTokenizerBase") -> None:
     try:
         text, borders = _borders(tokenizer, PAIR)
     except RefusedError as error:
-        raise InputError(f"{name}: its chat template is broken: {error.told}") from None
+        raise InputError(f"{name}: its chat template is broken: {error.message}") from None
     if PAIR[-1]["content"] not in text[borders[0] : borders[1]]:
         raise InputError(f"{name}: its chat template renders no response; nothing could be learnt")
     end_of_turn(tokenizer)

@@ -86,7 +86,7 @@ def test_a_path_that_no_file_can_have_is_named(
 def test_a_name_that_is_neither_a_file_s_nor_the_hub_s(path: str) -> None:
     with pytest.raises(InputError) as caught:
         prepare_section(PrepareParams(source=path))
-    rule = "no such file here, and no name that the hub allows; correct the name"
+    rule = "no such file here, and not a name that the hub allows; correct the name"
     assert str(caught.value) == f"{path}: {rule}"
 
 
@@ -96,7 +96,7 @@ def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             read(path)
         remedy = "give a JSON, JSONL or Parquet file or a hub id"
-        assert str(caught.value) == f"{path}: no regular file; {remedy}"
+        assert str(caught.value) == f"{path}: not a regular file; {remedy}"
 
 
 def test_a_file_that_cannot_be_read_is_named(

@@ -20,10 +20,9 @@ _FIXED_DATE = (Path(__file__).parent / "fixed_date.jinja").read_text(encoding="u
 class RefusedError(InputError):
     """A conversation that a chat template does not render; data cards count them by `rule`."""
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase", told: str, rule: str) -> None:
-        """Say it of the tokenizer in one line."""
-        super().__init__(f"{tokenizer.name_or_path}: {told}")
-        self.told, self.rule = told, rule
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", message: str, rule: str) -> None:
+        super().__init__(f"{tokenizer.name_or_path}: {message}")
+        self.message, self.rule = message, rule
 
 
 @contextmanager
@@ -51,8 +50,8 @@ def written(
     # A template may fail in every way that an expression can.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        told = f"the chat template refuses the conversation: {one_line(reason)}"
-        raise RefusedError(tokenizer, told, told) from None
+        rule = f"the chat template refuses the conversation: {one_line(reason)}"
+        raise RefusedError(tokenizer, rule, rule) from None
     assert isinstance(text, str)
     return text
 
