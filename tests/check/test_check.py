@@ -159,12 +159,12 @@ def test_every_preset_is_fine(path: Path) -> None:
         ("suite: lab", "suite: alpaca_cpu", ["needs the held-out rows 'alpaca' for its column"]),
         ("  km_random: {", f"  {'k' * 101}: {{", ["and have 100 signs at most"]),
         # YAML
-        ("budget: 0.1", "budget: &a [*a]", ["an anchor (&) holds itself"]),
+        ("budget: 0.1", "budget: &a [*a]", ["an anchor (&) contains itself"]),
         ("seed: 42", "seed: 1:30", ["cluster.seed: input should be a valid integer, not '1:30'"]),
         ("budget: 0.1", "budget: 0.1\n  budget: 0.2", ["not YAML", "budget", ", line "]),
         ("budget: 0.1", "budget: [0.1", ["not YAML"]),
-        ("seed: 42", "seed: 2024-13-45", [", line 61: '2024-13-45' is no value (month must be"]),
-        ("seed: 42", f"seed: {'9' * 5000}", [", line 61: '9999", "is no value (Exceeds the limit"]),
+        ("seed: 42", "seed: 2024-13-45", [", line 61: '2024-13-45' is not a valid value (month must be"]),
+        ("seed: 42", f"seed: {'9' * 5000}", [", line 61: '9999", "is not a valid value (Exceeds the limit"]),
         (
             "seed: 42",
             "seed: 42\n  on: 1\n  yes: 2",

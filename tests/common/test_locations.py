@@ -51,8 +51,8 @@ def test_a_named_source_may_carry_its_revision_in_its_path() -> None:
             "at": Source(path="owner/name", revision="v2"),
         },
     )
-    found = [named.find_source(name) for name in ("mine", "at", "owner/name@v3")]
-    assert [(s.path, s.revision) for s in found] == [("owner/name", f"v{i}") for i in (1, 2, 3)]
+    result = [named.find_source(name) for name in ("mine", "at", "owner/name@v3")]
+    assert [(s.path, s.revision) for s in result] == [("owner/name", f"v{i}") for i in (1, 2, 3)]
 
 
 def test_a_pool_in_a_folder_with_an_at_sign_is_read(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_pool_in_a_folder_with_an_at_sign_is_read(tmp_path: Path) -> None:
     [
         ("x" * 300 + ".jsonl", "File name too long"),
         ("shared:" + "x" * 300, "File name too long"),
-        ("~nobody-of-this-name/x.jsonl", "Could not determine home directory."),
+        ("~no-such-user/x.jsonl", "Could not determine home directory."),
     ],
     ids=["name", "shared", "home"],
 )

@@ -46,12 +46,12 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_token_is_hidden_however_it_is_written(form: str) -> None:
-    found = hide(f"GET /: {FORMS[form]} refused")
-    assert "***" in found
-    assert found.startswith("GET /: ")
-    assert found.endswith(" refused")
-    assert not leaked(FORMS[form][-30:-6], found)  # in the midst of it
-    assert not leaked(TOKEN, found)
+    result = hide(f"GET /: {FORMS[form]} refused")
+    assert "***" in result
+    assert result.startswith("GET /: ")
+    assert result.endswith(" refused")
+    assert not leaked(FORMS[form][-30:-6], result)  # in the midst of it
+    assert not leaked(TOKEN, result)
 
 
 @pytest.mark.parametrize("most", [20, 60, 100])
@@ -202,8 +202,8 @@ def test_no_message_is_cut_by_other_means() -> None:
     sources = [path for folder in ("harness", "pipeline") for path in (ROOT / folder).rglob("*.py")]
     assert len(sources) > 100
     cuts = re.compile(r"\{[^{}]*:\.\d+\}")
-    found = [f"{p.name}: {cut}" for p in sources for cut in cuts.findall(p.read_text())]
-    assert found == []
+    result = [f"{p.name}: {cut}" for p in sources for cut in cuts.findall(p.read_text())]
+    assert result == []
 
 
 def test_the_last_line_of_a_log(tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def test_a_missing_data_folder_is_named(
     monkeypatch.setenv("SHARED_DATA", "nowhere/at_all")
     with pytest.raises(InputError) as caught:
         make(own, source="shared:pools/p.jsonl")
-    want = "nowhere/at_all: no such data folder; set SHARED_DATA to where it lies"
+    want = "nowhere/at_all: no such data folder; set SHARED_DATA to its path"
     assert str(caught.value) == want
 
 
