@@ -186,12 +186,12 @@ def test_where_the_wall_is_broken_nothing_runs() -> None:
     done = subprocess.run(
         [sys.executable, "-c", BROKEN], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    found = json.loads(done.stdout)
-    assert "outcome" not in found
-    assert found["refused"] == found["refused again"] == found["why"]
-    assert found["why"].startswith("the sandbox does not start: ")
-    assert "evaluate.allow_unisolated" in found["why"]
-    assert found["unisolated"] == [True, 42], "by this switch alone, in a folder of this machine"
+    report = json.loads(done.stdout)
+    assert "outcome" not in report
+    assert report["refused"] == report["refused again"] == report["why"]
+    assert report["why"].startswith("the sandbox does not start: ")
+    assert "evaluate.allow_unisolated" in report["why"]
+    assert report["unisolated"] == [True, 42], "by this switch alone, in a folder of this machine"
 
 
 def test_without_the_packages_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
