@@ -179,7 +179,7 @@ def test_shots_without_a_split_of_their_own_are_refused_when_the_suite_is_read(
         ("task: [", "line 2: not YAML: "),
         ("- text", "not a task; write `key: value` lines"),
         ("include: text.yaml", "included twice or by itself; take one include out"),
-        ("include: nowhere.yaml", "text.yaml: includes nowhere.yaml, which is no file"),
+        ("include: nowhere.yaml", "text.yaml: includes nowhere.yaml, which is not a file"),
         ("include: bomb.yaml", r"bomb.yaml: its aliases \(\*\) stand for over 100,000 values"),
         ("process_results: !function nowhere.f", "cannot be read as a task: Cannot import module"),
     ],

@@ -99,7 +99,7 @@ def test_a_pickle_behind_a_router(encoder: Path) -> None:
     plant(encoder / "2_Router" / "query_0_Dense" / "pytorch_model.bin")
     refused(encoder, "2_Router/query_0_Dense/pytorch_model.bin: a pickle")
     write(encoder / "2_Router" / "router_config.json", {"types": {"../../other": DENSE}})
-    refused(encoder, "2_Router/router_config.json: names '../../other', which lies outside")
+    refused(encoder, "2_Router/router_config.json: names '../../other', which is outside")
 
 
 @pytest.mark.parametrize("shard", ["../other/a.safetensors", "weights.bin", "a.pkl"])
