@@ -19,7 +19,7 @@ class Family(Protocol):
     kind: str
 
     def subjects(self, skill: str, part: str) -> list[Subject]:
-        """The subjects of the `pool` or, disjoint from them, of the `test`."""
+        """The subjects of the `pool`, or the others, of the `test`."""
         ...
 
     def ask(self, skill: str, subject: Subject, rng: np.random.Generator) -> str:
@@ -35,7 +35,7 @@ class Family(Protocol):
         ...
 
     def statements(self, rng: np.random.Generator) -> list[str]:
-        """Some facts in the declarative form of pretraining, of which a document is made."""
+        """Some facts in the declarative form of pretraining, which make a document."""
         ...
 
     def item(self, skill: str, subject: Subject, rng: np.random.Generator) -> dict[str, Any]:
@@ -67,7 +67,14 @@ def shuffled(items: Sequence[T], rng: np.random.Generator) -> list[T]:
     return [items[int(i)] for i in rng.permutation(len(items))]
 
 
+def halves(items: Sequence[T], rng: np.random.Generator) -> dict[str, list[T]]:
+    """The items split at random into those of the `pool` and those of the `test`, each sorted."""
+    mixed: list[Any] = shuffled(items, rng)
+    half = len(mixed) // 2
+    return {"pool": sorted(mixed[:half]), "test": sorted(mixed[half:])}
+
+
 def dress(question: str, rng: np.random.Generator) -> str:
-    """The question with what people write around one; the same for every sub-skill."""
+    """The question with what people write around one, alike for every sub-skill."""
     words = read_words("dressing")
     return pick(words["openers"], rng) + question + pick(words["closers"], rng)
