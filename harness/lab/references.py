@@ -103,8 +103,8 @@ def reference_chooser(
 ) -> Callable[[np.random.Generator], np.ndarray]:
     """The function that chooses the rows of a reference, given a generator.
 
-    ``fit`` takes as many rows as fit the budget. `none` and `full` need no truth; InputError for the
-    others where the pool has none.
+    ``fit`` takes as many rows as fit the budget. `none` and `full` need no truth; InputError for
+    the others where the pool has none.
     """
     if rows == "none":
         return lambda rng: np.empty(0, dtype=np.int64)
