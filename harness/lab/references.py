@@ -76,7 +76,8 @@ def coverage_dose(
 def _spread(truth: "pd.DataFrame", share: float, rng: np.random.Generator) -> list[str]:
     """A share of each family's sub-skills, at even steps through their order of frequency."""
     reached: list[str] = []
-    for _, rows in truth.groupby("family", sort=True):
+    families = truth.groupby("family", sort=True)
+    for _, rows in families:
         counts = Counter(rows["skill"])
         ordered = sorted(counts, key=lambda skill: (-counts[skill], skill))
         steps = int(np.floor(len(ordered) * share + rng.random())) or 1

@@ -20,7 +20,7 @@ from harness.lab.corpus import make_corpus
 from harness.lab.families import Family, dress, pick
 from harness.lab.families.arithmetic import Arithmetic
 from harness.lab.families.code import Code
-from harness.lab.families.facts import Facts, Misconceptions
+from harness.lab.families.invented_facts import Facts, Misconceptions
 from harness.lab.noise import faulty
 from harness.lab.randomness import stream
 from harness.lab.rows import MOST_MISSES, Instance, make_rows
