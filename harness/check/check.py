@@ -119,8 +119,8 @@ def _names(values: Mapping[str, Any]) -> Iterator[str]:
             if not NAME.fullmatch(str(name)):
                 yield (
                     f"{table}.{shown(name, 110)}: names hold letters, digits and _ only, start "
-                    "with a letter and have at most 100 characters (DVC joins them with -); rename it, "
-                    f"say to {_renamed(str(name), entries)!r}"
+                    "with a letter and have at most 100 characters (DVC joins them with -); rename "
+                    f"it, say to {_renamed(str(name), entries)!r}"
                 )
 
 

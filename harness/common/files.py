@@ -29,17 +29,10 @@ def replacing(path: Path) -> Iterator[Path]:
     If the block raises, ``path`` stays as it was and no temporary file is left. What a killed
     process left of the same ``path`` is removed first.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _drop_leftovers(path)
-    temporary = _beside(path)
-    try:
-        with naming(path, temporary):
-            yield temporary
-            # mkstemp makes files private; results are for whoever may read the folder.
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    _make_room(path)
+    # mkstemp makes files private; results are for whoever may read the folder.
+    with _taking_place(_beside(path), path, 0o666) as temporary:
+        yield temporary
 
 
 def try_replacing(path: Path) -> None:
@@ -61,21 +54,28 @@ def _beside(path: Path) -> Path:
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside ``path`` that takes its place when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _drop_leftovers(path)
+    _make_room(path)
     prefix = f".{path.name}.tmp{os.getpid()}."
-    temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
+    with _taking_place(folder, path, 0o777) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _taking_place(temporary: Path, path: Path, mode: int) -> Iterator[Path]:
     try:
         with naming(path, temporary):
             yield temporary
-            temporary.chmod(0o777 & ~_umask())
-            remove(path)
+            temporary.chmod(mode & ~_umask())
+            if temporary.is_dir():
+                remove(path)
             temporary.replace(path)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove(temporary)
 
 
-def _drop_leftovers(path: Path) -> None:
+def _make_room(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     for other in leftovers(path.parent.iterdir()):
         if (name := _TEMPORARY.fullmatch(other.name)) and name["target"] == path.name:
             remove(other)

@@ -16,11 +16,11 @@ class Family(Protocol):
 
     name: str
     skills: list[str]
-    kind: str
+    parts: dict[str, dict[str, list[Any]]]  # of each sub-skill, its subjects in `halves`
 
     def subjects(self, skill: str, part: str) -> list[Subject]:
-        """The subjects of the `pool`, or the others, of the `test`."""
-        ...
+        """The subjects of the `pool` or, disjoint from them, of the `test`."""
+        return list(self.parts[skill][part])
 
     def ask(self, skill: str, subject: Subject, rng: np.random.Generator) -> str:
         """A question in one of the sub-skill's wordings."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.lab.families import Subject, halves, pick, pick_other, read_words, shuffled
+from harness.lab.families import Family, Subject, halves, pick, pick_other, read_words, shuffled
 
 
 @dataclass(frozen=True)
@@ -51,21 +51,16 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-class Arithmetic:
-    """A sub-skill is an operation; its numbers are split into those of the pool and the test."""
+class Arithmetic(Family):
+    """A sub-skill is an operation, a subject one or two numbers."""
 
     name = "arithmetic"
-    kind = "number"
 
     def __init__(self, skills: int, rng: np.random.Generator) -> None:
         self._words = read_words("arithmetic")
         self.skills = list(OPERATIONS)[:skills]
-        self._parts = {skill: halves(OPERATIONS[skill].numbers, rng) for skill in self.skills}
+        self.parts = {skill: halves(OPERATIONS[skill].numbers, rng) for skill in self.skills}
         self._all = [(skill, n) for skill in self.skills for n in OPERATIONS[skill].numbers]
-
-    def subjects(self, skill: str, part: str) -> list[Subject]:
-        """One or two numbers each."""
-        return list(self._parts[skill][part])
 
     def ask(self, skill: str, subject: Subject, rng: np.random.Generator) -> str:
         """A story with a person and things in it."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.lab.families import Subject, halves, pick, pick_other, read_words
+from harness.lab.families import Family, Subject, halves, pick, pick_other, read_words
 
 Value = int | list[int]
 CONSTANTS = range(2, 22)
@@ -52,20 +52,15 @@ PROGRAMS: dict[str, Program] = {
 }
 
 
-class Code:
-    """A sub-skill is a function; its constants are split into those of the pool and the test."""
+class Code(Family):
+    """A sub-skill is a function, a subject its constant as a 1-tuple."""
 
     name = "code"
-    kind = "program"
 
     def __init__(self, skills: int, rng: np.random.Generator) -> None:
         self._words = read_words("code")["skills"]
         self.skills = list(PROGRAMS)[:skills]
-        self._parts = {skill: halves(CONSTANTS, rng) for skill in self.skills}
-
-    def subjects(self, skill: str, part: str) -> list[Subject]:
-        """Constants as 1-tuples."""
-        return [(k,) for k in self._parts[skill][part]]
+        self.parts = {s: halves([(k,) for k in CONSTANTS], rng) for s in self.skills}
 
     def ask(self, skill: str, subject: Subject, rng: np.random.Generator) -> str:
         """What the function should do, in words."""

@@ -4,17 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from harness.lab.families import Subject, halves, pick, pick_other, read_words, shuffled
+from harness.lab.families import Family, Subject, halves, pick, pick_other, read_words, shuffled
 
 
-class Facts:
-    """Facts (entity, relation, value); a sub-skill is a relation, asked for in unfamiliar words.
+class Facts(Family):
+    """Facts (entity, relation, value); a sub-skill is a relation, a subject an entity as a 1-tuple.
 
-    Pretraining states every fact, naming the relation in one fixed form that questions never use.
-    Fine-tuning shows which relation a wording asks for; the value comes from pretraining.
+    Pretraining states every fact, naming the relation in one fixed form; questions ask for it in
+    other words. Fine-tuning shows which relation a wording asks for; pretraining has the value.
     """
-
-    kind = "choice"
 
     def __init__(self, name: str, skills: int, rng: np.random.Generator) -> None:
         words = read_words(name)
@@ -22,7 +20,7 @@ class Facts:
         self.skills = list(words["skills"])[:skills]
         self._words = words["skills"]
         self.entities: list[str] = list(words["entities"])
-        self._parts = halves(self.entities, rng)
+        self.parts = dict.fromkeys(self.skills, halves([(e,) for e in self.entities], rng))
         self.values = {skill: self._deal(skill, rng) for skill in self.skills}
 
     def _deal(self, skill: str, rng: np.random.Generator) -> dict[str, str]:
@@ -34,10 +32,6 @@ class Facts:
     def say(self, skill: str, entity: str, value: str) -> str:
         """The declarative form of a fact, true or not."""
         return self._words[skill]["says"].format(e=entity, v=value)
-
-    def subjects(self, skill: str, part: str) -> list[Subject]:
-        """Entities as 1-tuples."""
-        return [(entity,) for entity in self._parts[part]]
 
     def ask(self, skill: str, subject: Subject, rng: np.random.Generator) -> str:
         """One of the relation's wordings."""
