@@ -44,7 +44,7 @@ def noise_dose(
         rows = np.flatnonzero(faulty == fault)
         if len(rows) < count:
             raise InputError(
-                f"noise dose {share}: {count} rows wanted, {len(rows)} there; lower the budget"
+                f"noise dose {share}: needs {count} rows, there are {len(rows)}; lower the budget"
             )
         parts.append(rng.permutation(rows)[:count])
     return rng.permutation(np.concatenate(parts)).astype(np.int64)

@@ -64,7 +64,7 @@ class ScorerParams(Section):
 
     @property
     def scorer_params(self) -> dict[str, Any]:
-        """The scorer's arguments beside the pool."""
+        """The scorer's arguments other than the pool."""
         return dict(self.model_extra or {})
 
 

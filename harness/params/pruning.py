@@ -10,7 +10,7 @@ from harness.common import layout
 from harness.common.files import remove, unnamed
 from harness.params.params import Params
 
-SUBSETS = "subsets"  # the report of what each subset is, beside those of the studies
+SUBSETS = "subsets"  # the report that describes every subset
 
 
 def prune(params: Params) -> list[Path]:

@@ -45,11 +45,11 @@ class Selection(Section):
     k: K
     budget: Budget
     seeds: Seeds = None
-    more_groups: list[str] = Field(default=[])  # seed groups besides `seed_groups`
+    more_groups: list[str] = Field(default=[])  # seed groups in addition to `seed_groups`
 
     @property
     def sampler_params(self) -> dict[str, Any]:
-        """The sampler's arguments beside pool, budget and rng."""
+        """The sampler's arguments other than pool, budget and rng."""
         return dict(self.model_extra or {})
 
 
@@ -84,7 +84,7 @@ class Reference(Section):
 
 
 class Further(Section):
-    """A cell of a study besides the main table: a selection, or its first rows or rounds.
+    """A further cell, of a study: a selection, or its first rows or rounds.
 
     Each seed of its group is trained and evaluated once.
     """

@@ -208,7 +208,7 @@ def test_a_key_in_the_place_of_its_variable_is_not_shown(tmp_path: Path, key: st
     assert "hush" not in line
 
 
-def test_no_line_is_as_long_as_what_it_is_about(tmp_path: Path) -> None:
+def test_a_long_value_does_not_make_a_long_line(tmp_path: Path) -> None:
     for old in ("template: alpaca_short", "suite: lab", "start: mean", "scorer: length"):
         key = old.partition(":")[0]
         problems = problems_after(tmp_path, old, f"{key}: {'x' * 100_000}")

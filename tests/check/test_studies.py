@@ -86,7 +86,9 @@ def test_the_keys_that_dvc_reads_are_found() -> None:
         (further("rounds", "random", "s0_1_2", base="big"), "no base model is called 'big'"),
     ],
 )
-def test_an_entry_is_of_what_there_is(tmp_path: Path, entry: dict[str, Any], message: str) -> None:
+def test_an_entry_names_only_what_exists(
+    tmp_path: Path, entry: dict[str, Any], message: str
+) -> None:
     values = read_yaml(ROOT / "params.yaml")
     values["further"]["more"] = entry
     assert any("further.more" in line and message in line for line in check(tmp_path, values))
@@ -137,7 +139,7 @@ def test_a_study_called_as_a_report_of_its_own_is_refused(tmp_path: Path, name: 
     assert f"studies.{name}: a report of its own is called so; rename the study" in message
 
 
-def test_the_main_base_model_has_no_second_of_its_name(tmp_path: Path) -> None:
+def test_the_name_of_the_main_base_model_is_taken(tmp_path: Path) -> None:
     values = read_yaml(ROOT / "params.yaml")
     values["base_models"]["main"] = values["base_model"]
     (problem,) = check(tmp_path, values)

@@ -80,7 +80,7 @@ def damaged(whole: bytes) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("how", damaged(b""))
-def test_what_is_no_array_is_one_line(tmp_path: Path, how: str) -> None:
+def test_what_is_not_an_array_is_refused_in_one_line(tmp_path: Path, how: str) -> None:
     file = tmp_path / "x.npy"
     np.save(file, np.ones((ROWS, 2), dtype=np.float32))
     file.write_bytes(damaged(file.read_bytes())[how])
@@ -99,7 +99,7 @@ def test_what_is_no_array_is_one_line(tmp_path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize(("entry", "why"), [(1e300, True), (1e-300, True), (np.inf, False)])
-def test_what_float32_does_not_hold_is_no_embedding(
+def test_values_beyond_float32_are_not_an_embedding(
     tmp_path: Path, entry: float, why: bool
 ) -> None:
     x = np.ones((ROWS, 2))

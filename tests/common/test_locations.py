@@ -1,4 +1,4 @@
-"""What a source is called: `@` begins a revision in a hub id only."""
+"""What a path names: `@` begins a revision in a hub id only."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is kept and then damaged is made again, equal to the byte, with a line that says so."""
+"""Kept files that are damaged are made again, equal to the byte, with a line that says so."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What a text, a name or a file's name holds moves no cursor: it is written out on the screen."""
+"""Control characters in texts and names move no cursor: they are written out on the screen."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def test_what_is_written_out() -> None:
 
 
 @pytest.mark.parametrize("how", ["crash", "exit", "refused"])
-def test_no_way_to_the_screen_is_open(how: str, tmp_path: Path) -> None:
+def test_every_way_to_the_screen_is_guarded(how: str, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default"}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, how], cwd=tmp_path, env=environment, capture_output=True

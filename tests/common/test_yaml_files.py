@@ -1,4 +1,4 @@
-"""A small YAML file that stands for more than a machine holds is refused in one line at once."""
+"""A small YAML file that expands to more than fits in memory is refused at once in one line."""
 
 import time
 from pathlib import Path

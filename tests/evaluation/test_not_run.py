@@ -1,4 +1,4 @@
-"""Where a wall of the sandbox is missing, code columns are not run, and everything else is."""
+"""Without the sandbox, code columns are not run, and everything else is."""
 
 import json
 import logging
@@ -29,7 +29,7 @@ CODE_COLUMN = SUITE[SUITE.index("  - {name: code") : SUITE.index("  - {name: bpb
 
 
 @pytest.fixture
-def no_walls(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.evaluation.sandbox.missing_walls", lambda: WHY)
 
 
@@ -83,7 +83,7 @@ def cell_metrics(params: Params) -> dict[str, Any]:
     return metrics["seeds"]["0"]
 
 
-@pytest.mark.usefixtures("no_walls")
+@pytest.mark.usefixtures("no_sandbox")
 def test_programs_are_neither_generated_nor_run_and_the_rest_is(
     tiny_model: Path,
     suite: Suite,
@@ -106,7 +106,7 @@ def test_programs_are_neither_generated_nor_run_and_the_rest_is(
     assert result.unisolated is None
 
 
-@pytest.mark.usefixtures("no_walls")
+@pytest.mark.usefixtures("no_sandbox")
 def test_a_suite_of_programs_alone_has_no_samples(
     tiny_model: Path, suite: Suite, benchmarks: Path
 ) -> None:
@@ -153,17 +153,17 @@ def test_weights_are_kept_until_every_column_was_run(
     assert len(gone) == 1
 
 
-def test_only_the_param_goes_around_and_it_is_written_down(
+def test_only_the_param_allows_unisolated_programs_and_it_is_recorded(
     repo: Params, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with_walls = cell_metrics(repo)
+    with_sandbox = cell_metrics(repo)
     assert repo.evaluate.allow_unisolated is False
     edit_params(Path(), evaluate={"allow_unisolated": True})
-    assert cell_metrics(load_params()) == with_walls, "nothing is missing: the same kept scores"
+    assert cell_metrics(load_params()) == with_sandbox, "nothing is missing: the same kept scores"
     monkeypatch.setattr("harness.evaluation.sandbox.missing_walls", lambda: WHY)
     metrics = cell_metrics(load_params())
     assert metrics["unisolated"] == WHY
-    assert metrics["scores"] == with_walls["scores"]
+    assert metrics["scores"] == with_sandbox["scores"]
     assert caplog.messages[-1] == f"warning: evaluate: programs ran without every wall: {WHY}"
 
 
@@ -172,7 +172,7 @@ def test_a_wall_that_is_broken_for_real(
 ) -> None:
     """With 3 GB of addresses the worker cannot set up a program's memory."""
     limited = ["sh", "-c", 'ulimit -v 3000000; exec "$@"', "sh", *sandbox._WORKER]
-    walled = evaluate(tiny_model, suite, benchmarks, heldout(), PARAMS, seed=0).scores["code"]
+    sandboxed = evaluate(tiny_model, suite, benchmarks, heldout(), PARAMS, seed=0).scores["code"]
     monkeypatch.setattr("harness.evaluation.sandbox._WORKER", limited)
     result = evaluate(tiny_model, suite, benchmarks, heldout(), PARAMS, seed=0)
     code = result.scores["code"]
@@ -181,10 +181,10 @@ def test_a_wall_that_is_broken_for_real(
     allowed = PARAMS.model_copy(update={"allow_unisolated": True})
     result = evaluate(tiny_model, suite, benchmarks, heldout(), allowed, seed=0)
     assert result.unisolated == code.not_run
-    assert result.scores["code"] == walled, "the same programs, run as the user"
+    assert result.scores["code"] == sandboxed, "the same programs, run as the user"
 
 
-def test_a_suite_without_programs_asks_for_no_wall(
+def test_a_suite_without_programs_needs_no_sandbox(
     repo: Params, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     shutil.copytree(SUITES["small"], tmp_path / "without")

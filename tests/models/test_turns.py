@@ -93,7 +93,7 @@ def test_rounds_stop_where_the_turn_ends_and_get_the_answer_whole(model: Path) -
     assert not result.capped.any()
 
 
-def test_whoever_serves_the_model_stops_there_too(model: Path) -> None:
+def test_a_server_of_the_model_stops_there_too(model: Path) -> None:
     import torch
 
     tokenizer, loaded = load_tokenizer(model), load_model(model)

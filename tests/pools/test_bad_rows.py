@@ -178,7 +178,7 @@ def test_a_bad_row_of_a_benchmark_is_named(tmp_path: Path, bad: object, message:
     assert str(caught.value) == f"{path}, row 2: {message}; fix the row"
 
 
-def test_a_benchmark_row_that_json_has_no_form_for_is_named(tmp_path: Path) -> None:
+def test_a_benchmark_row_that_json_cannot_represent_is_named(tmp_path: Path) -> None:
     path = tmp_path / "bench.parquet"
     as_parquet(path, [{"q": "a", "at": b"b"}])
     with pytest.raises(InputError, match=r"row 1: not a JSON value \(field 'at': .*; fix the row"):

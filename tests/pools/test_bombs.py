@@ -1,4 +1,4 @@
-"""A small file that unpacks to more than a machine holds ends in one line, at a bound."""
+"""A small file that unpacks to more than fits in memory is refused in one line, at a limit."""
 
 import bz2
 import gzip

@@ -100,7 +100,7 @@ def test_rows_keep_their_line_numbers_and_ids(tmp_path: Path) -> None:
     ]
 
 
-def test_exact_duplicates_without_ids_are_no_duplicate_ids(tmp_path: Path) -> None:
+def test_exact_duplicates_without_ids_do_not_share_an_id(tmp_path: Path) -> None:
     (tmp_path / "pool.jsonl").write_bytes(lines(ROW, ROW))
     assert [i.id for i in read(tmp_path / "pool.jsonl").kept] == ["1", "2"]
 

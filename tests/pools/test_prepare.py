@@ -1,4 +1,4 @@
-"""The pool, held-out rows, base text and benchmarks: who gets which row, and what is counted."""
+"""The pool, held-out rows, pretraining text and benchmarks: where each row goes, and the counts."""
 
 import json
 from pathlib import Path

@@ -117,7 +117,9 @@ def test_a_field_is_refused_by_a_rule_that_is_counted(
 
 @pytest.mark.parametrize("name", ["audio", "thinking", "tools"])
 @pytest.mark.parametrize("value", [False, 0, "off", "None", " [] ", "FALSE", "null"])
-def test_a_field_that_says_none_is_no_content(tmp_path: Path, name: str, value: object) -> None:
+def test_a_field_whose_text_is_none_counts_as_empty(
+    tmp_path: Path, name: str, value: object
+) -> None:
     path = tmp_path / "pool.jsonl"
     path.write_bytes(lines({**ROW, name: value}, {**ROW, name: True}))
     assert [item.row for item in read(path, "drop").kept] == [1]

@@ -1,4 +1,4 @@
-"""Rows that the base model's chat template refuses: found by prepare, before any model runs."""
+"""Rows that the base model's chat template refuses: reported by prepare, before any model runs."""
 
 import json
 from pathlib import Path

@@ -39,7 +39,7 @@ class Family(Protocol):
         ...
 
     def item(self, skill: str, subject: Subject, rng: np.random.Generator) -> dict[str, Any]:
-        """What a benchmark item holds besides id, prompt and skill."""
+        """The fields of a benchmark item other than id, prompt and skill."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Hostile programs, each beside honest ones, behind a second wall: none gets out."""
+"""Hostile programs, each beside honest ones, inside a second wall: none gets out."""
 
 import json
 import sys
@@ -53,7 +53,7 @@ def test_nothing_of_it_is_seen_from_outside(seen: dict[str, Any]) -> None:
     assert seen["victim"] == [["/tmp/victim/secret"], "kept"]
     assert seen["library"], "a module of Python's was changed"
     assert seen["signals"] == []
-    assert seen["asked"] == [], "somebody connected"
-    assert seen["bystander"] is None, "a process next door was ended"
+    assert seen["asked"] == [], "there was a connection"
+    assert seen["bystander"] is None, "another process was ended"
     assert seen["processes"], "a process is left"
     assert seen["tmp"] == ["repo", "victim"], "files are left"

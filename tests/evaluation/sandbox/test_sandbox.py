@@ -1,4 +1,4 @@
-"""What programs in the sandbox are answered, and that none runs where the wall is not to be had.
+"""The outcomes of programs in the sandbox, and that none runs where it does not start.
 
 Hostile ones are in test_sandbox_hostile.py, behind a second wall.
 """
@@ -122,7 +122,7 @@ def test_many_small_programs_are_quick() -> None:
     assert time.process_time() + sum(os.times()[2:4]) - start < 10, "seconds of CPU"
 
 
-def test_a_program_that_hangs_the_worker_or_ends_it_is_its_own_outcome(
+def test_a_program_that_hangs_or_ends_the_worker_affects_only_its_own_outcome(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The engine has no known way to do either: a worker that obeys two words stands in for it."""
