@@ -149,7 +149,7 @@ def test_other_faults_come_from_another_stream() -> None:
 
 
 def test_more_pairs_than_questions_are_refused() -> None:
-    with pytest.raises(InputError, match=r"lab\.preferences: after \d+ most questions"):
+    with pytest.raises(InputError, match=r"lab\.preferences: after \d+, hardly any question is new"):
         build_preferences(LAB.model_copy(update={"preferences": 10**9}))
 
 
