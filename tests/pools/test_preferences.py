@@ -149,7 +149,8 @@ def test_other_faults_come_from_another_stream() -> None:
 
 
 def test_more_pairs_than_questions_are_refused() -> None:
-    with pytest.raises(InputError, match=r"lab\.preferences: after \d+, hardly any question is new"):
+    message = r"lab\.preferences: after \d+, hardly any question is new"
+    with pytest.raises(InputError, match=message):
         build_preferences(LAB.model_copy(update={"preferences": 10**9}))
 
 
