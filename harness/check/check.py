@@ -1,7 +1,7 @@
-"""What is wrong with params.yaml, one line a problem, found before anything runs.
+"""Lists what is wrong with params.yaml, a line a problem, before anything runs.
 
-Reads the params as DVC does, against the typed models of `harness.params.params` and the tables of
-samplers, scorers, suites and pools. Imports nothing heavy: it answers in about a second.
+Reads the params as DVC does and checks them against the models of `harness.params.params` and the
+tables of samplers, scorers, suites and pools. Imports nothing heavy: it takes about a second.
 """
 
 import itertools
@@ -28,9 +28,9 @@ MISSING = {
     "cluster.k, or auto",
     "embedding": "begin the entry with `<<: *defaults`",
     "budget": "begin the entry with `<<: *defaults`",
-    "quality": "add one, as quality: sigmoid(reward); a sampler of none stands in selections",
+    "quality": "add one, as quality: sigmoid(reward); without one, put the entry in selections",
 }
-LONGEST = 2000  # signs of a line
+LONGEST = 2000  # characters of a line
 GROUP = re.compile(r"s\d+(_\d+)*")
 
 
@@ -41,7 +41,7 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
     except InputError as error:
         return [str(error)]
     if not isinstance(values, dict):
-        return [f"{path.name}: holds no table of keys; make preset PRESET=lab writes one that does"]
+        return [f"{path.name}: not a table of keys; make preset PRESET=lab writes one"]
     if older := older_form(values):
         return [f"{path.name}: {older}"]
     groups = list(_groups(values))
@@ -55,17 +55,17 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
         more = [*table_problems(params), *_references(params)]
     more = [line for line in more if not line.startswith(consequences)]
     problems = [*_names(values), *groups, *more]
-    # A name may hold a line break, and a value be as long as the file.
+    # A name may contain a line break, and a value be as long as the file.
     lines = (shown(line, LONGEST).replace("\n", "\\n") for line in _each_once(problems))
     return [f"{path.name}: {line}" for line in lines]
 
 
 def _each_once(problems: list[str]) -> Iterator[str]:
-    """The problems without those that entries have by `<<: *defaults` or by `seed_groups`."""
+    """The problems, without those that entries inherit from `defaults` or `seed_groups`."""
     shared = ("defaults", "seed_groups")
-    of_all = [line.removeprefix(p) for line in problems for p in shared if line.startswith(p)]
+    inherited = [line.removeprefix(p) for line in problems for p in shared if line.startswith(p)]
     for line in dict.fromkeys(problems):
-        if line.startswith(shared) or not line.endswith(tuple(of_all)):
+        if line.startswith(shared) or not line.endswith(tuple(inherited)):
             yield line
 
 
@@ -79,46 +79,37 @@ def _schema_problems(error: ValidationError) -> Iterator[str]:
         elif problem["type"] == "missing":
             remedy = MISSING.get(str(problem["loc"][-1]), "conf/lab.yaml has every key")
             yield f"{where}: this key is missing; {remedy}"
-        elif problem["type"] == "value_error":  # our own rules; they say what they found
+        elif problem["type"] == "value_error":  # our own rules, whose messages have the value
             message = problem["msg"].removeprefix("Value error, ")
             yield f"{where}: {message}".removeprefix(": ")
         else:
             message = problem["msg"].partition(" after validation")[0]
-            # The key itself is what people put where its variable is to be named.
+            # People put the key itself where the name of its variable belongs.
             key = where == "judge.key_env"
-            found = "what stands there" if key else shown(repr(problem["input"]), 80)
-            yield f"{where}: {message[0].lower()}{message[1:]}, not {found}"
+            value = "the value given" if key else shown(repr(problem["input"]), 80)
+            yield f"{where}: {message[0].lower()}{message[1:]}, not {value}"
 
 
 def _keys_at(schema: Mapping[str, Any], loc: tuple[int | str, ...]) -> set[str]:
     """The keys that the JSON schema allows at a place of the params."""
-    nodes = [schema]
+    node = schema
     for part in loc:
-        nodes = [child for node in _resolved(schema, nodes) for child in _children(node, part)]
-    return {key for node in _resolved(schema, nodes) for key in node.get("properties", {})}
+        node = _resolved(schema, node)
+        own = node.get("properties", {}).get(part)
+        node = own or node.get("items") or node.get("additionalProperties") or {}
+    return set(_resolved(schema, node).get("properties", {}))
 
 
-def _resolved(schema: Mapping[str, Any], nodes: list[Any]) -> Iterator[Mapping[str, Any]]:
-    for node in nodes:
-        if "$ref" in node:
-            yield from _resolved(schema, [schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]])
-        elif "anyOf" in node or "oneOf" in node:
-            yield from _resolved(schema, node.get("anyOf") or node["oneOf"])
-        else:
-            yield node
-
-
-def _children(node: Mapping[str, Any], part: int | str) -> Iterator[Any]:
-    if part in node.get("properties", {}):
-        yield node["properties"][part]
-    elif isinstance(part, int) and isinstance(node.get("items"), dict):
-        yield node["items"]
-    elif isinstance(node.get("additionalProperties"), dict):
-        yield node["additionalProperties"]
+def _resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A node of the schema, or what it refers to; the first of alternatives."""
+    while "$ref" in node or "anyOf" in node:
+        name = node.get("$ref", "").rsplit("/", 1)[-1]
+        node = schema["$defs"][name] if name else node["anyOf"][0]
+    return node
 
 
 def _names(values: Mapping[str, Any]) -> Iterator[str]:
-    """Names become parts of stage names and paths, which DVC joins with ``-``."""
+    """Names are parts of stage names and paths, which DVC joins with ``-``."""
     for table in NAMED:
         entries = values.get(table)
         entries = entries if isinstance(entries, dict) else {}
@@ -128,13 +119,13 @@ def _names(values: Mapping[str, Any]) -> Iterator[str]:
             if not NAME.fullmatch(str(name)):
                 yield (
                     f"{table}.{shown(name, 110)}: names hold letters, digits and _ only, start "
-                    f"with a letter and have 100 signs at most (DVC joins them with -); rename it, "
-                    f"say to {_renamed(str(name), entries)!r}"
+                    "with a letter and have at most 100 characters (DVC joins them with -); rename "
+                    f"it, say to {_renamed(str(name), entries)!r}"
                 )
 
 
 def _renamed(name: str, taken: Container[object]) -> str:
-    """A name that may stand, as near to the given one as it goes, and that is not taken."""
+    """A valid name as similar as possible to the given one, and not taken."""
     made = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
     made = (made if made[:1].isalpha() else f"s_{made}")[:90].strip("_")
     numbers = (f"{made}_{i}" for i in itertools.count(2))
@@ -148,8 +139,8 @@ def _groups(values: Mapping[str, Any]) -> Iterator[str]:
         for group in groups:
             if not isinstance(group, str) or not GROUP.fullmatch(group):
                 yield (
-                    f"{key}: {group!r} is no seed group; write s and the seeds joined by _, as in "
-                    "s0_1_2 (an unquoted 0_1_2 is the number 12 to YAML)"
+                    f"{key}: {group!r} is not a seed group; write s and the seeds joined by _, as "
+                    "in s0_1_2 (an unquoted 0_1_2 is the number 12 to YAML)"
                 )
                 continue
             for seed in group_seeds(group):
@@ -162,7 +153,7 @@ def _groups(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _group_lists(values: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
-    """Lists of groups of which no two may share a seed."""
+    """The lists of groups in which no two may share a seed."""
     main = values.get("seed_groups")
     main = main if isinstance(main, list) else []
     yield "seed_groups", main
@@ -181,7 +172,7 @@ def _group_lists(values: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _references(params: Params) -> Iterator[str]:
-    """What one part of the params says of another."""
+    """Checks of what one part of the params says of another."""
     yield from _one_name_each(params)
     for table, key, item in selections_of(params):
         if item.embedding not in params.embeddings:

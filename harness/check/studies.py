@@ -1,4 +1,4 @@
-"""What the main table, `further` and the studies of params.yaml name, against what there is."""
+"""Checks the names in the main table, `further` and the studies of params.yaml."""
 
 from collections.abc import Iterator
 
@@ -6,18 +6,18 @@ from harness.common.errors import InputError, nearest
 from harness.params.params import MAIN, Cell, Further, Params
 from harness.params.pruning import SUBSETS
 
-_LARGE = 10**9  # a budget that holds the rounds of any selection: the pool's size is not known here
+_LARGE = 10**9  # a budget for the rounds of any selection: the pool's size is unknown here
 
 
 def study_problems(params: Params) -> Iterator[str]:
-    """Names that nothing has, groups without subsets, seeds that a row has twice."""
+    """Unknown names, groups without subsets, seeds that a row has twice."""
     rows = [*params.every_selection, *params.references]
     for name in dict.fromkeys(params.table):
         if name not in rows:
             yield f"table: no selection is called {name!r}{nearest(name, rows)}"
         if params.table.count(name) > 1:
             yield f"table: {name!r} is listed twice; remove one"
-    wrong = [line for key, item in params.further.items() for line in _entry(params, key, item)]
+    wrong = list(_entries(params))
     yield from wrong
     if MAIN in params.base_models:
         yield f"base_models.{MAIN}: `base_model` is called so; rename this one"
@@ -31,36 +31,45 @@ def study_problems(params: Params) -> Iterator[str]:
 
 def _entry(params: Params, key: str, item: Further) -> Iterator[str]:
     """An entry's study, selection, group, base model and rounds."""
-    where = f"further.{key}"
     if item.study not in params.every_study:
         near = nearest(item.study, params.every_study)
-        yield f"{where}.study: no study is called {item.study!r}{near}; add it to `studies`"
+        yield f".study: no study is called {item.study!r}{near}; add it to `studies`"
     if item.base != MAIN and item.base not in params.base_models:
         near = nearest(item.base, [MAIN, *params.base_models])
-        yield f"{where}.base: no base model is called {item.base!r}{near}"
+        yield f".base: no base model is called {item.base!r}{near}"
     rows = [*params.every_selection, *params.references]
     if item.of not in rows:
-        yield f"{where}.of: no selection is called {item.of!r}{nearest(item.of, rows)}"
+        yield f".of: no selection is called {item.of!r}{nearest(item.of, rows)}"
         return
     if item.group not in params.groups_of(item.of):
         yield (
-            f"{where}.group: {item.of} has no subsets for {item.group!r}; add `more_groups: "
+            f".group: {item.of} has no subsets for {item.group!r}; add `more_groups: "
             f"[{item.group}]` to {item.of}, or take one of {', '.join(params.groups_of(item.of))}"
         )
     if item.study == MAIN and (item.of not in params.table or item.rows or item.rounds):
-        yield f"{where}: `study: main` is for more seeds of a row of `table`; name another study"
+        yield ": `study: main` is for more seeds of a row of `table`; name another study"
     if item.study == MAIN and key in params.table:
-        yield f"{where}: a row of `table` is called so; rename one"
+        yield ": a row of `table` is called so; rename one"
     if item.rounds is None:
         return
     if item.of not in params.selections_rounds:
-        yield f"{where}.rounds: {item.of} takes all at once; say `rows` instead"
+        yield f".rounds: {item.of} takes all at once; say `rows` instead"
     elif item.rounds > (most := _rounds(params, item.of)):
-        yield f"{where}.rounds: {item.rounds} rounds of {item.of}, which has {most}; lower it"
+        yield f".rounds: {item.rounds} rounds of {item.of}, which has {most}; lower it"
+
+
+def _entries(params: Params) -> Iterator[str]:
+    """What is wrong with entries of `further`, once for all that have it from one anchor."""
+    keys: dict[str, list[str]] = {}
+    for key, item in params.further.items():
+        for rule in _entry(params, key, item):
+            keys.setdefault(rule, []).append(key)
+    for rule, (first, *others) in keys.items():
+        yield f"further.{first}{rule}" + (f" ({', '.join(others)} too)" if others else "")
 
 
 def _rounds(params: Params, name: str) -> int:
-    """How many rounds a selection has; as many as one likes where its knobs are wrong."""
+    """How many rounds a selection has; _LARGE where its knobs are wrong."""
     from harness.round_systems import ROUND_SYSTEMS
 
     item = params.selections_rounds[name]
@@ -74,7 +83,7 @@ def _rows(params: Params, study: str) -> Iterator[str]:
     """No row has a seed twice, no two rows one name, and every study has a row."""
     try:
         cells = params.cells(study)
-    except InputError:  # a group that is told of already
+    except InputError:  # a group that is reported already
         return
     seen: dict[tuple[str, int], Cell] = {}
     for cell in cells:

@@ -1,4 +1,4 @@
-"""What params.yaml names in tables of ours, and the knobs it turns, against those tables."""
+"""Checks the names in params.yaml, and their knobs, against the tables of the harness."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ SELECTIONS = ("selections", "selections_scored", "selections_rounds")
 
 
 def table_problems(params: Params) -> Iterator[str]:
-    """Names no table has, knobs no sampler or scorer takes, qualities of columns not made."""
+    """Names and knobs that no table has, qualities of columns that no scorer makes."""
     yield from _names(params)
     yield from _heldout(params)
     yield from _knobs_of_samplers(params)
@@ -22,7 +22,7 @@ def table_problems(params: Params) -> Iterator[str]:
 
 
 def selections_of(params: Params) -> Iterator[tuple[str, str, Selection]]:
-    """Every selection with the table it stands in: (table, name, selection)."""
+    """Every selection with its table: (table, name, selection)."""
     for table in SELECTIONS:
         for key, item in getattr(params, table).items():
             yield table, key, item
@@ -60,16 +60,16 @@ def _names(params: Params) -> Iterator[str]:
 
 
 def _heldout(params: Params) -> Iterator[str]:
-    """Bits per byte are measured on held-out rows, which `prepare` has to hold out."""
+    """Bits per byte are measured on rows that `prepare` must hold out."""
     from harness.suites import SUITES, load_suite
 
     if params.evaluate.suite not in SUITES:
         return
     held = [part.name for part in params.prepare.heldout]
     for column in load_suite(params.evaluate.suite).columns:
-        lacking = [name for name in column.sources or [] if name not in held]
-        if column.kind == "bits_per_byte" and (lacking or not held):
-            wanted = f"the held-out rows {lacking[0]!r}" if lacking else "held-out rows"
+        missing = [name for name in column.sources or [] if name not in held]
+        if column.kind == "bits_per_byte" and (missing or not held):
+            wanted = f"the held-out rows {missing[0]!r}" if missing else "held-out rows"
             yield (
                 f"evaluate.suite: {params.evaluate.suite} needs {wanted} for its column "
                 f"{column.name}; add them to prepare.heldout or choose another suite"
@@ -80,14 +80,14 @@ def _heldout(params: Params) -> Iterator[str]:
 def _knobs_of_samplers(params: Params) -> Iterator[str]:
     for table, key, item in selections_of(params):
         system = _systems(table).get(item.sampler)
-        if system is not None:  # else it is told already
+        if system is not None:  # otherwise reported already
             made = (item.sampler, system, item.sampler_params)
             problems = [*knob_problems(f"{table}.{key}.", *made, type(item).model_fields)]
             yield from problems
             if table == "selections_rounds" and not problems:
                 try:
                     system(**item.sampler_params)
-                except InputError as error:  # knobs that do not go together
+                except InputError as error:  # knobs that contradict each other
                     yield f"{table}.{key}.{error}"
 
 
@@ -119,9 +119,9 @@ def _qualities(params: Params) -> Iterator[str]:
 
 
 def _rounds(params: Params) -> Iterator[str]:
-    """Rounds take instances: how many a budget in tokens is, only a finished selection knows.
+    """Budgets are in rows, as nothing knows beforehand how many rows a budget in tokens buys.
 
-    And an answer leaves its prompt room: the first generation would tell, after a training.
+    Answers leave their prompts room: the first generation would fail, after a training.
     """
     for key, item in params.selections_rounds.items():
         new, most = item.sampler_params.get("max_new_tokens"), params.rounds.max_length

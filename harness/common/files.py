@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one, and hashing them."""
+"""Reads, writes and hashes files; a reader never sees one half written."""
 
 import hashlib
 import json
@@ -17,8 +17,8 @@ from harness.common.errors import InputError, one_line
 if TYPE_CHECKING:
     import numpy as np
 
-# A temporary name tells its target and the process that writes it, so that what a killed one left
-# behind can be told from what a living one is at work on.
+# A temporary name has its target and the process that writes it, so that what a killed process left
+# behind is distinct from what a living one is writing.
 _TEMPORARY = re.compile(r"\.(?P<target>.+)\.tmp(?P<pid>\d+)\.\w{8}(\.[^.]*)?")
 
 
@@ -26,24 +26,17 @@ _TEMPORARY = re.compile(r"\.(?P<target>.+)\.tmp(?P<pid>\d+)\.\w{8}(\.[^.]*)?")
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place when the block succeeds.
 
-    A block that raises leaves ``path`` as it was and no temporary file behind; what a killed
+    If the block raises, ``path`` stays as it was and no temporary file is left. What a killed
     process left of the same ``path`` is removed first.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _drop_leftovers(path)
-    temporary = _beside(path)
-    try:
-        with naming(path, temporary):
-            yield temporary
-            # mkstemp makes files private; results are for everybody the folder is for.
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    _make_room(path)
+    # mkstemp makes files private; results are for whoever may read the folder.
+    with _taking_place(_beside(path), path, 0o666) as temporary:
+        yield temporary
 
 
 def try_replacing(path: Path) -> None:
-    """Raise OSError where `replacing` could not begin: no right to write, too long a name."""
+    """Raise OSError where `replacing` would: no permission to write, too long a name."""
     _beside(path).unlink()
 
 
@@ -61,39 +54,46 @@ def _beside(path: Path) -> Path:
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside ``path`` that takes its place when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _drop_leftovers(path)
+    _make_room(path)
     prefix = f".{path.name}.tmp{os.getpid()}."
-    temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=path.parent))
+    with _taking_place(folder, path, 0o777) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _taking_place(temporary: Path, path: Path, mode: int) -> Iterator[Path]:
     try:
         with naming(path, temporary):
             yield temporary
-            temporary.chmod(0o777 & ~_umask())
-            remove(path)
+            temporary.chmod(mode & ~_umask())
+            if temporary.is_dir():
+                remove(path)
             temporary.replace(path)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove(temporary)
 
 
-def _drop_leftovers(path: Path) -> None:
+def _make_room(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     for other in leftovers(path.parent.iterdir()):
-        if (told := _TEMPORARY.fullmatch(other.name)) and told["target"] == path.name:
+        if (name := _TEMPORARY.fullmatch(other.name)) and name["target"] == path.name:
             remove(other)
 
 
 def leftovers(paths: Iterable[Path]) -> list[Path]:
-    """Those of the paths that a writer which is no longer alive left unfinished."""
+    """The temporary paths among these whose writer is no longer alive."""
     return [path for path in paths if being_written(path) is False]
 
 
 def being_written(path: Path) -> bool | None:
     """Whether the writer of a temporary path is alive; None for any other path."""
-    told = _TEMPORARY.fullmatch(path.name)
-    return _alive(int(told["pid"])) if told else None
+    name = _TEMPORARY.fullmatch(path.name)
+    return _alive(int(name["pid"])) if name else None
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a folder with all it holds; nothing where it is gone already."""
+    """Remove a file, a link or a folder with its content; do nothing where it is gone."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -102,11 +102,11 @@ def remove(path: Path) -> None:
 
 def _alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)  # sends nothing: only asks
+        os.kill(pid, 0)  # sends no signal, only checks
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # somebody else's
-        return True
+    except PermissionError:  # another user's process
+        pass
     return True
 
 
@@ -124,24 +124,24 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path, remedy: str = "run its stage again") -> Any:  # noqa: ANN401  (any type)
-    """Read a JSON file; InputError with its name where it is absent, or broken, and the remedy."""
+    """Read a JSON file; InputError where it is missing or, with the ``remedy``, broken."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; run the stage that writes it (dvc repro)")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:  # the latter of many brackets in a row
+    except (ValueError, RecursionError) as error:  # the latter from many brackets in a row
         raise InputError(f"{path}: not JSON ({error}); {remedy}") from None
 
 
 def read_array(path: Path, stage: str, mmap_mode: Literal["r"] | None = None) -> "np.ndarray":
-    """Read a stage's ``.npy``; InputError with its name where it is absent or broken."""
+    """Read a stage's ``.npy``; InputError where it is missing or broken."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; dvc repro {stage}")
     return load_array(path, f"dvc repro {stage}", mmap_mode)
 
 
 def load_array(path: Path, remedy: str, mmap_mode: Literal["r"] | None = None) -> "np.ndarray":
-    """The one array of a ``.npy``; InputError with its name and the remedy for anything else."""
+    """The array of a ``.npy`` file; InputError with the ``remedy`` for anything else."""
     import numpy as np
 
     try:
@@ -149,10 +149,10 @@ def load_array(path: Path, remedy: str, mmap_mode: Literal["r"] | None = None) -
             several = stream.read(2) == b"PK"  # a zip, which np.savez writes
         if not several:
             return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
-    # What is damaged fails in as many ways as it is read: by size, shape, token, zip entry.
+    # A damaged file fails in many ways: by size, shape, token, zip entry.
     except Exception as error:
         raise InputError(f"{path}: not a .npy array ({one_line(error, 200)}); {remedy}") from None
-    raise InputError(f"{path}: holds several arrays (.npz); {remedy}")
+    raise InputError(f"{path}: contains several arrays (.npz); {remedy}")
 
 
 def file_hash(path: Path) -> str:
@@ -174,14 +174,12 @@ def value_hash(value: object) -> str:
 
 
 def unnamed(folder: Path, named: set[Path]) -> list[Path]:
-    """What lies in a folder and neither is named, nor holds what is named; and leftovers in it."""
-    found: list[Path] = []
+    """Paths in a folder that neither are nor contain ``named`` ones; and leftovers in those."""
+    result: list[Path] = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path in named:
-            found += leftovers(path.rglob(".*"))
-            continue
-        if being_written(path):
-            continue
-        holds = any(path in other.parents for other in named)
-        found += unnamed(path, named) if holds else [path]
-    return found
+            result += leftovers(path.rglob(".*"))
+        elif not being_written(path):
+            holds = any(path in other.parents for other in named)
+            result += unnamed(path, named) if holds else [path]
+    return result

@@ -1,4 +1,4 @@
-"""Where every file of a run lies, relative to the repository."""
+"""The path of every file of a run, relative to the repository."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ DESCRIBED = DATA / "described"
 
 
 def costs_file(unit: str) -> Path:
-    """What each instance costs in a unit of the budget."""
+    """What each instance costs, in a unit of the budget."""
     return DATA / "costs" / f"{unit}.npy"
 
 
@@ -36,12 +36,12 @@ def cluster_folder(embedding: str, k: int | str) -> Path:
 
 
 def silhouette_file(embedding: str, k: int) -> Path:
-    """What is known of the clustering with k clusters, without its arrays."""
+    """The measures of the clustering with k clusters, without its arrays."""
     return SILHOUETTES / embedding / f"k_{k}.json"
 
 
 def report_folder(preset: str, name: str) -> Path:
-    """The tables and plots of one report: of a study, or of the subsets before any training."""
+    """The tables and plots of a report: a study's, or the one of the subsets."""
     return RESULTS / preset / name
 
 
@@ -51,5 +51,5 @@ def subset_folder(selection: str) -> Path:
 
 
 def selection_folder(selection: str) -> Path:
-    """What choosing cost, by seed: ``costs.json``; and what each round saw, if it took rounds."""
+    """What selecting cost, by seed (``costs.json``), and a record of each round, if any."""
     return SELECTIONS / selection

@@ -1,4 +1,4 @@
-"""What a source is called: a file, a folder, a hub id, and where it lies."""
+"""What the path of a source names (a file, a folder, a hub id), and where that is."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ FILE_ENDINGS = (".json", ".jsonl", ".ndjson", ".parquet", ".gz", ".csv", ".tsv",
 
 
 def kind_of(path: str) -> str:
-    """The key in POOLS for a path as users write it."""
+    """The key in POOLS of a path as users write it."""
     if path == "lab":
         return "lab"
     place = locate(path)
@@ -25,9 +25,9 @@ def kind_of(path: str) -> str:
 
 
 def locate(path: str) -> Path:
-    """Where a file lies: under the shared data, else under the working folder or the repository.
+    """The file under the shared data, else under the working folder or the repository.
 
-    InputError for a path that no file can have: a name that is too long, a home of nobody.
+    InputError for a path that no file can have: too long a name, the home of an unknown user.
     """
     try:
         if path.startswith(SHARED):
@@ -43,7 +43,7 @@ def locate(path: str) -> Path:
 
 
 def split_revision(path: str) -> tuple[str, str | None]:
-    """A hub id without its ``@revision``, and that; any other path whole, whatever ``@`` it has."""
+    """A hub id and its ``@revision``, if any; any other path as it is, ``@`` included."""
     if kind_of(path) != "hub":
         return path, None
     hub_id, _, revision = path.partition("@")

@@ -1,4 +1,4 @@
-"""Text within Markdown, whatever it holds; and a Markdown table as plain text for the terminal."""
+"""Any text within Markdown, and a Markdown table as plain text for the terminal."""
 
 import re
 
@@ -10,15 +10,12 @@ _MARKUP = re.compile(r"[\\|]|<(?=[A-Za-z/!?]|$)|&(?=#?\w+;)|(?<=\])\(")
 
 
 def markdown_text(text: object) -> str:
-    """A text as Markdown shows it, in a table's cell too: it makes no tag, cell, link or line.
+    """A text escaped so that, even in a table's cell, it makes no tag, cell, link or line.
 
-    Marks of emphasis and code stay what they are.
+    Marks of emphasis and code are left as they are.
     """
-    return _MARKUP.sub(lambda found: _escaped(found[0]), printable(text))
-
-
-def _escaped(mark: str) -> str:
-    return _ENTITIES.get(mark, f"\\{mark}")
+    escaped = _ENTITIES.get
+    return _MARKUP.sub(lambda mark: escaped(mark[0], f"\\{mark[0]}"), printable(text))
 
 
 def first_table(text: str) -> list[list[str]]:
@@ -42,14 +39,14 @@ def notes_below(text: str) -> list[str]:
 
 
 def _plain(cell: str) -> str:
-    """A cell without emphasis, code and link marks, and as it was before `markdown_text`."""
+    """A cell without emphasis, code and link marks, and without the escapes of `markdown_text`."""
     without_links = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", cell)
     shown = re.sub(r"\\([\\|(])", r"\1", re.sub(r"\*\*|`", "", without_links))
     return shown.replace("&lt;", "<").replace("&amp;", "&").strip()
 
 
 def aligned(rows: list[list[str]]) -> str:
-    """Rows as text: the first column to the left, the others to the right, the head underlined."""
+    """Rows as text: the first column aligned left, the others right, the head underlined."""
     if not rows:
         return ""
     columns = max(len(row) for row in rows)

@@ -1,11 +1,11 @@
-"""How much memory the work so far has held."""
+"""The peak memory of this process."""
 
 import resource
 import sys
 
 
 def peak_memory_mb(device: str = "cpu") -> float:
-    """Most memory held so far in MiB: by the card's tensors on CUDA, else by the process."""
+    """Peak memory so far, in MiB: of the tensors on CUDA, else of the process."""
     if device == "cuda":
         import torch
 

@@ -1,7 +1,7 @@
-"""Ends processes with all that they have started, also after the death of who started them.
+"""Ends processes with all their children, even after the death of the process that started them.
 
-As a script this is the guard's process: it reads which groups are at work until nobody is left who
-could tell it, and ends those of the last line. It imports nothing of ours, so that it starts fast.
+As a script, this is the guard's process: it reads the groups at work, a line each time they change,
+until its input closes, and ends those of the last line. To start fast, it imports nothing of ours.
 """
 
 import os
@@ -16,10 +16,12 @@ STEPS = ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0))
 
 
 class Guard:
-    """A process that ends the groups it was last told of once this one is gone, however it died."""
+    """A process that ends the groups last passed to `watch` once this process dies.
+
+    It has its own session, so that a signal that kills this process's group spares it.
+    """
 
     def __init__(self) -> None:
-        """Start it, in a session of its own: what kills this one by its group spares the guard."""
         self.process = subprocess.Popen(
             [sys.executable, "-I", __file__],
             stdin=subprocess.PIPE,
@@ -29,20 +31,20 @@ class Guard:
         )
 
     def watch(self, groups: Iterable[int]) -> None:
-        """Say which groups are at work now, in place of those before."""
+        """Replace the groups that are ended."""
         assert self.process.stdin is not None
-        with suppress(OSError):  # without a guard the groups work as well
+        with suppress(OSError):  # without a guard, the groups still work
             self.process.stdin.write(f"{' '.join(map(str, groups))}\n".encode())
             self.process.stdin.flush()
 
     def close(self) -> None:
-        """End it; it ends nothing."""
+        """End the guard, and no group."""
         self.watch([])
         self.process.communicate()
 
 
 def end_groups(groups: Iterable[int]) -> None:
-    """End process groups, with all that they started: asked first, then killed."""
+    """End process groups and all their processes: interrupt, terminate, then kill."""
     left = [group for group in groups if _is_alive(group)]
     for number, patience in STEPS:
         for group in left:
@@ -55,9 +57,9 @@ def end_groups(groups: Iterable[int]) -> None:
 
 
 def _is_alive(group: int) -> bool:
-    """Whether the process that leads a group, or one that it started, is still there."""
+    """Whether any process of a group is still there."""
     with suppress(ChildProcessError):
-        os.waitpid(group, os.WNOHANG)  # so that a dead one is not taken for alive
+        os.waitpid(group, os.WNOHANG)  # a dead child would otherwise count as alive
     try:
         os.killpg(group, 0)
     except ProcessLookupError:

@@ -11,31 +11,29 @@ from typing import TextIO, TypeVar
 
 from harness.common.errors import hide, printable
 
-Step = Callable[[int], object]
-
-
 log = logging.getLogger(__name__)
+Step = Callable[[int], object]  # counts so many more done
 PLAIN_EVERY_S = 10.0
-# What bars are drawn by: the beginning of the line before a text, or nothing but moves.
+# How bars are drawn: moves to the beginning of a line, before a text or alone.
 _MOVES = re.compile(r"(?:\n|\x1b\[A)+\Z|\r?(?:\x1b\[K)?")
 T = TypeVar("T")
 
 
 class _Guarded:
-    """A stream on which texts move no cursor and show no secret, whoever writes them."""
+    """A stream on which no text moves the cursor or shows a secret."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write a text, or what draws a bar."""
+        """Write a text, leaving a bar's own moves as they are."""
         moves = _MOVES.match(text)
         at = moves.end() if moves else 0
         self._stream.write(text[:at] + printable(hide(text[at:]), keep="\t\n"))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Write each."""
+        """Write each line."""
         for line in lines:
             self.write(line)
 
@@ -46,10 +44,10 @@ class _Guarded:
 def guard_output() -> None:
     """Hide secrets and write out control characters in all that this process prints or logs.
 
-    To be called where a program begins, before logging is set up; and again after an import that
-    replaces the streams.
+    Call it first in a program, before logging is set up, and again after an import that replaces
+    the streams.
     """
-    os.environ.setdefault("PYTHON_COLORS", "0")  # colours of a traceback are such characters too
+    os.environ.setdefault("PYTHON_COLORS", "0")  # a traceback's colours are control characters too
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, _Guarded):
@@ -73,8 +71,8 @@ def progress(items: Iterable[T], desc: str, total: int | None = None) -> Iterato
 
 
 @contextmanager
-def counting(desc: str, total: int | None) -> Iterator[Callable[[int], object]]:
-    """Yield a function that counts so many more done: for work that is no loop over items."""
+def counting(desc: str, total: int | None) -> Iterator[Step]:
+    """Yield a function that counts ``n`` more done, for work that is not a loop over items."""
     if on_terminal():
         from tqdm import tqdm
 
@@ -85,10 +83,9 @@ def counting(desc: str, total: int | None) -> Iterator[Callable[[int], object]]:
 
 
 class PlainMeter:
-    """Logs a line about every ten seconds; says nothing of what ends sooner."""
+    """Logs a line about every ten seconds; nothing for work that ends sooner."""
 
     def __init__(self, desc: str, total: int | None) -> None:
-        """Start the clock."""
         self.desc, self.total, self.done = desc, total, 0
         self.start = self.last = time.monotonic()
 
@@ -100,10 +97,7 @@ class PlainMeter:
             return
         self.last = now
         rate = self.done / (now - self.start)
+        of, left = "", ""
         if self.total:
-            left = (self.total - self.done) / rate
-            log.info(
-                "%s: %d of %d, %.3g/s, %.0f s left", self.desc, self.done, self.total, rate, left
-            )
-        else:
-            log.info("%s: %d, %.3g/s", self.desc, self.done, rate)
+            of, left = f" of {self.total}", f", {(self.total - self.done) / rate:.0f} s left"
+        log.info("%s: %d%s, %.3g/s%s", self.desc, self.done, of, rate, left)

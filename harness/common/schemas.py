@@ -1,10 +1,10 @@
-"""What every table that crosses a stage holds: checked when written and when read.
+"""The schema of every table that crosses a stage, checked when written and when read.
 
-pandera is imported inside the functions: it costs a second, which ``--help`` should not pay.
+pandera is imported inside the functions: it takes a second, which ``--help`` should not cost.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 Messages = list[dict[str, str]]  # role and content; `weight: 0` on a turn that is not learnt
 
-FAULTS = ("wrong", "truncated", "off_topic", "garbled")  # what may be planted in a response
-# Those a reward model is trained on: with all four it would simply know what is planted in the
+FAULTS = ("wrong", "truncated", "off_topic", "garbled")  # that may be planted in a response
+# Those that a reward model is trained on: with all four it would simply know what is planted in the
 # pool. Which two was fixed before any selection system was compared.
 PREFERENCE_FAULTS = ("truncated", "off_topic")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A kind of table: its columns as (name, type), and what must hold in them."""
+    """A kind of table: its columns as (name, type), and the rules that they keep."""
 
     name: str
     columns: tuple[tuple[str, str], ...]
@@ -37,7 +37,7 @@ class Table:
     not_blank: tuple[str, ...] = ()
     one_of: tuple[tuple[str, tuple[str, ...]], ...] = ()
     nullable: tuple[str, ...] = ()
-    more: str | None = None  # the type of further columns, where they are allowed
+    more: str | None = None  # the type of further columns, if they are allowed
 
 
 _ROW = (
@@ -53,13 +53,7 @@ HELDOUT = Table(
 )
 TRUTH = Table(
     "truth",
-    (
-        ("id", "str"),
-        ("skill", "str"),
-        ("family", "str"),
-        ("noise", "str"),
-        ("duplicate_of", "str"),
-    ),
+    (("id", "str"), ("skill", "str"), ("family", "str"), ("noise", "str"), ("duplicate_of", "str")),
     unique=("id",),
     one_of=(("noise", ("none", *FAULTS)),),
 )
@@ -145,8 +139,16 @@ def _schema(table: Table) -> Any:  # noqa: ANN401  (pandera's type, imported laz
     return pa.DataFrameSchema(columns, strict=True, unique=list(table.unique) or None)
 
 
+def frame_of(table: Table, rows: "Iterable[tuple[Any, ...]]") -> "pd.DataFrame":
+    """Rows, as tuples in the order of the table's columns, as a frame of the columns' types."""
+    import pandas as pd
+
+    columns = dict(table.columns)
+    return pd.DataFrame(list(rows), columns=pd.Index(list(columns))).astype(columns)
+
+
 def check_frame(frame: "pd.DataFrame", table: Table, where: str) -> None:
-    """Raise InputError naming ``where``, the first bad row and the rule it breaks."""
+    """Raise InputError that names ``where``, the first bad row and the rule it breaks."""
     from pandera.errors import SchemaError
 
     known = {name for name, _ in table.columns}
@@ -157,23 +159,20 @@ def check_frame(frame: "pd.DataFrame", table: Table, where: str) -> None:
     try:
         _schema(table).validate(frame)
     except SchemaError as error:
-        cases = error.failure_cases
-        row, value = "", ""
+        row, value, cases = "", "", error.failure_cases
         if cases is not None and hasattr(cases, "columns") and len(cases):
             first = cases.iloc[0]
             if first.get("index") is not None:
                 row = f", row {int(first['index']) + 1}"
             value = f" (found {shown(first.get('failure_case'))!r})"
-        rule = (
-            error.check.error if error.check is not None and hasattr(error.check, "error") else ""
-        )
-        rule = rule or str(error.reason_code).rsplit(".", maxsplit=1)[-1].lower().replace("_", " ")
+        code = str(error.reason_code).rsplit(".", maxsplit=1)[-1].lower().replace("_", " ")
+        rule = getattr(error.check, "error", "") or code
         column = getattr(error.schema, "name", None) or ""
         raise InputError(f"{where}{row}: {table.name} {column}: {rule}{value}") from None
 
 
 def write_frame(path: Path, frame: "pd.DataFrame", table: Table) -> None:
-    """Check a frame against its table and write it as Parquet, or write nothing."""
+    """Check a frame against its table and write it as Parquet."""
     check_frame(frame, table, str(path))
     with replacing(path) as temporary:
         frame.to_parquet(temporary, index=False, compression="zstd")
@@ -181,16 +180,11 @@ def write_frame(path: Path, frame: "pd.DataFrame", table: Table) -> None:
 
 @dataclass(frozen=True)
 class PoolRows:
-    """Rows of the pool, each a conversation; the one place where ``messages`` is parsed.
+    """Rows of the pool, each a conversation; the one place where ``messages`` is parsed."""
 
-    Attributes:
-        frame: columns as POOL; a phase of a round has `id` and `messages` alone.
-    """
-
-    frame: "pd.DataFrame"
+    frame: "pd.DataFrame"  # columns as POOL; a phase of a round has `id` and `messages` only
 
     def __len__(self) -> int:
-        """How many rows."""
         return len(self.frame)
 
     @property
@@ -200,11 +194,11 @@ class PoolRows:
 
     @property
     def names(self) -> list[str]:
-        """What an error message calls each row."""
+        """What error messages call each row."""
         return [f"instance {name!r}" for name in self.ids]
 
     def conversations(self) -> Iterator[Messages]:
-        """The messages of each row, parsed one by one: a whole pool's need not be in memory."""
+        """The messages of each row, parsed one by one, so that few are in memory."""
         return map(json.loads, self.frame["messages"])
 
     def take(self, rows: "slice | np.ndarray | list[int]") -> Self:
@@ -212,11 +206,11 @@ class PoolRows:
         return type(self)(self.frame.iloc[rows])
 
     def with_ids(self, ids: list[str]) -> Self:
-        """The rows of these ids, in this order."""
+        """The rows with these ids, in this order."""
         return type(self)(self.frame.set_index("id", drop=False).loc[ids])
 
     def hash(self) -> str:
-        """SHA-256 of the ids and messages, from which all other columns are made."""
+        """SHA-256 of the ids and messages, from which all other columns derive."""
         return value_hash([self.ids, self.frame["messages"].tolist()])
 
 
@@ -228,7 +222,7 @@ def read_pool() -> PoolRows:
 def read_frame(
     path: Path, table: Table, remedy: str = "run the stage that writes it (dvc repro)"
 ) -> "pd.DataFrame":
-    """Read a Parquet file and check it against its table; ``remedy``: where there is no file."""
+    """Read a Parquet file and check it against its table; ``remedy`` is for a missing file."""
     import pandas as pd
 
     if not path.is_file():
@@ -243,6 +237,6 @@ def read_frame(
 
 
 def read_subset(path: Path, stage: str) -> "pd.DataFrame":
-    """Read a subset; InputError names the stage to run where its folder is not as it was sealed."""
+    """Read a subset; InputError names the stage to run where its folder has changed."""
     read_sealed(path.parent, f"dvc repro {stage}")
     return read_frame(path, SUBSET)

@@ -1,8 +1,8 @@
-"""Where things lie that are outside DVC's cache, and whether they are what was put there.
+"""Folders outside DVC's cache, and whether their files are still what was written.
 
-Every place is found by absolute path from the real repository, so that a run in one of DVC's
-temporary experiment folders shares them with the workspace. What is kept is listed with its SHA-256
-in ``files.json`` of its folder, and checked whenever it is read.
+They have absolute paths from the real repository, so that a run in one of DVC's temporary
+experiment folders shares them with the workspace. ``files.json`` in each folder lists its files by
+SHA-256, which is checked whenever they are read.
 """
 
 import fcntl
@@ -41,12 +41,12 @@ def shared_data() -> Path:
     named = os.environ.get("SHARED_DATA")
     folder = Path(named) if named else repo_root().parent / "shared" / "data"
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such data folder; set SHARED_DATA to where it lies")
+        raise InputError(f"{folder}: no such data folder; set SHARED_DATA to its path")
     return folder
 
 
 def model_store() -> Path:
-    """The folder of trained weights, one folder a run, named by the hash of what made it."""
+    """The folder of trained weights: one folder a run, named by the hash of its inputs."""
     return repo_root() / ".store" / "models"
 
 
@@ -58,7 +58,7 @@ def scratch_folder(stage: str, config_hash: str) -> Path:
 
 
 def run_lock() -> Path:
-    """What is held while `make repro` runs, against a second one and a change of preset."""
+    """What `make repro` locks while it runs, against a second one and a change of preset."""
     folder = repo_root() / ".store"
     folder.mkdir(exist_ok=True)
     return folder / "run"
@@ -66,13 +66,15 @@ def run_lock() -> Path:
 
 @contextmanager
 def locked(path: Path, say: Callable[[str], None] = log.info) -> Iterator[None]:
-    """Hold a folder, or a file in one, against other processes; waits for whoever holds it.
+    """Lock a folder, or a file in one, against other processes; wait for whoever holds it.
 
-    The kernel drops the lock when its holder dies, so a kill never leaves it behind. ``say`` is
-    told who holds it, and since when.
+    The kernel drops the lock when its holder dies, so a kill never leaves it behind. ``say`` gets a
+    line with the process that holds it, and since when.
     """
     lock = path / ".lock" if path.is_dir() else path.with_name(f".{path.name}.lock")
-    with lock.open("ab+", buffering=0) as stream:  # what a full disk refused is not tried again
+    with lock.open(
+        "ab+", buffering=0
+    ) as stream:  # unbuffered: a write that a full disk refused is not retried
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -86,24 +88,24 @@ def locked(path: Path, say: Callable[[str], None] = log.info) -> Iterator[None]:
 
 
 def seal(folder: Path) -> dict[str, str]:
-    """List all files of a folder, once they are written, by SHA-256; unlisted it is not there."""
+    """List the files of a finished folder by SHA-256; without the list it counts as missing."""
     listed = {name: file_hash(folder / name) for name in sorted(_names(folder) - {LISTING})}
     write_json(folder / LISTING, listed)
     return listed
 
 
 def kept(folder: Path, dropped: str = "") -> dict[str, str] | None:
-    """The SHA-256 of each file of a sealed folder; None where it is to be made.
+    """The SHA-256 of each file of a sealed folder; None where the folder must be made.
 
-    A file that is gone, altered, new or unreadable is named in the log. A sub-folder ``dropped``
-    may be gone as a whole.
+    The log names a file that is gone, altered, new or unreadable. The sub-folder ``dropped`` may be
+    gone as a whole.
     """
     if not folder.exists():
         return None
     listed, file = _check(folder, dropped)
     if file is None:
         return listed
-    log.warning("%s; it is made again", _told(file))
+    log.warning("%s; it is made again", _problem(file))
     return None
 
 
@@ -117,38 +119,38 @@ def read_sealed(folder: Path, remedy: str) -> dict[str, str]:
     listed, file = _check(folder)
     if file is None:
         return listed or {}
-    # DVC takes a file of its old size and time for unchanged, and would not run the stage again.
+    # DVC takes a file of the old size and time for unchanged, and would not run the stage again.
     with suppress(OSError):
         os.utime(file)
-    raise InputError(f"{_told(file)}; {remedy}")
+    raise InputError(f"{_problem(file)}; {remedy}")
 
 
 @contextmanager
 def keeping(path: Path) -> Iterator[Path]:
-    """As `replacing`, for a file that is kept: it is listed as well."""
+    """`replacing` for a file that is kept: it is listed, too."""
     with replacing(path) as temporary:
         yield temporary
         if (listed := _listed(path.parent)) is None:
-            remove(path.parent / LISTING)  # whatever stands there
-        # Before the file itself: one that is listed and not yet there is simply made.
+            remove(path.parent / LISTING)  # whatever is there
+        # Before the file itself: one that is listed but missing is simply made.
         write_json(path.parent / LISTING, {**(listed or {}), path.name: file_hash(temporary)})
 
 
 def take_kept(path: Path) -> bool:
-    """Whether a kept file is there as it was written; one that is not is removed, with a line."""
+    """Whether a kept file is as it was written; one that is not is removed, and logged."""
     if not os.path.lexists(path):
         return False
     listed = _listed(path.parent) or {}
     if _digest(path) == listed.get(path.name, ""):
         return True
     unlisted = f"{path}: not listed (made by an older version)"
-    log.warning("%s; it is made again", _told(path) if path.name in listed else unlisted)
+    log.warning("%s; it is made again", _problem(path) if path.name in listed else unlisted)
     remove(path)
     return False
 
 
 def _check(folder: Path, dropped: str = "") -> tuple[dict[str, str] | None, Path | None]:
-    """What a folder lists, and the first file that is not as it was listed."""
+    """What a folder lists, and the first file that is not as listed."""
     if (listed := _listed(folder)) is None:
         return None, folder / LISTING
     names = _names(folder) - {LISTING} | set(listed)
@@ -160,26 +162,26 @@ def _check(folder: Path, dropped: str = "") -> tuple[dict[str, str] | None, Path
 
 
 def _names(folder: Path) -> set[str]:
-    """All files of a folder; hidden ones are locks, or unfinished."""
+    """All files of a folder but hidden ones, which are locks or unfinished."""
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {p.as_posix() for p in paths if not any(part.startswith(".") for part in p.parts)}
 
 
 def _listed(folder: Path) -> dict[str, str] | None:
-    """What ``files.json`` says; None where a folder was never sealed, or the list is damaged."""
+    """The content of ``files.json``; None where the folder was never sealed, or it is damaged."""
     try:
-        found = read_json(folder / LISTING)
+        listed = read_json(folder / LISTING)
     except (InputError, OSError):
         return None
-    return found if isinstance(found, dict) else None
+    return listed if isinstance(listed, dict) else None
 
 
 def _digest(path: Path) -> str | None:
-    try:  # a pipe or a device would be waited for, or read without end
+    try:  # a pipe would block; a device may have no end
         return file_hash(path) if path.is_file() else None
     except OSError:
         return None
 
 
-def _told(path: Path) -> str:
+def _problem(path: Path) -> str:
     return f"{path}: {'not what was written there' if path.exists() else 'no such file'}"

@@ -1,4 +1,4 @@
-"""Reading YAML as DVC does, and telling in one line what is wrong with a file of it."""
+"""Reads YAML as DVC does; what is wrong with a file is reported in one line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,49 +8,49 @@ from typing import Any
 from harness.common.errors import InputError, one_line, shown
 
 DEEP = "nested too deeply; write it flatter"
-DEEPEST = 400  # lists and mappings that are open at once
-MOST_BYTES = 1_000_000  # of a file written by hand; reading one takes seconds
+DEEPEST = 400  # lists and mappings open at once
+MOST_BYTES = 1_000_000  # of a file written by hand; reading that many takes seconds
 MOST_ALIASED = 100_000  # values that aliases stand for: nine lines can stand for a billion
 
 
 def read_yaml(path: Path) -> Any:  # noqa: ANN401  (YAML is any of its types)
-    """Read YAML as DVC does (YAML 1.2); InputError where it is absent, broken or too large."""
+    """Read YAML as DVC does (YAML 1.2); InputError where it is missing, broken or too large."""
     from ruamel.yaml import YAML
 
     text = _text(path)
     reader = YAML(typ="safe", pure=True)
-    with _telling(path, text):
+    with _reporting(path, text):
         node = reader.compose(text)
         check_aliases(node, path)
         return None if node is None else reader.constructor.construct_document(node)
 
 
 def check_yaml(path: Path) -> None:
-    """As `read_yaml`, of a file that another reader is to read after: its tags may be unknown."""
+    """The checks of `read_yaml` for a file that another reader then reads: tags may be unknown."""
     from ruamel.yaml import YAML
 
     text = _text(path)
-    with _telling(path, text):
+    with _reporting(path, text):
         check_aliases(YAML(typ="safe", pure=True).compose(text), path)
 
 
 def check_aliases(node: Any, path: Path) -> None:  # noqa: ANN401  (ruamel's node, or PyYAML's)
-    """InputError where the aliases (*) of a composed file stand for too much, or for themselves."""
-    sizes: dict[int, int | None] = {}  # None: being counted
+    """InputError where aliases (*) of a composed file stand for too many values, or themselves."""
+    sizes: dict[int, int | None] = {}  # by node; None while it is counted
 
     def size(node: Any) -> int:  # noqa: ANN401
         if id(node) in sizes:
             known = sizes[id(node)]
             if known is None:
-                raise InputError(f"{path}: an anchor (&) holds itself (*); write its values out")
+                raise InputError(f"{path}: an anchor (&) contains itself (*); write its values out")
             return known
         sizes[id(node)] = None
-        sizes[id(node)] = found = 1 + sum(map(size, _children(node)))
-        return found
+        sizes[id(node)] = total = 1 + sum(map(size, _children(node)))
+        return total
 
     if node is not None and size(node) - len(sizes) > MOST_ALIASED:
         rule = f"its aliases (*) stand for over {MOST_ALIASED:,} values"
-        raise InputError(f"{path}: {rule}; write out what is meant")
+        raise InputError(f"{path}: {rule}; write the values out")
 
 
 def _text(path: Path) -> str:
@@ -61,16 +61,16 @@ def _text(path: Path) -> str:
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
-        found = f"byte 0x{error.object[error.start]:02x} at position {error.start + 1}"
-        raise InputError(f"{path}: not UTF-8 ({found}); save the file as UTF-8") from None
-    # The reader itself takes the longer the deeper, and seconds before it gives up.
+        detail = f"byte 0x{error.object[error.start]:02x} at position {error.start + 1}"
+        raise InputError(f"{path}: not UTF-8 ({detail}); save the file as UTF-8") from None
+    # The reader slows down with depth, and takes seconds to give up.
     if any(depth > DEEPEST for depth in _depths(text)):
         raise InputError(f"{path}: {DEEP}")
     return text
 
 
 def _depths(text: str) -> Iterator[int]:
-    """How many lists and mappings are open, event by event, up to where a text is no YAML."""
+    """How many lists and mappings are open, event by event, up to the first syntax error."""
     import yaml
 
     with suppress(yaml.YAMLError):  # the reader says what is wrong
@@ -82,8 +82,8 @@ def _depths(text: str) -> Iterator[int]:
 
 
 @contextmanager
-def _telling(path: Path, text: str) -> Iterator[None]:
-    """Tell in one line what a reader has against a file."""
+def _reporting(path: Path, text: str) -> Iterator[None]:
+    """Report in one line what is wrong with a file."""
     from ruamel.yaml import YAMLError
 
     try:
@@ -97,11 +97,11 @@ def _telling(path: Path, text: str) -> Iterator[None]:
         raise InputError(f"{where}: not YAML: {reason}") from None
     except RecursionError:
         raise InputError(f"{path}: {DEEP}") from None
-    except ValueError:  # what looks like a date or a number and is none
-        raise InputError(_no_value(path, text)) from None
+    except ValueError:  # it looks like a date or a number, but is not one
+        raise InputError(_invalid_value(path, text)) from None
 
 
-def _no_value(path: Path, text: str) -> str:
+def _invalid_value(path: Path, text: str) -> str:
     from ruamel.yaml import YAML
 
     reader = YAML(typ="safe", pure=True)
@@ -110,9 +110,9 @@ def _no_value(path: Path, text: str) -> str:
             reader.constructor.construct_object(scalar)
         except ValueError as error:
             reason = one_line(str(error).partition(";")[0], 120)
-            told = f"{shown(repr(scalar.value), 40)} is no value ({reason})"
-            return f"{path}, line {scalar.start_mark.line + 1}: {told}; mend it, or quote a text"
-    return f"{path}: not YAML; mend it"
+            rule = f"{shown(repr(scalar.value), 40)} is not a valid value ({reason})"
+            return f"{path}, line {scalar.start_mark.line + 1}: {rule}; fix it, or quote it as text"
+    return f"{path}: not YAML; fix it"
 
 
 def _scalars(node: Any) -> Iterator[Any]:  # noqa: ANN401
@@ -123,7 +123,7 @@ def _scalars(node: Any) -> Iterator[Any]:  # noqa: ANN401
 
 
 def _children(node: Any) -> Iterator[Any]:  # noqa: ANN401
-    """The nodes within one, keys too."""
+    """The nodes directly within one, keys included."""
     if not isinstance(node.value, str):
         for child in node.value:
             yield from child if isinstance(child, tuple) else (child,)

@@ -1,4 +1,4 @@
-"""Response bits-per-byte: how well a model predicts held-out answers, whatever its vocabulary."""
+"""Response bits per byte: how well a model predicts held-out answers, whatever its vocabulary."""
 
 import math
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Window(NamedTuple):
-    """A stretch of a conversation's tokens, of which those from `start` on are scored."""
+    """Consecutive tokens of a conversation, scored from `start` on."""
 
     row: int
     ids: list[int]
@@ -32,13 +32,12 @@ def bits_per_byte(
     """Bits per byte of each row's response; columns source, item, prediction, score, weight, cut.
 
     A row's bits are the sum of -log2 p over the tokens of its last assistant turn given all before
-    it, the end token included: where an answer stops is part of it, and no code without it could
-    be read back. Its bytes (weight) are those of the response in UTF-8, the end token none; score
-    is bits / bytes, so that the mean of scores weighted by bytes is all bits over all bytes.
-    What exceeds the model's context is cut from the left of the prompt; a response that alone
-    exceeds it is scored in stretches of half a context, each with the half before it in view.
-    `cut` tells such rows. `prediction` is empty. Batches hold rows of like length; the result does
-    not depend on them but for rounding.
+    it, including the end token: a code without it could not be decoded. Its bytes (weight) are
+    those of the response in UTF-8, without the end token; score is bits / bytes, so that the mean
+    of scores weighted by bytes is all bits over all bytes. What exceeds the model's context is cut
+    on the left of the prompt; a longer response is scored in pieces of half a context, each with
+    the half before it in view. `cut` marks such rows; `prediction` is empty. Rows are batched by
+    length, which affects the result by rounding only.
     """
     import pandas as pd
 
@@ -79,7 +78,7 @@ def response_tokens(
     start = len(learnt)
     while start and learnt[start - 1]:
         start -= 1
-    # Nothing precedes the very first token that could predict it.
+    # The very first token has nothing before it to be predicted from.
     return ids, max(start, 1)
 
 

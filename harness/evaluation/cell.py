@@ -1,4 +1,4 @@
-"""Evaluating a cell: each of its models on the suite, item by item, each once."""
+"""Evaluates each model of a cell on the suite, once."""
 
 import logging
 from pathlib import Path
@@ -14,7 +14,7 @@ from harness.common.files import (
     value_hash,
     write_json,
 )
-from harness.common.schemas import HELDOUT, SAMPLES, read_frame, write_frame
+from harness.common.schemas import HELDOUT, SAMPLES, frame_of, read_frame, write_frame
 from harness.common.stores import kept, locked, model_store, scratch_folder, seal
 from harness.evaluation import sandbox
 from harness.params.params import Cell, Params
@@ -32,10 +32,7 @@ log = logging.getLogger(__name__)
 def evaluate_cell(params: Params, cell: Cell, code: str) -> None:
     """Evaluate each of the cell's models; write ``metrics.json`` and ``samples.parquet``.
 
-    Args:
-        params: the pipeline's.
-        cell: what is evaluated.
-        code: the hash of the code that evaluates; other code evaluates again.
+    ``code`` is the hash of the code that evaluates: results of other code are not reused.
     """
     import pandas as pd
 
@@ -50,12 +47,12 @@ def evaluate_cell(params: Params, cell: Cell, code: str) -> None:
             "benchmarks": folder_hash(layout.BENCHMARKS),
             "heldout": file_hash(layout.HELDOUT_FILE),
             "params": params.evaluate.model_dump(exclude={"allow_unisolated"}),
-            "walls": _walls(params, suite),
+            "walls": _sandbox_state(params, suite),
             "code": code,
         }
     )
     metrics: dict[str, Any] = {}
-    frames: list[pd.DataFrame] = []
+    frames = []
     for seed in cell.seeds:
         manifest = read_json(out / "train" / f"seed_{seed}.json")
         key = value_hash([manifest["weights"], manifest["base_hash"], inputs, seed])
@@ -65,25 +62,25 @@ def evaluate_cell(params: Params, cell: Cell, code: str) -> None:
             if kept(result) is None:
                 model = weights_folder(manifest, cell.base, cell.stage("train"))
                 with replacing_folder(result) as folder:
-                    _evaluate_seed(model, params, heldout, seed, folder)
+                    _evaluate_seed(model, suite, params, heldout, seed, folder)
             metrics[str(seed)] = read_json(result / "metrics.json")
             samples = read_frame(result / "samples.parquet", SAMPLES)
         frames.append(samples.assign(selection=cell.of))
-    samples = pd.concat(frames) if frames else empty_samples()
+    samples = pd.concat(frames) if frames else frame_of(SAMPLES, [])
     write_frame(out / "samples.parquet", samples.reset_index(drop=True), SAMPLES)
     write_json(out / "metrics.json", {"suite": suite.name, "seeds": metrics})
-    found = read_metrics(out / "metrics.json")
-    _tell_of_walls(found)
-    # Weights are kept while a column is yet to be run on them.
-    if params.train.keep_models == "none" and not any(s.not_run for s in found.seeds.values()):
+    written = read_metrics(out / "metrics.json")
+    _warn_of_sandbox(written)
+    # Weights are kept while a column has yet to be run on them.
+    if params.train.keep_models == "none" and not any(s.not_run for s in written.seeds.values()):
         for seed in cell.seeds:
             _delete_weights(read_json(out / "train" / f"seed_{seed}.json"))
 
 
-def _walls(params: Params, suite: "Suite") -> tuple[str, bool]:
-    """Which walls are missing, if that matters to the suite, and whether programs run without.
+def _sandbox_state(params: Params, suite: "Suite") -> tuple[str, bool]:
+    """Why the sandbox is missing, if the suite needs it, and whether programs run without.
 
-    Part of the key of what is kept: a wall that is there again runs what was not run.
+    Part of the key of kept results: columns that were not run are run once the sandbox is there.
     """
     from harness.evaluation.tasks import runs_programs
 
@@ -92,8 +89,8 @@ def _walls(params: Params, suite: "Suite") -> tuple[str, bool]:
     return missing or "", bool(missing) and params.evaluate.allow_unisolated
 
 
-def _tell_of_walls(metrics: CellMetrics) -> None:
-    """One line of what was not run, and one of what ran without every wall of the sandbox."""
+def _warn_of_sandbox(metrics: CellMetrics) -> None:
+    """Log a line on columns that were not run, and one on programs that ran unisolated."""
     runs = metrics.seeds.values()
     for why in dict.fromkeys(why for run in runs for why in run.not_run.values()):
         names = dict.fromkeys(n for run in runs for n, w in run.not_run.items() if w == why)
@@ -104,28 +101,19 @@ def _tell_of_walls(metrics: CellMetrics) -> None:
 
 def _delete_weights(manifest: dict[str, Any]) -> None:
     if manifest["weights"] != BASE:
-        told = {name: v for name, v in manifest.items() if name not in ("selection", "seed")}
-        write_json(deleted_file(manifest["weights"]), told)
+        record = {n: v for n, v in manifest.items() if n not in ("selection", "seed")}
+        write_json(deleted_file(manifest["weights"]), record)
         remove(model_store() / manifest["weights"])
 
 
-def empty_samples() -> "pd.DataFrame":
-    """A samples table with no row, as an empty cell writes it."""
-    import pandas as pd
-
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in SAMPLES.columns})
-
-
 def _evaluate_seed(
-    model: Path, params: Params, heldout: "pd.DataFrame", seed: int, out: Path
+    model: Path, suite: "Suite", params: Params, heldout: "pd.DataFrame", seed: int, out: Path
 ) -> None:
     from harness.evaluation.evaluate import evaluate
-    from harness.suites import load_suite
 
-    suite = load_suite(params.evaluate.suite)
-    found = evaluate(model, suite, layout.BENCHMARKS, heldout, params.evaluate, seed)
-    write_frame(out / "samples.parquet", found.samples.assign(selection=""), SAMPLES)
-    told = {name: value for name, value in found._asdict().items() if name != "samples"}
-    metrics = SeedMetrics.model_validate(told).model_dump(mode="json", exclude_none=True)
+    result = evaluate(model, suite, layout.BENCHMARKS, heldout, params.evaluate, seed)
+    write_frame(out / "samples.parquet", result.samples.assign(selection=""), SAMPLES)
+    values = {name: value for name, value in result._asdict().items() if name != "samples"}
+    metrics = SeedMetrics.model_validate(values).model_dump(mode="json", exclude_none=True)
     write_json(out / "metrics.json", metrics)
     seal(out)

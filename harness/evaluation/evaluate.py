@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.common.errors import InputError
-from harness.common.schemas import SAMPLES
+from harness.common.schemas import SAMPLES, frame_of
 from harness.evaluation import sandbox
 from harness.evaluation.bits_per_byte import bits_per_byte
 from harness.evaluation.shots import LanguageModel
@@ -33,23 +33,21 @@ _SAMPLE_COLUMNS = ["seed", "task", "item", "prediction", "score", "weight"]
 
 
 class Evaluation(NamedTuple):
-    """What `evaluate` found; the keys of the dicts are the suite's columns.
+    """The result of `evaluate`; the keys of the dicts but `seconds` are the suite's columns.
 
-    scores: percent for benchmarks, bits for bits per byte; NotRun for a column whose programs a
-    missing wall of the sandbox kept from running, and for a mean over one. n: items. samples: seed,
-    task (the column), item, prediction, score, weight; a column's score is the weighted mean of its
-    items'. seconds: of `load`, `tasks` (read and fitted), `benchmarks`, `bits_per_byte`. shots:
-    examples shown before each question. truncated: items cut from the left to fit the model's
-    context. unisolated: the walls that were missing where programs ran all the same.
+    scores: percent for benchmarks, bits for bits per byte; NotRun for a column whose programs could
+    not run for lack of the sandbox, and for a mean over one. samples: seed, task (the column),
+    item, prediction, score, weight; a column's score is the weighted mean of its items'. seconds:
+    of `load`, `tasks` (read and fitted), `benchmarks`, `bits_per_byte`.
     """
 
     scores: dict[str, float | NotRun]
-    n: dict[str, int]
+    n: dict[str, int]  # items
     samples: "pd.DataFrame"
     seconds: dict[str, float]
-    shots: dict[str, int]
-    truncated: dict[str, int]
-    unisolated: str | None = None
+    shots: dict[str, int]  # examples before each question
+    truncated: dict[str, int]  # items cut on the left to fit the model's context
+    unisolated: str | None = None  # why the sandbox was missing when programs ran without it
 
 
 def evaluate(
@@ -60,12 +58,11 @@ def evaluate(
     params: EvaluateParams,
     seed: int,
 ) -> Evaluation:
-    """Evaluate a model on every column of a suite; greedy but where a task asks for sampling.
+    """Evaluate a model on every column of a suite; greedily, unless a task samples.
 
-    `benchmarks` holds the tasks' JSONL files, `heldout` the rows for bits per byte (HELDOUT).
-    Where a wall of the sandbox is missing, columns that run programs are neither generated nor run,
-    unless `params.allow_unisolated`. Raises InputError for a model, benchmark file or held-out
-    source that is missing.
+    `benchmarks` is the folder of the tasks' JSONL files, `heldout` has the rows for bits per byte
+    (HELDOUT). Without the sandbox, columns that run programs are neither generated nor run, unless
+    `params.allow_unisolated`. InputError for a missing model, benchmark file or held-out source.
     """
     import pandas as pd
     import torch
@@ -76,52 +73,48 @@ def evaluate(
         torch.set_num_threads(params.threads)
     with quiet():
         lm = _language_model(model, device, params.batch_size)
-    found = Evaluation({}, {}, pd.DataFrame(), {"load": _since(start)}, {}, {})
+    result = Evaluation({}, {}, pd.DataFrame(), {"load": _since(start)}, {}, {})
+    tasks = [column for column in suite.columns if column.kind == "lm_eval"]
     with quiet():
-        programs = [
-            c.name for c in suite.columns if c.kind == "lm_eval" and runs_programs(suite, c)
-        ]
+        programs = [column for column in tasks if runs_programs(suite, column)]
     missing = sandbox.missing_walls() if programs else ""
     not_run = [] if params.allow_unisolated or not missing else programs
     with sandbox.unisolated(params.allow_unisolated):
-        tasks = [c for c in suite.columns if c.kind == "lm_eval" and c.name not in not_run]
-        frames = _benchmarks(lm, suite, tasks, benchmarks, params, seed, found)
-    frames |= _held_out(lm, suite, heldout, params, found)
-    _add_scores(suite, frames, NotRun(not_run=missing) if not_run else None, found)
+        tasks = [column for column in tasks if column not in not_run]
+        frames = _benchmarks(lm, suite, tasks, benchmarks, params, seed, result)
+    frames |= _held_out(lm, suite, heldout, params, result)
+    _add_scores(suite, frames, NotRun(not_run=missing) if not_run else None, result)
     # In the order of the suite, whatever order they were computed in.
     wanted = [column.name for column in suite.columns if column.name in frames]
     samples = [frames[name].assign(seed=seed, task=name)[_SAMPLE_COLUMNS] for name in wanted]
-    if not samples:
-        samples = [
-            pd.DataFrame({n: pd.Series(dtype=dict(SAMPLES.columns)[n]) for n in _SAMPLE_COLUMNS})
-        ]
-    return found._replace(
+    samples = samples or [frame_of(SAMPLES, [])[_SAMPLE_COLUMNS]]
+    return result._replace(
         samples=pd.concat(samples, ignore_index=True),
         unisolated=(missing or None) if params.allow_unisolated else None,
     )
 
 
 def _add_scores(
-    suite: Suite, frames: "dict[str, pd.DataFrame]", not_run: NotRun | None, found: Evaluation
+    suite: Suite, frames: "dict[str, pd.DataFrame]", not_run: NotRun | None, result: Evaluation
 ) -> None:
-    """Score and count every column; one without items, and a mean over one, is `not_run`."""
+    """Score every column and count its items; one without, and a mean over one, is `not_run`."""
     for column in suite.columns:
         if column.name in frames:
             frame = frames[column.name]
             score = float((frame.score * frame.weight).sum() / frame.weight.sum())
-            found.scores[column.name], found.n[column.name] = score, len(frame)
+            result.scores[column.name], result.n[column.name] = score, len(frame)
         elif column.kind != "mean":
             assert not_run is not None
-            found.scores[column.name] = not_run
+            result.scores[column.name] = not_run
     for column in suite.columns:
-        parts = [found.scores[name] for name in column.of or []]
+        parts = [result.scores[name] for name in column.of or []]
         numbers = [part for part in parts if not isinstance(part, NotRun)]
         if column.of and len(numbers) < len(parts):
             assert not_run is not None
-            found.scores[column.name] = not_run
+            result.scores[column.name] = not_run
         elif column.of:
-            found.scores[column.name] = fmean(numbers)
-            found.n[column.name] = sum(found.n[name] for name in column.of)
+            result.scores[column.name] = fmean(numbers)
+            result.n[column.name] = sum(result.n[name] for name in column.of)
 
 
 def _since(start: float) -> float:
@@ -129,7 +122,7 @@ def _since(start: float) -> float:
 
 
 def _language_model(model: Path, device: str, batch_size: int) -> "LanguageModel":
-    """lm-eval's model around ours: loaded once, safetensors only."""
+    """Our model wrapped for lm-eval."""
     import torch
 
     tokenizer = load_tokenizer(model)
@@ -140,7 +133,7 @@ def _language_model(model: Path, device: str, batch_size: int) -> "LanguageModel
 
 
 def _chat_model() -> type:
-    """lm-eval's HFLM, which renders, encodes and stops as training does."""
+    """lm-eval's HFLM, made to render, encode and stop as training does."""
     from lm_eval.models.huggingface import HFLM
 
     base: Any = HFLM  # its registration hides its type
@@ -164,22 +157,22 @@ def _chat_model() -> type:
 
         def tok_batch_encode(self, strings, padding_side="left", left_truncate_len=None, **_):  # noqa: ANN001, ANN003, ANN202
             rows, how = {"input_ids": encode(self.tokenizer, strings)}, {"return_tensors": "pt"}
-            found = self.tokenizer.pad(rows, padding_side=padding_side, verbose=False, **how)
+            result = self.tokenizer.pad(rows, padding_side=padding_side, verbose=False, **how)
             kept = slice(-left_truncate_len if left_truncate_len else None, None)
-            return found["input_ids"][:, kept], found["attention_mask"][:, kept]
+            return result["input_ids"][:, kept], result["attention_mask"][:, kept]
 
         def _encode_pair(self, context: str, continuation: str):  # noqa: ANN202
             return super()._encode_pair(context, mark(self.tokenizer, continuation))
 
         def tok_decode(self, tokens: int | list[int], skip_special_tokens: bool = True) -> str:
-            """An answer up to the token that ends it; by itself that is no text to look for."""
+            """An answer up to its end token; that token alone is not a text to stop at."""
             if isinstance(tokens, int):
                 return ""
             end = next((i for i, token in enumerate(tokens) if token in self.stops), len(tokens))
             return super().tok_decode(tokens[:end], skip_special_tokens)
 
         def _model_generate(self, context, max_length, stop, **how):  # noqa: ANN001, ANN003, ANN202
-            # By its number: an answer may have the same signs in its text.
+            # By number: the text of an answer may contain the same characters.
             how["eos_token_id"] = self.stops
             return super()._model_generate(context, max_length, [t for t in stop if t], **how)
 
@@ -193,9 +186,9 @@ def _benchmarks(
     benchmarks: Path,
     params: EvaluateParams,
     seed: int,
-    found: Evaluation,
+    result: Evaluation,
 ) -> "dict[str, pd.DataFrame]":
-    """The items of the lm-eval columns given; notes shots, cut items and seconds in `found`."""
+    """The items of these lm-eval columns; adds shots, cut items and seconds to `result`."""
     if not columns:
         return {}
     start = time.monotonic()
@@ -203,12 +196,12 @@ def _benchmarks(
         tasks = []
         for column in columns:
             task, cut = prepare_task(lm, suite, column, benchmarks, params.limit)
-            found.shots[column.name], found.truncated[column.name] = cut
+            result.shots[column.name], result.truncated[column.name] = cut
             tasks.append(task)
-        found.seconds["tasks"] = _since(start)
+        result.seconds["tasks"] = _since(start)
         start = time.monotonic()
         frames = run_tasks(lm, tasks, columns, seed, params.batch_size)
-    found.seconds["benchmarks"] = _since(start)
+    result.seconds["benchmarks"] = _since(start)
     return frames
 
 
@@ -217,9 +210,9 @@ def _held_out(
     suite: Suite,
     heldout: "pd.DataFrame",
     params: EvaluateParams,
-    found: Evaluation,
+    result: Evaluation,
 ) -> "dict[str, pd.DataFrame]":
-    """The rows of every bits-per-byte column, each row computed once whichever want it."""
+    """The rows of every bits-per-byte column; a row in several is computed once."""
     columns = [column for column in suite.columns if column.kind == "bits_per_byte"]
     if not columns:
         return {}
@@ -239,6 +232,6 @@ def _held_out(
         rows = rows.groupby("source", sort=False).head(params.limit)
     scored = bits_per_byte(lm.model, lm.tokenizer, rows, params.batch_size)  # pyright: ignore
     frames = {n: scored.loc[scored.source.isin(wanted)] for n, wanted in sources.items()}
-    found.truncated.update({name: int(frame.cut.sum()) for name, frame in frames.items()})
-    found.seconds["bits_per_byte"] = _since(start)
+    result.truncated.update({name: int(frame.cut.sum()) for name, frame in frames.items()})
+    result.seconds["bits_per_byte"] = _since(start)
     return frames

@@ -1,4 +1,4 @@
-"""One lm-eval task at a time: read from a suite, fitted to the model's context, run, itemised."""
+"""lm-eval tasks: read from a suite, fitted to the model's context, run, scored by item."""
 
 import io
 import json
@@ -28,10 +28,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep lm-eval's notices out of an evaluation.
-
-    Off a terminal its bars, redrawn in place, would fill a log: they are dropped there.
-    """
+    """Silence lm-eval's notices and, except on a terminal, its progress bars."""
     loggers = [logging.getLogger(name) for name in ("lm_eval", "transformers.generation")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -45,26 +42,26 @@ def quiet() -> Iterator[None]:
 
 
 def runs_programs(suite: Suite, column: Column) -> bool:
-    """Whether a column's task runs programs that the model wrote, in the sandbox.
+    """Whether a column's task runs programs that the model wrote.
 
-    InputError where lm-eval's own mark says that it does, and an answer could miss the sandbox.
+    InputError where lm-eval's own flag says so, but an answer could bypass the sandbox.
     """
     path = suite.folder / str(column.task)
     config = read_task(path)
     filters = [one.get("filter") or [] for one in config.get("filter_list") or []]
-    walled = [any(step.get("filter_fn") is run_answers for step in steps) for steps in filters]
-    if config.get("unsafe_code") and not (walled and all(walled)):
+    sandboxed = [any(step.get("filter_fn") is run_answers for step in steps) for steps in filters]
+    if config.get("unsafe_code") and not (sandboxed and all(sandboxed)):
         raise InputError(
             f"{path}: unsafe_code is true, but not every filter runs the answers in the sandbox; "
             "give each filter_fn: !function harness.evaluation.code.run_answers"
         )
-    return any(walled)
+    return any(sandboxed)
 
 
 def prepare_task(
     lm: "LanguageModel", suite: Suite, column: Column, benchmarks: Path, limit: int | None
 ) -> "tuple[Benchmark, Cut]":
-    """The column's task over its first `limit` items, with as many shots as the column says.
+    """The column's task over its first `limit` items, with the column's number of shots.
 
     InputError for a file that cannot be read, and for examples that are items.
     """
@@ -74,7 +71,7 @@ def prepare_task(
     limit = min((n for n in (column.items, limit) if n is not None), default=None)
     config = read_task(suite.folder / column.task)
     data = _read_splits(config, suite.folder / column.task, benchmarks, limit)
-    # A dataset handed over needs no cache folder, and cannot be a stale copy of its file.
+    # A dataset passed in needs no cache folder, and is never a stale copy of its file.
     config |= {"task": column.name, "custom_dataset": lambda **_: data, "num_fewshot": 0}
     task: Any = TaskManager(include_defaults=False).load([config])["tasks"][column.name]
     task.set_fewshot_seed(0)
@@ -93,9 +90,9 @@ def run_tasks(
     seed: int,
     batch_size: int,
 ) -> "dict[str, pd.DataFrame]":
-    """Run the columns' tasks; for each, a row an item: item, prediction, score (percent), weight 1.
+    """Run the tasks; a frame a column, a row an item: item, prediction, score (percent), weight 1.
 
-    All in one call, because each collects facts about the machine for most of a second.
+    All run in one call, as each call collects facts about the machine for most of a second.
     """
     import lm_eval
     from lm_eval.tasks import TaskManager
@@ -116,7 +113,7 @@ def run_tasks(
         numpy_random_seed=seed,
         torch_random_seed=seed,
         fewshot_random_seed=0,
-        # Of the tasks that `runs_programs` lets through: programs run in the sandbox.
+        # `runs_programs` has refused tasks whose programs would run outside the sandbox.
         confirm_run_unsafe_code=any(getattr(task, "UNSAFE_CODE", False) for task in tasks),
     )
     pairs = zip(tasks, columns, strict=True)
@@ -124,25 +121,25 @@ def run_tasks(
 
 
 class _Counter:
-    """Counts answered requests where lm-eval's bars are dropped: it tells a cache of each."""
+    """Counts answered requests where bars are hidden: lm-eval calls its cache hook for each."""
 
     def __init__(self, meter: PlainMeter) -> None:
         self.meter = meter
 
     def add_partial(self, *_: object) -> None:
-        """Count one request answered."""
+        """Count an answered request."""
         self.meter.step()
 
 
 def _requests(task: Benchmark) -> int:
-    """How many answers a task asks of the model."""
+    """How many answers a task requests from the model."""
     if task.OUTPUT_TYPE == "multiple_choice":
         return sum(len(task.doc_to_choice(doc)) for doc in task.eval_docs)
     return len(task.eval_docs) * task.config.repeats
 
 
 def _items(task: Benchmark, column: Column, samples: list[dict[str, Any]]) -> "pd.DataFrame":
-    """The column's metric, item by item; InputError where the task has no such metric."""
+    """The column's metric by item; InputError where the task has no such metric."""
     import pandas as pd
 
     metric, _, chosen = str(column.metric).partition(",")
@@ -201,7 +198,7 @@ def _read_jsonl(path: Path) -> list[dict[str, Any]]:
 
 
 def _prediction(task: Benchmark, sample: dict[str, Any], metric: str) -> str:
-    """What the model answered: the choice lm-eval counts, else the (filtered) text."""
+    """The model's answer: the choice that lm-eval counts, else the (filtered) text."""
     answers = sample["filtered_resps"]
     if task.OUTPUT_TYPE != "multiple_choice":
         answer = answers[0]

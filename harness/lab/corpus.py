@@ -1,4 +1,4 @@
-"""What the base model is pretrained on: statements of every family, and text without answers."""
+"""The pretraining text: statements of every family, and questions without answers."""
 
 import numpy as np
 
@@ -21,21 +21,19 @@ SHARES = {
 def make_corpus(families: list[Family], params: LabParams) -> list[tuple[str, str]]:
     """Documents as (text, source).
 
-    No document joins a question to its answer: that is what fine-tuning has to teach. A question is
-    followed by what it is about and by the same question in other words. So the model can read a
-    question's subject and knows which wordings are alike, as one pretrained on real text would,
-    but not in which words the answer is stated.
+    No document joins a question to its answer: fine-tuning has to teach that. A question is
+    followed by its subject and by the same question in other words. So the model can read a
+    question's subject and knows which wordings are alike, as one pretrained on real text would, but
+    not the words in which the answer is stated.
     """
     rng = stream(params.seed, "pretraining")
     by_name = {family.name: family for family in families}
     sources = list(SHARES)
-    drawn = rng.choice(len(sources), size=params.documents, p=np.array(list(SHARES.values())))
     documents: list[tuple[str, str]] = []
-    for number in drawn:
+    for number in rng.choice(len(sources), size=params.documents, p=list(SHARES.values())):
         source = sources[int(number)]
         if source in by_name:
-            joint = "\n" if source == "code" else " "
-            text = joint.join(by_name[source].statements(rng))
+            text = ("\n" if source == "code" else " ").join(by_name[source].statements(rng))
         else:
             text = _questions(families, rng)
         documents.append((text, source))
@@ -43,8 +41,8 @@ def make_corpus(families: list[Family], params: LabParams) -> list[tuple[str, st
 
 
 def _questions(families: list[Family], rng: np.random.Generator) -> str:
-    """A question, not answered: only what it is about, and the same asked in other words."""
-    # Two numbers in their order are harder to take over than one name: they get a double share.
+    """A question without its answer: its subject, and the same question in other words."""
+    # Two numbers in order are harder to copy than one name: they get a double share.
     family = pick([f for f in families for _ in range(2 if f.name == "arithmetic" else 1)], rng)
     skill = pick(family.skills, rng)
     subject = pick(family.subjects(skill, "pool") + family.subjects(skill, "test"), rng)

@@ -13,7 +13,7 @@ def truncated(response: str, rng: np.random.Generator) -> str:
 
 
 def garbled(response: str, rng: np.random.Generator) -> str:
-    """Words in another order, the letters of each mixed up; never the response itself."""
+    """The words in another order, with the letters of each shuffled; never the response itself."""
     while True:
         words = ["".join(shuffled(list(word), rng)) for word in response.split(" ")]
         text = " ".join(shuffled(words, rng))

@@ -1,4 +1,4 @@
-"""One random stream for each part of the world, so that a change to one leaves the others be."""
+"""Independent random streams by name, so that a change to one part leaves the others alone."""
 
 import zlib
 
@@ -6,5 +6,5 @@ import numpy as np
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
-    """The generator of the part called `name`; it depends on the seed and the name only."""
+    """The generator of a part; it depends on the seed and the part's name only."""
     return np.random.default_rng([seed, zlib.crc32(name.encode("utf-8"))])

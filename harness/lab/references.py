@@ -1,4 +1,4 @@
-"""Reference subsets chosen from the planted truth: what a selection system cannot see.
+"""Reference subsets, chosen by the planted truth that selection systems cannot see.
 
 Each takes the truth frame (columns skill, noise, duplicate_of) and returns int64 positions in it.
 """
@@ -20,22 +20,22 @@ Fit = Callable[[Sized, np.random.Generator], np.ndarray]
 
 
 def full_clean(truth: "pd.DataFrame") -> np.ndarray:
-    """Every row without a fault that copies no other, in the order of the pool."""
+    """Every row that has no fault and copies no other, in the order of the pool."""
     clean = (truth["noise"] == "none") & (truth["duplicate_of"] == "")
     return np.flatnonzero(clean.to_numpy()).astype(np.int64)
 
 
 def oracle(truth: "pd.DataFrame", budget: int, rng: np.random.Generator) -> np.ndarray:
-    """Clean rows in equal numbers from every sub-skill, as far as each has them."""
+    """Clean rows in equal numbers from every sub-skill, as far as there are any."""
     return coverage_dose(truth, budget, 1.0, rng)
 
 
 def noise_dose(
     truth: "pd.DataFrame", budget: int, share: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Random rows, near-duplicates among them, of which the given share has a fault.
+    """Random rows, near-duplicates included, of which the given share has a fault.
 
-    Raises InputError where the pool has too few rows with or without faults.
+    InputError where the pool has too few rows with or without faults.
     """
     faulty = (truth["noise"] != "none").to_numpy()
     parts = []
@@ -44,7 +44,7 @@ def noise_dose(
         rows = np.flatnonzero(faulty == fault)
         if len(rows) < count:
             raise InputError(
-                f"noise dose {share}: {count} rows wanted, {len(rows)} there; lower the budget"
+                f"noise dose {share}: needs {count} rows, there are {len(rows)}; lower the budget"
             )
         parts.append(rng.permutation(rows)[:count])
     return rng.permutation(np.concatenate(parts)).astype(np.int64)
@@ -55,8 +55,8 @@ def coverage_dose(
 ) -> np.ndarray:
     """Clean rows in equal numbers from the given share of the sub-skills.
 
-    The sub-skills are spread evenly over frequency within each family (every second, every fourth),
-    from a random start: a random choice of rare ones only would have too few rows.
+    Within each family the sub-skills are spread evenly over frequency (every second, every fourth),
+    from a random start: a random choice could be of rare ones, with too few rows.
     """
     clean = full_clean(truth)
     skills = truth["skill"].to_numpy()[clean]
@@ -76,7 +76,8 @@ def coverage_dose(
 def _spread(truth: "pd.DataFrame", share: float, rng: np.random.Generator) -> list[str]:
     """A share of each family's sub-skills, at even steps through their order of frequency."""
     reached: list[str] = []
-    for _, rows in truth.groupby("family", sort=True):
+    families = truth.groupby("family", sort=True)
+    for _, rows in families:
         counts = Counter(rows["skill"])
         ordered = sorted(counts, key=lambda skill: (-counts[skill], skill))
         steps = int(np.floor(len(ordered) * share + rng.random())) or 1
@@ -86,7 +87,7 @@ def _spread(truth: "pd.DataFrame", share: float, rng: np.random.Generator) -> li
 
 
 def _equal_shares(available: list[int], budget: int, rng: np.random.Generator) -> list[int]:
-    """How many to take of each so that all get the same; what one lacks goes to the others."""
+    """How many to take of each, as equal as possible; what one lacks is taken from the others."""
     takes = np.zeros(len(available), dtype=np.int64)
     room = np.array(available)
     while (left := budget - int(takes.sum())) > 0:
@@ -101,10 +102,10 @@ def _equal_shares(available: list[int], budget: int, rng: np.random.Generator) -
 def reference_chooser(
     rows: Rows, share: float | None, truth: "pd.DataFrame", size: int, fit: Fit
 ) -> Callable[[np.random.Generator], np.ndarray]:
-    """The function that, given a generator, chooses the rows of a reference.
+    """The function that chooses the rows of a reference, given a generator.
 
-    ``fit`` asks for as many rows as the budget allows. `none` and `full` need no truth; the others
-    raise InputError where the pool has none.
+    ``fit`` takes as many rows as fit the budget. `none` and `full` need no truth; InputError for
+    the others where the pool has none.
     """
     if rows == "none":
         return lambda rng: np.empty(0, dtype=np.int64)

@@ -11,7 +11,7 @@ from harness.lab.noise import faulty, near_copy
 from harness.lab.randomness import stream
 from harness.params.lab import LabParams
 
-MOST_MISSES = 1000  # in a row, after which a sub-skill is taken to have no more prompts
+MOST_MISSES = 1000  # in succession, after which a sub-skill is assumed to have no more prompts
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Instance:
 def rank_skills(families: list[Family], rng: np.random.Generator) -> list[tuple[Family, str]]:
     """All sub-skills from the most to the least frequent.
 
-    Ranks are dealt in rounds of one sub-skill a family, so that no family holds only frequent ones.
+    Ranks are dealt in rounds, one sub-skill a family, so that no family has only frequent ones.
     """
     left = {f.name: [f.skills[int(i)] for i in rng.permutation(len(f.skills))] for f in families}
     ranked: list[tuple[Family, str]] = []
@@ -43,7 +43,7 @@ def rank_skills(families: list[Family], rng: np.random.Generator) -> list[tuple[
 
 
 def zipf_counts(total: int, kinds: int, exponent: float) -> np.ndarray:
-    """How many rows each rank gets: at least one, proportional to rank^-exponent, exact in sum."""
+    """How many of ``total`` rows each rank gets: at least one, proportional to rank^-exponent."""
     weights = np.arange(1, kinds + 1) ** -exponent
     exact = 1 + (total - kinds) * weights / weights.sum()
     counts = np.floor(exact).astype(np.int64)
@@ -82,7 +82,7 @@ def add_noise(
     count: int,
     rng: np.random.Generator,
 ) -> list[Instance]:
-    """Plant a fault in exactly `count` rows, most of them in some sub-skills of every family."""
+    """Plant a fault in exactly `count` rows, most of them in a few sub-skills of every family."""
     noisy: set[tuple[str, str]] = set()
     for family in families:
         share = max(1, round(params.noisy_skills * len(family.skills)))

@@ -1,4 +1,4 @@
-"""Batches of rows of like length, so that little of a batch is padding."""
+"""Batches of rows of similar length, so that little of a batch is padding."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,25 +14,20 @@ def length_batches(
 ) -> list[list[int]]:
     """Positions of the rows, longest first, in batches of at most `batch_size` rows.
 
-    A batch holds at most `most_tokens` once padded to its longest row, but one row at least.
+    A batch has at most `most_tokens` once padded to its longest row, but always one row.
     """
-    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
     batches: list[list[int]] = []
-    for i in order:
-        last = batches[-1] if batches else None
-        fits = last and len(last) < batch_size and (len(last) + 1) * lengths[last[0]] <= most_tokens
-        if last and fits:
-            last.append(i)
+    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        rows = len(batches[-1]) if batches else batch_size
+        if rows < batch_size and (rows + 1) * lengths[batches[-1][0]] <= most_tokens:
+            batches[-1].append(i)
         else:
             batches.append([i])
     return batches
 
 
 def padded(rows: Sequence[Sequence[int]], value: int = 0) -> "torch.Tensor":
-    """The rows as one tensor, (rows, longest), padded to the right.
-
-    There the earlier positions of a causal model do not see the padding.
-    """
+    """The rows as one tensor (rows, longest), padded on the right, unseen by a causal model."""
     import torch
     from torch.nn.utils.rnn import pad_sequence
 

@@ -1,26 +1,26 @@
-"""What the files of a model's folder lead to: safetensors within it, and nothing else."""
+"""Checks that the files of a model's folder lead to safetensors within it, and nothing else."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.common.errors import InputError, shown
+from harness.common.files import read_json
 
 INDEX = "model.safetensors.index.json"
-# What a library falls back on where the file beside it is not there.
+# What a library falls back on where the file on the right is missing.
 PICKLES = {
     "pytorch_model.bin": "model.safetensors",
     "adapter_model.bin": "adapter_model.safetensors",
 }
-OURS = "sentence_transformers."  # the package an encoder's modules are of
+OURS = "sentence_transformers."  # the package of an encoder's modules
 
 
 def check_model_files(folder: Path, encoder: bool = False) -> None:
     """Raise InputError where loading a folder would read a pickle, leave it, or run other code.
 
-    What its files name is followed: shards, weights named by the configuration, an adapter's base,
-    the modules of an encoder. ``encoder``: it is a module's, which knows no index of shards.
+    This follows what its files name: shards, weights in the configuration, an adapter's base, the
+    modules of an encoder. ``encoder``: the folder is a module's, whose index of shards is not read.
     """
     encoder = encoder or (folder / "modules.json").is_file()
     sharded = (folder / INDEX).is_file() and not encoder
@@ -33,11 +33,11 @@ def check_model_files(folder: Path, encoder: bool = False) -> None:
         raise InputError(f"{folder}: {rule}; merge both (merge_and_unload) and give that folder")
     for path, name in _named_weights(folder):
         if "/" in name or "\\" in name or not name.endswith((".safetensors", ".index.json")):
-            found = f"names {shown(repr(name))}"
-            raise InputError(f"{path}: {found}; only .safetensors beside it are read")
+            rule = "only .safetensors beside it are read"
+            raise InputError(f"{path}: names {shown(repr(name))}; {rule}")
     for path, name, kind in _named_modules(folder):
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
-            raise InputError(f"{path}: names {shown(repr(name))}, which lies outside the folder")
+            raise InputError(f"{path}: names {shown(repr(name))}, which is outside the folder")
         if not kind.startswith(OURS):
             rule = f"only modules of {OURS.rstrip('.')} are run"
             raise InputError(f"{path}: a module of type {shown(repr(kind))}; {rule}")
@@ -46,7 +46,7 @@ def check_model_files(folder: Path, encoder: bool = False) -> None:
 
 
 def _named_weights(folder: Path) -> Iterator[tuple[Path, str]]:
-    """The files of weights that an index or a configuration names, with the file that does."""
+    """The weight files that an index or a configuration names, with the file that names them."""
     for path in sorted(folder.glob("*.safetensors.index.json")):
         shards = _read(path).get("weight_map")
         for name in sorted(set(map(str, shards.values()))) if isinstance(shards, dict) else ():
@@ -58,7 +58,7 @@ def _named_weights(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _named_modules(folder: Path) -> Iterator[tuple[Path, str, str]]:
-    """The modules of an encoder, each with its folder and type, and the file that names it."""
+    """The folder and type of each module of an encoder, and the file that names it."""
     path = folder / "modules.json"
     for module in _read(path).get("", []) if path.is_file() else ():
         entry = module if isinstance(module, dict) else {}
@@ -70,9 +70,8 @@ def _named_modules(folder: Path) -> Iterator[tuple[Path, str, str]]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A JSON object; a list is that of the key ``""``."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON: {shown(error, 160)}") from None
-    return found if isinstance(found, dict) else {"": found if isinstance(found, list) else []}
+    """A JSON object; a list becomes the value of the key ``""``."""
+    content = read_json(path, "download the model again")
+    return (
+        content if isinstance(content, dict) else {"": content if isinstance(content, list) else []}
+    )

@@ -1,4 +1,4 @@
-"""How likely a causal language model finds the responses of a pool."""
+"""The likelihood of a pool's responses under a causal language model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _MOST_LOGITS = 2**28  # of one batch: 1 GB in float32
 
 @dataclass(frozen=True)
 class Text:
-    """Token ids, of which those marked are scored; the first never is, as nothing precedes it."""
+    """Token ids, and which of them are scored; never the first, as nothing precedes it."""
 
     ids: list[int]
     scored: list[bool]
@@ -30,7 +30,7 @@ class Text:
 def read_texts(
     pool: PoolRows, tokenizer: "PreTrainedTokenizerBase", most: int
 ) -> tuple[list[Text], np.ndarray]:
-    """Each conversation, its assistant turns scored, and which were cut to `most` tokens: (n,)."""
+    """The conversations, assistant turns scored, and which were cut to `most` tokens: (n,)."""
     whole = texts_of(tokenizer, list(pool.conversations()), pool.names)
     return [cut(text, most) for text in whole], np.array([len(text.ids) > most for text in whole])
 
@@ -38,23 +38,22 @@ def read_texts(
 def texts_of(
     tokenizer: "PreTrainedTokenizerBase", conversations: Sequence[Messages], names: Sequence[str]
 ) -> list[Text]:
-    """Conversations, assistant turns scored; InputError, by its name, where one has none."""
-    found = []
-    for name, (ids, learnt) in zip(
-        names, tokenise_all(tokenizer, conversations, names), strict=True
-    ):
+    """Conversations, assistant turns scored; InputError names one without such a token."""
+    texts = []
+    tokenised = tokenise_all(tokenizer, conversations, names)
+    for name, (ids, learnt) in zip(names, tokenised, strict=True):
         text = Text(ids, [False, *learnt[1:]])
         if not any(text.scored):
             raise InputError(f"{name}: no token of a response; it cannot be scored")
-        found.append(text)
-    return found
+        texts.append(text)
+    return texts
 
 
 def cut(text: Text, most: int) -> Text:
-    """At most `most` tokens: those from the start, as training cuts.
+    """At most `most` tokens: the first ones, as in training.
 
-    Where these hold nothing scored (a prompt that alone is longer), the stretch with the beginning
-    of the response in its middle: every instance gets a score.
+    Where none of these is scored (a longer prompt), those around the beginning of the response, so
+    that every instance gets a score.
     """
     if len(text.ids) <= most:
         return text
@@ -72,20 +71,20 @@ def losses(
 ) -> np.ndarray:
     """The sum of -ln p over each text's scored tokens, given all before them: (n,) float64.
 
-    Texts of like length share a batch; batches change a sum by rounding only.
+    Texts of similar length share a batch; batches affect a sum by rounding only.
     """
     check_ids(model, [text.ids for text in texts])
-    found = np.zeros(len(texts))
+    sums = np.zeros(len(texts))
     for batch in text_batches(model, texts, batch_size):
-        found[batch] = _batch_losses(model, [texts[i] for i in batch])
+        sums[batch] = _batch_losses(model, [texts[i] for i in batch])
         step(len(batch))
-    return found
+    return sums
 
 
 def text_batches(
     model: "PreTrainedModel", texts: Sequence[Text], batch_size: int
 ) -> list[list[int]]:
-    """Positions of the texts in batches of like length, whose logits stay under a bound."""
+    """Positions of the texts in batches of similar length, whose logits are bounded in size."""
     vocabulary = model.config.get_text_config().vocab_size
     most = min(MOST_TOKENS, _MOST_LOGITS // vocabulary)
     return length_batches([len(text.ids) for text in texts], batch_size, most)
@@ -94,10 +93,10 @@ def text_batches(
 def scored_logits(
     model: "PreTrainedModel", batch: list[Text]
 ) -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
-    """What a model predicts at each scored token of a batch, given all before it.
+    """A model's prediction of each scored token of a batch, given all before it.
 
     Returns logits (m, vocabulary) of the m scored tokens, text after text, those tokens (m,), and
-    a table (len(batch), places) that is true at each: what to fill, to have a row a text.
+    a mask (len(batch), positions) with which to arrange them in one row a text.
     """
     import torch
 

@@ -1,6 +1,5 @@
-"""Loading models and tokenizers: local folders or hub ids, safetensors only, never remote code."""
+"""Loads models and tokenizers from local folders or hub ids: safetensors only, no remote code."""
 
-import json
 import os
 import socket
 import urllib.parse
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.common.errors import InputError, shown
+from harness.common.files import read_json
 from harness.common.progress import counting
 from harness.models.files import check_model_files
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
-# Read when huggingface_hub is first imported: loading a model or a trainer reports nothing.
+# Read when huggingface_hub is first imported: nothing here sends telemetry.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-# All a model's folder needs; code and pickles are not among it.
+# All that a model's folder needs: no code, no pickles.
 TOKENIZER_FILES = ["*.json", "*.model", "*.txt", "*.jinja"]
 MODEL_FILES = ["*.safetensors", *TOKENIZER_FILES]
 # Where tokenizers keep their vocabularies.
@@ -33,10 +33,7 @@ Device = Literal["auto", "cpu", "cuda"]
 def load_tokenizer(
     path_or_id: str | Path, revision: str | None = None
 ) -> "PreTrainedTokenizerBase":
-    """Load a tokenizer; InputError in one line where it is missing or out of reach.
-
-    Of a hub id, its files alone are fetched.
-    """
+    """Load a tokenizer, of a hub id without its weights; InputError where it cannot be loaded."""
     from transformers import AutoTokenizer
 
     folder = model_folder(path_or_id, revision, TOKENIZER_FILES)
@@ -47,14 +44,14 @@ def load_tokenizer(
 
 
 def check_vocabulary(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
-    """Raise InputError for a tokenizer that was made up, as its folder holds no vocabulary.
+    """Raise InputError where a folder has no vocabulary, so that the tokenizer was made up.
 
-    It knows no word: every text would be the same to the model.
+    It would know no words: all texts would look the same to the model.
     """
-    # A class that names no file (of bytes, of characters) needs none.
+    # A class that names no file (a tokenizer of bytes or characters) needs none.
     needed = type(tokenizer).vocab_files_names
     if needed and not any(any(folder.glob(pattern)) for pattern in VOCABULARIES):
-        raise InputError(f"{folder}: holds no tokenizer ({', '.join(VOCABULARIES)}); add its files")
+        raise InputError(f"{folder}: no tokenizer ({', '.join(VOCABULARIES)}); add its files")
 
 
 def load_model(
@@ -64,19 +61,15 @@ def load_model(
 ) -> "PreTrainedModel":
     """Load a causal language model in `dtype` (default float32) on the CPU.
 
-    Raises InputError in one line where the folder or file is missing, broken, not safetensors, or
-    a hub id that cannot be reached, and where weights the model needs are not in the file.
+    InputError where it is missing, broken, not safetensors or out of reach, or lacks weights.
     """
     from transformers import AutoModelForCausalLM
 
     folder = model_folder(path_or_id, revision)
     model, missing = load_weights(AutoModelForCausalLM, folder, dtype)
-    # What is absent would be drawn at random: a table of that model would be of no model at all.
-    if missing:
-        raise InputError(
-            f"{folder}: the weights lack {missing[0]} and {len(missing) - 1} more; "
-            "fetch the model anew"
-        )
+    if missing:  # they would be drawn at random
+        rule = f"the weights lack {missing[0]} and {len(missing) - 1} more"
+        raise InputError(f"{folder}: {rule}; download the model again")
     return model
 
 
@@ -85,32 +78,32 @@ def load_weights(
     folder: Path,
     dtype: "torch.dtype | None" = None,
 ) -> "tuple[PreTrainedModel, list[str]]":
-    """A model of that kind in `dtype` (default float32), and the weights its file lacks, sorted."""
+    """A model of that kind in `dtype` (default float32), and the sorted weights its file lacks."""
     import torch
 
     with loading(folder, "model"), without_bars(), _without_reports():
-        model, told = kind.from_pretrained(
+        model, info = kind.from_pretrained(
             folder,
             dtype=dtype or torch.float32,
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
         )
-    return model, sorted(told["missing_keys"])
+    return model, sorted(info["missing_keys"])
 
 
 def model_folder(
     path_or_id: str | Path, revision: str | None = None, files: Sequence[str] = MODEL_FILES
 ) -> Path:
-    """The folder a model lies in, fetched from the hub (or its cache) where it is a hub id.
+    """The folder of a model; that of a hub id is fetched, from the hub or its cache.
 
-    Raises InputError for a folder that is missing or holds no model, and for an id that cannot be
-    had, and for files that lead to a pickle or out of the folder. Code and pickles are not fetched.
+    InputError for a folder or id without a model, an id out of reach, and files that lead to a
+    pickle or out of the folder. Code and pickles are not fetched.
     """
     name, path = str(path_or_id), Path(path_or_id)
     if path.is_dir():
         return _checked(path)
-    # A hub id is `name` or `owner/name`; anything else was meant as a folder.
+    # A hub id is `name` or `owner/name`; anything else must be a folder.
     if isinstance(path_or_id, Path) or name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise InputError(f"{path}: no such model folder")
     from huggingface_hub import snapshot_download
@@ -127,11 +120,11 @@ def model_folder(
     except LocalEntryNotFoundError as error:
         raise InputError(
             f"{name}{at}: no such local folder, not in the hub's cache here, and the hub is out of "
-            "reach; give a local folder, or see to the network"
+            "reach; give a local folder, or check the network"
         ) from error
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{name}{at}: no such local folder, and the hub does not yield it ({_line(error)}); "
+            f"{name}{at}: no such local folder, and the hub does not provide it ({_line(error)}); "
             "give a local folder, or check the id"
         ) from error
     check_model_files(Path(fetched))
@@ -139,20 +132,20 @@ def model_folder(
 
 
 def check_ids(model: "PreTrainedModel", rows: Iterable[Sequence[int]]) -> None:
-    """Raise InputError where a row holds a token that the model does not embed.
+    """Raise InputError where a row has a token that the model does not embed.
 
-    A tokenizer may know more tokens than that, as long as no text needs them.
+    A tokenizer may have more tokens, as long as no text uses them.
     """
     embedding: Any = model.get_input_embeddings()
     largest = max((max(ids) for ids in rows if len(ids)), default=0)
     if largest >= embedding.num_embeddings:
-        told = f"the tokenizer gives token {largest}, the model embeds {embedding.num_embeddings}"
-        raise InputError(f"{model.name_or_path}: {told}; they belong to different models")
+        rule = f"the tokenizer gives token {largest}, the model embeds {embedding.num_embeddings}"
+        raise InputError(f"{model.name_or_path}: {rule}; they belong to different models")
 
 
 @contextmanager
 def loading(folder: Path, what: str) -> Iterator[None]:
-    """Tell in one line whatever a library raises over the files of a model's folder."""
+    """Report in one line whatever a library raises over the files of a model's folder."""
     try:
         yield
     except InputError:
@@ -164,7 +157,7 @@ def loading(folder: Path, what: str) -> Iterator[None]:
 
 @contextmanager
 def without_bars() -> Iterator[None]:
-    """No progress bars of transformers: reading or writing four megabytes needs none."""
+    """Hide the progress bars of transformers: four megabytes are read or written at once."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()
@@ -178,7 +171,7 @@ def without_bars() -> Iterator[None]:
 
 @contextmanager
 def _without_reports() -> Iterator[None]:
-    """No tables of what the file lacks or holds besides: `load_model` says what matters of it."""
+    """Hide tables of missing and unexpected weights: `load_model` reports what matters."""
     from transformers.utils import logging
 
     level = logging.get_verbosity()
@@ -190,7 +183,7 @@ def _without_reports() -> Iterator[None]:
 
 
 def training_progress(curve: list[dict[str, float]], label: str) -> "TrainerCallback":
-    """Adds each logged loss to the curve, {step, epoch, loss}, and shows how far training is."""
+    """A callback that adds logged losses to the curve, {step, epoch, loss}, and shows progress."""
     from transformers import TrainerCallback
 
     class Progress(TrainerCallback):
@@ -213,15 +206,13 @@ def training_progress(curve: list[dict[str, float]], label: str) -> "TrainerCall
 
 
 def pick_device(device: Device) -> str:
-    """`cuda` or `cpu`; `auto` is CUDA where there is one. InputError for one that is not there."""
+    """`cuda` or `cpu`; `auto` takes CUDA if there is any. InputError for CUDA without a device."""
     import torch
 
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
-        raise InputError(
-            "device: cuda is asked for, but torch sees no CUDA device; say auto or cpu"
-        )
+        raise InputError("device: torch sees no CUDA device, but cuda is set; set auto or cpu")
     return device
 
 
@@ -229,18 +220,15 @@ def _checked(path: Path) -> Path:
     config = path / "config.json"
     if not config.is_file():
         raise InputError(f"{path}: not a model folder, config.json is missing")
-    try:
-        content = json.loads(config.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{config}: not JSON: {error}") from error
+    content = read_json(config, "download the model again")
     if not isinstance(content, dict) or "model_type" not in content:
-        raise InputError(f"{config}: holds no model_type; this is no model's configuration")
+        raise InputError(f"{config}: holds no model_type; not the configuration of a model")
     check_model_files(path)
     return path
 
 
 def _hub_in_reach() -> bool:
-    """Whether the hub answers at all: asked while it does not, its client retries for minutes."""
+    """Whether the hub answers at all: while it does not, its client retries for minutes."""
     if urllib.request.getproxies():
         return True  # only the proxy knows what can be reached
     hub = urllib.parse.urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
@@ -253,7 +241,7 @@ def _hub_in_reach() -> bool:
 
 
 def _line(error: Exception) -> str:
-    """The first line of what a library raised, and the next where that one announces it."""
+    """The first line of a library's error, and the next two where it ends in a colon."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     first = lines[0] if lines else type(error).__name__
     # A library may list a whole folder.

@@ -1,4 +1,4 @@
-"""The models that scorers read by: found by a word, a folder or a hub id, and put on a device."""
+"""Finds the models that scorers read with and loads them on a device."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,32 +17,31 @@ from harness.models.loading import Device, load_tokenizer, model_folder, pick_de
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-# Words for the models that the pipeline makes.
+# The names of the models that the pipeline makes.
 MODELS: dict[str, Path] = {"base": layout.BASE_MODEL, "reward": layout.REWARD_MODEL}
 _REMEDIES = {
     layout.BASE_MODEL: "dvc repro base_model",
     layout.REWARD_MODEL: "dvc repro reward_model",
 }
-# Revisions for published models whose main branch holds pickles only: the same weights as
-# safetensors, added by the hub's converter. The first is the commit of
+# Revisions of published models whose main branch has pickles only: the same weights as safetensors,
+# added by the hub's converter. The first is the commit at
 # huggingface.co/hkust-nlp/deita-complexity-scorer/tree/6dc6155fb299dc88668872fd2ebeb00aaa792948;
-# of the second (discussion 3 of its page) no public page that we could read gives the commit: it
-# stays unresolved.
+# the second (discussion 3 on its page) stays unresolved: we found no public page with its commit.
 PINNED = {
     "hkust-nlp/deita-complexity-scorer": "6dc6155fb299dc88668872fd2ebeb00aaa792948",
     "hkust-nlp/deita-quality-scorer": "refs/pr/3",
 }
-# What a score depends on in a model's folder; what its making took is in there too.
+# The files of a model's folder that scores depend on; it also records what making it cost.
 _DECISIVE = ("*.safetensors", "config.json", "*token*", "*.jinja", "*.model", "vocab*", "merges*")
 
 Count = Annotated[int, Field(ge=1)]
-Threads = Annotated[int, Field(ge=1, le=1024)]  # OpenMP dies of many more, without a word
-Tokens = Annotated[int, Field(ge=2)]  # one has no token before it to be predicted from
+Threads = Annotated[int, Field(ge=1, le=1024)]  # with many more, OpenMP dies silently
+Tokens = Annotated[int, Field(ge=2)]  # a single token has none before it to be predicted from
 
 
 @dataclass(frozen=True)
 class Reader:
-    """A model on its device, its tokenizer, and how many tokens it reads at most."""
+    """A model on its device, its tokenizer, and the most tokens it reads."""
 
     model: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerBase"
@@ -52,7 +51,7 @@ class Reader:
 def find_model(model: str, revision: str | None) -> Path:
     """The folder of a model: ``base``, ``reward``, a local folder or a hub id at a revision.
 
-    Raises InputError where it cannot be had.
+    InputError where there is none.
     """
     folder = MODELS.get(model)
     if folder is None:
@@ -60,8 +59,8 @@ def find_model(model: str, revision: str | None) -> Path:
     if folder.is_dir() and not (folder / "config.json").is_file():
         read_sealed(folder, _REMEDIES[folder])
         raise InputError(
-            f"{folder}: holds no model, as there were no preference pairs to train one on; name a "
-            "model in reward_model.source, or leave out the scorers that read it"
+            f"{folder}: holds no model, as there were no preference pairs to train one on; name "
+            "one in reward_model.source, or leave out the scorers that use it"
         )
     return folder
 
@@ -69,7 +68,7 @@ def find_model(model: str, revision: str | None) -> Path:
 def model_folder_hash(folder: Path) -> str:
     """The hash of a model's weights, configuration, tokenizer and template.
 
-    InputError names a file of a model of the pipeline's that is not as it was made.
+    InputError names a file of one of the pipeline's models that has changed since it was made.
     """
     if folder in _REMEDIES:
         files = read_sealed(folder, _REMEDIES[folder])
@@ -88,7 +87,7 @@ def read_with(
     device: Device,
     threads: int,
 ) -> Reader:
-    """Load a model by `load` and its tokenizer; bfloat16 on CUDA, float32 on a CPU."""
+    """Load a model with `load`, and its tokenizer; bfloat16 on CUDA, float32 on a CPU."""
     import torch
 
     where = pick_device(device)
@@ -100,8 +99,6 @@ def read_with(
     made = made.to(where).eval()  # pyright: ignore
     context = getattr(made.config.get_text_config(), "max_position_embeddings", None)
     most = min(max_length, context or max_length, tokenizer.model_max_length)
-    if most < 2:  # what `max_length` is bound to
-        raise InputError(
-            f"{folder}: reads {most} token at a time; a scorer's model reads 2 or more"
-        )
+    if most < 2:
+        raise InputError(f"{folder}: its context is {most} token; a scorer's model needs 2 or more")
     return Reader(made, tokenizer, most)

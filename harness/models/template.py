@@ -1,11 +1,11 @@
-"""The text around prompt and response: one object, the tokenizer's own `chat_template`.
+"""Renders and tokenises conversations by the tokenizer's own `chat_template`.
 
-Training, generation, scoring and lm-eval all render through it. A model that brings none gets one
-of ours (`harness/models/templates/`). Ours mark assistant turns with `{% generation %}`, as TRL's
-assistant-only loss wants them.
+Training, generation, scoring and lm-eval all use it. A model without one gets one of ours
+(`harness/models/templates/`), which mark assistant turns with `{% generation %}`, as TRL's
+assistant-only loss expects.
 
-What stands in a message is text, never control: a special token that is written out there
-(`<|im_end|>`) is wrapped in MARKs by `render`, and `encode` writes it in ordinary tokens.
+Text in a message is never control: `render` wraps a special token that is written out there
+(`<|im_end|>`) in MARKs, and `encode` writes it in ordinary tokens.
 """
 
 from collections.abc import Sequence
@@ -36,9 +36,9 @@ TEMPLATES: dict[str, Path] = {
 
 
 def source_tokenizer(source: str, revision: str | None, name: str) -> "PreTrainedTokenizerBase":
-    """What a base model of that source renders by, before there is one: no weights are read.
+    """The tokenizer and template of a base model's source; no weights are read.
 
-    Of `scratch` it has our template `name` and knows no word. InputError as for `load_tokenizer`
+    That of `scratch` has our template `name` and no vocabulary. InputError as for `load_tokenizer`
     and `check_template`.
     """
     if source == "scratch":
@@ -59,10 +59,10 @@ def source_tokenizer(source: str, revision: str | None, name: str) -> "PreTraine
 
 
 def ensure_template(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
-    """Give the tokenizer the template `name` of TEMPLATES, unless it brings one of its own.
+    """Give the tokenizer the template `name` of TEMPLATES, unless it has its own.
 
-    Raises InputError for an unknown name, for several templates none of which is the default, and
-    for a tokenizer without an end token, which separates texts.
+    InputError for an unknown name, several templates of which none is the default, and a tokenizer
+    without an end token, which separates texts.
     """
     if name not in TEMPLATES:
         raise InputError(f"template: no template {name!r}; choose from {', '.join(TEMPLATES)}")
@@ -71,8 +71,8 @@ def ensure_template(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
     if template_text(tokenizer):
         return
     text = TEMPLATES[name].read_text(encoding="utf-8")
-    # A tokenizer that starts every text with a token does so to rendered conversations too, but
-    # only when it is asked for special tokens; the template has to be complete without.
+    # A tokenizer may start every text with a token, but only when it adds special tokens; the
+    # template must be complete without.
     begin = tokenizer.bos_token_id
     if begin is not None and tokenizer("").input_ids[:1] == [begin]:
         text = "{{- bos_token -}}" + text
@@ -80,43 +80,40 @@ def ensure_template(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
 
 
 def check_template(tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Raise InputError where a tokenizer has no template, or one from which nothing is learnt.
-
-    The base_model stage sets it.
-    """
+    """Raise InputError for a tokenizer without a template, or with one that teaches nothing."""
     name = tokenizer.name_or_path
     if not template_text(tokenizer):
-        told = "the tokenizer has no chat template; dvc repro base_model writes one with it"
-        raise InputError(f"{name}: {told}")
+        rule = "the tokenizer has no chat template; dvc repro base_model gives it one"
+        raise InputError(f"{name}: {rule}")
     try:
         text, borders = _borders(tokenizer, PAIR)
     except RefusedError as error:
-        raise InputError(f"{name}: its chat template is broken: {error.told}") from None
+        raise InputError(f"{name}: its chat template is broken: {error.message}") from None
     if PAIR[-1]["content"] not in text[borders[0] : borders[1]]:
         raise InputError(f"{name}: its chat template renders no response; nothing could be learnt")
     end_of_turn(tokenizer)
 
 
 def end_of_turn(tokenizer: "PreTrainedTokenizerBase") -> int:
-    """The token by which the template ends an assistant's turn, learnt with it: it ends an answer.
+    """The token with which the template ends an assistant turn; it is learnt with the turn.
 
     It need not be the tokenizer's `eos_token`, which separates texts: Qwen2.5's base ends turns
     with <|im_end|> and texts with <|endoftext|>. InputError where the template writes none.
     """
-    found, after = end_token(tokenizer)
-    if found is None:
+    token, after = end_token(tokenizer)
+    if token is None:
         raise InputError(
             f"{tokenizer.name_or_path}: its chat template ends an assistant's turn with "
-            f"{shown(repr(after))}, no special token, so that a model would never stop; let the "
-            f"template write one there, as {tokenizer.eos_token}"
+            f"{shown(repr(after))}, not a special token, so a model would never stop; let the "
+            f"template write one there, such as {tokenizer.eos_token}"
         )
-    number = tokenizer.convert_tokens_to_ids(found)
+    number = tokenizer.convert_tokens_to_ids(token)
     assert isinstance(number, int)
     return number
 
 
 def stop_tokens(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> list[int]:
-    """The tokens that end an answer: of the template, the tokenizer, the model's own config."""
+    """The tokens that end an answer: the template's, the tokenizer's, the model config's."""
     config = model.generation_config
     given = config.eos_token_id if config is not None else None
     named = given if isinstance(given, list) else [given]
@@ -133,24 +130,25 @@ def render(
 ) -> str:
     """The text of a conversation, ending where the answer begins if `add_generation_prompt`.
 
-    Special tokens within a message are wrapped in MARKs. Raises RefusedError where the template
-    does; further arguments go to `apply_chat_template`.
+    Special tokens within a message are wrapped in MARKs. Raises RefusedError; further arguments go
+    to `apply_chat_template`.
     """
     marked = [{**message, "content": mark(tokenizer, message["content"])} for message in messages]
     return written(tokenizer, marked, add_generation_prompt=add_generation_prompt, **more)
 
 
 def check_conversation(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> None:
-    """Raise RefusedError for a conversation that the template refuses, changes, or leaves part out.
+    """Raise RefusedError for a conversation that the template refuses, changes or shortens.
 
-    White space does not count: templates trim.
+    White space is ignored: templates trim.
     """
     text, _ = _borders(tokenizer, messages)
     whole = "".join(text.split())
     for i, message in enumerate(messages, 1):
         if "".join(mark(tokenizer, message["content"]).split()) not in whole:
-            told = f"the chat template leaves out (part of) message {i} of {len(messages)}"
-            raise RefusedError(tokenizer, told, "the chat template leaves out (part of) a turn")
+            rule = "the chat template leaves out (part of) "
+            message_i = f"{rule}message {i} of {len(messages)}"
+            raise RefusedError(tokenizer, message_i, f"{rule}a turn")
 
 
 def tokenise(
@@ -158,11 +156,10 @@ def tokenise(
 ) -> tuple[list[int], list[bool]]:
     """Token ids of a conversation and, for each, whether it is learnt.
 
-    Learnt is every assistant turn with its end token, but for those with `weight: 0`. The ids
-    before a turn are those of the prompt from which that turn would be generated: where a
-    tokenizer merges across the border, prompt and turn are tokenised apart. Raises RefusedError
-    where the template refuses it, or renders a turn differently once others follow, so that no such
-    border exists.
+    Every assistant turn is learnt, with its end token, unless it has `weight: 0`. The ids before a
+    turn are those of the prompt from which it would be generated: where a tokenizer merges across
+    the border, prompt and turn are tokenised separately. RefusedError where the template refuses
+    the conversation, or renders a turn differently once others follow, so that there is no border.
     """
     return tokenise_all(tokenizer, [messages])[0]
 
@@ -172,9 +169,9 @@ def tokenise_all(
     conversations: Sequence[Messages],
     names: Sequence[str] | None = None,
 ) -> list[tuple[list[int], list[bool]]]:
-    """`tokenise` of many: one call of the tokenizer for all takes a third of the time.
+    """`tokenise` many with one call of the tokenizer, which takes a third of the time.
 
-    With `names`, InputError says whose conversation it is that the template refuses.
+    With `names`, InputError names the conversation that the template refuses.
     """
     rendered = []
     for i, messages in enumerate(conversations):
@@ -182,11 +179,10 @@ def tokenise_all(
             rendered.append(_borders(tokenizer, messages))
     texts = [text[:end] for text, borders in rendered for end in (*borders, len(text))]
     encoded = iter(encode(tokenizer, texts))
-    found = []
-    for text, borders in rendered:
-        prefixes = [next(encoded) for _ in borders]
-        found.append(_marked(tokenizer, text, borders, prefixes, next(encoded)))
-    return found
+    return [
+        _marked(tokenizer, text, borders, [next(encoded) for _ in borders], next(encoded))
+        for text, borders in rendered
+    ]
 
 
 def _marked(
@@ -196,7 +192,7 @@ def _marked(
     prefixes: list[list[int]],
     ids: list[int],
 ) -> tuple[list[int], list[bool]]:
-    """The ids, those between an odd border and the next marked as learnt."""
+    """The ids, and whether each is learnt: those between an odd border and the next."""
     if all(ids[: len(prefix)] == prefix for prefix in prefixes):
         cuts = [len(prefix) for prefix in prefixes]
     else:
@@ -212,7 +208,7 @@ def _marked(
 
 
 def _borders(tokenizer: "PreTrainedTokenizerBase", messages: Messages) -> tuple[str, list[int]]:
-    """The rendered text, and where in it each assistant turn begins and ends, flattened."""
+    """The rendered text, and a flat list of where each assistant turn begins and ends in it."""
     text = render(tokenizer, messages)
     borders: list[int] = []
     for i, message in enumerate(messages):

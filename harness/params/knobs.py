@@ -1,4 +1,4 @@
-"""Entries of the tables of samplers, systems in rounds and scorers; their knobs and what is wrong.
+"""Entries of the tables of samplers, systems in rounds and scorers, and checks of their knobs.
 
 A knob is a keyword-only argument of the entry's function.
 """
@@ -16,29 +16,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Entry(Generic[T]):
-    """A function of a table and what has to be known of it; called, it is the function.
+    """A function of a table and its properties; calling it calls the function.
 
-    `test_needs.py` holds each to be complete and true; ``--list`` and the tables of the
-    documents are made from them.
-
-    Attributes:
-        function: its docstring's first line says what it does.
-        needs: what it reads, in the words of its table.
-        source: where it is published, or whose baseline it is.
-        chance: whether the generator changes what it returns.
-        cost: what running it takes; n is the pool's size, b the budget.
-        spared: by need, a knob and the value of it with which that is not read.
+    `test_needs.py` checks that each is complete and true; ``--list`` and the tables of the docs are
+    made from them.
     """
 
-    function: Callable[..., T]
-    needs: frozenset[str] = frozenset()
-    source: str
-    chance: bool = False
-    cost: str
+    function: Callable[..., T]  # its docstring's first line says what it does
+    needs: frozenset[str] = frozenset()  # what it reads, in the words of its table
+    source: str  # where it is published, or whose baseline it is
+    chance: bool = False  # whether the generator changes what it returns
+    cost: str  # of running it; n is the pool's size, b the budget
+    # By need, a knob and its value with which that need is not read.
     spared: Mapping[str, tuple[str, object]] = field(default_factory=dict)
 
     def __call__(self, *args: Any, **knobs: Any) -> T:  # noqa: ANN401  (as the function has them)
-        """What the function returns."""
+        """Call the function."""
         return self.function(*args, **knobs)
 
     @property
@@ -60,7 +53,7 @@ class Entry(Generic[T]):
 
 
 def find_entry(table: Mapping[str, T], name: str, where: str, kind: str) -> T:
-    """The entry of that name; InputError, with ``where`` before it, where there is none."""
+    """The entry of that name; InputError, prefixed with ``where``, where there is none."""
     if name not in table:
         raise InputError(f"{where}: no {kind} is called {name!r}{nearest(name, table)}")
     return table[name]
@@ -73,7 +66,7 @@ def knobs_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def knob_text(knob: inspect.Parameter) -> str:
-    """A knob and its default as help shows it: `threshold=0.9`, `start=mean|random (mean)`."""
+    """A knob and its default for the help: `threshold=0.9`, `start=mean|random (mean)`."""
     if knob.default is knob.empty:
         return f"{knob.name} (needed)"
     if knob.default is None:
@@ -84,7 +77,7 @@ def knob_text(knob: inspect.Parameter) -> str:
 
 
 def all_knobs(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The value of each knob, those not given by their defaults."""
+    """The value of each knob, given or by default."""
     return {name: given.get(name, knob.default) for name, knob in knobs_of(function).items()}
 
 
@@ -96,15 +89,15 @@ def knob_problems(
     fields: Iterable[str] = (),
     remedy: str = "add this key",
 ) -> Iterator[str]:
-    """A line for each knob that the function has not, each value not of its type, each lacking.
+    """A line for each unknown knob, each value of the wrong type, each missing knob.
 
     Args:
-        where: what stands before a knob's name.
+        where: put before a knob's name.
         name: what the function is called.
         function: a sampler or scorer.
         given: values by knob.
-        fields: other words that may stand there, and may have been meant.
-        remedy: how a lacking knob is given; ``{key}`` is its name.
+        fields: other keys that are valid there, and may have been meant.
+        remedy: how a missing knob is given; ``{key}`` is its name.
     """
     knobs = knobs_of(function)
     for key, value in given.items():
@@ -118,7 +111,7 @@ def knob_problems(
 
 
 def read_value(knob: inspect.Parameter, value: object) -> tuple[Any, str | None]:
-    """A value as the knob's type has it (2 as 2.0), and what is wrong with it: None for nothing."""
+    """A value converted to the knob's type (2 to 2.0), and what is wrong with it, or None."""
     from pydantic import TypeAdapter, ValidationError
 
     adapter: TypeAdapter[Any] = TypeAdapter(knob.annotation)

@@ -1,19 +1,16 @@
-"""How large a file of rows may be: a small one can unpack to more than a machine holds."""
+"""How large a file of rows may be: a small one can unpack to more than fits in memory."""
 
-from typing import Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Literal
 
 from harness.common.errors import InputError
+from harness.params.section import Positive as Count
+from harness.params.section import Section
 
 MB = 10**6
-Count = Annotated[int, Field(ge=1, le=10**12, strict=True)]
 
 
-class Limits(BaseModel):
-    """What is read of one file at most; the first thing beyond it ends the reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Limits(Section):
+    """The most that is read of one file; reading stops at the first excess."""
 
     file_mb: Count = 1000  # unpacked, in millions of bytes
     row_mb: Count = 16  # a line, or an element of a list
@@ -22,17 +19,17 @@ class Limits(BaseModel):
     def check(
         self,
         limit: Literal["file_mb", "rows"],
-        found: float,
+        amount: float,
         name: str,
         *,
         is_total: bool = True,
         what: str = "file",
     ) -> None:
-        """Raise InputError where more was found than a limit; not ``is_total``: so far."""
+        """Raise InputError where an amount exceeds a limit; not ``is_total``: the amount so far."""
         most: int = getattr(self, limit)
-        if found > most:
+        if amount > most:
             unit = "rows" if limit == "rows" else "MB unpacked"
-            rule = f"{int(found):,} {unit}, over {most:,}" if is_total else f"over {most:,} {unit}"
+            rule = f"{int(amount):,} {unit}, over {most:,}" if is_total else f"over {most:,} {unit}"
             remedy = f"raise prepare.limits.{limit}, or give a smaller {what}"
             raise InputError(f"{name}: {rule}; {remedy}")
 

@@ -1,4 +1,4 @@
-"""Every knob of the pipeline, typed; ``params.yaml`` is read into these and nothing else."""
+"""Every knob of the pipeline, typed; ``params.yaml`` is read into these alone."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +15,15 @@ from harness.params.lab import LabParams
 from harness.params.prepare import PrepareParams
 from harness.params.reward_model import RewardParams
 from harness.params.rounds import RoundsParams
+from harness.params.section import Positive, Section, Seed
 from harness.params.selections import (
     Budget,
     Further,
     K,
     Name,
-    Positive,
     Reference,
     RoundSelection,
     ScoredSelection,
-    Section,
-    Seed,
     Selection,
 )
 from harness.params.training import TrainParams
@@ -35,7 +33,7 @@ GONE = ("embedding", "budget", "cuts", "groups", "reports")  # keys that an olde
 
 
 class EmbeddingParams(Section):
-    """How one embedding of the pool is made."""
+    """How an embedding of the pool is made."""
 
     model: str = "minilm"
     revision: str | None = None  # commit of a hub id
@@ -66,12 +64,12 @@ class ScorerParams(Section):
 
     @property
     def scorer_params(self) -> dict[str, Any]:
-        """What the scorer gets besides the pool."""
+        """The scorer's arguments other than the pool."""
         return dict(self.model_extra or {})
 
 
 class Defaults(Section):
-    """What a selection has unless its entry says otherwise; entries begin with `<<: *defaults`."""
+    """What a selection has unless its entry overrides it; entries begin with `<<: *defaults`."""
 
     embedding: Name  # subsets are measured on this one, too
     k: K
@@ -87,37 +85,26 @@ class Study(Section):
 
 @dataclass(frozen=True)
 class Cell:
-    """One selection or reference and one seed group: what one stage trains, or evaluates.
+    """A selection or reference with a seed group: what one stage trains, or evaluates."""
 
-    Attributes:
-        study: the one whose report has it.
-        of: the selection or reference.
-        group: the seed group.
-        seeds: those of the group that the selection runs.
-        key: the entry of `further`; none in the main table.
-        rows: the first so many rows of each subset alone; None for all.
-        rounds: the rows of the first so many rounds alone; None for all.
-        base: the base model that is trained.
-    """
-
-    study: str
-    of: str
+    study: str  # whose report has it
+    of: str  # the selection or reference
     group: str
-    seeds: tuple[int, ...]
-    key: str = ""
-    rows: int | None = None
-    rounds: int | None = None
-    base: str = MAIN
+    seeds: tuple[int, ...]  # those of the group that the selection runs
+    key: str = ""  # of `further`; none in the main table
+    rows: int | None = None  # only the first so many rows of each subset; None for all
+    rounds: int | None = None  # only the rows of the first so many rounds; None for all
+    base: str = MAIN  # the base model that is trained
 
     @property
     def name(self) -> str:
-        """The row of a table that it belongs to, beside cells of other seeds."""
+        """The row of a table to which it belongs, with cells of other seeds."""
         parts = (self.of, self.rows, self.rounds, None if self.base == MAIN else self.base)
         return "_".join(str(part) for part in parts if part is not None)
 
     @property
     def path(self) -> Path:
-        """Where its files lie, under `runs` and under `data/described`."""
+        """The folder of its files, under `runs` and under `data/described`."""
         return Path(self.study, self.key) if self.key else Path(self.study, self.of, self.group)
 
     def stage(self, template: str) -> str:
@@ -157,7 +144,7 @@ class Params(Section):
 
     @property
     def every_selection(self) -> dict[str, Selection]:
-        """The selections of every table: a name stands in one of them only."""
+        """The selections of every table; a name is in one of them only."""
         return {**self.selections, **self.selections_scored, **self.selections_rounds}
 
     def subset_stage(self, name: str) -> str:
@@ -167,11 +154,11 @@ class Params(Section):
             "select_scored": self.selections_scored,
             "select_rounds": self.selections_rounds,
         }
-        found = (stage for stage, table in tables.items() if name in table)
-        return f"{next(found, 'select_reference')}@{name}"
+        stages = (stage for stage, table in tables.items() if name in table)
+        return f"{next(stages, 'select_reference')}@{name}"
 
     def chosen_by(self, name: str) -> Selection | Reference:
-        """The entry of a selection or reference; InputError where there is none of that name."""
+        """The selection or reference of that name; InputError where there is none."""
         item = self.every_selection.get(name) or self.references.get(name)
         if item is None:
             near = nearest(name, [*self.every_selection, *self.references])
@@ -179,12 +166,12 @@ class Params(Section):
         return item
 
     def absolute_budget(self, name: str, whole: int) -> int:
-        """A selection's budget in its unit: a share of the pool's ``whole`` where under 1."""
+        """A selection's budget in its unit; a share is of ``whole``, what the pool has."""
         budget = self.chosen_by(name).budget or self.defaults.budget
         return max(1, round(budget * whole)) if isinstance(budget, float) else budget
 
     def groups_of(self, name: str) -> list[str]:
-        """The seed groups that a selection or reference takes subsets for."""
+        """The seed groups of a selection or reference."""
         return [*self.seed_groups, *self.chosen_by(name).more_groups]
 
     def seeds_of(self, name: str, group: str) -> list[int]:
@@ -197,7 +184,7 @@ class Params(Section):
         return Cell(MAIN, name, group, tuple(self.seeds_of(name, group)))
 
     def further_cell(self, key: str) -> Cell:
-        """The cell of an entry of `further`; InputError where there is none of that name."""
+        """The cell of an entry of `further`; InputError where there is none."""
         if key not in self.further:
             raise InputError(f"further: no entry is called {key!r}{nearest(key, self.further)}")
         item = self.further[key]
@@ -229,7 +216,7 @@ def group_seeds(group: str) -> list[int]:
 
 
 def older_form(values: object) -> str | None:
-    """What has changed since the version that a file of params is of; None for the present one."""
+    """What has changed since the version of a params file; None for the present version."""
     gone = [key for key in GONE if isinstance(values, dict) and key in values]
     if not gone:
         return None

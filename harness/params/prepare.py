@@ -1,12 +1,13 @@
-"""The ``prepare`` section of params.yaml: which pool, and what is cut from it before anything."""
+"""The ``prepare`` section of params.yaml: which pool, and what is first cut from it."""
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from harness.common.errors import nearest
 from harness.common.locations import split_revision
 from harness.params.limits import Count, Limits
+from harness.params.section import Section, Seed
 
 Share = Annotated[float, Field(gt=0, lt=1, strict=True)]
 RowCount = Count | Share | Literal["all"]
@@ -15,20 +16,14 @@ OnBadRow = Literal["error", "drop"]
 FROM_POOL = "pool"
 
 
-class _Section(BaseModel):
-    """A part of params.yaml: unknown keys are refused, values are never changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Source(_Section):
+class Source(Section):
     """Where rows are read: a local path, ``shared:<path>``, a hub id, or ``lab``.
 
-    ``where`` keeps the rows whose field equals the value, or is a list that holds it.
+    ``where`` keeps the rows whose field equals the value, or is a list that contains it.
     """
 
     path: str
-    where: dict[str, str | int | bool] = {}
+    where: dict[str, str | int | bool] = Field(default={})
     on_bad_row: OnBadRow | None = None  # None: as the section says
     limits: Limits | None = None  # None: as the section says
     revision: str | None = None  # hub only
@@ -37,11 +32,11 @@ class Source(_Section):
     licence: str = "not stated"
 
 
-class Part(_Section):
-    """RowCount cut from a source: how many, and by lot or from the top.
+class Part(Section):
+    """Rows cut from a source: how many, and whether drawn or from the top.
 
-    ``source`` is a name under ``sources``, or ``pool``: then they are rows the pool loses.
-    A share in ``rows`` is held between ``at_least`` and ``at_most``.
+    ``source`` is a name under ``sources``, or ``pool``: the rows are then taken out of the pool.
+    A share in ``rows`` is clipped to ``at_least`` and ``at_most``.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9_]+$")
@@ -53,21 +48,21 @@ class Part(_Section):
 
 
 class Benchmark(Part):
-    """Items of a benchmark, kept as published; ``text`` names the fields overlap is sought in."""
+    """Items of a benchmark, kept as published; ``text`` names the fields checked for overlap."""
 
     take: Take = "first"
-    text: list[str] = ["question"]
+    text: list[str] = Field(default=["question"])
 
 
-class OverlapParams(_Section):
-    """When two texts overlap: one holds this share of the other's runs of this many words."""
+class OverlapParams(Section):
+    """When texts overlap: one contains this share of the other's runs of this many words."""
 
     words: Count = 8
     share: Annotated[float, Field(gt=0, le=1)] = 0.5
 
 
-class PrepareParams(_Section):
-    """How the pool, the held-out rows, the base model's text and the benchmarks are made."""
+class PrepareParams(Section):
+    """How the pool, the held-out rows, the pretraining text and the benchmarks are made."""
 
     source: str
     source_sha256: str | None = None  # DVC sees by it that a file was edited; checked if given
@@ -76,14 +71,14 @@ class PrepareParams(_Section):
     min_rows: Count = 1  # fewer rows in the source stop the stage
     on_bad_row: OnBadRow = "error"
     limits: Limits = Limits()  # of each file that is read
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    seed: Seed = 0
     near_duplicate: Annotated[float, Field(ge=0.7, le=1)] = 0.8
     overlap: OverlapParams = OverlapParams()
     remove_overlap: bool = False  # of the pool with held-out rows and benchmark items
-    sources: dict[str, Source] = {}
-    heldout: list[Part] = []
-    pretraining: list[Part] = []
-    benchmarks: list[Benchmark] = []
+    sources: dict[str, Source] = Field(default={})
+    heldout: list[Part] = Field(default=[])
+    pretraining: list[Part] = Field(default=[])
+    benchmarks: list[Benchmark] = Field(default=[])
     # At most; a generated pool has its own.
     preference_pairs: Annotated[int, Field(ge=0, le=10**12)] = 2000
 
@@ -103,7 +98,7 @@ class PrepareParams(_Section):
         return self
 
     def find_source(self, name: str) -> Source:
-        """The source of that name; what is no name is a path, a hub id (with @revision) or lab."""
+        """The source of that name; else the name is a path, a hub id (with @revision) or lab."""
         source = self.sources.get(name) or Source(path=name)
         path, revision = split_revision(source.path)
         return source.model_copy(

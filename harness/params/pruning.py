@@ -1,7 +1,7 @@
-"""Taking away what params no longer name.
+"""Removes the files of stages that params no longer name.
 
-DVC leaves the files of a stage that is gone, and a stage that depends on their folder would have
-other inputs here than in a fresh clone.
+DVC leaves them, and a stage that depends on their folder would have other inputs here than in a
+fresh clone.
 """
 
 from pathlib import Path
@@ -10,13 +10,13 @@ from harness.common import layout
 from harness.common.files import remove, unnamed
 from harness.params.params import Params
 
-SUBSETS = "subsets"  # the report of what each subset is, beside those of the studies
+SUBSETS = "subsets"  # the report that describes every subset
 
 
 def prune(params: Params) -> list[Path]:
-    """Remove what stages left that params no longer name, results too; return what was removed.
+    """Remove files and results that params no longer name; return what was removed.
 
-    So goes what a killed stage left unfinished in what they do name.
+    Leftovers of killed stages in what they do name are removed, too.
     """
     cells = params.every_cell()
     chosen = [*params.every_selection, *params.references]

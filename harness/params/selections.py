@@ -2,15 +2,15 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from harness.common.errors import shown
 from harness.params.lab import Rows
+from harness.params.section import Positive, Section, Seed
 
-Positive = Annotated[int, Field(ge=1, le=10**12, strict=True)]
-Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]  # what NumPy and torch take
+Seeds = Annotated[list[Seed], Field(min_length=1)] | None  # None: those of the groups
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]  # becomes part of a path
-SHARED_OUT = ("noise", "coverage")  # the rows of a reference that come in doses
+DOSES = ("noise", "coverage")  # the rows of a reference that take a share
 
 
 def _number_or_auto(value: object) -> object:
@@ -25,23 +25,14 @@ def _share_or_rows(value: object) -> object:
     share = isinstance(value, float) and 0 < value < 1
     rows = isinstance(value, int) and not isinstance(value, bool) and value >= 1
     if not share and not rows:
-        rule = "a share of the pool lies between 0 and 1 (0.1), a number of rows is whole (600)"
+        rule = "a share of the pool is between 0 and 1 (0.1), a number of rows is whole (600)"
         raise ValueError(f"{shown(repr(value), 40)} is neither: {rule}")
     return value
 
 
-# auto: the one of best silhouette among cluster.k
+# auto: the one among cluster.k with the best silhouette
 K = Annotated[int | Literal["auto"], BeforeValidator(_number_or_auto)]
 Budget = Annotated[int | float, BeforeValidator(_share_or_rows)]
-
-
-class Section(BaseModel):
-    """A part of params.yaml: unknown keys are refused, values are never changed.
-
-    A key that dvc.yaml names has no default: DVC reads the file, not this.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Selection(Section):
@@ -53,12 +44,12 @@ class Selection(Section):
     embedding: Name  # what it reads, a key of `embeddings`
     k: K
     budget: Budget
-    seeds: Annotated[list[Seed], Field(min_length=1)] | None = None  # None: those of its groups
-    more_groups: list[str] = Field(default=[])  # seed groups besides `seed_groups`
+    seeds: Seeds = None
+    more_groups: list[str] = Field(default=[])  # seed groups in addition to `seed_groups`
 
     @property
     def sampler_params(self) -> dict[str, Any]:
-        """What the sampler gets besides pool, budget and rng."""
+        """The sampler's arguments other than pool, budget and rng."""
         return dict(self.model_extra or {})
 
 
@@ -71,31 +62,31 @@ class ScoredSelection(Selection):
 class RoundSelection(Selection):
     """A selection that trains models to choose by; ``sampler`` is one of ROUND_SYSTEMS."""
 
-    quality: str | None = None  # for the systems that draw by one
+    quality: str | None = None  # for systems that draw by one
 
 
 class Reference(Section):
-    """Rows that are no selection system: they read the planted truth, or take no rows, or all."""
+    """A reference instead of a selection system: by the planted truth, or no rows, or all."""
 
     rows: Rows
     share: Annotated[float, Field(ge=0, le=1)] | None = None
     budget: Budget | None = None  # None: the one of `defaults`
-    seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
+    seeds: Seeds = None
     more_groups: list[str] = Field(default=[])
 
     @model_validator(mode="after")
     def _share_where_it_is_read(self) -> Self:
-        if self.rows in SHARED_OUT and self.share is None:
+        if self.rows in DOSES and self.share is None:
             raise ValueError(f"rows {self.rows} need `share`, 0 to 1; add it")
-        if self.rows not in SHARED_OUT and self.share is not None:
+        if self.rows not in DOSES and self.share is not None:
             raise ValueError(f"rows {self.rows} take no `share` ({self.share}); remove it")
         return self
 
 
 class Further(Section):
-    """What a study trains besides the main table: a selection, or its first rows or rounds.
+    """A further cell, of a study: a selection, or its first rows or rounds.
 
-    One cell: one training and one evaluation for each seed of its group.
+    Each seed of its group is trained and evaluated once.
     """
 
     study: Name  # part of a path; `main`: more seeds of a row of the main table

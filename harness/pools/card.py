@@ -11,7 +11,7 @@ from harness.pools.word_runs import first_of_equals
 
 
 def lengths(texts: Sequence[str]) -> dict[str, float]:
-    """Mean, median, 95th percentile and maximum, in characters."""
+    """The texts' mean, median, 95th percentile and maximum length, in characters."""
     import numpy as np
 
     counts = np.array([len(t) for t in texts])
@@ -24,7 +24,7 @@ def lengths(texts: Sequence[str]) -> dict[str, float]:
 
 
 def describe(pool: Sequence[Instance]) -> dict[str, Any]:
-    """Sizes of a set of instances."""
+    """How many instances there are and how long they are."""
     if not pool:
         return {"rows": 0}
     turns = [sum(m["role"] == "assistant" for m in i.messages) for i in pool]
@@ -38,11 +38,11 @@ def describe(pool: Sequence[Instance]) -> dict[str, Any]:
 
 def duplicates(pool: Sequence[Instance], params: PrepareParams) -> dict[str, Any]:
     """Rows that duplicate an earlier row, exactly, nearly, or in the prompt alone."""
-    found = find_duplicates([i.text for i in pool], params.near_duplicate)
+    earlier = find_duplicates([i.text for i in pool], params.near_duplicate)
     first_prompt = first_of_equals([i.prompt for i in pool])
     return {
-        "exact": int((found.exact >= 0).sum()),
-        "near": int((found.near >= 0).sum()),
+        "exact": int((earlier.exact >= 0).sum()),
+        "near": int((earlier.near >= 0).sum()),
         "near_threshold": params.near_duplicate,
         "same_prompt": int((first_prompt != range(len(pool))).sum()),
         "definition": (
@@ -54,7 +54,7 @@ def duplicates(pool: Sequence[Instance], params: PrepareParams) -> dict[str, Any
 
 
 def overlap_definition(params: PrepareParams) -> str:
-    """What counts as an overlap, in a sentence."""
+    """What counts as an overlap, for the reader of the card."""
     share, words = params.overlap.share, params.overlap.words
     return (
         "a row whose text or prompt equals an item once case and white space are normalised, or"
@@ -65,15 +65,18 @@ def overlap_definition(params: PrepareParams) -> str:
 def overlaps(
     rows: SearchedTexts, targets: dict[str, Items]
 ) -> tuple[dict[str, dict[str, int]], set[int]]:
-    """Per target how many rows overlap how many of its items; and which rows overlap any."""
+    """By target, how many rows overlap how many of its items; and which rows overlap any."""
     counts: dict[str, dict[str, int]] = {}
     touched: set[int] = set()
     for name, index in targets.items():
         pairs = index.find(rows)
-        hit = {item for _, item in pairs}
-        items = sum(int(first) in hit for first in index.first)
-        found = {row for row, _ in pairs}
-        equal = len({row for row, _ in index.find_equal(rows)})
-        counts[name] = {"rows": len(found), "equal": equal, "items": items, "of": len(index.first)}
-        touched |= found
+        overlapped = {item for _, item in pairs}
+        overlapping = {row for row, _ in pairs}
+        counts[name] = {
+            "rows": len(overlapping),
+            "equal": len({row for row, _ in index.find_equal(rows)}),
+            "items": sum(int(first) in overlapped for first in index.first),
+            "of": len(index.first),
+        }
+        touched |= overlapping
     return counts, touched

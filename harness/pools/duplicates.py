@@ -1,11 +1,10 @@
 """Exact and near duplicates within a pool.
 
 Exact: equal to an earlier row once normalised (case, white space). Near: not exact, and the sets
-of 3-word runs of the row and of some earlier row have a Jaccard similarity of at least the
-threshold. Candidates come from MinHash with banding (Broder
-1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.4), and each is then
-compared exactly: no false positives; at a similarity of 0.8 a pair is missed once in 14,000, at
-0.7 once in 80.
+of 3-word runs of the row and of an earlier row have at least the threshold's Jaccard similarity.
+Candidates come from MinHash with banding (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of
+Massive Datasets, section 3.4) and are then compared exactly: no false positives; a pair is missed
+once in 14,000 at a similarity of 0.8, once in 80 at 0.7.
 """
 
 from dataclasses import dataclass
@@ -18,15 +17,15 @@ from harness.pools.word_runs import Runs, Vocabulary, first_of_equals, word_runs
 RUN_WORDS = 3
 BANDS = 24
 BAND_ROWS = 5
-# In a band's bucket a row meets this many before it: a pool of one template would otherwise
-# compare every pair. Rows that are truly alike meet in nearly every band.
+# A row is compared with this many before it in a band's bucket, lest a pool of one template compare
+# every pair. Rows that are truly alike share a bucket in nearly every band.
 NEIGHBOURS = 32
 SLACK = 0.2  # signatures of 120 hashes are within this of the similarity, 5 deviations
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """For each row the earlier row it duplicates, or -1; both (n,) int64."""
+    """For each row, the earlier row that it duplicates, or -1; both (n,) int64."""
 
     exact: np.ndarray
     near: np.ndarray
@@ -66,12 +65,12 @@ def similar_pairs(runs: Runs, threshold: float) -> tuple[np.ndarray, np.ndarray]
         shared = len(np.intersect1d(sets[one], sets[two], assume_unique=True))
         if shared >= threshold * (sizes[one] + sizes[two] - shared) - 1e-9:
             kept.append((one, two))
-    found = np.array(kept, np.int64).reshape(-1, 2)
-    return found[:, 0], found[:, 1]
+    similar = np.array(kept, np.int64).reshape(-1, 2)
+    return similar[:, 0], similar[:, 1]
 
 
 def _signatures(hashes: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    rng = np.random.default_rng(0)  # any constant: the pairs found do not depend on a seed
+    rng = np.random.default_rng(0)  # any constant: results must not depend on a seed
     factors = rng.integers(1, 2**63, BANDS * BAND_ROWS, dtype=np.uint64) * 2 + 1
     columns = []
     for factor in progress(factors, "near duplicates: MinHash"):
@@ -84,7 +83,7 @@ def _signatures(hashes: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
 def _candidates(signatures: np.ndarray, floor: float) -> np.ndarray:
     count = len(signatures)
-    found: list[np.ndarray] = []
+    met: list[np.ndarray] = []
     for band in range(BANDS):
         part = np.ascontiguousarray(signatures[:, band * BAND_ROWS : (band + 1) * BAND_ROWS])
         _, bucket = np.unique(part, axis=0, return_inverse=True)
@@ -94,10 +93,10 @@ def _candidates(signatures: np.ndarray, floor: float) -> np.ndarray:
             same = np.flatnonzero(sorted_bucket[gap:] == sorted_bucket[:-gap])
             if not len(same):
                 break
-            found.append(np.stack([order[same], order[same + gap]], axis=1))
-    if not found:
+            met.append(order[same] * count + order[same + gap])
+    if not met:
         return np.empty((0, 2), np.int64)
-    keys = np.unique(np.concatenate([f[:, 0] * count + f[:, 1] for f in found]))
+    keys = np.unique(np.concatenate(met))
     pairs = np.stack([keys // count, keys % count], axis=1)
     blocks = np.array_split(pairs, len(pairs) // 50_000 + 1)
     likely = [(signatures[b[:, 0]] == signatures[b[:, 1]]).mean(axis=1) >= floor for b in blocks]

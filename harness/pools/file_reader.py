@@ -1,7 +1,7 @@
 """Reads JSON, JSON lines and Parquet files, gzipped or not, into numbered rows.
 
-What a file is, is told by its bytes; the name decides only between JSON and JSON lines. No more of
-a file is held than the row being read (of Parquet, its distinct values), and none is read beyond
+The bytes of a file decide its type; its name decides only between JSON and JSON lines. No more of a
+file is held than the row being read (of Parquet, its distinct values), and nothing is read beyond
 the limits.
 """
 
@@ -39,24 +39,23 @@ Form = Literal["lines", "list", "parquet"]
 
 
 def read_file(path: Path, name: str, limits: Limits = DEFAULT) -> Iterator[RawRow]:
-    """Rows of a file, read as they are wanted; one that cannot be read holds its BadRowError.
+    """Rows of a file, read on demand; a row that cannot be read has its BadRowError as value.
 
-    InputError, with ``name``, for what makes the whole file unreadable, and for one beyond
-    ``limits``.
+    InputError, with ``name``, where the whole file is unreadable, or exceeds ``limits``.
     """
-    if not path.is_file():  # a pipe or a device would be waited for, or read without end
-        what = "is a folder" if path.is_dir() else "no regular file"
+    if not path.is_file():  # a pipe would block; a device may have no end
+        what = "is a folder" if path.is_dir() else "not a regular file"
         what = what if path.exists() else "no such file"
         raise InputError(f"{name}: {what}; give a JSON, JSONL or Parquet file or a hub id")
     if path.suffix.lower() in TABLES:
         raise InputError(f"{name}: reads JSON, JSONL and Parquet only; convert the table to JSONL")
     with Unpacked(path, name, limits):
-        pass  # what cannot be opened is refused here, before anything else reads it
+        pass  # refuse here, before anything else reads it, what cannot be opened
     return _rows(path, name, limits)
 
 
 def form_of(path: Path, name: str, limits: Limits = DEFAULT) -> Form:
-    """How rows stand in a file: as lines of JSON, one list or Parquet; InputError for others."""
+    """How a file holds its rows: lines of JSON, one list, or Parquet; InputError for others."""
     head = _head(path, name, limits)
     if head.startswith(PARQUET):
         return "parquet"
@@ -81,7 +80,7 @@ def _stem(path: Path) -> str:
 
 
 def _head(path: Path, name: str, limits: Limits) -> bytes:
-    """The beginning of a file, up to its first bytes that are not blank at least."""
+    """The beginning of a file; if that is blank, the first piece that is not."""
     with Unpacked(path, name, limits) as stream:
         start = head = stream.read_some(CHUNK)
         while start and not start.removeprefix(BOM).strip(BLANK):
@@ -90,7 +89,7 @@ def _head(path: Path, name: str, limits: Limits) -> bytes:
 
 
 def _first_of_text(head: bytes, name: str) -> bytes:
-    """The first byte that is not blank; InputError where there is none, or it is no text."""
+    """The first byte that is not blank; InputError where there is none, or it is not UTF-8."""
     _refuse(OTHERS, head, f"{name}, row 1")
     text = head.removeprefix(BOM).lstrip(BLANK)
     if not text:
@@ -105,7 +104,7 @@ def _refuse(kinds: dict[bytes, str], head: bytes, where: str) -> None:
 
 
 def seekable(path: Path, name: str, limits: Limits) -> Path | io.BytesIO:
-    """The file itself, or where it is zipped what it unpacks to."""
+    """The file itself or, where it is zipped, its unpacked content."""
     with Unpacked(path, name, limits) as stream:
         if not stream.zipped:
             return path
@@ -113,10 +112,10 @@ def seekable(path: Path, name: str, limits: Limits) -> Path | io.BytesIO:
 
 
 def check_folder(folder: Path, name: str, limits: Limits) -> None:
-    """Raise InputError where a folder's files come to more than one file may, or are packed.
+    """Raise InputError where a folder's files together exceed the limits of one, or are packed.
 
-    For `datasets`, which unpacks them to a disk and knows no bound. A gzip file is measured as it
-    unpacks; other packed files are refused, as a single one is.
+    `datasets`, which reads them, unpacks without a limit. A gzip file is measured as it unpacks;
+    other packed files are refused, as on their own.
     """
     total = 0
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -1,7 +1,7 @@
-"""Turns a row of any known format into a conversation; one table, FORMATS.
+"""Turns a row of any known format into a conversation; FORMATS has the formats.
 
-What a format reads besides the fields of its entry (`input`, `system`, `history`, a turn's
-`weight`), and what is refused, is in docs/pools.md.
+docs/pools.md says what becomes of every other field: read (`input`, `system`, `history`, a turn's
+`weight`), refused, or left out.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from harness.common.errors import printable, shown
 from harness.pools.fields import Fields, is_blank
 from harness.pools.raw_rows import OR_DROP, BadRowError, kind
 
-Message = dict[str, Any]  # role, content; `weight: 0` where an assistant's turn is not learnt
+Message = dict[str, Any]  # role, content; `weight: 0` on an assistant turn that is not learnt
 ROLES = {
     "system": "system",
     "developer": "system",  # OpenAI's newer word for it
@@ -25,20 +25,17 @@ ROLES = {
 INPUT = ("input", "context")
 SYSTEM = ("system", "system_prompt")
 WEIGHT = ("weight", "train", "training", "loss")  # OpenAI's, Axolotl's, ms-swift's
-REASONING, MEDIA = "reasoning is not supported", "images, video and sound are not supported"
-TOOLS, CALLS = "tools are not supported", "tool calls are not supported"
-# What changes what a response means: a model that learnt the text alone would learn it wrong.
+# They change what a response means: a model that learnt the text alone would learn it wrong.
 REFUSED = {
-    "tools": TOOLS,
-    "functions": TOOLS,
-    "tool_calls": CALLS,
-    "function_call": CALLS,
-    "reasoning_content": REASONING,
-    "reasoning": REASONING,
-    "thinking": REASONING,
-    **dict.fromkeys(("image", "images", "video", "videos", "audio", "audios"), MEDIA),
+    **dict.fromkeys(("tools", "functions"), "tools are not supported"),
+    **dict.fromkeys(("tool_calls", "function_call"), "tool calls are not supported"),
+    **dict.fromkeys(("reasoning_content", "reasoning", "thinking"), "reasoning is not supported"),
+    **dict.fromkeys(
+        ("image", "images", "video", "videos", "audio", "audios"),
+        "images, video and sound are not supported",
+    ),
 }
-# What a field of those may say where there is no such thing: an empty list as text, a switch.
+# Texts that say a refused field is unused: an empty list as text, a switch.
 NOTHING = ("[]", "{}", "null", "none", "no", "off", "false", "disabled", "0")
 UNKNOWN, MIXED = "no known format", "mixed formats"
 REFUSED_REMEDY = f"remove the field{OR_DROP}"
@@ -46,12 +43,12 @@ REFUSED_REMEDY = f"remove the field{OR_DROP}"
 
 @dataclass(frozen=True)
 class Format:
-    """How rows are written; docs/pools.md is made from the entries.
+    """A format of rows; the table in docs/pools.md is made from the entries.
 
     Attributes:
-        read: the conversation of a row, from the row and the name of ``field``.
-        field: a row that has it filled is in this format.
-        beside: what is read with it, in Markdown.
+        read: makes the conversation of a row, given the row and the name of ``field``.
+        field: a row in which it is filled is in this format.
+        beside: the other fields it reads, in Markdown.
         source: whose format it is.
     """
 
@@ -62,20 +59,20 @@ class Format:
 
 
 def format_of(row: Fields) -> str:
-    """The format a row is in; a field that is empty counts only where no other is filled."""
-    for present in (row.is_filled, row.has):
+    """The format a row is in; an empty field counts only where no other format's is filled."""
+    for present in (row.is_filled, row.values.__contains__):
         for name, form in FORMATS.items():
             if present(form.field):
                 return name
     fields = ", ".join(shown(printable(name)) for name in sorted(row.values)[:6]) or "none"
-    wanted = ", ".join(form.field for form in FORMATS.values())
-    raise BadRowError(UNKNOWN, f"fields: {fields}", f"one of these is wanted: {wanted}")
+    known = ", ".join(form.field for form in FORMATS.values())
+    raise BadRowError(UNKNOWN, f"fields: {fields}", f"expected one of these: {known}")
 
 
-def _pair(row: Fields, ask: str, answers: tuple[str, ...]) -> list[Message]:
-    """A question, with what was said before it; the input follows after a blank line."""
+def _pair(row: Fields, question: str, answers: tuple[str, ...]) -> list[Message]:
+    """A question and its answer, after any earlier turns; the input follows a blank line."""
     _refuse(row)
-    prompt = row.text((ask,), ask)
+    prompt = row.text((question,), question)
     given = row.optional_text(INPUT, "input")
     if given is not None:
         prompt = f"{prompt}\n\n{given}"
@@ -93,23 +90,22 @@ def _system(row: Fields) -> list[Message]:
 
 
 def _history(row: Fields) -> list[Message]:
-    """Earlier exchanges, as LLaMA-Factory and ChatGLM have them: [[question, answer], ...]."""
+    """Earlier turns as LLaMA-Factory and ChatGLM store them: [[question, answer], ...]."""
     if not row.is_filled("history"):
         return []
     given = row.get("history")
-    pairs = given if isinstance(given, list) else [given]
-    found: list[Message] = []
-    for number, pair in enumerate(pairs, 1):
+    turns: list[Message] = []
+    for number, pair in enumerate(given if isinstance(given, list) else [given], 1):
         if not isinstance(pair, list) or len(pair) != 2:
-            raise BadRowError("a history that is no list of pairs", f"element {number}")
+            raise BadRowError("a history that is not a list of pairs", f"element {number}")
         exchange = Fields(dict(zip(("question", "answer"), pair, strict=True)))
         asked = exchange.text(("question",), "user turn of the history")
-        found += _exchange(asked, exchange.text(("answer",), "response of the history"))
-    return found
+        turns += _exchange(asked, exchange.text(("answer",), "response of the history"))
+    return turns
 
 
 def _refuse(fields: Fields, where: str = "") -> None:
-    """Refuse what a template would have to write, and does not."""
+    """Raise BadRowError for a field that a template would have to write, and does not."""
     for name, rule in REFUSED.items():
         if fields.is_filled(name) and str(fields.get(name)).strip().casefold() not in NOTHING:
             raise BadRowError(rule, f"{where}{name}", REFUSED_REMEDY)
@@ -119,15 +115,15 @@ def _conversation(
     row: Fields, field: str, roles: tuple[str, ...], texts: tuple[str, ...]
 ) -> list[Message]:
     _refuse(row)
-    turns = row.get(field)
-    if not isinstance(turns, list):
-        raise BadRowError(f"{field} is no list", f"it is {kind(turns)}")
+    given = row.get(field)
+    if not isinstance(given, list):
+        raise BadRowError(f"{field} is not a list", f"it is {kind(given)}")
     if row.is_filled("history"):
         raise BadRowError(f"{field} and a history", remedy="keep one of them")
-    found: list[Message] = []
-    for number, turn in enumerate(turns, 1):
+    turns: list[Message] = []
+    for number, turn in enumerate(given, 1):
         if not isinstance(turn, dict):
-            raise BadRowError("a turn that is no object", f"turn {number} is {kind(turn)}")
+            raise BadRowError("a turn that is not an object", f"turn {number} is {kind(turn)}")
         fields = Fields(turn)
         message = _turn(fields, number, roles, texts)
         row.fields_of_turns |= {f"{field}.{name}" for name in fields.left_out()}
@@ -136,33 +132,32 @@ def _conversation(
                 raise BadRowError("a system turn that is not the first", f"turn {number}")
             if is_blank(message["content"]):
                 continue  # ShareGPT dumps carry empty system turns
-        elif message["role"] == "assistant" and not any(m["role"] == "user" for m in found):
+        elif message["role"] == "assistant" and not any(m["role"] == "user" for m in turns):
             raise BadRowError("an assistant turn before any user turn", f"turn {number}")
-        found.append(message)
-    return _with_system(row, _learnt(found))
+        turns.append(message)
+    return _with_system(row, _learnt(turns))
 
 
 def _learnt(turns: list[Message]) -> list[Message]:
     """The turns up to the last that is learnt: what follows teaches nothing."""
-    asked = any(turn["role"] == "assistant" for turn in turns)
+    rule = "a conversation with no assistant turn"
+    if any(turn["role"] == "assistant" for turn in turns):
+        rule += " that is learnt"
     while turns and (turns[-1]["role"] != "assistant" or "weight" in turns[-1]):
         turns.pop()
     if not turns:
-        none = "no assistant turn that is learnt"
-        rule = none if asked else "no assistant turn"
-        raise BadRowError(f"a conversation with {rule}")
+        raise BadRowError(rule)
     return turns
 
 
 def _with_system(row: Fields, turns: list[Message]) -> list[Message]:
-    """The turns, after the row's own system turn where it has one."""
+    """The turns, after the system turn that a field of the row gives, if any."""
     own = _system(row)
-    if own and turns[0]["role"] == "system":
-        if turns[0] != own[0]:
-            remedy = "keep one of them"
-            raise BadRowError("two system turns", "a field of the row and turn 1", remedy)
-        return turns
-    return own + turns
+    if not own or turns[0]["role"] != "system":
+        return own + turns
+    if turns[0] != own[0]:
+        raise BadRowError("two system turns", "a field of the row and turn 1", "keep one of them")
+    return turns
 
 
 def _turn(turn: Fields, number: int, roles: tuple[str, ...], texts: tuple[str, ...]) -> Message:
@@ -170,24 +165,23 @@ def _turn(turn: Fields, number: int, roles: tuple[str, ...], texts: tuple[str, .
     if role is None:
         raise BadRowError("a turn with no role", f"turn {number} has no {roles[0]}")
     if not isinstance(role, str) or role not in ROLES:
-        known = ", ".join(ROLES)
-        found = f"turn {number}: {shown(role, 40)!r}; known: {known}"
-        raise BadRowError("an unknown role", found)
+        detail = f"turn {number}: {shown(role, 40)!r}; known: {', '.join(ROLES)}"
+        raise BadRowError("an unknown role", detail)
     role = ROLES[role]
     _refuse(turn, f"turn {number}: ")
     what = "response" if role == "assistant" else f"{role} turn"
     value = turn.text(texts, what, f"turn {number}", may_be_blank=role == "system")
-    dropped = not _weight(turn, number) and role == "assistant"
-    return {"role": role, "content": value} | ({"weight": 0} if dropped else {})
+    masked = not _is_learnt(turn, number) and role == "assistant"
+    return {"role": role, "content": value} | ({"weight": 0} if masked else {})
 
 
-def _weight(turn: Fields, number: int) -> bool:
-    """Whether a turn is to be learnt, as far as it says."""
+def _is_learnt(turn: Fields, number: int) -> bool:
+    """What a turn's weight says; learnt where it has none."""
     name = turn.filled(WEIGHT, "weight")
     value = 1 if name is None else turn.get(name)
     if not isinstance(value, bool | int | float) or value not in (0, 1):
-        found = f"turn {number}: {name} is {str(value)[:40]!r}"
-        raise BadRowError("a weight that is neither 0 nor 1", found)
+        detail = f"turn {number}: {name} is {str(value)[:40]!r}"
+        raise BadRowError("a weight that is neither 0 nor 1", detail)
     return bool(value)
 
 
@@ -196,7 +190,7 @@ def _pairs(field: str, answers: tuple[str, ...], source: str) -> Format:
     return Format(partial(_pair, answers=answers), field, beside, source)
 
 
-# The first format whose field a row has is the row's; many sets carry `prompt` beside `messages`.
+# A row is in the first format whose field it has; many datasets carry `prompt` beside `messages`.
 FORMATS = {
     "messages": Format(
         partial(_conversation, roles=("role", "from"), texts=("content", "value")),

@@ -1,7 +1,7 @@
 """Datasets of the Hugging Face hub, and folders laid out like one.
 
-The `datasets` library runs no code of a dataset since its version 4; one that needs a script is
-refused by it, and told in one line here.
+Since version 4, the `datasets` library runs no code of a dataset: it refuses one that needs a
+script, which is reported here in one line.
 """
 
 from collections.abc import Iterator
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 _NONE = "no such file here, and"
-# By the error's name: what a dead network raises is the client's HTTP library's, which changes.
+# By name: what a dead network raises comes from the client's HTTP library, which changes.
 RULES = {
-    "HFValidationError": f"{_NONE} no name that the hub allows; correct the name",
-    "GatedRepoError": (
-        "the hub wants a login for it; accept its terms there, then run hf auth login"
-    ),
+    "HFValidationError": f"{_NONE} not a name that the hub allows; correct the name",
+    "GatedRepoError": "the hub requires a login; accept its terms there, then run hf auth login",
     "RevisionNotFoundError": "the hub has no revision {!r} of it; correct `revision`",
     "RepositoryNotFoundError": f"{_NONE} no such dataset on the hub; correct the name",
     **dict.fromkeys(
@@ -56,7 +54,7 @@ def resolve(source: Source) -> dict[str, str]:
 
 
 def open_dataset(path: str, source: Source, commit: str | None) -> "Dataset":
-    """One split of a hub dataset at a commit, or of a local folder; InputError says why not."""
+    """One split of a hub dataset at a commit, or of a local folder; InputError if unreadable."""
     import datasets
     from datasets.exceptions import DatasetNotFoundError, DatasetsError
 
@@ -83,7 +81,7 @@ def open_dataset(path: str, source: Source, commit: str | None) -> "Dataset":
 
 
 def cached_commit(data: "Dataset", source: Source) -> str:
-    """The commit of a dataset read from the local cache; InputError where another is wanted."""
+    """The commit of a dataset read from the local cache; InputError where it is the wrong one."""
     # The cache's folders are <dataset>/<config>/<version>/<commit>.
     commit = Path(data.cache_files[0]["filename"]).parent.name if data.cache_files else "unknown"
     if source.revision and source.revision != commit:
@@ -93,5 +91,5 @@ def cached_commit(data: "Dataset", source: Source) -> str:
 
 
 def dataset_rows(data: "Dataset") -> Iterator[RawRow]:
-    """Its rows, numbered from 1."""
+    """The dataset's rows, numbered from 1."""
     return (RawRow(number, values) for number, values in enumerate(data, 1))

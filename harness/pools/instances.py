@@ -1,4 +1,4 @@
-"""Rows become instances: filtered, converted, checked; what is dropped is counted by rule."""
+"""Turns rows into instances: filtered, converted and checked; bad rows are counted by rule."""
 
 import json
 import logging
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import InputError, printable, shown
 from harness.common.progress import progress
+from harness.common.schemas import POOL, frame_of
 from harness.params.prepare import OnBadRow
 from harness.pools.fields import Fields, check_text, is_blank
 from harness.pools.formats import FORMATS, MIXED, UNKNOWN, Message, format_of
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 log = logging.getLogger(__name__)
-NAMED = 100  # fields that the data card names, at most
+MOST_NAMED = 100  # fields that the data card names
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One conversation; ``messages`` is the source of truth, the rest is read from it."""
+    """One conversation; every other text is derived from ``messages``."""
 
     id: str
     row: int
@@ -47,23 +48,23 @@ class Instance:
 
     @property
     def learnt_text(self) -> str:
-        """The text without the turns that are not to be learnt."""
+        """All turns but those that are not to be learnt."""
         return "\n\n".join(m["content"] for m in self.messages if "weight" not in m)
 
 
 @dataclass(frozen=True)
 class Instances:
-    """The instances of a source, with the counts its data card shows."""
+    """The instances of a source, with the counts for its data card."""
 
     kept: list[Instance]
     format: str
     read: int
     filtered: int  # rows that ``where`` leaves out
     dropped: dict[str, int]  # by rule
-    left_out: dict[str, int]  # fields that were not read, and how many rows had them
+    left_out: dict[str, int]  # rows by field that was not read
 
     def counts(self) -> dict[str, Any]:
-        """What the data card says of the source's rows."""
+        """The counts by their keys in the data card."""
         left = {"fields_left_out": self.left_out} if self.left_out else {}
         return {
             "format": self.format,
@@ -78,12 +79,11 @@ class Instances:
 def read_instances(
     loaded: Loaded, where: dict[str, Any], on_bad_row: OnBadRow, check: Check | None = None
 ) -> Instances:
-    """Convert every row that ``where`` keeps; a bad one stops or is counted, as ``on_bad_row``.
+    """Convert every row that ``where`` keeps; drop bad ones, or stop, as ``on_bad_row`` says.
 
-    ``check`` raises BadRowError for a conversation that a chat template does not render.
-
-    All rows of a source are in the format of the first that is in any. InputError names the
-    source, the row and the rule, and also a source most of whose rows are in another format.
+    All rows of a source have the format of the first row that has a known one. ``check`` raises
+    BadRowError for a conversation that a chat template does not render. InputError names the
+    source, the row and the rule, or a source most of whose rows have another format.
     """
     kept: list[Instance] = []
     dropped: Counter[str] = Counter()
@@ -103,9 +103,9 @@ def read_instances(
             form = FORMATS[style[0]]
             instance = Instance(_id(fields, row), row.number, form.read(fields, form.field))
             if instance.id in first_of:
-                found = f"{shown(instance.id)!r} is also that of row {first_of[instance.id]}"
+                detail = f"{shown(instance.id)!r} is also that of row {first_of[instance.id]}"
                 remedy = "make ids unique, or leave them out (the line number is the id then)"
-                raise BadRowError("a duplicate id", found, remedy)
+                raise BadRowError("a duplicate id", detail, remedy)
             if check is not None:
                 check(instance.messages)
         except BadRowError as bad:
@@ -120,13 +120,13 @@ def read_instances(
         raise InputError(f"{loaded.name}: {_why_none(read, filtered, dropped, where)}")
     assert style is not None
     _check_one_format(loaded.name, style, read - filtered, dropped)
-    found = Instances(kept, style[0], read, filtered, dict(dropped), _named(left_out))
-    _tell(loaded.name, found)
-    return found
+    result = Instances(kept, style[0], read, filtered, dict(dropped), _named(left_out))
+    _log_omissions(loaded.name, result)
+    return result
 
 
 def _check_one_format(name: str, style: tuple[str, int], rows: int, dropped: Counter[str]) -> None:
-    """Raise InputError where the first row stands for the smaller part of the file."""
+    """Raise InputError where most rows are not in the format of the first."""
     other = dropped[MIXED] + dropped[UNKNOWN]
     if 2 * other > rows:
         rule = f"{other:,} of {rows:,} rows are not in the format of row {style[1]} ({style[0]})"
@@ -134,20 +134,23 @@ def _check_one_format(name: str, style: tuple[str, int], rows: int, dropped: Cou
 
 
 def _named(left_out: Counter[str]) -> dict[str, int]:
-    """The fields as text that can be written, those of most rows first."""
-    most = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
-    named = {shown(printable(name)): rows for name, rows in most[:NAMED]}
-    return named | ({f"({len(most) - NAMED} more fields)": 0} if len(most) > NAMED else {})
+    """The fields in printable form, the most frequent first, and how many more there are."""
+    ranked = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
+    named = {shown(printable(name)): rows for name, rows in ranked[:MOST_NAMED]}
+    more = len(ranked) - MOST_NAMED
+    return named | ({f"({more} more fields)": 0} if more > 0 else {})
 
 
-def _tell(name: str, found: Instances) -> None:
-    """Say what was left out: a line each, which `make repro` shows too."""
-    gone = sum(found.dropped.values())
-    if gone:
-        rules = ", ".join(f"{rule} {n:,}" for rule, n in Counter(found.dropped).most_common())
-        log.info("note: %s: %s of %s rows dropped: %s", name, f"{gone:,}", f"{found.read:,}", rules)
-    if found.left_out:
-        fields = ", ".join(f"{field} {n:,}" for field, n in list(found.left_out.items())[:10])
+def _log_omissions(name: str, made: Instances) -> None:
+    """Log a line for dropped rows and one for unread fields; `make repro` shows both."""
+    dropped = sum(made.dropped.values())
+    if dropped:
+        rules = ", ".join(f"{rule} {n:,}" for rule, n in Counter(made.dropped).most_common())
+        log.info(
+            "note: %s: %s of %s rows dropped: %s", name, f"{dropped:,}", f"{made.read:,}", rules
+        )
+    if made.left_out:
+        fields = ", ".join(f"{field} {n:,}" for field, n in list(made.left_out.items())[:10])
         log.info("note: %s: fields not read, and the rows that have them: %s", name, fields)
 
 
@@ -160,20 +163,16 @@ def _values(row: RawRow) -> dict[str, Any]:
 
 
 def _matches(values: dict[str, Any], where: dict[str, Any]) -> bool:
-    for field, wanted in where.items():
-        found = values.get(field)
-        if not (wanted in found if isinstance(found, list) else wanted == found):
-            return False
-    return True
+    pairs = [(wanted, values.get(field)) for field, wanted in where.items()]
+    return all(w in value if isinstance(value, list) else w == value for w, value in pairs)
 
 
-def _same_format(found: str, style: tuple[str, int] | None, row: int) -> tuple[str, int]:
-    if style is None:
-        return found, row
-    if style[0] != found:
-        detail = f"this row is {found}, row {style[1]} is {style[0]}"
-        raise BadRowError(MIXED, detail, "one format a file, or on_bad_row: drop")
-    return style
+def _same_format(form: str, style: tuple[str, int] | None, row: int) -> tuple[str, int]:
+    """The source's format and the row that set it: this one, where none has yet."""
+    if style is not None and style[0] != form:
+        detail = f"this row is {form}, row {style[1]} is {style[0]}"
+        raise BadRowError(MIXED, detail, "one format per file, or on_bad_row: drop")
+    return style or (form, row)
 
 
 def _id(fields: Fields, row: RawRow) -> str:
@@ -197,51 +196,40 @@ def _why_none(read: int, filtered: int, dropped: Counter[str], where: dict[str, 
         wanted = ", ".join(f"{field} = {value}" for field, value in where.items())
         return f"none of the {read} rows has {wanted}; correct `where`"
     rules = ", ".join(f"{rule}: {n}" for rule, n in dropped.most_common(3))
-    return f"no good row among {read} ({rules}); mend the file"
+    return f"no valid row among {read} ({rules}); fix the file"
 
 
 def raw_items(loaded: Loaded, where: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
     """A benchmark's rows as published, each with an ``id`` (its own, else name and row).
 
-    A bad one stops: ``on_bad_row`` is the pool's.
+    InputError for a bad row: ``on_bad_row`` is for pools only.
     """
     for row in loaded.rows:
         try:
             values = _values(row)
             if not _matches(values, where):
                 continue
-            _check_item(values)
+            for field, value in values.items():  # what cannot be written as a line of JSON
+                check_text(_as_json(field, value), f"field {field!r}")
         except BadRowError as bad:
             bad.stop(loaded.name, row.number, optional=False)
         given = values.get("id")
         yield {**values, "id": f"{name}_{row.number}" if given is None else str(given)}
 
 
-def _check_item(values: dict[str, Any]) -> None:
-    """Refuse what cannot be written as a line of JSON."""
-    for field, value in values.items():
-        try:
-            text = json.dumps([field, value], ensure_ascii=False)
-        except TypeError as error:
-            raise BadRowError("no value of JSON", f"field {field!r}: {error}") from None
-        check_text(text, f"field {field!r}")
+def _as_json(field: str, value: object) -> str:
+    try:
+        return json.dumps([field, value], ensure_ascii=False)
+    except TypeError as error:
+        raise BadRowError("not a JSON value", f"field {field!r}: {error}") from None
 
 
-def to_frame(instances: list[Instance], source: list[str] | None = None) -> "pd.DataFrame":
-    """The pool's columns, a row an instance; with ``source``, that column too."""
-    import pandas as pd
+def to_frame(instances: list[Instance]) -> "pd.DataFrame":
+    """The pool's columns, a row an instance."""
+    return frame_of(POOL, map(pool_row, instances))
 
-    frame = pd.DataFrame(
-        {
-            "id": pd.Series([i.id for i in instances], dtype="str"),
-            "row": pd.Series([i.row for i in instances], dtype="int64"),
-            "prompt": pd.Series([i.prompt for i in instances], dtype="str"),
-            "response": pd.Series([i.response for i in instances], dtype="str"),
-            "messages": pd.Series(
-                [json.dumps(i.messages, ensure_ascii=False) for i in instances], dtype="str"
-            ),
-        }
-    )
-    if source is not None:
-        frame["source"] = pd.Series(source, dtype="str")
-    return frame
+
+def pool_row(one: Instance) -> tuple[str, int, str, str, str]:
+    """An instance's values of the pool's columns."""
+    messages = json.dumps(one.messages, ensure_ascii=False)
+    return one.id, one.row, one.prompt, one.response, messages

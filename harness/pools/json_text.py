@@ -1,4 +1,4 @@
-"""Reads JSON text into numbered rows as it comes: one object a line, or one list of objects."""
+"""Reads JSON into numbered rows piece by piece: one object a line, or one list of objects."""
 
 import json
 import re
@@ -9,54 +9,53 @@ from typing import Any, NoReturn
 from harness.common.errors import InputError
 from harness.params.limits import MB
 from harness.pools.raw_rows import UTF8_HINT, BadRowError, RawRow, kind
-from harness.pools.unpacking import BLANK, BOM, Unpacked
+from harness.pools.unpacking import BLANK, Unpacked
 
 SPACE = re.compile(r"[ \t\r\n]*")
 CHUNK = 1 << 20
 WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")  # that the parser knows
 NUMBER_BEGUN = re.compile(r"\.|[eE][+-]?")
-ESCAPE = 6  # signs of \\u00e9
+ESCAPE = 6  # characters of \\u00e9
 DEEP, CUT = "nested too deeply", "the list is cut off"
 
 
 class Decoder:
-    """Decodes JSON, and notes a key that an object has twice: the last would win unseen."""
+    """Decodes JSON, and notes a key that an object has twice: the last would silently win."""
 
     def __init__(self) -> None:
-        """Start with nothing noted."""
         self.twice: str | None = None
         self._decoder = json.JSONDecoder(object_pairs_hook=self._object)
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
+        values = dict(pairs)
+        if len(values) < len(pairs):
             self.twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        return found
+        return values
 
     def at(self, text: str, start: int) -> tuple[object, int]:
-        """The value that begins there, and where it ends."""
+        """The value that begins at ``start``, and where it ends."""
         self.twice = None
         return self._decoder.raw_decode(text, start)
 
     def whole(self, text: str) -> object:
-        """The value that the text is."""
+        """The value of a text that is JSON from end to end."""
         self.twice = None
         return self._decoder.decode(text)
 
     def row(self, value: object, stem: str = "") -> object:
-        """The value just decoded, where it is an object with each key once; else BadRowError."""
+        """The value just decoded; BadRowError unless it is an object with distinct keys."""
         if self.twice is not None:
             raise BadRowError("a key given twice", f"{self.twice[:60]!r}")
         if isinstance(value, dict):
             return value
         if isinstance(value, list) and stem.lower().endswith("l"):
-            remedy = "one object a line is wanted; a file that is one list is named .json"
+            remedy = "give one object a line, or name a file that is one list .json"
             raise BadRowError("the row is a list, not an object", remedy=remedy)
         raise BadRowError(f"the row is {kind(value)}, not an object")
 
 
 def json_lines(stream: Unpacked, stem: str) -> Iterator[RawRow]:
-    """One object a line; blank lines are passed over, and counted."""
+    """One object a line; blank lines are skipped, but counted."""
     decoder = Decoder()
     for number, line in stream.lines():
         if line is None:
@@ -86,23 +85,23 @@ def _decode(line: bytes, name: str, number: int) -> str:
 
 
 def _not_utf8(name: str, row: int, byte: int, column: int) -> InputError:
-    """Never dropped: a wrong encoding spoils every row that is not plain ASCII, silently."""
-    found = f"byte 0x{byte:02x} at position {column + 1}"
-    return InputError(f"{name}, row {row}: not UTF-8 ({found}); {UTF8_HINT}")
+    """An error in either mode: a wrong encoding silently spoils every row that is not ASCII."""
+    detail = f"byte 0x{byte:02x} at position {column + 1}"
+    return InputError(f"{name}, row {row}: not UTF-8 ({detail}); {UTF8_HINT}")
 
 
 def _not_json(error: json.JSONDecodeError, cut: bool, stem: str) -> BadRowError:
     if cut:
         return BadRowError("the last line is cut off", "no closing brace and no line end")
-    found = f"{error.msg} at column {error.pos + 1}"
-    if stem.lower().endswith(".json"):
-        remedy = "a .json file holds one list of objects, or one object a line"
-        return BadRowError("not JSON", found, remedy)
-    return BadRowError("not JSON", found)
+    detail = f"{error.msg} at column {error.pos + 1}"
+    if not stem.lower().endswith(".json"):
+        return BadRowError("not JSON", detail)
+    remedy = "a .json file holds one list of objects, or one object a line"
+    return BadRowError("not JSON", detail, remedy)
 
 
 def is_cut(error: json.JSONDecodeError) -> bool:
-    """Whether a text that is no JSON is the beginning of one: it went wrong at its end only."""
+    """Whether the text is the beginning of JSON: it goes wrong only at its end."""
     rest = error.doc[error.pos :].rstrip(" \t\r\n")
     if not rest or error.msg.startswith("Unterminated string"):
         return True
@@ -114,22 +113,22 @@ def is_cut(error: json.JSONDecodeError) -> bool:
 
 
 def json_list(stream: Unpacked) -> Iterator[RawRow]:
-    """The elements of one list; no more of the text is held than the element being read."""
+    """The elements of one list; no more text is held than the element being read."""
     text = _Window(stream)
     decoder = Decoder()
     text.at += 1  # the bracket
     number = 0
-    while text.sign() != "]":
+    while text.next_character() != "]":
         number += 1
         value, length = _element(text, decoder, number)
         stream.count_row()
-        sign = text.sign()
-        if sign == ",":
+        character = text.next_character()
+        if character == ",":
             text.at += 1
-            sign = text.sign()
-        elif sign not in ("]", ""):
+            character = text.next_character()
+        elif character not in ("]", ""):
             text.broken(text.wrong("Expecting ',' or ']'"), number)
-        if sign == "":
+        if character == "":
             text.broken(CUT, number)
         try:
             if length > stream.limits.row_mb * MB:
@@ -138,7 +137,7 @@ def json_list(stream: Unpacked) -> Iterator[RawRow]:
         except BadRowError as bad:
             yield RawRow(number, bad)
     text.at += 1
-    if text.sign() != "":
+    if text.next_character() != "":
         where = f"{stream.name}, row {number}" if number else stream.name
         rule = "text after the end of the list"
         raise InputError(f"{where}: {rule}; a .json file holds one list of objects")
@@ -147,7 +146,7 @@ def json_list(stream: Unpacked) -> Iterator[RawRow]:
 
 
 def _element(text: "_Window", decoder: Decoder, number: int) -> tuple[object, int]:
-    """The element that begins at the window's place, which moves past it; and its length."""
+    """The element at the window's place, which moves past it, and the element's length."""
     most = text.stream.limits.row_mb * MB
     while True:
         try:
@@ -164,75 +163,61 @@ def _element(text: "_Window", decoder: Decoder, number: int) -> tuple[object, in
         except ValueError:
             text.broken("not JSON (a number of over 4300 digits)", number)
         if len(text.text) - text.at > most:
+            # Where it ends is unknown, so it cannot be dropped.
             bad = BadRowError.too_large(text.stream.limits.row_mb)
-            bad.stop(text.stream.name, number, optional=False)  # where it ends is not known
+            bad.stop(text.stream.name, number, optional=False)
         text.grow()
 
 
 class _Window:
-    """The text of a stream from a place on; what lies before the place is let go."""
+    """The text of a stream from a place on; what comes before the place is let go."""
 
     def __init__(self, stream: Unpacked) -> None:
-        self.stream = stream
+        self.stream, self._source = stream, stream.text()
         self.text, self.at, self.ended = "", 0, False
-        self.left = b""  # the beginning of a character
-        self.line, self.column = 1, 0  # where the text held begins
-        self.bytes_line, self.bytes_column = 1, 0  # and the bytes not read yet
-        self.sign()
+        self.line, self.column = 1, 0  # where `text` begins
+        self.next_character()
 
-    def sign(self) -> str:
-        """The next sign that is no white space; "" at the end."""
+    def next_character(self) -> str:
+        """Move to the next character that is not white space, and return it; "" at the end."""
         while True:
-            found = SPACE.match(self.text, self.at)
-            self.at = found.end() if found else self.at
+            space = SPACE.match(self.text, self.at)
+            self.at = space.end() if space else self.at
             if self.at < len(self.text) or self.ended:
                 return self.text[self.at : self.at + 1]
             self.grow()
 
     def grow(self) -> None:
-        """Read on, as much again as is held."""
-        gone, kept = self.text[: self.at], self.text[self.at :]
-        self.line, self.column = _moved(self.line, self.column, gone, "\n")
-        data = self.left + self.stream.read(max(CHUNK, len(kept)))
-        self.ended = len(data) == len(self.left)
-        self.text, self.at = kept + self._decoded(data), 0
-
-    def _decoded(self, data: bytes) -> str:
-        if (self.bytes_line, self.bytes_column) == (1, 0):
-            data = data.removeprefix(BOM)
-        if b"\0" in data:
-            row = self.bytes_line + data[: data.index(b"\0")].count(b"\n")
-            self.stream.refuse_binary(row)
-        end = len(data)
+        """Read on, at least as much again as is held."""
+        self.line, self.column = _moved(self.line, self.column, self.text[: self.at])
+        kept, self.at = self.text[self.at :], 0
         try:
-            text = data.decode("utf-8")
+            more = self._source.read(max(CHUNK, len(kept)))
         except UnicodeDecodeError as error:
-            if self.ended or error.reason != "unexpected end of data":
-                before = data[: error.start]
-                line, column = _moved(self.bytes_line, self.bytes_column, before, b"\n")
-                raise _not_utf8(self.stream.name, line, data[error.start], column) from None
-            end = error.start
-            text = data[:end].decode("utf-8")
-        self.left = data[end:]
-        moved = _moved(self.bytes_line, self.bytes_column, data[:end], b"\n")
-        self.bytes_line, self.bytes_column = moved
-        return text
+            passed = self.stream.again_before(len(error.object) - error.start)
+            line, column = _moved(1, 0, passed)
+            if "\0" in passed:
+                self.stream.refuse_binary(_moved(1, 0, passed.partition("\0")[0])[0])
+            raise _not_utf8(self.stream.name, line, error.object[error.start], column) from None
+        self.text, self.ended = kept + more, not more
+        if "\0" in more:
+            self.stream.refuse_binary(_moved(self.line, 0, self.text.partition("\0")[0])[0])
 
     def wrong(self, what: str, error: json.JSONDecodeError | None = None) -> str:
-        """What is no JSON, and where."""
+        """What is not JSON, and where."""
         before = self.text[: self.at if error is None else error.pos]
-        line, column = _moved(self.line, self.column, before, "\n")
+        line, column = _moved(self.line, self.column, before)
         return f"not JSON ({what} at line {line} column {column + 1})"
 
     def broken(self, rule: str, number: int) -> NoReturn:
-        """Refuse the file: where the next element would begin is not known."""
+        """Refuse the file, as it is unknown where the next element begins."""
         where = f"{self.stream.name}, row {number}"
-        raise InputError(f"{where}: {rule}; mend or copy the file again") from None
+        raise InputError(f"{where}: {rule}; fix the file, or copy it again") from None
 
 
-def _moved(line: int, column: int, passed: Any, newline: Any) -> tuple[int, int]:  # noqa: ANN401
-    """Line and column after some text or bytes."""
-    breaks = passed.count(newline)
+def _moved(line: int, column: int, passed: str) -> tuple[int, int]:
+    """Line and column after a text that began at this line and column."""
+    breaks = passed.count("\n")
     if not breaks:
         return line, column + len(passed)
-    return line + breaks, len(passed) - passed.rindex(newline) - 1
+    return line + breaks, len(passed) - passed.rindex("\n") - 1

@@ -1,10 +1,10 @@
-"""Which rows hold text of items they should not: held-out rows, benchmark items, the pool.
+"""Which rows contain text of items they should not: held-out rows, benchmark items, the pool.
 
 A row overlaps an item when its whole text or its prompt equals the item once normalised (case,
-white space), or when it holds at least ``share`` of the item's distinct runs of ``words`` words.
+white space), or when it contains at least ``share`` of the item's distinct runs of ``words`` words.
 (PaLM, Chowdhery et al. 2022, calls an evaluation item contaminated at 70% of its 8-word runs;
-the default of 50% is stricter.) A run that more than ``COMMON`` distinct items hold is a
-template's and counts for none of them; an item left with no run of its own can only be equal.
+the default of 50% is stricter.) A run that more than ``COMMON`` distinct items contain belongs to a
+template and counts for none of them; an item with no other runs can only be equal.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ BLOCK = 1000  # rows looked up at once
 
 
 class SearchedTexts:
-    """Texts to search, read once however many kinds of item are sought in them."""
+    """Texts to search, hashed once for all kinds of items; the vocabulary is the items'."""
 
     def __init__(
         self,
@@ -29,22 +29,21 @@ class SearchedTexts:
         params: OverlapParams,
         vocabulary: Vocabulary,
     ) -> None:
-        """Hash the runs of each text; the vocabulary is that of the items."""
         self.keys = [{normalise(t), normalise(p)} for t, p in zip(texts, prompts, strict=True)]
         self.runs = word_runs(texts, params.words, vocabulary, "overlap: search")
 
 
 class Items:
-    """Texts to look for, indexed once and searched by many rows."""
+    """Texts to look for, indexed once; ``params`` says what an overlap is."""
 
     def __init__(self, texts: list[str], params: OverlapParams, vocabulary: Vocabulary) -> None:
-        """Index the distinct texts; ``params`` says what an overlap is."""
         self.share = params.share
         self.first = first_of_equals(texts)
-        self.equal = {normalise(texts[i]): i for i in np.unique(self.first).tolist()}
         keep = np.unique(self.first)
-        distinct = [texts[i] for i in keep.tolist()]
-        runs = word_runs(distinct, params.words, vocabulary, "overlap: index")
+        self.equal = {normalise(texts[i]): i for i in keep.tolist()}
+        runs = word_runs(
+            (texts[i] for i in keep.tolist()), params.words, vocabulary, "overlap: index"
+        )
         _, at, held_by = np.unique(runs.hashes, return_inverse=True, return_counts=True)
         own = held_by[at] <= COMMON
         order = np.argsort(runs.hashes[own], kind="stable")
@@ -53,7 +52,7 @@ class Items:
         self.sizes = np.bincount(self.owners, minlength=len(texts))
 
     def find(self, rows: SearchedTexts) -> list[tuple[int, int]]:
-        """Pairs (row, item), ascending, of every overlap; of equal items the first counts."""
+        """Every overlap as a pair (row, item), ascending; of equal items, the first."""
         pairs = set(self.find_equal(rows))
         runs = rows.runs
         edges = np.searchsorted(runs.owners, np.arange(0, runs.texts + BLOCK, BLOCK))
@@ -62,7 +61,7 @@ class Items:
         return sorted(pairs)
 
     def find_equal(self, rows: SearchedTexts) -> list[tuple[int, int]]:
-        """Pairs (row, item) where the row's text or prompt is the item, once normalised."""
+        """Pairs (row, item) where the row's text or prompt equals the item, once normalised."""
         numbered = enumerate(rows.keys)
         return [(i, self.equal[key]) for i, keys in numbered for key in keys if key in self.equal]
 

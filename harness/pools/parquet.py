@@ -1,8 +1,8 @@
 """Reads a Parquet file into numbered rows, within the limits.
 
-A value that repeats is stored once, so a small file can stand for more text than a machine holds.
-Texts are therefore read as numbers into a list of the distinct ones, and what they come to is
-counted before they are written out.
+A repeated value is stored once, so a small file can expand to more text than fits in memory. Texts
+are therefore read as dictionaries of the distinct ones, and their size is computed before they are
+expanded.
 """
 
 import io
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-# What Arrow raises for a value that Python has no form for: a far date, an unknown time zone.
+# What Arrow raises for a value that Python cannot represent: a far date, an unknown time zone.
 UNREADABLE = (ValueError, OverflowError, LookupError)
 TEXT = "BYTE_ARRAY"
 WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12, TEXT: 4}
-LEVELS = 8  # bytes that tell where a value stands, while it is read
-DEEPEST = 200  # names in the path of a column
+LEVELS = 8  # bytes of a value's definition and repetition levels, while it is read
+DEEPEST = 200  # levels of nesting in a column
 BATCH = 1000
 
 
 def parquet_rows(source: Path | io.BytesIO, name: str, limits: Limits) -> Iterator[RawRow]:
-    """The rows of a file; InputError, with ``name``, for one that is damaged or too large."""
+    """The rows of a file; InputError, with ``name``, where it is damaged or too large."""
     table = read_table(source, name, limits)
     if not table.num_rows:
         raise InputError(f"{name}: empty, no rows; give a file with one instance a row")
@@ -37,7 +37,7 @@ def parquet_rows(source: Path | io.BytesIO, name: str, limits: Limits) -> Iterat
 
 
 def read_table(source: Path | io.BytesIO, name: str, limits: Limits) -> "pa.Table":
-    """A file's table, its texts as dictionaries; InputError as `parquet_rows`."""
+    """A file's table, texts as dictionaries; InputError as for `parquet_rows`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -56,38 +56,38 @@ def read_table(source: Path | io.BytesIO, name: str, limits: Limits) -> "pa.Tabl
         table = pq.ParquetFile(source, read_dictionary=texts).read()
         limits.check("file_mb", table_bytes(table) / MB, name)
     except MemoryError:
-        raise InputError(f"{name}: more than the memory holds; give a smaller file") from None
+        raise InputError(f"{name}: does not fit in memory; give a smaller file") from None
     except pa.ArrowNotImplementedError:
-        raise InputError(f"{name}: a column of a type that is not read; save it as JSONL") from None
+        raise InputError(f"{name}: a column of an unsupported type; save it as JSONL") from None
     except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise InputError(f"{name}: damaged or cut-off Parquet; copy or download it again") from None
     return table
 
 
 def table_bytes(table: "pa.Table") -> int:
-    """What a table takes with every text written out."""
+    """The size of a table with every text written out."""
     return sum(decoded_bytes(chunk) for column in table.columns for chunk in column.chunks)
 
 
 def _stored_bytes(file: "pq.ParquetFile") -> int:
-    """What the columns take at least once read, by the file's own account of them."""
-    found = 0
+    """The least that the columns take once read, according to the file's own metadata."""
+    total = 0
     for group in range(file.metadata.num_row_groups):
         part = file.metadata.row_group(group)
         for i in range(part.num_columns):
             chunk, column = part.column(i), file.schema.column(i)
             width = WIDTHS.get(column.physical_type) or column.length
-            found += max(chunk.total_uncompressed_size, chunk.num_values * (width + LEVELS))
-    return found
+            total += max(chunk.total_uncompressed_size, chunk.num_values * (width + LEVELS))
+    return total
 
 
 def decoded_bytes(array: "pa.Array") -> int:
-    """What an array takes with every text written out."""
+    """The size of an array with every text written out."""
     import pyarrow as pa
     import pyarrow.compute
 
     values: Any = array
-    compute: Any = pyarrow.compute  # its functions are made when it is imported
+    compute: Any = pyarrow.compute  # its functions are defined on import
     if isinstance(values, pa.ExtensionArray):
         return decoded_bytes(values.storage)
     if pa.types.is_dictionary(values.type):
@@ -95,7 +95,7 @@ def decoded_bytes(array: "pa.Array") -> int:
         return 4 * len(values) + (compute.sum(lengths.take(values.indices)).as_py() or 0)
     if pa.types.is_struct(values.type):
         return sum(decoded_bytes(field) for field in values.flatten())
-    if pa.types.is_map(values.type):  # it has no flatten, and its keys are those of every row
+    if pa.types.is_map(values.type):  # has no flatten, and its keys are those of all rows
         first, last = values.offsets[0].as_py(), values.offsets[-1].as_py()
         parts = (values.keys, values.items)
         parts = [part.slice(first, last - first) for part in parts]
@@ -126,7 +126,7 @@ def _rows(table: "pa.Table", name: str, limits: Limits) -> Iterator[RawRow]:
 
 
 def _unreadable(batch: "pa.RecordBatch", before: int, name: str) -> InputError:
-    """The line for a batch with a value that cannot be read: names its row and column."""
+    """The error for a batch with a value that cannot be read: it names the row and column."""
     for column, values in zip(batch.schema.names, batch.columns, strict=True):
         for number, value in enumerate(values, before + 1):
             try:

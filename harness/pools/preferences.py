@@ -1,13 +1,11 @@
-"""Preference pairs of real text: a given response against the same one spoilt."""
+"""Preference pairs from real text: a given response against a spoilt one."""
 
-import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from harness.common.schemas import PREFERENCE_FAULTS, PREFERENCES
+from harness.common.schemas import PREFERENCE_FAULTS, PREFERENCES, frame_of
 from harness.lab.noise import truncated
+from harness.lab.randomness import stream
 from harness.pools.instances import Instance
 from harness.pools.word_runs import normalise
 
@@ -18,15 +16,13 @@ if TYPE_CHECKING:
 def make_preferences(rows: Sequence[Instance], pairs: int, seed: int) -> "pd.DataFrame":
     """Up to ``pairs`` first questions of the rows, each with its response and a spoilt one.
 
-    The spoilt response is the first quarter to half of the words (truncated), or that of another
-    row (off_topic); which, is drawn. One that reads as the right one is no pair, as of a response
-    of one word. The rows are those the base model learns its language from: neither the pool's,
-    nor held out, nor a benchmark's. Columns as PREFERENCES; empty where there are no rows.
+    The spoilt response is drawn: the first quarter to half of the words (truncated), or another
+    row's response (off_topic). A question is skipped where both responses read the same, as when
+    there is but one word. The rows are the pretraining text's: not the pool's, not held out, not a
+    benchmark's. Columns as PREFERENCES; empty without rows.
     """
-    import pandas as pd
-
-    exchanges = [found for row in rows if (found := _first_exchange(row)) is not None]
-    rng = np.random.default_rng([seed, zlib.crc32(b"preferences")])
+    exchanges = [pair for row in rows if (pair := _first_exchange(row)) is not None]
+    rng = stream(seed, "preferences")
     made: list[tuple[str, str, str, str, str]] = []
     for i in rng.permutation(len(exchanges)):
         if len(made) == pairs:
@@ -40,11 +36,11 @@ def make_preferences(rows: Sequence[Instance], pairs: int, seed: int) -> "pd.Dat
             continue
         if normalise(other) != normalise(chosen):
             made.append((f"preference_{len(made):05d}", prompt, chosen, other, fault))
-    return pd.DataFrame(made, columns=pd.Index([n for n, _ in PREFERENCES.columns])).astype("str")
+    return frame_of(PREFERENCES, made)
 
 
 def _first_exchange(row: Instance) -> tuple[str, str] | None:
-    """The first question and its answer, without a system message; None where none is learnt."""
+    """The first question and its answer, without a system turn; None where it is not learnt."""
     turns = [m for m in row.messages if m["role"] != "system"]
     if len(turns) < 2 or (turns[0]["role"], turns[1]["role"]) != ("user", "assistant"):
         return None

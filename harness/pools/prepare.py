@@ -1,16 +1,16 @@
-"""Makes everything the pipeline starts from: the pool, held-out rows, base text, benchmarks.
+"""Makes what the pipeline starts from: the pool, held-out rows, pretraining text, benchmarks.
 
-Held-out rows are cut first, each part by a random stream of its own, so that no later choice
-moves them.
+Held-out rows are cut first, each part by its own random stream, so that no later choice moves them.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import InputError
+from harness.common.schemas import HELDOUT, PRETRAINING, TRUTH, frame_of
 from harness.params.prepare import FROM_POOL, PrepareParams
 from harness.pools import card as cards
-from harness.pools.instances import Instance, raw_items, to_frame
+from harness.pools.instances import Instance, pool_row, raw_items, to_frame
 from harness.pools.overlap import Items, SearchedTexts
 from harness.pools.preferences import make_preferences
 from harness.pools.raw_rows import Loaded
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from harness.params.params import Params
 
 Parts = dict[str, list[Instance]]
-WORLD_TEXT = ["question", "prompt"]  # what a generated world's items may ask in
+WORLD_TEXT = ["question", "prompt"]  # where the items of a generated world have their question
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What ``prepare`` gives: frames as in `schemas`, benchmark items, the data card."""
+    """What the stage writes: frames as in `schemas`, benchmark items, the data card."""
 
     pool: "pd.DataFrame"
     heldout: "pd.DataFrame"
@@ -45,24 +45,19 @@ class Prepared:
 def prepare(params: "Params") -> Prepared:
     """Build the starting point that params.yaml describes; InputError for any bad input."""
     made = prepare_section(params.prepare, params.lab, base_model_check(params))
-    if params.budget_unit == "rows":  # tokens are counted once there is a tokenizer
-        rows = len(made.pool)
-        for name in params.every_selection:
-            check_budget(params.absolute_budget(name, rows), rows, params.prepare.source)
+    rows = len(made.pool)
+    budgets = [params.absolute_budget(name, rows) for name in params.every_selection]
+    # Tokens are counted once there is a tokenizer.
+    if params.budget_unit == "rows" and (most := max(budgets, default=0)) > rows:
+        rule = f"the budget is {most} rows, the pool has {rows}"
+        raise InputError(f"{params.prepare.source}: {rule}; lower `budget` or give a larger pool")
     return made
-
-
-def check_budget(budget: int, rows: int, name: str) -> None:
-    """InputError where a budget, in rows, is more than the pool holds."""
-    if budget > rows:
-        rule = f"the budget is {budget} rows, the pool has {rows}"
-        raise InputError(f"{name}: {rule}; lower `budget` or give a larger pool")
 
 
 def prepare_section(
     params: PrepareParams, lab: "LabParams | None" = None, check: Check | None = None
 ) -> Prepared:
-    """As ``prepare``, from its section alone; ``check`` is by the base model's chat template."""
+    """`prepare` given its section alone; ``check`` applies the base model's chat template."""
     cutter = Cutter(params, lab, check)
     heldout = {part.name: cutter.cut(part, "heldout") for part in params.heldout}
     base = {part.name: cutter.cut(part, "pretraining") for part in params.pretraining}
@@ -103,10 +98,12 @@ def prepare_section(
         "preferences": preferences["fault"].value_counts().sort_index().to_dict(),
         "benchmarks": {name: {"items": len(items)} for name, items in benchmarks.items()},
     } | ({"preferences_dropped": refused} if refused else {})
-    named = [(name, i) for name, rows in heldout.items() for i in rows]
+    held = [
+        (f"{name}_{i.id}", *pool_row(i)[1:], name) for name, rows in heldout.items() for i in rows
+    ]
     return Prepared(
         pool=to_frame(pool),
-        heldout=to_frame([replace(i, id=f"{n}_{i.id}") for n, i in named], [n for n, _ in named]),
+        heldout=frame_of(HELDOUT, held),
         truth=_truth(cutter.loaded, pool),
         pretraining=_pretraining(base, cutter.loaded),
         preferences=preferences,
@@ -125,8 +122,7 @@ def _benchmarks(params: PrepareParams) -> dict[str, list[dict[str, Any]]]:
 
 
 def _item_texts(params: PrepareParams, name: str, items: list[dict[str, Any]]) -> list[str]:
-    by_name = {part.name: part.text for part in params.benchmarks}
-    fields = by_name.get(name, WORLD_TEXT)
+    fields = {part.name: part.text for part in params.benchmarks}.get(name, WORLD_TEXT)
     texts = [" ".join(str(item[f]) for f in fields if item.get(f)) for item in items]
     if items and not any(texts):
         given = ", ".join(sorted(items[0]))
@@ -165,23 +161,17 @@ def _without_overlap(
 def _truth(loaded: Loaded, pool: list[Instance]) -> "pd.DataFrame":
     import pandas as pd
 
-    if loaded.truth is not None:
-        ids = pd.Index([i.id for i in pool])
-        return loaded.truth.set_index("id", drop=False).loc[ids].reset_index(drop=True)
-    columns = ("id", "skill", "family", "noise", "duplicate_of")
-    return pd.DataFrame({name: pd.Series([], dtype="str") for name in columns})
+    if loaded.truth is None:
+        return frame_of(TRUTH, [])
+    ids = pd.Index([i.id for i in pool])
+    return loaded.truth.set_index("id", drop=False).loc[ids].reset_index(drop=True)
 
 
 def _pretraining(parts: Parts, loaded: Loaded) -> "pd.DataFrame":
     import pandas as pd
 
     rows = [(row.learnt_text, name) for name, rows in parts.items() for row in rows]
-    made = pd.DataFrame(
-        {
-            "text": pd.Series([text for text, _ in rows], dtype="str"),
-            "source": pd.Series([name for _, name in rows], dtype="str"),
-        }
-    )
+    made = frame_of(PRETRAINING, rows)
     if loaded.pretraining is None:
         return made
     return pd.concat([loaded.pretraining, made], ignore_index=True) if rows else loaded.pretraining

@@ -1,9 +1,9 @@
-"""Whether a chat template renders a row, found out before any model runs."""
+"""Checks, before any model runs, that the chat template renders every row."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.common.errors import InputError
 from harness.params.prepare import OnBadRow
@@ -20,9 +20,9 @@ Check = Callable[[list[Message]], None]
 
 
 def base_model_check(params: "Params") -> Check:
-    """The check by the template of `base_model.source`, of which no weights are read.
+    """The check against the template of `base_model.source`, whose weights are not read.
 
-    InputError where there is none to be had, or where make repro has seen another.
+    InputError where it cannot be read, or is not the one that make repro has seen.
     """
     from harness.models.template import source_tokenizer
 
@@ -30,19 +30,19 @@ def base_model_check(params: "Params") -> Check:
     tokenizer = source_tokenizer(base.source, base.revision, params.template)
     if params.prepare.template_sha256 not in (None, template_hash(tokenizer)):
         rule = "its chat template is not the one that prepare.template_sha256 names"
-        raise InputError(f"{base.source}: {rule}; make repro takes up the template as it is now")
+        raise InputError(f"{base.source}: {rule}; make repro uses the template as it is now")
     return renders(tokenizer)
 
 
 def template_hash(tokenizer: "PreTrainedTokenizerBase") -> str:
-    """SHA-256 of the template's text: what a row may be is decided by it, never by weights."""
+    """SHA-256 of the template's text: it decides which rows are valid, the weights do not."""
     from harness.models.template import template_text
 
     return hashlib.sha256((template_text(tokenizer) or "").encode()).hexdigest()
 
 
 def renders(*tokenizers: "PreTrainedTokenizerBase") -> Check:
-    """What raises BadRowError for a conversation that one of the tokenizers' templates refuses."""
+    """A check that raises BadRowError for a conversation that one of the templates refuses."""
     from harness.models.template import RefusedError, check_conversation
 
     def check(messages: list[Message]) -> None:
@@ -50,7 +50,7 @@ def renders(*tokenizers: "PreTrainedTokenizerBase") -> Check:
             try:
                 check_conversation(tokenizer, messages)
             except RefusedError as error:
-                detail = tokenizer.name_or_path if error.told == error.rule else str(error)
+                detail = tokenizer.name_or_path if error.message == error.rule else str(error)
                 raise BadRowError(error.rule, detail) from None
 
     return check
@@ -59,7 +59,7 @@ def renders(*tokenizers: "PreTrainedTokenizerBase") -> Check:
 def rendered_pairs(
     pairs: "pd.DataFrame", check: Check, on_bad_row: OnBadRow
 ) -> "tuple[pd.DataFrame, dict[str, int]]":
-    """The preference pairs both of whose responses are rendered; and how many went, by rule."""
+    """The pairs both of whose responses the template renders; and how many others, by rule."""
     kept: list[int] = []
     dropped: Counter[str] = Counter()
     columns = (pairs["id"], pairs["prompt"], pairs["chosen"], pairs["rejected"])
@@ -77,5 +77,4 @@ def rendered_pairs(
             dropped[bad.rule] += 1
             continue
         kept.append(i)
-    found: Any = pairs.iloc[kept].reset_index(drop=True)
-    return found, dict(dropped)
+    return pairs.iloc[kept].reset_index(drop=True), dict(dropped)

@@ -1,7 +1,7 @@
-"""Where rows come from; one table, POOLS.
+"""Where rows come from; POOLS has the kinds of source.
 
-A dataset of one's own needs no code: name its file or hub id under ``prepare.sources``. A new
-kind of source is one more function here.
+Your own dataset needs no code: name its file or hub id under ``prepare.sources``. A new kind of
+source is one more function here.
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from harness.pools.raw_rows import Loaded, RawRow
 
 
 def load(source: Source, lab: LabParams | None = None) -> Loaded:
-    """The rows of a source, by the kind of place its path names."""
+    """The rows of a source, whatever kind its path is of."""
     return POOLS[kind_of(source.path)](source, lab)
 
 
 def source_hash(path: str) -> str | None:
-    """SHA-256 of a local source's bytes; None for what is no file or folder of this machine."""
+    """SHA-256 of a local source's bytes; None where it is not a local file or folder."""
     kind = kind_of(path)
     if kind == "folder":
         return folder_hash(locate(path))
@@ -62,7 +62,7 @@ def from_lab(source: Source, lab: LabParams | None) -> Loaded:
     from harness.lab.world import build_preferences, build_world
 
     if lab is None:
-        raise InputError("lab: a generated pool wants the `lab` section of params.yaml")
+        raise InputError("lab: a generated pool needs the `lab` section of params.yaml")
     world = build_world(lab)
     pool = PoolRows(world.pool)
     pairs = zip(pool.ids, pool.conversations(), strict=True)

@@ -1,4 +1,4 @@
-"""The bytes of a file, gzip taken off, read as they are wanted and within the limits."""
+"""The bytes of a file, unzipped, read on demand and within the limits."""
 
 import gzip
 import io
@@ -17,18 +17,16 @@ BLANK = b" \t\r\n"
 
 
 class Unpacked:
-    """A file being read; ``name`` is what the user calls it.
+    """A file being read; ``name`` is what the user calls it, ``before`` bytes of others count too.
 
-    Raises InputError for what cannot be read, is damaged, or goes beyond ``limits``.
+    Raises InputError for a file that cannot be read, is damaged, or exceeds ``limits``.
     """
 
     def __init__(self, path: Path, name: str, limits: Limits = DEFAULT, before: int = 0) -> None:
-        """Say what is to be read, after so many bytes of others; entering opens it."""
         self.path, self.name, self.limits = path, name, limits
         self.bytes, self.rows = before, 0  # read so far
 
     def __enter__(self) -> Self:
-        """Open the file."""
         try:
             size = self.path.stat().st_size
             self.limits.check("file_mb", size / MB, self.name, is_total=False)
@@ -41,22 +39,21 @@ class Unpacked:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Close it."""
         self._stream.close()
         self._raw.close()
 
     def read(self, size: int) -> bytes:
-        """The next bytes, so many at most; none at the end."""
+        """At most ``size`` of the next bytes; none at the end."""
         return self._take(self._stream.read, size)
 
     def read_some(self, size: int) -> bytes:
-        """As `read`, but no further than one look into the file: what comes before damage."""
+        """Like `read`, from one look into the file: bytes before damage can still be read."""
         return self._take(self._stream.read1, size)
 
     def lines(self) -> Iterator[tuple[int, bytes | None]]:
-        """Each line with its number and its end; None for one over the limit of a row.
+        """Each line, line end included, with its number; None for one over the limit of a row.
 
-        Lines end at a line feed and nowhere else: JSON strings may hold U+2028 and its like.
+        Lines end at line feeds only: JSON strings may contain U+2028 and the like.
         """
         most = self.limits.row_mb * MB
         while line := self._take(self._stream.readline, most + 1):
@@ -69,10 +66,19 @@ class Unpacked:
             while len(line) > most and not line.endswith(b"\n"):
                 line = self._take(self._stream.readline, most + 1)
 
+    def text(self) -> io.TextIOWrapper:
+        """The file as text; reading may raise UnicodeDecodeError."""
+        return io.TextIOWrapper(io.BufferedReader(_Raw(self)), encoding="utf-8-sig", newline="")
+
+    def again_before(self, size: int) -> str:
+        """All that was read but for the last ``size`` bytes, read again; a character a byte."""
+        with Unpacked(self.path, self.name, self.limits) as again:
+            return again.read(self.bytes - size).removeprefix(BOM).decode("latin-1")
+
     def text_lines(self) -> Iterator[str]:
-        """Each line as CSV has it: one may end at a carriage return. UnicodeDecodeError as met."""
+        """Each line as CSV has it: some end at a carriage return. May raise UnicodeDecodeError."""
         most = self.limits.row_mb * MB
-        text = io.TextIOWrapper(io.BufferedReader(_Raw(self)), encoding="utf-8-sig", newline="")
+        text = self.text()
         while line := text.readline(most + 1):
             self.count_row()
             if len(line) > most:
@@ -81,12 +87,12 @@ class Unpacked:
             yield line
 
     def count_row(self) -> None:
-        """One row more was read; InputError where there are more than the limit."""
+        """Count a row; InputError where there are more than the limit."""
         self.rows += 1
         self.limits.check("rows", self.rows, self.name, is_total=False)
 
     def refuse_binary(self, row: int) -> NoReturn:
-        """Raise InputError for a file that is no text."""
+        """Raise InputError for a file that is not text."""
         rule = "binary, not text; give JSON, JSONL or Parquet"
         raise InputError(f"{self.name}, row {row}: {rule}")
 
@@ -104,7 +110,7 @@ class Unpacked:
         return data
 
     def add(self, size: int) -> None:
-        """So many bytes more were read; InputError where they are more than the limit."""
+        """Count bytes; InputError where there are more than the limit."""
         self.bytes += size
         self.limits.check("file_mb", self.bytes / MB, self.name, is_total=False)
 
@@ -114,7 +120,7 @@ class Unpacked:
 
 
 class _Raw(io.RawIOBase):
-    """What is being read, as the standard library's readers want it."""
+    """The file being read, for the standard library's readers."""
 
     def __init__(self, stream: Unpacked) -> None:
         self._of = stream

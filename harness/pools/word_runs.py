@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.common.progress import progress
 
-# A word, one sign, or one character of a script that writes no spaces (kana, Han).
+# A word, a punctuation mark, or a character of a script without spaces (kana, Han).
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 WORD = re.compile(rf"[{_CJK}]|(?:(?![{_CJK}])\w)+|[^\w\s]")
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -21,34 +21,28 @@ def normalise(text: str) -> str:
 
 
 class Vocabulary:
-    """Numbers words as they come; the same word has the same number in every text."""
+    """Numbers words in order of appearance; a word has the same number in every text."""
 
     def __init__(self) -> None:
-        """Start empty."""
         self.numbers: dict[str, int] = {}
 
     def encode(self, text: str) -> np.ndarray:
-        """The words of a text, int64, in order."""
+        """The numbers of a text's words, int64, in order."""
         numbers = self.numbers
         words = WORD.findall(normalise(text))
-        return np.fromiter(
-            (numbers.setdefault(w, len(numbers)) for w in words), np.int64, len(words)
-        )
+        return np.array([numbers.setdefault(w, len(numbers)) for w in words], np.int64)
 
 
 @dataclass(frozen=True)
 class Runs:
-    """Runs of words of many texts: hashes and the text each is of, distinct within a text.
+    """Hashes of the runs of words of many texts, distinct within a text, and whose they are."""
 
-    hashes: (m,) uint64; owners: (m,) int64, ascending; texts: how many there are.
-    """
-
-    hashes: np.ndarray
-    owners: np.ndarray
-    texts: int
+    hashes: np.ndarray  # (m,) uint64
+    owners: np.ndarray  # (m,) int64, ascending: the index of the text
+    texts: int  # how many there are
 
     def sizes(self) -> np.ndarray:
-        """Distinct runs of each text, (texts,)."""
+        """The number of distinct runs of each text, (texts,)."""
         return np.bincount(self.owners, minlength=self.texts)
 
 
@@ -57,15 +51,15 @@ def word_runs(
 ) -> Runs:
     """Hash every run of ``words`` words of each text.
 
-    A shorter text has no run, or with ``whole`` one that is all of it.
+    A shorter text has no run or, with ``whole``, one: all of it.
     """
-    found: list[np.ndarray] = []
+    runs: list[np.ndarray] = []
     for text in progress(texts, desc):
         numbers = vocabulary.encode(text)
-        found.append(np.unique(_hashes(numbers, min(words, len(numbers)) if whole else words)))
-    owners = np.repeat(np.arange(len(found)), [len(f) for f in found])
-    hashes = np.concatenate(found) if found else np.empty(0, np.uint64)
-    return Runs(hashes, owners, len(found))
+        runs.append(np.unique(_hashes(numbers, min(words, len(numbers)) if whole else words)))
+    owners = np.repeat(np.arange(len(runs)), [len(own) for own in runs])
+    hashes = np.concatenate(runs) if runs else np.empty(0, np.uint64)
+    return Runs(hashes, owners, len(runs))
 
 
 def _hashes(numbers: np.ndarray, words: int) -> np.ndarray:
@@ -82,6 +76,6 @@ def _hashes(numbers: np.ndarray, words: int) -> np.ndarray:
 
 
 def first_of_equals(texts: Sequence[str]) -> np.ndarray:
-    """For each text the index of the first that is equal to it once normalised, (n,) int64."""
+    """For each text, the index of the first that equals it once normalised, (n,) int64."""
     seen: dict[str, int] = {}
     return np.array([seen.setdefault(normalise(t), i) for i, t in enumerate(texts)], np.int64)

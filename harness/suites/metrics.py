@@ -1,4 +1,4 @@
-"""What an evaluation writes of a cell, `metrics.json`: typed, and checked when it is read.
+"""`metrics.json`, the scores of a cell: typed, and checked when it is read.
 
 A column that was not run has the reason and the remedy in place of its score:
 
@@ -24,7 +24,7 @@ class NotRun(BaseModel):
 
 
 class SeedMetrics(BaseModel):
-    """The scores of one run by column, and what `Evaluation` has beside them."""
+    """One run's scores by column, and the other figures of its `Evaluation`."""
 
     model_config = _CHECKED
 
@@ -33,7 +33,7 @@ class SeedMetrics(BaseModel):
     seconds: dict[str, float] = {}
     shots: dict[str, int] = {}
     truncated: dict[str, int] = {}
-    unisolated: str | None = None  # the walls that were missing where programs ran without them
+    unisolated: str | None = None  # why the sandbox was missing when programs ran without it
 
     @property
     def measured(self) -> dict[str, float]:
@@ -42,12 +42,12 @@ class SeedMetrics(BaseModel):
 
     @property
     def not_run(self) -> dict[str, str]:
-        """Why each column that was not run was not."""
+        """The reason for each column that was not run."""
         return {name: s.not_run for name, s in self.scores.items() if isinstance(s, NotRun)}
 
 
 class CellMetrics(BaseModel):
-    """The whole file: the suite's name and each seed's metrics."""
+    """The whole file: the suite's name and the metrics of each seed."""
 
     model_config = _CHECKED
 

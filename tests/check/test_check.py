@@ -31,7 +31,7 @@ def test_every_preset_is_fine(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "parts"),
     [
         # misspelt keys and names get the nearest known one
         ("budget:", "budgett:", ["budgett: unknown key; did you mean 'budget'?"]),
@@ -109,12 +109,12 @@ def test_every_preset_is_fine(path: Path) -> None:
         (
             "seed_groups: [s0_1_2]",
             "seed_groups: [0_1_2]",
-            ["seed_groups: 12 is no seed group", "s0_1_2"],
+            ["seed_groups: 12 is not a seed group", "s0_1_2"],
         ),
         (
             "seed_groups: [s0_1_2]",
             "seed_groups: [0-1-2]",
-            ["seed_groups: '0-1-2' is no seed group"],
+            ["seed_groups: '0-1-2' is not a seed group"],
         ),
         (
             "more_groups: [s3_4, s5",
@@ -157,14 +157,22 @@ def test_every_preset_is_fine(path: Path) -> None:
         ("source: scratch", 'source: ""', ["base_model.source: string should have at least 1"]),
         ("suite: lab", "suite: own", ["evaluate.suite: own needs held-out rows for its column"]),
         ("suite: lab", "suite: alpaca_cpu", ["needs the held-out rows 'alpaca' for its column"]),
-        ("  km_random: {", f"  {'k' * 101}: {{", ["and have 100 signs at most"]),
+        ("  km_random: {", f"  {'k' * 101}: {{", ["and have at most 100 characters"]),
         # YAML
-        ("budget: 0.1", "budget: &a [*a]", ["an anchor (&) holds itself"]),
+        ("budget: 0.1", "budget: &a [*a]", ["an anchor (&) contains itself"]),
         ("seed: 42", "seed: 1:30", ["cluster.seed: input should be a valid integer, not '1:30'"]),
         ("budget: 0.1", "budget: 0.1\n  budget: 0.2", ["not YAML", "budget", ", line "]),
         ("budget: 0.1", "budget: [0.1", ["not YAML"]),
-        ("seed: 42", "seed: 2024-13-45", [", line 61: '2024-13-45' is no value (month must be"]),
-        ("seed: 42", f"seed: {'9' * 5000}", [", line 61: '9999", "is no value (Exceeds the limit"]),
+        (
+            "seed: 42",
+            "seed: 2024-13-45",
+            [", line 61: '2024-13-45' is not a valid value (month must be"],
+        ),
+        (
+            "seed: 42",
+            f"seed: {'9' * 5000}",
+            [", line 61: '9999", "is not a valid value (Exceeds the limit"],
+        ),
         (
             "seed: 42",
             "seed: 42\n  on: 1\n  yes: 2",
@@ -174,12 +182,12 @@ def test_every_preset_is_fine(path: Path) -> None:
         ("seed: 42", f"seed: {'[' * 5000}{']' * 5000}", ["params.yaml: nested too deeply"]),
     ],
 )
-def test_a_problem_is_named(tmp_path: Path, old: str, new: str, told: list[str]) -> None:
+def test_a_problem_is_named(tmp_path: Path, old: str, new: str, parts: list[str]) -> None:
     problems = problems_after(tmp_path, old, new)
     text = "\n".join(problems)
     assert problems
     assert all("\n" not in problem for problem in problems)
-    for part in told:
+    for part in parts:
         assert part in text
 
 
@@ -188,7 +196,7 @@ def test_numbers_are_those_of_yaml_1_2(tmp_path: Path) -> None:
     assert read_yaml(tmp_path / "params.yaml")["cluster"]["seed"] == 42  # 34 in YAML 1.1
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
     problems = problems_after(tmp_path, "{scorer: length}", "{scorer: x}\n  a-b: {scorer: y}")
     assert len(problems) == 3
 
@@ -200,7 +208,7 @@ def test_a_key_in_the_place_of_its_variable_is_not_shown(tmp_path: Path, key: st
     assert "hush" not in line
 
 
-def test_no_line_is_as_long_as_what_it_is_about(tmp_path: Path) -> None:
+def test_a_long_value_does_not_make_a_long_line(tmp_path: Path) -> None:
     for old in ("template: alpaca_short", "suite: lab", "start: mean", "scorer: length"):
         key = old.partition(":")[0]
         problems = problems_after(tmp_path, old, f"{key}: {'x' * 100_000}")
@@ -208,7 +216,7 @@ def test_no_line_is_as_long_as_what_it_is_about(tmp_path: Path) -> None:
         assert problems
 
 
-def test_a_file_that_is_no_utf8(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     for coding in ("utf-16", "utf-32", "latin-1"):
         path.write_bytes(
@@ -218,28 +226,28 @@ def test_a_file_that_is_no_utf8(tmp_path: Path) -> None:
         assert line.startswith(f"{path}: not UTF-8 (byte 0x")
 
 
-def test_what_is_no_number_anywhere_is_told_once(tmp_path: Path) -> None:
+def test_a_value_that_is_not_a_number_is_reported_once(tmp_path: Path) -> None:
     problems = problems_after(tmp_path, "budget: 0.1", "budget: .nan")
     assert len(problems) == 1
     assert problems[0].startswith("params.yaml: defaults.budget: nan is neither: a share")
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("budget: 0.1", "budget: 2.5", "defaults.budget: 2.5 is neither"),
-        ("seed_groups: [s0_1_2]", "seed_groups: [0_1_2]", "seed_groups: 12 is no seed group"),
+        ("seed_groups: [s0_1_2]", "seed_groups: [0_1_2]", "seed_groups: 12 is not a seed group"),
         ("seed_groups: [s0_1_2]", "seed_groups: [s0_1_1]", "seed_groups: s0_1_1: seed 1"),
     ],
 )
-def test_what_every_entry_has_from_one_place_is_told_once(
-    tmp_path: Path, old: str, new: str, told: str
+def test_what_all_entries_inherit_is_reported_once(
+    tmp_path: Path, old: str, new: str, message: str
 ) -> None:
     (problem,) = problems_after(tmp_path, old, new)
-    assert problem.startswith(f"params.yaml: {told}")
+    assert problem.startswith(f"params.yaml: {message}")
 
 
-def test_an_entry_s_own_problem_is_told_beside_that_of_the_defaults(tmp_path: Path) -> None:
+def test_an_entry_s_own_problem_is_reported_beside_that_of_the_defaults(tmp_path: Path) -> None:
     text = CONF.read_text(encoding="utf-8").replace("budget: 0.1", "budget: 2.5", 1)
     own = text.replace("sampler: random,", "sampler: random, budget: 3.5,", 1)
     (tmp_path / "params.yaml").write_text(own, encoding="utf-8")
@@ -251,7 +259,7 @@ def test_an_entry_s_own_problem_is_told_beside_that_of_the_defaults(tmp_path: Pa
 
 
 @pytest.mark.parametrize("content", ["", "- a\n- b\n", "just text\n"])
-def test_a_file_that_is_no_mapping(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_a_mapping(tmp_path: Path, content: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(content)
     assert len(check_params(path)) == 1
@@ -291,8 +299,8 @@ def test_command_is_fast_and_imports_no_torch() -> None:
 def test_two_scorers_of_one_name_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text("scorers:\n  a: {scorer: length}\n  b: {scorer: ifd}\n  a: {scorer: ifd}\n")
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as caught:
         read_yaml(path)
-    assert "\n" not in str(told.value)
-    assert str(told.value).startswith(str(path))
-    assert 'duplicate key "a"' in str(told.value)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(str(path))
+    assert 'duplicate key "a"' in str(caught.value)

@@ -11,7 +11,7 @@ CONF = Path(__file__).resolve().parents[2] / "conf" / "lab.yaml"
 
 
 @pytest.mark.parametrize(
-    ("where", "value", "told"),
+    ("where", "value", "message"),
     [
         ("selections_rounds.diverse_evol.roundz", 3, "diverse_evol takes no such param"),
         ("selections_rounds.diverse_evol.rounds", "3", "not '3'"),
@@ -103,7 +103,7 @@ CONF = Path(__file__).resolve().parents[2] / "conf" / "lab.yaml"
         ("judge.modell", "x", "judge.modell: unknown key"),
     ],
 )
-def test_a_problem_is_named(tmp_path: Path, where: str, value: object, told: str) -> None:
+def test_a_problem_is_named(tmp_path: Path, where: str, value: object, message: str) -> None:
     params = yaml().load(CONF)
     *folders, last = where.split(".")
     node = params
@@ -116,7 +116,7 @@ def test_a_problem_is_named(tmp_path: Path, where: str, value: object, told: str
     path = tmp_path / "params.yaml"
     yaml().dump(params, path)
     problems = check_params(path)
-    assert [line for line in problems if told in line], problems
+    assert [line for line in problems if message in line], problems
     assert all("\n" not in line for line in problems)
 
 

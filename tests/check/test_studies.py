@@ -38,16 +38,16 @@ def words(node: object) -> Iterator[str]:
 def keys_that_dvc_reads() -> set[str]:
     """What dvc.yaml interpolates or lists as params, cells' own keys spelt out for one cell."""
     stages = read_yaml(ROOT / "dvc.yaml")["stages"]
-    found = {key for word in words(stages) for key in re.findall(r"\$\{([^}]+)\}", word)}
+    keys = {key for word in words(stages) for key in re.findall(r"\$\{([^}]+)\}", word)}
     for stage in stages.values():
-        found |= {key for key in stage.get("do", stage).get("params", []) if "$" not in key}
-    cells = {key for key in found if key == "key" or key.startswith("item.")}
+        keys |= {key for key in stage.get("do", stage).get("params", []) if "$" not in key}
+    cells = {key for key in keys if key == "key" or key.startswith("item.")}
     assert {"item.sampler", "item.base", "item.group"} < cells
     rows = ("selections.random", "selections_scored.kmq", "selections_rounds.diverse_evol")
     cell_keys = {f"{row}.{key}" for row in rows for key in ("sampler", "k", "embedding")}
     entry = "further.scorers_random_200"
     cell_keys |= {f"{entry}.{key}" for key in ("study", "of", "group", "base")}
-    return (found - cells) | cell_keys
+    return (keys - cells) | cell_keys
 
 
 @pytest.mark.parametrize("key", sorted(keys_that_dvc_reads()))
@@ -58,9 +58,9 @@ def test_a_key_that_dvc_reads_is_missed(tmp_path: Path, key: str) -> None:
     for folder in folders:
         node = node[folder]
     del node[last]
-    told = "\n".join(check(tmp_path, values))
-    assert "missing" in told
-    assert last in told
+    message = "\n".join(check(tmp_path, values))
+    assert "missing" in message
+    assert last in message
 
 
 def test_the_keys_that_dvc_reads_are_found() -> None:
@@ -70,7 +70,7 @@ def test_the_keys_that_dvc_reads_are_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "message"),
     [
         (further("main", "oracle", "s3_4"), "oracle has no subsets for 's3_4'; add `more_groups:"),
         (
@@ -86,10 +86,12 @@ def test_the_keys_that_dvc_reads_are_found() -> None:
         (further("rounds", "random", "s0_1_2", base="big"), "no base model is called 'big'"),
     ],
 )
-def test_an_entry_is_of_what_there_is(tmp_path: Path, entry: dict[str, Any], told: str) -> None:
+def test_an_entry_names_only_what_exists(
+    tmp_path: Path, entry: dict[str, Any], message: str
+) -> None:
     values = read_yaml(ROOT / "params.yaml")
     values["further"]["more"] = entry
-    assert any("further.more" in line and told in line for line in check(tmp_path, values))
+    assert any("further.more" in line and message in line for line in check(tmp_path, values))
 
 
 def test_more_seeds_are_of_rows_that_main_has(tmp_path: Path) -> None:
@@ -108,6 +110,18 @@ def test_a_study_of_a_name_that_is_near_another_is_refused(tmp_path: Path) -> No
     assert "no study is called 'scorrers'; did you mean 'scorers'?" in problem
 
 
+def test_a_name_that_an_anchor_gives_to_many_entries_is_reported_once(tmp_path: Path) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    keys = [key for key, entry in values["further"].items() if entry["study"] == "scorers"]
+    for key in keys:
+        values["further"][key] |= {"study": "scorrers"}
+    values["further"]["rounds_random"]["base"] = "big"
+    study, base = check(tmp_path, values)
+    assert study.startswith(f"params.yaml: further.{keys[0]}.study: no study is called 'scorrers'")
+    assert study.endswith(f"; add it to `studies` ({', '.join(keys[1:])} too)")
+    assert base.startswith("params.yaml: further.rounds_random.base: no base model is called 'big'")
+
+
 @pytest.mark.parametrize("report", ["scores", "curves", "sensitivity"])
 def test_a_study_without_cells_is_refused(tmp_path: Path, report: str) -> None:
     values = read_yaml(ROOT / "params.yaml")
@@ -121,11 +135,11 @@ def test_a_study_called_as_a_report_of_its_own_is_refused(tmp_path: Path, name: 
     values = read_yaml(ROOT / "params.yaml")
     values["studies"][name] = {"report": "scores"}
     values["further"]["more"] = further(name, "full", "s0_1_2", rows=5)
-    told = "\n".join(check(tmp_path, values))
-    assert f"studies.{name}: a report of its own is called so; rename the study" in told
+    message = "\n".join(check(tmp_path, values))
+    assert f"studies.{name}: a report of its own is called so; rename the study" in message
 
 
-def test_the_main_base_model_has_no_second_of_its_name(tmp_path: Path) -> None:
+def test_the_name_of_the_main_base_model_is_taken(tmp_path: Path) -> None:
     values = read_yaml(ROOT / "params.yaml")
     values["base_models"]["main"] = values["base_model"]
     (problem,) = check(tmp_path, values)
@@ -140,7 +154,7 @@ def test_a_report_is_of_a_kind_that_there_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "share", "told"),
+    ("name", "share", "message"),
     [
         ("noise_25", None, "references.noise_25: rows noise need `share`"),
         ("skills_25", None, "references.skills_25: rows coverage need `share`"),
@@ -149,12 +163,12 @@ def test_a_report_is_of_a_kind_that_there_is(tmp_path: Path) -> None:
     ],
 )
 def test_doses_have_a_share_and_others_none(
-    tmp_path: Path, name: str, share: float | None, told: str
+    tmp_path: Path, name: str, share: float | None, message: str
 ) -> None:
     values = read_yaml(ROOT / "params.yaml")
     values["references"][name]["share"] = share
     (problem,) = check(tmp_path, values)
-    assert told in problem
+    assert message in problem
 
 
 @pytest.mark.parametrize(("budget", "rows"), [(0.1, 60), (0.0001, 1), (1, 1), (600, 600)])

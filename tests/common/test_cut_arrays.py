@@ -59,9 +59,9 @@ def test_a_cut_array_is_named(
         path.write_bytes(data[:kept])
     with pytest.raises(InputError) as error:
         read(made)
-    told = str(error.value)
-    assert told.startswith((f"{path}: not a .npy array (", f"{path}: no such file; dvc repro"))
-    assert told.endswith(f"; dvc repro {stage}")
+    message = str(error.value)
+    assert message.startswith((f"{path}: not a .npy array (", f"{path}: no such file; dvc repro"))
+    assert message.endswith(f"; dvc repro {stage}")
     assert "\n" not in str(error.value)
 
 
@@ -80,24 +80,26 @@ def damaged(whole: bytes) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("how", damaged(b""))
-def test_what_is_no_array_is_one_line(tmp_path: Path, how: str) -> None:
+def test_what_is_not_an_array_is_refused_in_one_line(tmp_path: Path, how: str) -> None:
     file = tmp_path / "x.npy"
     np.save(file, np.ones((ROWS, 2), dtype=np.float32))
     file.write_bytes(damaged(file.read_bytes())[how])
-    told = "holds several arrays (.npz)" if how in ("zip", "several") else "not a .npy array ("
+    message = (
+        "contains several arrays (.npz)" if how in ("zip", "several") else "not a .npy array ("
+    )
     for work, remedy in (
         (lambda: user_embedding(file, ROWS), "save one with np.save"),
         (lambda: read_array(file, "embed@x"), "dvc repro embed@x"),
     ):
         with pytest.raises(InputError) as error:
             work()
-        assert str(error.value).startswith(f"{file}: {told}")
+        assert str(error.value).startswith(f"{file}: {message}")
         assert str(error.value).endswith(f"; {remedy}")
         assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(("entry", "why"), [(1e300, True), (1e-300, True), (np.inf, False)])
-def test_what_float32_does_not_hold_is_no_embedding(
+def test_values_beyond_float32_are_not_an_embedding(
     tmp_path: Path, entry: float, why: bool
 ) -> None:
     x = np.ones((ROWS, 2))
@@ -105,7 +107,7 @@ def test_what_float32_does_not_hold_is_no_embedding(
     np.save(tmp_path / "x.npy", x)
     with pytest.raises(InputError) as error:
         user_embedding(tmp_path / "x.npy", ROWS)
-    told = "row 7 is NaN, infinite or all zeros" + (" as float32; scale all rows" if why else "")
-    assert str(error.value) == f"{tmp_path / 'x.npy'}: {told}"
+    message = "row 7 is NaN, infinite or all zeros" + (" as float32; scale all rows" if why else "")
+    assert str(error.value) == f"{tmp_path / 'x.npy'}: {message}"
     np.save(tmp_path / "x.npy", x[:6] * 1e25)
     assert np.isfinite(user_embedding(tmp_path / "x.npy", 6)).all()

@@ -143,9 +143,9 @@ def test_each_writer_names_its_file_and_leaves_what_was_there(disk: str, tmp_pat
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    told = done.stdout.splitlines()
-    assert len(told) == len(NAMES)
-    for name, line in zip(NAMES, told, strict=True):
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(NAMES)
+    for name, line in zip(NAMES, lines, strict=True):
         assert line.startswith("error: out/")
         if disk != "read-only":  # there the folder cannot be made either
             assert line.startswith(f"error: out/{name}: ")
@@ -164,9 +164,9 @@ def test_a_file_in_the_place_of_a_folder(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    place, folder, told = OTHERS[name]
+    place, folder, message = OTHERS[name]
     Path(place).mkdir() if folder else Path(place).touch()
-    with pytest.raises(SystemExit, match=f"^error: {told}$"), ending_in_one_line():
+    with pytest.raises(SystemExit, match=f"^error: {message}$"), ending_in_one_line():
         write_json(Path(name), {})
     assert os.listdir(tmp_path) == [place]
 
@@ -184,11 +184,11 @@ def test_a_lock_that_cannot_say_who_holds_it_is_named(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
-    told = "error: .lock: the file is over the size that is allowed; raise it (ulimit -f)\n"
-    assert done.stderr == told
+    message = "error: .lock: the file is over the size that is allowed; raise it (ulimit -f)\n"
+    assert done.stderr == message
 
 
-def test_a_refusal_that_a_library_wraps_is_told_as_such(tmp_path: Path) -> None:
+def test_a_disk_error_that_a_library_wraps_is_recognised(tmp_path: Path) -> None:
     code = (
         "from harness.common.disk_errors import ending_in_one_line\n"
         "with ending_in_one_line():\n"

@@ -99,7 +99,7 @@ def test_frames_round_trip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda f: f.assign(id=["a", "b", "a"]), r"row 1: pool : duplicates|row 3"),
         (lambda f: f.assign(prompt=["x", " ", "y"]), r"row 2: pool prompt: is blank"),
@@ -109,9 +109,9 @@ def test_frames_round_trip(tmp_path: Path) -> None:
         (lambda f: f.assign(more=1), r"unknown \['more'\]"),
     ],
 )
-def test_bad_frames_are_not_written(tmp_path: Path, change: object, told: str) -> None:
+def test_bad_frames_are_not_written(tmp_path: Path, change: object, message: str) -> None:
     path = tmp_path / "pool.parquet"
-    with pytest.raises(InputError, match=told) as error:
+    with pytest.raises(InputError, match=message) as error:
         write_frame(path, change(pool_frame()), POOL)  # pyright: ignore[reportCallIssue]
     assert "\n" not in str(error.value)
     assert not path.exists()
@@ -142,7 +142,7 @@ def test_embedding_of_another_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("array", "told"),
+    ("array", "message"),
     [
         (np.array([["a"], ["b"]]), "an embedding is of floats"),
         (np.array([[1.0], [np.nan]]), "row 2 is NaN, infinite or all zeros"),
@@ -151,13 +151,13 @@ def test_embedding_of_another_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (None, "not a .npy array"),
     ],
 )
-def test_bad_embeddings_of_the_user(tmp_path: Path, array: np.ndarray | None, told: str) -> None:
+def test_bad_embeddings_of_the_user(tmp_path: Path, array: np.ndarray | None, message: str) -> None:
     path = tmp_path / "mine.npy"
     if array is None:
         path.touch()
     else:
         np.save(path, array)
-    with pytest.raises(InputError, match=told) as error:
+    with pytest.raises(InputError, match=message) as error:
         user_embedding(path, 2)
     assert "\n" not in str(error.value)
 
@@ -200,7 +200,7 @@ def test_repo_root_from_an_experiment(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    ("raised", "status", "told"),
+    ("raised", "status", "message"),
     [
         (
             "InputError('pool.jsonl, row 3: no response')",
@@ -211,12 +211,12 @@ def test_repo_root_from_an_experiment(tmp_path: Path, monkeypatch: pytest.Monkey
         ("OSError(30, 'Read-only', 'results')", 1, "error: results: the file system is read-only"),
     ],
 )
-def test_a_stage_ends_with_one_line(raised: str, status: int, told: str) -> None:
+def test_a_stage_ends_with_one_line(raised: str, status: int, message: str) -> None:
     code = (
         "from harness.common.errors import InputError\nfrom pipeline.stage import main\n"
         f"def run():\n    'A stage.'\n    raise {raised}\nmain(run)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == status
-    assert done.stderr.startswith(told)
+    assert done.stderr.startswith(message)
     assert len(done.stderr.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""What a killed writer leaves behind is removed, what a living one is at work on is not."""
+"""What a killed writer leaves behind is removed, what a living one is writing is not."""
 
 import os
 import signal

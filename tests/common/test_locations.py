@@ -1,4 +1,4 @@
-"""What a source is called: `@` begins a revision in a hub id only."""
+"""What a path names: `@` begins a revision in a hub id only."""
 
 import os
 from pathlib import Path
@@ -51,8 +51,8 @@ def test_a_named_source_may_carry_its_revision_in_its_path() -> None:
             "at": Source(path="owner/name", revision="v2"),
         },
     )
-    found = [named.find_source(name) for name in ("mine", "at", "owner/name@v3")]
-    assert [(s.path, s.revision) for s in found] == [("owner/name", f"v{i}") for i in (1, 2, 3)]
+    result = [named.find_source(name) for name in ("mine", "at", "owner/name@v3")]
+    assert [(s.path, s.revision) for s in result] == [("owner/name", f"v{i}") for i in (1, 2, 3)]
 
 
 def test_a_pool_in_a_folder_with_an_at_sign_is_read(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_pool_in_a_folder_with_an_at_sign_is_read(tmp_path: Path) -> None:
     [
         ("x" * 300 + ".jsonl", "File name too long"),
         ("shared:" + "x" * 300, "File name too long"),
-        ("~nobody-of-this-name/x.jsonl", "Could not determine home directory."),
+        ("~no-such-user/x.jsonl", "Could not determine home directory."),
     ],
     ids=["name", "shared", "home"],
 )
@@ -86,7 +86,7 @@ def test_a_path_that_no_file_can_have_is_named(
 def test_a_name_that_is_neither_a_file_s_nor_the_hub_s(path: str) -> None:
     with pytest.raises(InputError) as caught:
         prepare_section(PrepareParams(source=path))
-    rule = "no such file here, and no name that the hub allows; correct the name"
+    rule = "no such file here, and not a name that the hub allows; correct the name"
     assert str(caught.value) == f"{path}: {rule}"
 
 
@@ -96,7 +96,7 @@ def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             read(path)
         remedy = "give a JSON, JSONL or Parquet file or a hub id"
-        assert str(caught.value) == f"{path}: no regular file; {remedy}"
+        assert str(caught.value) == f"{path}: not a regular file; {remedy}"
 
 
 def test_a_file_that_cannot_be_read_is_named(

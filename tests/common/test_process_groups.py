@@ -1,4 +1,4 @@
-"""Groups of processes are ended whole, and by a guard only once nobody is left to tell it."""
+"""Groups of processes are ended whole, and by a guard only once the process it guards is gone."""
 
 import os
 import subprocess
@@ -46,7 +46,7 @@ def test_a_guard_that_is_closed_ends_nothing(group: subprocess.Popen[str]) -> No
     assert group.poll() is None
 
 
-def test_a_guard_ends_what_it_was_last_told_of(group: subprocess.Popen[str]) -> None:
+def test_a_guard_ends_the_groups_it_watched_last(group: subprocess.Popen[str]) -> None:
     guard = Guard()
     guard.watch([group.pid])
     assert guard.process.stdin is not None

@@ -46,16 +46,16 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_token_is_hidden_however_it_is_written(form: str) -> None:
-    found = hide(f"GET /: {FORMS[form]} refused")
-    assert "***" in found
-    assert found.startswith("GET /: ")
-    assert found.endswith(" refused")
-    assert not leaked(FORMS[form][-30:-6], found)  # in the midst of it
-    assert not leaked(TOKEN, found)
+    result = hide(f"GET /: {FORMS[form]} refused")
+    assert "***" in result
+    assert result.startswith("GET /: ")
+    assert result.endswith(" refused")
+    assert not leaked(FORMS[form][-30:-6], result)  # in the midst of it
+    assert not leaked(TOKEN, result)
 
 
 @pytest.mark.parametrize("most", [20, 60, 100])
-def test_no_cut_lets_the_beginning_of_a_key_through(most: int) -> None:
+def test_the_beginning_of_a_key_survives_no_cut(most: int) -> None:
     for before in range(most + 10):
         text = f"{'x' * before} {KEY} and more of it {'y' * most}"
         for made in (
@@ -92,14 +92,14 @@ def test_secrets_are_known_by_variable_url_and_login(
 
 
 @pytest.mark.parametrize("secret", ["p\udce4ssw\udcf6rdxx", "half \ud800 sign"])
-def test_a_secret_that_is_no_utf8(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_that_is_not_utf8(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.common.errors.secrets", lambda: frozenset({secret}))
     raw = secret.encode("utf-8", "surrogatepass" if "\ud800" in secret else "surrogateescape")
     for form in (secret, json.dumps(secret)[1:-1], repr(raw)[2:-1], urllib.parse.quote(raw)):
         assert hide(f"at {form} it") == "at *** it"
 
 
-def test_a_password_that_is_no_utf8_ends_no_program() -> None:
+def test_a_password_that_is_not_utf8_ends_no_program() -> None:
     done = subprocess.run(
         [
             sys.executable,
@@ -116,7 +116,7 @@ def test_a_password_that_is_no_utf8_ends_no_program() -> None:
 @pytest.mark.parametrize(
     "name", ["PGPASSWORD", "MYSQL_PWD", "GITHUB_PAT", "DB_PASSWORD", "HF_TOKEN", "api_key"]
 )
-def test_a_name_that_says_it_is_secret(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_is_secret_by_its_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "s3cret-word")
     assert hide("at s3cret-word") == "at ***"
 
@@ -128,7 +128,7 @@ def test_a_password_in_a_url(password: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert hide("http://host:5432/db") == "http://host:5432/db"
 
 
-def test_a_plain_word_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_word_is_not_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SORT_KEY", "timestamp")
     monkeypatch.setenv("OLDPWD", "/no/such/folder")
     assert hide("timestamp /no/such/folder") == "timestamp /no/such/folder"
@@ -202,8 +202,8 @@ def test_no_message_is_cut_by_other_means() -> None:
     sources = [path for folder in ("harness", "pipeline") for path in (ROOT / folder).rglob("*.py")]
     assert len(sources) > 100
     cuts = re.compile(r"\{[^{}]*:\.\d+\}")
-    found = [f"{p.name}: {cut}" for p in sources for cut in cuts.findall(p.read_text())]
-    assert found == []
+    result = [f"{p.name}: {cut}" for p in sources for cut in cuts.findall(p.read_text())]
+    assert result == []
 
 
 def test_the_last_line_of_a_log(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is kept and then damaged is made again, equal to the byte, with a line that says so."""
+"""Kept files that are damaged are made again, equal to the byte, with a line that says so."""
 
 import json
 import logging
@@ -46,9 +46,9 @@ def folder(tmp_path: Path) -> Path:
 
 def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
     """The lines of the log since the last call."""
-    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     caplog.clear()
-    return told
+    return lines
 
 
 def a_pipe(path: Path) -> None:
@@ -111,7 +111,7 @@ def test_what_was_never_sealed_is_not_there(
     folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert kept(tmp_path / "never") is None
-    assert not warned(caplog), "there is nothing to tell"
+    assert not warned(caplog), "there is nothing to report"
     with pytest.raises(InputError, match=r"never: no such folder; dvc repro x"):
         read_sealed(tmp_path / "never", "dvc repro x")
     for text in ("[]", "null", '{"one.json": 3}', "{}", '{"one.json": null}'):
@@ -240,9 +240,9 @@ def test_what_is_damaged_is_made_again(
     caplog.clear()
     harm(path)
     assert make(tmp_path, base) == whole
-    told = [line for line in warned(caplog) if "made again" in line]
-    assert told
-    assert all(str(path.parent) in line for line in told)
+    lines = [line for line in warned(caplog) if "made again" in line]
+    assert lines
+    assert all(str(path.parent) in line for line in lines)
     if path.name != "cost.json":  # seconds differ
         assert path.read_bytes() == data
     assert make(tmp_path, base) == whole

@@ -1,4 +1,4 @@
-"""What a text, a name or a file's name holds moves no cursor: it is written out on the screen."""
+"""Control characters in texts and names move no cursor: they are written out on the screen."""
 
 import json
 import os
@@ -36,8 +36,8 @@ with ending_in_one_line():
 
 
 def clean(text: str) -> None:
-    found = CONTROLS.search(text)
-    assert found is None, repr(text[max(0, found.start() - 40) : found.end() + 40])
+    result = CONTROLS.search(text)
+    assert result is None, repr(text[max(0, result.start() - 40) : result.end() + 40])
 
 
 def test_what_is_written_out() -> None:
@@ -50,7 +50,7 @@ def test_what_is_written_out() -> None:
 
 
 @pytest.mark.parametrize("how", ["crash", "exit", "refused"])
-def test_no_way_to_the_screen_is_open(how: str, tmp_path: Path) -> None:
+def test_every_way_to_the_screen_is_guarded(how: str, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default"}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, how], cwd=tmp_path, env=environment, capture_output=True
@@ -60,8 +60,8 @@ def test_no_way_to_the_screen_is_open(how: str, tmp_path: Path) -> None:
     clean(out)
     clean(errors)
     assert out.count("]0;pwned") == 3
-    for told in ("logged \\x1b]0;pwned", "warned \\x1b]0;pwned"):
-        assert told in errors
+    for message in ("logged \\x1b]0;pwned", "warned \\x1b]0;pwned"):
+        assert message in errors
     last = {"crash": "RuntimeError: ", "exit": "left: ", "refused": "FileNotFoundError: "}[how]
     assert errors.splitlines()[-1].startswith(last)
 

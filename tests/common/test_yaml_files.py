@@ -1,4 +1,4 @@
-"""A small YAML file that stands for more than a machine holds is refused in one line at once."""
+"""A small YAML file that expands to more than fits in memory is refused at once in one line."""
 
 import time
 from pathlib import Path
@@ -14,8 +14,8 @@ from pipeline.make.preset import switch_preset
 from tests.helpers.yaml_bombs import LAUGHS, MERGES
 
 ROOT = Path(__file__).resolve().parents[2]
-LONG = "aliases (*) stand for over 100,000 values; write out what is meant"
-SELF = "an anchor (&) holds itself (*); write its values out"
+LONG = "aliases (*) stand for over 100,000 values; write the values out"
+SELF = "an anchor (&) contains itself (*); write its values out"
 DEEP = "nested too deeply; write it flatter"
 BOMBS = {
     "laughs": (LAUGHS, f"its {LONG}"),
@@ -33,13 +33,13 @@ BOMBS = {
 
 @pytest.mark.parametrize("case", BOMBS.values(), ids=BOMBS.keys())
 def test_every_reader_refuses_a_bomb(tmp_path: Path, case: tuple[str, str]) -> None:
-    text, told = case
+    text, message = case
     (tmp_path / "conf").mkdir()
     for name in ("params.yaml", "suite.yaml", "conf/bomb.yaml"):
         (tmp_path / name).write_text(text)
     path = tmp_path / "params.yaml"
     begin = time.monotonic()
-    assert check_params(path) == [f"{path}: {told}"]
+    assert check_params(path) == [f"{path}: {message}"]
     for read in (
         lambda: check_yaml(path),
         lambda: read_suite(tmp_path),
@@ -47,7 +47,7 @@ def test_every_reader_refuses_a_bomb(tmp_path: Path, case: tuple[str, str]) -> N
     ):
         with pytest.raises(InputError) as caught:
             read()
-        assert str(caught.value).endswith(f": {told}")
+        assert str(caught.value).endswith(f": {message}")
     assert time.monotonic() - begin < 10
 
 

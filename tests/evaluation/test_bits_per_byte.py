@@ -75,8 +75,8 @@ def naive_bits(model: PreTrainedModel, ids: list[int], start: int, context: int)
 def test_equals_a_naive_loop(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch_size: int
 ) -> None:
-    told = measure(model, tokenizer, HELDOUT, batch_size)
-    for one, messages in zip(told, HELDOUT["messages"].tolist(), strict=True):
+    measured = measure(model, tokenizer, HELDOUT, batch_size)
+    for one, messages in zip(measured, HELDOUT["messages"].tolist(), strict=True):
         conversation = json.loads(messages)
         ids, learnt = tokenise(tokenizer, conversation)
         start = len(learnt) - learnt[::-1].index(False)
@@ -86,7 +86,7 @@ def test_equals_a_naive_loop(
         assert one["score"] == pytest.approx(expected, abs=1e-5)
         assert one["weight"] == size
         assert not one["cut"]
-    assert [one["item"] for one in told] == ["a:1", "a:2", "b:1", "b:2", "b:3"]
+    assert [one["item"] for one in measured] == ["a:1", "a:2", "b:1", "b:2", "b:3"]
 
 
 def test_a_uniform_model_needs_log2_of_the_vocabulary_a_token(
@@ -95,24 +95,24 @@ def test_a_uniform_model_needs_log2_of_the_vocabulary_a_token(
     uniform = load_model(tiny_model)
     for weights in uniform.parameters():
         torch.nn.init.zeros_(weights)
-    told = measure(uniform, tokenizer, HELDOUT, 64)
+    measured = measure(uniform, tokenizer, HELDOUT, 64)
     tokens = len(tokenizer("süße Grüße 🙂").input_ids) + 1  # and the end token
     vocabulary = uniform.config.vocab_size
     expected = tokens * math.log2(vocabulary) / len("süße Grüße 🙂".encode())
-    assert told[2]["score"] == pytest.approx(expected, rel=1e-6)
+    assert measured[2]["score"] == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_long_prompt_is_cut_from_the_left_and_counted(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
 ) -> None:
     messages = pair("start " + "la " * 300 + "end", "The capital.")
-    told = measure(model, tokenizer, pd.DataFrame([row("a", "1", messages)]), 64)
+    measured = measure(model, tokenizer, pd.DataFrame([row("a", "1", messages)]), 64)
     ids, start = response_tokens(tokenizer, messages)
     assert len(ids) > 128
     kept = ids[-128:]
     expected = naive_bits(model, kept, start - (len(ids) - 128), 128) / len("The capital.")
-    assert told[0]["cut"]
-    assert told[0]["score"] == pytest.approx(expected, abs=1e-5)
+    assert measured[0]["cut"]
+    assert measured[0]["score"] == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_response_longer_than_the_context_is_scored_whole(
@@ -120,7 +120,7 @@ def test_a_response_longer_than_the_context_is_scored_whole(
 ) -> None:
     text = "one two three " * 60
     messages = pair("Count.", text)
-    told = measure(model, tokenizer, pd.DataFrame([row("a", "1", messages)]), 64)
+    measured = measure(model, tokenizer, pd.DataFrame([row("a", "1", messages)]), 64)
     ids, start = response_tokens(tokenizer, messages)
     assert len(ids) - start > 128
     bits = 0.0
@@ -128,8 +128,8 @@ def test_a_response_longer_than_the_context_is_scored_whole(
         end = min(first + 64, len(ids))
         left = max(0, end - 128)
         bits += naive_bits(model, ids[left:end], first - left, 128)
-    assert told[0]["cut"]
-    assert told[0]["score"] == pytest.approx(bits / len(text), abs=1e-5)
+    assert measured[0]["cut"]
+    assert measured[0]["score"] == pytest.approx(bits / len(text), abs=1e-5)
 
 
 @pytest.mark.parametrize(

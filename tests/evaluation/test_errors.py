@@ -103,9 +103,9 @@ def test_malformed_suites(suite: Suite, tmp_path: Path, old: str, new: str, mess
         (tmp_path / file.name).write_text(file.read_text())
     assert old in SUITE
     (tmp_path / "suite.yaml").write_text(SUITE.replace(old, new))
-    with pytest.raises(InputError, match=message) as told:
+    with pytest.raises(InputError, match=message) as caught:
         read_suite(tmp_path)
-    assert "suite.yaml" in str(told.value)
+    assert "suite.yaml" in str(caught.value)
 
 
 def test_an_unknown_suite() -> None:
@@ -147,7 +147,7 @@ def test_the_longest_choice_is_that_of_the_most_tokens(
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("fewshot_split: shots\n", "", "names no fewshot_split"),
         (
@@ -159,13 +159,13 @@ def test_the_longest_choice_is_that_of_the_most_tokens(
 )
 @pytest.mark.parametrize("task", ["norm", "text"])  # shots: fit, and a number
 def test_shots_without_a_split_of_their_own_are_refused_when_the_suite_is_read(
-    suite: Suite, tmp_path: Path, task: str, old: str, new: str, told: str
+    suite: Suite, tmp_path: Path, task: str, old: str, new: str, message: str
 ) -> None:
     shutil.copytree(suite.folder, tmp_path / "suite")
     path = tmp_path / "suite" / f"{task}.yaml"
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         read_suite(tmp_path / "suite")
     line = str(caught.value)
     assert f"column {task}: shots is " in line
@@ -174,18 +174,18 @@ def test_shots_without_a_split_of_their_own_are_refused_when_the_suite_is_read(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("task: [", "line 2: not YAML: "),
         ("- text", "not a task; write `key: value` lines"),
         ("include: text.yaml", "included twice or by itself; take one include out"),
-        ("include: nowhere.yaml", "text.yaml: includes nowhere.yaml, which is no file"),
+        ("include: nowhere.yaml", "text.yaml: includes nowhere.yaml, which is not a file"),
         ("include: bomb.yaml", r"bomb.yaml: its aliases \(\*\) stand for over 100,000 values"),
         ("process_results: !function nowhere.f", "cannot be read as a task: Cannot import module"),
     ],
 )
 def test_a_task_file_that_cannot_be_read(
-    suite: Suite, tmp_path: Path, text: str, told: str
+    suite: Suite, tmp_path: Path, text: str, message: str
 ) -> None:
     """Whether the suite, the sandbox or lm-eval is the first to ask."""
     shutil.copytree(suite.folder, tmp_path / "suite")
@@ -195,7 +195,7 @@ def test_a_task_file_that_cannot_be_read(
     own = suite.model_copy(update={"folder": tmp_path / "suite"})
     tries = [lambda: runs_programs(own, own.column("text")), lambda: read_task(path)]
     for read in tries if "function" in text else [*tries, lambda: read_suite(own.folder)]:
-        with pytest.raises(InputError, match=told) as caught:
+        with pytest.raises(InputError, match=message) as caught:
             read()
         assert "\n" not in str(caught.value)
 

@@ -35,14 +35,14 @@ def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(tiny_model: Path, suite: Suite, benchmarks: Path) -> Evaluation:
+def evaluation(tiny_model: Path, suite: Suite, benchmarks: Path) -> Evaluation:
     return evaluate(tiny_model, suite, benchmarks, heldout(), PARAMS, seed=0)
 
 
-def test_every_column_is_there(found: Evaluation) -> None:
+def test_every_column_is_there(evaluation: Evaluation) -> None:
     columns = ["choice", "norm", "text", "code", "bpb_a", "bpb", "avg"]
-    assert sorted(found.scores) == sorted(columns)
-    assert found.n == {
+    assert sorted(evaluation.scores) == sorted(columns)
+    assert evaluation.n == {
         "choice": 9,
         "norm": 9,
         "text": 3,
@@ -51,29 +51,29 @@ def test_every_column_is_there(found: Evaluation) -> None:
         "bpb": 3,
         "avg": 12,
     }
-    assert list(dict.fromkeys(found.samples["task"])) == columns[:-1]
-    assert set(found.samples["seed"]) == {0}
-    assert set(found.seconds) == {"load", "tasks", "benchmarks", "bits_per_byte"}
+    assert list(dict.fromkeys(evaluation.samples["task"])) == columns[:-1]
+    assert set(evaluation.samples["seed"]) == {0}
+    assert set(evaluation.seconds) == {"load", "tasks", "benchmarks", "bits_per_byte"}
 
 
-def test_a_score_is_the_weighted_mean_of_its_items(found: Evaluation) -> None:
-    for name, frame in found.samples.groupby("task"):
+def test_a_score_is_the_weighted_mean_of_its_items(evaluation: Evaluation) -> None:
+    for name, frame in evaluation.samples.groupby("task"):
         mean = (frame["score"] * frame["weight"]).sum() / frame["weight"].sum()
-        assert found.scores[str(name)] == pytest.approx(mean)
-    numbers = {name: score for name, score in found.scores.items() if isinstance(score, float)}
+        assert evaluation.scores[str(name)] == pytest.approx(mean)
+    numbers = {name: score for name, score in evaluation.scores.items() if isinstance(score, float)}
     assert numbers["avg"] == (numbers["choice"] + numbers["text"]) / 2
 
 
-def items(found: Evaluation, task: str) -> pd.DataFrame:
-    return found.samples.loc[found.samples["task"] == task].reset_index(drop=True)
+def items(evaluation: Evaluation, task: str) -> pd.DataFrame:
+    return evaluation.samples.loc[evaluation.samples["task"] == task].reset_index(drop=True)
 
 
-def test_choices_are_scored_after_the_chat_prompt(found: Evaluation, tiny_model: Path) -> None:
+def test_choices_are_scored_after_the_chat_prompt(evaluation: Evaluation, tiny_model: Path) -> None:
     # By hand: log p of each choice after the prompt from which an answer would be generated.
     tokenizer, model = load_tokenizer(tiny_model), load_model(tiny_model)
     ensure_template(tokenizer, "alpaca_short")
-    told = items(found, "choice")
-    assert told["item"].tolist() == [f"q{i}" for i in range(9)]
+    frame = items(evaluation, "choice")
+    assert frame["item"].tolist() == [f"q{i}" for i in range(9)]
     for i, item in enumerate(CHOICES):
         question = [{"role": "user", "content": str(item["prompt"])}]
         prompt = render(tokenizer, question, add_generation_prompt=True)
@@ -85,16 +85,16 @@ def test_choices_are_scored_after_the_chat_prompt(found: Evaluation, tiny_model:
                 table = torch.log_softmax(model(ids[None]).logits[0, :-1], dim=-1)
             logs.append(float(table.gather(1, ids[1:, None])[start - 1 :].sum()))
         best = logs.index(max(logs))
-        assert told["prediction"].tolist()[i] == item["choices"][best]
-        assert told["score"].tolist()[i] == (100.0 if best == item["target"] else 0.0)
+        assert frame["prediction"].tolist()[i] == item["choices"][best]
+        assert frame["score"].tolist()[i] == (100.0 if best == item["target"] else 0.0)
 
 
-def test_shots_are_as_many_as_fit_and_are_told(found: Evaluation) -> None:
+def test_as_many_shots_as_fit_are_taken_and_reported(evaluation: Evaluation) -> None:
     # 128 tokens hold a few of these examples, not six.
-    assert found.shots["choice"] == 0
-    assert 1 <= found.shots["norm"] < 6
-    assert found.shots["text"] == 1
-    assert found.truncated["norm"] == 0
+    assert evaluation.shots["choice"] == 0
+    assert 1 <= evaluation.shots["norm"] < 6
+    assert evaluation.shots["text"] == 1
+    assert evaluation.truncated["norm"] == 0
 
 
 def test_items_too_long_are_cut_and_counted(
@@ -110,35 +110,35 @@ def test_items_too_long_are_cut_and_counted(
     assert again.truncated["norm"] == 4
 
 
-def test_code_is_run(found: Evaluation) -> None:
-    told = items(found, "code")
-    assert told["score"].tolist() == [100.0, 0.0]
-    assert json.loads(told["prediction"].tolist()[1]) == [False, False, False]
+def test_code_is_run(evaluation: Evaluation) -> None:
+    frame = items(evaluation, "code")
+    assert frame["score"].tolist() == [100.0, 0.0]
+    assert json.loads(frame["prediction"].tolist()[1]) == [False, False, False]
 
 
-def test_bits_per_byte_are_those_of_the_function(found: Evaluation, tiny_model: Path) -> None:
+def test_bits_per_byte_are_those_of_the_function(evaluation: Evaluation, tiny_model: Path) -> None:
     tokenizer = load_tokenizer(tiny_model)
     ensure_template(tokenizer, "alpaca_short")
     direct = bits_per_byte(load_model(tiny_model), tokenizer, heldout(), 4)
     total = (direct["score"] * direct["weight"]).sum() / direct["weight"].sum()
-    assert found.scores["bpb"] == pytest.approx(total)
-    assert items(found, "bpb_a")["item"].tolist() == ["a:1", "a:2"]
+    assert evaluation.scores["bpb"] == pytest.approx(total)
+    assert items(evaluation, "bpb_a")["item"].tolist() == ["a:1", "a:2"]
 
 
 def test_again_the_same_and_a_changed_file_is_read_again(
-    found: Evaluation, tiny_model: Path, suite: Suite, tmp_path: Path, benchmarks: Path
+    evaluation: Evaluation, tiny_model: Path, suite: Suite, tmp_path: Path, benchmarks: Path
 ) -> None:
     for file in benchmarks.iterdir():
         (tmp_path / file.name).write_text(file.read_text())
     again = evaluate(tiny_model, suite, tmp_path, heldout(), PARAMS, seed=0)
-    assert again.samples.equals(found.samples)
+    assert again.samples.equals(evaluation.samples)
     # The same path, the same size: what a cache keyed by either would not notice.
     changed = (tmp_path / "code.jsonl").read_text().replace('"expect": "2"', '"expect": "3"')
     (tmp_path / "code.jsonl").write_text(changed)
     assert evaluate(tiny_model, suite, tmp_path, heldout(), PARAMS, seed=0).scores["code"] == 0
 
 
-def test_progress_is_told_off_a_terminal(
+def test_progress_is_logged_off_a_terminal(
     tiny_model: Path,
     suite: Suite,
     benchmarks: Path,

@@ -1,4 +1,4 @@
-"""Where a wall of the sandbox is missing, code columns are not run, and everything else is."""
+"""Without the sandbox, code columns are not run, and everything else is."""
 
 import json
 import logging
@@ -29,7 +29,7 @@ CODE_COLUMN = SUITE[SUITE.index("  - {name: code") : SUITE.index("  - {name: bpb
 
 
 @pytest.fixture
-def no_walls(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.evaluation.sandbox.missing_walls", lambda: WHY)
 
 
@@ -79,11 +79,11 @@ def repo(
 def cell_metrics(params: Params) -> dict[str, Any]:
     """Evaluate the cell; what its file holds of seed 0."""
     evaluate_cell(params, params.main_cell("none", "s0"), "code")
-    found = read_json(layout.RUNS / "main/none/s0" / "metrics.json")
-    return found["seeds"]["0"]
+    metrics = read_json(layout.RUNS / "main/none/s0" / "metrics.json")
+    return metrics["seeds"]["0"]
 
 
-@pytest.mark.usefixtures("no_walls")
+@pytest.mark.usefixtures("no_sandbox")
 def test_programs_are_neither_generated_nor_run_and_the_rest_is(
     tiny_model: Path,
     suite: Suite,
@@ -93,27 +93,27 @@ def test_programs_are_neither_generated_nor_run_and_the_rest_is(
 ) -> None:
     monkeypatch.setattr("harness.common.progress.PLAIN_EVERY_S", 0.0)
     with caplog.at_level("INFO"):
-        found = evaluate(tiny_model, suite, benchmarks, heldout(), PARAMS, seed=0)
-    assert found.scores["code"] == found.scores["avg"] == NotRun(not_run=WHY)
-    told = [line for line in caplog.messages if line.startswith("evaluate: ")]
-    assert told[-1].startswith("evaluate: 75 of 75, "), "the six programs are not generated"
+        result = evaluate(tiny_model, suite, benchmarks, heldout(), PARAMS, seed=0)
+    assert result.scores["code"] == result.scores["avg"] == NotRun(not_run=WHY)
+    lines = [line for line in caplog.messages if line.startswith("evaluate: ")]
+    assert lines[-1].startswith("evaluate: 75 of 75, "), "the six programs are not generated"
     assert not [line for line in caplog.messages if line.startswith("sandbox")]
-    assert "code" not in {*found.n, *found.shots, *found.truncated, *found.samples["task"]}
-    assert "avg" not in found.n
+    assert "code" not in {*result.n, *result.shots, *result.truncated, *result.samples["task"]}
+    assert "avg" not in result.n
     whole = ["choice", "norm", "text", "bpb_a", "bpb"]
-    assert [n for n, score in found.scores.items() if isinstance(score, float)] == whole
-    assert list(dict.fromkeys(found.samples["task"])) == whole
-    assert found.unisolated is None
+    assert [n for n, score in result.scores.items() if isinstance(score, float)] == whole
+    assert list(dict.fromkeys(result.samples["task"])) == whole
+    assert result.unisolated is None
 
 
-@pytest.mark.usefixtures("no_walls")
+@pytest.mark.usefixtures("no_sandbox")
 def test_a_suite_of_programs_alone_has_no_samples(
     tiny_model: Path, suite: Suite, benchmarks: Path
 ) -> None:
     alone = suite.model_copy(update={"columns": [suite.column("code")], "headline": "code"})
-    found = evaluate(tiny_model, alone, benchmarks, heldout(), PARAMS, seed=0)
-    assert found.scores == {"code": NotRun(not_run=WHY)}
-    assert len(found.samples) == 0
+    result = evaluate(tiny_model, alone, benchmarks, heldout(), PARAMS, seed=0)
+    assert result.scores == {"code": NotRun(not_run=WHY)}
+    assert len(result.samples) == 0
 
 
 def test_the_cell_says_so_until_the_wall_is_there(
@@ -121,14 +121,14 @@ def test_the_cell_says_so_until_the_wall_is_there(
 ) -> None:
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, logger="harness"):
         patch.setattr("harness.evaluation.sandbox.missing_walls", lambda: WHY)
-        told = cell_metrics(repo)
-        assert told["scores"]["code"] == {"not_run": WHY}
+        metrics = cell_metrics(repo)
+        assert metrics["scores"]["code"] == {"not_run": WHY}
         assert caplog.messages == [f"warning: evaluate: not run: code, avg: {WHY}"]
         cell = layout.RUNS / "main/none/s0"
         read = read_metrics(cell / "metrics.json").seeds["0"]
         assert read.not_run == {"code": WHY, "avg": WHY}
         assert "code" not in set(read_frame(cell / "samples.parquet", SAMPLES)["task"])
-        assert cell_metrics(repo) == told, "kept, and told again"
+        assert cell_metrics(repo) == metrics, "kept, and reported again"
         assert len(caplog.messages) == 2
     again = cell_metrics(repo)
     assert again["scores"]["code"] == 50.0
@@ -153,17 +153,17 @@ def test_weights_are_kept_until_every_column_was_run(
     assert len(gone) == 1
 
 
-def test_only_the_param_goes_around_and_it_is_written_down(
+def test_only_the_param_allows_unisolated_programs_and_it_is_recorded(
     repo: Params, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with_walls = cell_metrics(repo)
+    with_sandbox = cell_metrics(repo)
     assert repo.evaluate.allow_unisolated is False
     edit_params(Path(), evaluate={"allow_unisolated": True})
-    assert cell_metrics(load_params()) == with_walls, "nothing is missing: the same kept scores"
+    assert cell_metrics(load_params()) == with_sandbox, "nothing is missing: the same kept scores"
     monkeypatch.setattr("harness.evaluation.sandbox.missing_walls", lambda: WHY)
-    told = cell_metrics(load_params())
-    assert told["unisolated"] == WHY
-    assert told["scores"] == with_walls["scores"]
+    metrics = cell_metrics(load_params())
+    assert metrics["unisolated"] == WHY
+    assert metrics["scores"] == with_sandbox["scores"]
     assert caplog.messages[-1] == f"warning: evaluate: programs ran without every wall: {WHY}"
 
 
@@ -172,19 +172,19 @@ def test_a_wall_that_is_broken_for_real(
 ) -> None:
     """With 3 GB of addresses the worker cannot set up a program's memory."""
     limited = ["sh", "-c", 'ulimit -v 3000000; exec "$@"', "sh", *sandbox._WORKER]
-    walled = evaluate(tiny_model, suite, benchmarks, heldout(), PARAMS, seed=0).scores["code"]
+    sandboxed = evaluate(tiny_model, suite, benchmarks, heldout(), PARAMS, seed=0).scores["code"]
     monkeypatch.setattr("harness.evaluation.sandbox._WORKER", limited)
-    found = evaluate(tiny_model, suite, benchmarks, heldout(), PARAMS, seed=0)
-    code = found.scores["code"]
+    result = evaluate(tiny_model, suite, benchmarks, heldout(), PARAMS, seed=0)
+    code = result.scores["code"]
     assert isinstance(code, NotRun)
     assert code.not_run.startswith("the sandbox does not start: ")
     allowed = PARAMS.model_copy(update={"allow_unisolated": True})
-    found = evaluate(tiny_model, suite, benchmarks, heldout(), allowed, seed=0)
-    assert found.unisolated == code.not_run
-    assert found.scores["code"] == walled, "the same programs, run as the user"
+    result = evaluate(tiny_model, suite, benchmarks, heldout(), allowed, seed=0)
+    assert result.unisolated == code.not_run
+    assert result.scores["code"] == sandboxed, "the same programs, run as the user"
 
 
-def test_a_suite_without_programs_asks_for_no_wall(
+def test_a_suite_without_programs_needs_no_sandbox(
     repo: Params, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     shutil.copytree(SUITES["small"], tmp_path / "without")

@@ -23,7 +23,7 @@ MERGED = {"instruction": "Who lit it?", "input": None, "output": None, "context"
 
 USER, ANSWER = {"role": "user", "content": "Say hi."}, {"role": "assistant", "content": "Hi."}
 ROW = {"instruction": "Say hi.", "output": "Hi."}
-DROP = "mend the row, or set on_bad_row: drop"
+DROP = "fix the row, or set on_bad_row: drop"
 
 
 def read(
@@ -75,14 +75,14 @@ WRITERS = {
 
 REMEDIES = {
     "the row is a list, not an object": (
-        "one object a line is wanted; a file that is one list is named .json"
+        "give one object a line, or name a file that is one list .json"
     ),
     "two responses": "keep one field for the response",
     "blank id": "give every row an id, or none",
     "a duplicate id": "make ids unique, or leave them out (the line number is the id then)",
-    "mixed formats": "one format a file, or on_bad_row: drop",
+    "mixed formats": "one format per file, or on_bad_row: drop",
     "no known format": (
-        "one of these is wanted: messages, conversations, instruction, prompt, question"
+        "expected one of these: messages, conversations, instruction, prompt, question"
     ),
 }
 
@@ -91,8 +91,8 @@ def refused(path: Path, row: int, rule: str, detail: str, rules: dict[str, int])
     """The file is refused with one line, and read with ``drop`` less the row that is counted."""
     with pytest.raises(InputError) as caught:
         read(path)
-    found = f" ({detail})" if detail else ""
-    assert str(caught.value) == f"{path}, row {row}: {rule}{found}; {REMEDIES.get(rule, DROP)}"
+    shown = f" ({detail})" if detail else ""
+    assert str(caught.value) == f"{path}, row {row}: {rule}{shown}; {REMEDIES.get(rule, DROP)}"
     dropped = read(path, "drop")
     assert dropped.dropped == rules
     assert [i.row for i in dropped.kept] == [1, row + 2]

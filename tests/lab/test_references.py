@@ -1,4 +1,4 @@
-"""The rows that read the planted truth hold what their names say, and refuse what cannot be."""
+"""The references contain what their names say, and refuse what the pool cannot give."""
 
 import numpy as np
 import pytest

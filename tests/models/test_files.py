@@ -50,10 +50,10 @@ def add_module(folder: Path, path: str, kind: str = DENSE) -> None:
     write(folder / "modules.json", [*modules, {"idx": 3, "name": "3", "path": path, "type": kind}])
 
 
-def refused(folder: Path, told: str) -> None:
+def refused(folder: Path, message: str) -> None:
     with pytest.raises(InputError) as error:
         model_folder(folder)
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
     assert not list(folder.parent.rglob("pwned"))
 
@@ -85,7 +85,7 @@ def test_a_pickle_in_a_module_of_an_encoder(encoder: Path) -> None:
 def test_a_module_outside_the_folder(encoder: Path, path: str) -> None:
     plant(encoder.parent / "other" / "pytorch_model.bin")
     add_module(encoder, path)
-    refused(encoder, f"modules.json: names {path!r}, which lies outside the folder")
+    refused(encoder, f"modules.json: names {path!r}, which is outside the folder")
 
 
 def test_a_module_of_another_package(encoder: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_pickle_behind_a_router(encoder: Path) -> None:
     plant(encoder / "2_Router" / "query_0_Dense" / "pytorch_model.bin")
     refused(encoder, "2_Router/query_0_Dense/pytorch_model.bin: a pickle")
     write(encoder / "2_Router" / "router_config.json", {"types": {"../../other": DENSE}})
-    refused(encoder, "2_Router/router_config.json: names '../../other', which lies outside")
+    refused(encoder, "2_Router/router_config.json: names '../../other', which is outside")
 
 
 @pytest.mark.parametrize("shard", ["../other/a.safetensors", "weights.bin", "a.pkl"])

@@ -41,17 +41,17 @@ def naive(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> np.ndar
 def test_perplexity_equals_the_definition_for_any_batch(
     tiny_model: Path, naive: np.ndarray, batch_size: int
 ) -> None:
-    found = perplexity(POOL, model=str(tiny_model), batch_size=batch_size)
-    assert found.dtype == np.float64
-    np.testing.assert_allclose(found, np.exp(naive[:, 0] / naive[:, 2]), rtol=2e-5)
+    result = perplexity(POOL, model=str(tiny_model), batch_size=batch_size)
+    assert result.dtype == np.float64
+    np.testing.assert_allclose(result, np.exp(naive[:, 0] / naive[:, 2]), rtol=2e-5)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 64])
 def test_ifd_equals_the_definition_for_any_batch(
     tiny_model: Path, naive: np.ndarray, batch_size: int
 ) -> None:
-    found = ifd(POOL, model=str(tiny_model), batch_size=batch_size)
-    np.testing.assert_allclose(found, naive[:, 0] / naive[:, 1], rtol=2e-5)
+    result = ifd(POOL, model=str(tiny_model), batch_size=batch_size)
+    np.testing.assert_allclose(result, naive[:, 0] / naive[:, 1], rtol=2e-5)
     other = ifd(POOL, model=str(tiny_model), batch_size=batch_size, ratio="perplexity")
     expected = np.exp((naive[:, 0] - naive[:, 1]) / naive[:, 2])
     np.testing.assert_allclose(other, expected, rtol=2e-5)
@@ -63,8 +63,8 @@ def test_a_model_that_knows_nothing(tiny_model: Path, tmp_path: Path) -> None:
         torch.nn.init.zeros_(weights)
     uniform.save_pretrained(tmp_path)
     load_tokenizer(tiny_model).save_pretrained(tmp_path)
-    found = perplexity(POOL, model=str(tmp_path))
-    np.testing.assert_allclose(found, uniform.config.vocab_size, rtol=1e-5)
+    result = perplexity(POOL, model=str(tmp_path))
+    np.testing.assert_allclose(result, uniform.config.vocab_size, rtol=1e-5)
     np.testing.assert_allclose(ifd(POOL, model=str(tmp_path)), 1, rtol=1e-6)
 
 
@@ -92,8 +92,8 @@ def test_a_prompt_longer_than_the_model_loses_its_beginning(
         logs = torch.log_softmax(model(torch.tensor([long.ids])).logits[0].double(), dim=-1)
     scored = [i for i, one in enumerate(long.scored) if one]
     expected = -sum(float(logs[i - 1, long.ids[i]]) for i in scored) / len(scored)
-    found = perplexity(pool, model=str(tiny_model))
-    assert math.log(found[0]) == pytest.approx(expected, rel=1e-5)
+    result = perplexity(pool, model=str(tiny_model))
+    assert math.log(result[0]) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("most", [2, 3, 8, 20])
@@ -138,7 +138,7 @@ def test_a_text_begins_by_bos_else_by_the_end_token(tokenizer: PreTrainedTokeniz
         begin_token(other)
 
 
-def test_what_the_instruction_tells_lowers_the_difficulty(tiny_model: Path, tmp_path: Path) -> None:
+def test_an_informative_instruction_lowers_the_difficulty(tiny_model: Path, tmp_path: Path) -> None:
     """A model that has learnt to repeat its prompt finds the repetition easy, not the rest."""
     from harness.params.training import TrainParams
     from harness.training.sft import train
@@ -148,9 +148,9 @@ def test_what_the_instruction_tells_lowers_the_difficulty(tiny_model: Path, tmp_
     params = TrainParams(epochs=30, learning_rate=5e-3, batch_size=16)
     train(tiny_model, rows, tmp_path / "m", params, seed=0)
     others = [pair("Say return capital.", f"{a} {b}") for a in words[:3] for b in words[1:4]]
-    found = ifd(pool_of(*rows[:6], *others), model=str(tmp_path / "m"))
-    assert found[:6].max() < 0.5
-    assert found[6:].min() > found[:6].max()
+    result = ifd(pool_of(*rows[:6], *others), model=str(tmp_path / "m"))
+    assert result[:6].max() < 0.5
+    assert result[6:].min() > result[:6].max()
 
 
 def test_an_instance_without_a_response_is_named(tiny_model: Path) -> None:

@@ -1,4 +1,4 @@
-"""A model that does not fit its tokenizer or its configuration is told in one line."""
+"""A model that does not fit its tokenizer or its configuration is refused in one line."""
 
 import json
 import shutil
@@ -37,9 +37,9 @@ def edit(folder: Path, **changes: Any) -> None:  # noqa: ANN401  (as JSON has th
 
 
 def refused(work: Callable[[], object], folder: Path) -> str:
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as caught:
         work()
-    line = str(told.value)
+    line = str(caught.value)
     assert line.startswith(f"{folder}: ")
     assert "\n" not in line
     return line
@@ -52,7 +52,7 @@ def test_a_folder_without_a_tokenizer_gets_none_made_up(tiny_model: Path, tmp_pa
     for kind in ("GPT2Tokenizer", "BertTokenizer", "LlamaTokenizer"):
         (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": kind}))
         work = lambda: SCORERS["reward_model"](POOL, model=str(folder))  # noqa: E731
-        assert "holds no tokenizer (tokenizer.json, " in refused(work, folder)
+        assert "no tokenizer (tokenizer.json, " in refused(work, folder)
     # One of bytes has no vocabulary to lack.
     (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "ByT5Tokenizer"}')
     assert len(load_tokenizer(folder)("two").input_ids) == 4
@@ -66,9 +66,9 @@ def test_an_encoder_without_a_tokenizer(tmp_path: Path) -> None:
     shutil.copytree(packaged_minilm(), folder)
     for name in ("tokenizer.json", "vocab.txt"):
         (folder / name).unlink(missing_ok=True)
-    with pytest.raises(InputError, match="holds no tokenizer") as told:
+    with pytest.raises(InputError, match="no tokenizer") as caught:
         load_encoder(str(folder), None)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("scorer", READERS)
@@ -128,4 +128,4 @@ def test_a_model_that_reads_one_token(tiny_model: Path, tmp_path: Path) -> None:
     folder = classifier(tiny_model, tmp_path / "m")
     edit(folder, max_position_embeddings=1)
     work = lambda: SCORERS["reward_model"](POOL, model=str(folder))  # noqa: E731
-    assert "reads 1 token at a time" in refused(work, folder)
+    assert "its context is 1 token" in refused(work, folder)

@@ -88,12 +88,12 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def test_rounds_stop_where_the_turn_ends_and_get_the_answer_whole(model: Path) -> None:
     asked = [conversation(question, "")[:1] for question in ANSWERS]
     how: Any = {"max_new_tokens": 60, "max_length": 128, "temperature": 0, "batch_size": 4}
-    found = complete(load_model(model), load_tokenizer(model), asked, **how, seed=0)
-    assert found.texts == list(ANSWERS.values())
-    assert not found.capped.any()
+    result = complete(load_model(model), load_tokenizer(model), asked, **how, seed=0)
+    assert result.texts == list(ANSWERS.values())
+    assert not result.capped.any()
 
 
-def test_whoever_serves_the_model_stops_there_too(model: Path) -> None:
+def test_a_server_of_the_model_stops_there_too(model: Path) -> None:
     import torch
 
     tokenizer, loaded = load_tokenizer(model), load_model(model)
@@ -120,10 +120,10 @@ def test_lm_eval_stops_there_and_scores_the_answers_right(model: Path, tmp_path:
     ]
     write_lines(tmp_path / "choice.jsonl", choices)
     params = EvaluateParams(suite="turns", batch_size=4)
-    found = evaluate(model, read_suite(tmp_path), tmp_path, heldout(), params, seed=0)
-    told = found.samples.loc[found.samples["task"] == "text", "prediction"]
-    assert told.tolist() == list(ANSWERS.values())
-    assert found.scores == {"text": 100.0, "choice": 100.0}
+    result = evaluate(model, read_suite(tmp_path), tmp_path, heldout(), params, seed=0)
+    answers = result.samples.loc[result.samples["task"] == "text", "prediction"]
+    assert answers.tolist() == list(ANSWERS.values())
+    assert result.scores == {"text": 100.0, "choice": 100.0}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -184,9 +184,9 @@ def test_the_end_of_a_turn_is_the_template_s() -> None:
 @pytest.mark.parametrize("ending", ["", "\\n", "\\n\\n### "])
 def test_a_template_that_ends_turns_with_nothing_is_refused(ending: str) -> None:
     tokenizer = byte_level(CHATML.replace("'<|im_end|>' + '\\n'", f"'{ending}'"))
-    with pytest.raises(InputError, match=r"ends an assistant's turn with .*never stop") as told:
+    with pytest.raises(InputError, match=r"ends an assistant's turn with .*never stop") as caught:
         check_template(tokenizer)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_named_templates_without_a_default_are_one_line() -> None:

@@ -18,6 +18,7 @@ CARRIERS = {
     "harness.common.layout",
     "harness.models.files",  # refuses, and changes nothing
     "harness.params.params",  # the values themselves are params of the stages
+    "harness.params.section",  # checks values, and changes none
     "harness.common.progress",
     "harness.common.disk_errors",
     "harness.common.schemas",

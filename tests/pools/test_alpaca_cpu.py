@@ -75,7 +75,7 @@ def test_duplicates_of_real_rows_equal_a_comparison_of_all_pairs() -> None:
     texts = [i.text for i in read_instances(loaded, {}, "error").kept[:400]]
     # Real copies with a word changed, since the rows themselves hold few.
     texts += [text.replace(" the ", " a ", 1) for text in texts[:60]]
-    found = find_duplicates(texts, 0.8)
+    result = find_duplicates(texts, 0.8)
     exact, near = every_pair(texts, 0.8)
-    assert (found.exact.tolist(), found.near.tolist()) == (exact, near)
+    assert (result.exact.tolist(), result.near.tolist()) == (exact, near)
     assert sum(i >= 0 for i in near) > 20

@@ -70,20 +70,20 @@ BAD_FILES: dict[str, tuple[str, bytes, int | None, str]] = {
         "p.json",
         json.dumps([ROW, ROW]).encode()[:-9],
         2,
-        "the list is cut off; mend or copy the file again",
+        "the list is cut off; fix the file, or copy it again",
     ),
     "list without its end": (
         "p.json",
         json.dumps([ROW, ROW]).encode()[:-1],
         2,
-        "the list is cut off; mend or copy the file again",
+        "the list is cut off; fix the file, or copy it again",
     ),
     "broken list": (
         "p.json",
         b'[{"instruction": "a", "output": "b"},\n{instruction: 1}]',
         2,
         "not JSON (Expecting property name enclosed in double quotes at line 2 column 2);"
-        " mend or copy the file again",
+        " fix the file, or copy it again",
     ),
     "two lists": (
         "p.json",
@@ -155,8 +155,8 @@ def test_a_cut_last_line_is_named_or_dropped(tmp_path: Path) -> None:
     path.write_bytes(GOOD + GOOD[:20])
     with pytest.raises(InputError) as caught:
         read(path)
-    found = "(no closing brace and no line end)"
-    assert str(caught.value) == f"{path}, row 2: the last line is cut off {found}; {DROP}"
+    detail = "(no closing brace and no line end)"
+    assert str(caught.value) == f"{path}, row 2: the last line is cut off {detail}; {DROP}"
     assert read(path, "drop").dropped == {"the last line is cut off": 1}
 
 
@@ -215,7 +215,7 @@ def test_a_file_of_bad_rows_alone_is_refused_when_they_are_dropped(tmp_path: Pat
     with pytest.raises(InputError) as caught:
         read(path, "drop")
     counts = "no response: 2, the row is a list, not an object: 1"
-    assert str(caught.value) == f"{path}: no good row among 3 ({counts}); mend the file"
+    assert str(caught.value) == f"{path}: no valid row among 3 ({counts}); fix the file"
 
 
 @settings(max_examples=100, deadline=None)

@@ -24,12 +24,12 @@ BAD_ROWS: dict[str, tuple[object, str, str]] = {
     "blank response": ({"instruction": "a", "output": ""}, "blank response", ""),
     "number response": (
         {"instruction": "a", "output": 5},
-        "the response is no text",
+        "the response is not text",
         "output is a number",
     ),
     "list response": (
         {"instruction": "a", "response": ["b"]},
-        "the response is no text",
+        "the response is not text",
         "response is a list",
     ),
     "two responses": (
@@ -39,7 +39,7 @@ BAD_ROWS: dict[str, tuple[object, str, str]] = {
     ),
     "number input": (
         {"instruction": "a", "input": 3, "output": "b"},
-        "the input is no text",
+        "the input is not text",
         "it is a number",
     ),
     "surrogate": (
@@ -110,7 +110,7 @@ BAD_CONVERSATIONS: dict[str, tuple[object, str, str]] = {
     "null answer": (messages(("user", "a"), ("assistant", None)), "null response", "turn 2"),
     "number answer": (
         messages(("user", "a"), ("assistant", 1)),
-        "the response is no text",
+        "the response is not text",
         "turn 2 is a number",
     ),
     "no content": (
@@ -118,9 +118,13 @@ BAD_CONVERSATIONS: dict[str, tuple[object, str, str]] = {
         "no response",
         "turn 2",
     ),
-    "a turn of text": ({"messages": ["a", "b"]}, "a turn that is no object", "turn 1 is a string"),
-    "no list": ({"messages": "a"}, "messages is no list", "it is a string"),
-    "null conversation": ({"messages": None}, "messages is no list", "it is null"),
+    "a turn of text": (
+        {"messages": ["a", "b"]},
+        "a turn that is not an object",
+        "turn 1 is a string",
+    ),
+    "no list": ({"messages": "a"}, "messages is not a list", "it is a string"),
+    "null conversation": ({"messages": None}, "messages is not a list", "it is null"),
 }
 
 
@@ -155,7 +159,7 @@ def test_signs_that_are_seen_and_invisible_signs_among_them_stay(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("bad", "told"),
+    ("bad", "message"),
     [
         ({"q": "a\ud800"}, "a lone surrogate (\\ud800 in the field 'q')"),
         (
@@ -166,18 +170,18 @@ def test_signs_that_are_seen_and_invisible_signs_among_them_stay(tmp_path: Path)
         (5, "the row is a number, not an object"),
     ],
 )
-def test_a_bad_row_of_a_benchmark_is_named(tmp_path: Path, bad: object, told: str) -> None:
+def test_a_bad_row_of_a_benchmark_is_named(tmp_path: Path, bad: object, message: str) -> None:
     path = tmp_path / "bench.jsonl"
     path.write_bytes(lines({"q": "a", "n": [1.5, None]}, bad))
     with pytest.raises(InputError) as caught:
         list(raw_items(load(Source(path=str(path))), {}, "bench"))
-    assert str(caught.value) == f"{path}, row 2: {told}; mend the row"
+    assert str(caught.value) == f"{path}, row 2: {message}; fix the row"
 
 
-def test_a_benchmark_row_that_json_has_no_form_for_is_named(tmp_path: Path) -> None:
+def test_a_benchmark_row_that_json_cannot_represent_is_named(tmp_path: Path) -> None:
     path = tmp_path / "bench.parquet"
     as_parquet(path, [{"q": "a", "at": b"b"}])
-    with pytest.raises(InputError, match=r"row 1: no value of JSON \(field 'at': .*; mend the row"):
+    with pytest.raises(InputError, match=r"row 1: not a JSON value \(field 'at': .*; fix the row"):
         list(raw_items(load(Source(path=str(path))), {}, "bench"))
 
 

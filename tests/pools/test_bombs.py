@@ -1,4 +1,4 @@
-"""A small file that unpacks to more than a machine holds ends in one line, at a bound."""
+"""A small file that unpacks to more than fits in memory is refused in one line, at a limit."""
 
 import bz2
 import gzip
@@ -60,8 +60,8 @@ TEXTS: dict[str, tuple[str, bytes, str, str]] = {
     "an open list": (
         "p.json",
         b"[" * 200_000,
-        ", row 1: nested too deeply; mend or copy the file again",
-        ", row 1: nested too deeply; mend or copy the file again",
+        ", row 1: nested too deeply; fix the file, or copy it again",
+        ", row 1: nested too deeply; fix the file, or copy it again",
     ),
 }
 
@@ -71,10 +71,10 @@ TEXTS: dict[str, tuple[str, bytes, str, str]] = {
 def test_text_ends_at_a_bound(
     tmp_path: Path, case: tuple[str, bytes, str, str], zipped: bool
 ) -> None:
-    name, data, *told = case
+    name, data, *messages = case
     path = tmp_path / (f"{name}.gz" if zipped else name)
     path.write_bytes(gzip.compress(data, 1) if zipped else data)
-    for mode, line in zip(("error", "drop"), told, strict=True):
+    for mode, line in zip(("error", "drop"), messages, strict=True):
         with pytest.raises(InputError) as caught:
             read(path, mode, limits=SMALL)
         # A plain file over the bound is refused by its size, before a line of it is read.
@@ -97,8 +97,8 @@ def test_a_raised_bound_reads_it(tmp_path: Path, name: str) -> None:
 def test_a_row_over_the_bound_is_dropped_and_the_next_is_read(tmp_path: Path, name: str) -> None:
     path, rows = tmp_path / name, [GOOD, LONG_ROW, GOOD]
     path.write_bytes(b"".join(rows) if name.endswith("l") else b"[" + b",".join(rows) + b"]")
-    found = read(path, "drop", limits=SMALL)
-    assert (found.dropped, [i.row for i in found.kept]) == (
+    result = read(path, "drop", limits=SMALL)
+    assert (result.dropped, [i.row for i in result.kept]) == (
         {"a row over the size limit": 1},
         [1, 3],
     )
@@ -118,8 +118,8 @@ def test_a_score_file_has_the_same_bounds(tmp_path: Path, name: str) -> None:
     rule = "101 rows, over 100" if name == "s.parquet" else "over 100 rows"
     with pytest.raises(InputError) as caught:
         column(POOL, file=str(path), column="q", rows=100)
-    told = f"{path}: {rule}; raise the scorer's rows, or give a smaller file"
-    assert str(caught.value) == told
+    message = f"{path}: {rule}; raise the scorer's rows, or give a smaller file"
+    assert str(caught.value) == message
     with pytest.raises(InputError, match=r"10[01] rows without `id`"):
         column(POOL, file=str(path), column="q", rows=101)
 
@@ -129,8 +129,8 @@ def test_a_score_file_of_one_line_has_the_same_bounds(tmp_path: Path) -> None:
     path.write_bytes(b"q" + SPACES)
     with pytest.raises(InputError) as caught:
         column(POOL, file=str(path), column="q", row_mb=1)
-    told = "a row over the size limit (over 1 MB); raise the scorer's row_mb"
-    assert str(caught.value) == f"{path}, row 1: {told}"
+    message = "a row over the size limit (over 1 MB); raise the scorer's row_mb"
+    assert str(caught.value) == f"{path}, row 1: {message}"
     path.write_bytes(b"id,q\r1,0.5\r")  # lines as a Mac once ended them
     assert column(POOL, file=str(path), column="q").tolist() == [0.5]
 
@@ -212,12 +212,12 @@ def test_a_gzip_bomb_ends_within_seconds_in_little_memory(tmp_path: Path, mode: 
         text=True,
         check=False,
     )
-    told = {
+    message = {
         "error": ", row 2: a row over the size limit (over 16 MB); raise --limit row_mb, or give"
         " --on-bad-row drop",
         "drop": ": over 1,000 MB unpacked; raise --limit file_mb, or give a smaller file",
     }
-    assert done.stderr == f"error: {path.name}{told[mode]}\n"
+    assert done.stderr == f"error: {path.name}{message[mode]}\n"
     assert done.returncode == 1
     assert time.monotonic() - begin < 60
     assert list(tmp_path.iterdir()) == [path]

@@ -32,12 +32,12 @@ def some_texts(count: int, seed: int) -> list[str]:
 @pytest.mark.parametrize("seed", range(3))
 def test_duplicates_equal_a_comparison_of_all_pairs(seed: int, threshold: float) -> None:
     texts = some_texts(250, seed)
-    found = find_duplicates(texts, threshold)
+    result = find_duplicates(texts, threshold)
     exact, near = every_pair(texts, threshold)
     assert sum(i >= 0 for i in exact) > 10
     assert threshold > 0.8 or sum(i >= 0 for i in near) > 10
-    assert found.exact.tolist() == exact
-    assert found.near.tolist() == near
+    assert result.exact.tolist() == exact
+    assert result.near.tolist() == near
 
 
 def test_duplicates_worked_by_hand() -> None:
@@ -54,9 +54,9 @@ def test_duplicates_worked_by_hand() -> None:
         "1 + 2",
         "1 - 2",  # a sign is a word: another sum is another text
     ]
-    found = find_duplicates(texts, 0.8)
-    assert found.exact.tolist() == [-1, 0, -1, -1, -1, -1, 5, -1, -1, -1]
-    assert found.near.tolist() == [-1, -1, 0, -1, -1, -1, -1, -1, -1, -1]
+    result = find_duplicates(texts, 0.8)
+    assert result.exact.tolist() == [-1, 0, -1, -1, -1, -1, 5, -1, -1, -1]
+    assert result.near.tolist() == [-1, -1, 0, -1, -1, -1, -1, -1, -1, -1]
 
 
 @pytest.mark.parametrize("texts", [[], ["a"], ["", ""], ["a", "b"]])
@@ -81,6 +81,6 @@ def test_a_large_pool_of_one_template_is_quick() -> None:
     frame = "please decide whether the review is kind or harsh and say why : {} thank you"
     texts = [frame.format(" ".join(rng.choices(WORDS, k=12))) for _ in range(9000)]
     start = time.process_time()
-    found = find_duplicates(texts, 0.8)
+    result = find_duplicates(texts, 0.8)
     assert time.process_time() - start < 10
-    assert np.count_nonzero(found.near >= 0) < 900
+    assert np.count_nonzero(result.near >= 0) < 900

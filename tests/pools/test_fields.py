@@ -112,12 +112,12 @@ def test_a_field_is_read(
 ) -> None:
     row, turns = case
     (tmp_path / "pool.jsonl").write_bytes(lines(row))
-    found = read(tmp_path / "pool.jsonl")
-    assert [(m["role"], m["content"]) for m in found.kept[0].messages] == turns
-    assert all(m.keys() == {"role", "content"} for m in found.kept[0].messages)
-    assert found.kept[0].id == "1"
-    assert found.counts().keys() >= {"rows_kept"}
-    assert "fields_left_out" not in found.counts()
+    result = read(tmp_path / "pool.jsonl")
+    assert [(m["role"], m["content"]) for m in result.kept[0].messages] == turns
+    assert all(m.keys() == {"role", "content"} for m in result.kept[0].messages)
+    assert result.kept[0].id == "1"
+    assert result.counts().keys() >= {"rows_kept"}
+    assert "fields_left_out" not in result.counts()
 
 
 def test_parquet_gives_the_same_as_lines(tmp_path: Path) -> None:
@@ -143,8 +143,10 @@ def test_fields_that_nothing_reads_are_counted_in_the_card(
     caplog.set_level(logging.INFO, "harness")
     card = prepare_section(params).card["sources"]["my"]
     assert card["fields_left_out"] == {"messages.name": 1, "prompt": 1}
-    told = f"note: {path}: fields not read, and the rows that have them: messages.name 1, prompt 1"
-    assert caplog.messages == [told]
+    message = (
+        f"note: {path}: fields not read, and the rows that have them: messages.name 1, prompt 1"
+    )
+    assert caplog.messages == [message]
 
 
 def test_a_field_name_that_cannot_be_written_is_named_as_it_can(tmp_path: Path) -> None:
@@ -158,14 +160,14 @@ def test_a_field_name_that_cannot_be_written_is_named_as_it_can(tmp_path: Path) 
     json.dumps(left, ensure_ascii=False).encode()
 
 
-def test_dropped_rows_are_told_by_rule(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_dropped_rows_are_logged_by_rule(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "pool.jsonl"
     blank, none = {"instruction": "a", "output": ""}, {"instruction": "a"}
     path.write_bytes(lines(ROW, blank, none, ROW, blank))
     caplog.set_level(logging.INFO, "harness")
     read(path, "drop")
-    told = f"note: {path}: 3 of 5 rows dropped: blank response 2, no response 1"
-    assert caplog.messages == [told]
+    message = f"note: {path}: 3 of 5 rows dropped: blank response 2, no response 1"
+    assert caplog.messages == [message]
 
 
 @pytest.mark.parametrize(
@@ -180,5 +182,7 @@ def test_a_file_of_mostly_another_format_is_refused(
     path.write_bytes(lines(ROW, ROW, other, other, other))
     with pytest.raises(InputError) as caught:
         read(path, "drop")
-    told = f"3 of 5 rows are not in the format of row {first} (alpaca); give a file of one format"
-    assert str(caught.value) == f"{path}: {told}"
+    message = (
+        f"3 of 5 rows are not in the format of row {first} (alpaca); give a file of one format"
+    )
+    assert str(caught.value) == f"{path}: {message}"

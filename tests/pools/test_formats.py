@@ -52,9 +52,9 @@ FORMS = {
 @pytest.mark.parametrize("row", FORMS.values(), ids=FORMS.keys())
 def test_every_format_gives_the_same_conversation(tmp_path: Path, row: dict[str, Any]) -> None:
     (tmp_path / "pool.jsonl").write_bytes(lines(row))
-    found = read(tmp_path / "pool.jsonl").kept
-    assert found == [Instance("1", 1, [USER, ANSWER])]
-    assert (found[0].prompt, found[0].response) == ("Say hi.", "Hi.")
+    result = read(tmp_path / "pool.jsonl").kept
+    assert result == [Instance("1", 1, [USER, ANSWER])]
+    assert (result[0].prompt, result[0].response) == ("Say hi.", "Hi.")
 
 
 def test_the_documentation_lists_every_format_in_its_order() -> None:
@@ -77,11 +77,11 @@ def test_every_kind_of_file_keeps_a_conversation_of_many_turns(
     if zipped:
         path = tmp_path / f"{name}.gz"
         path.write_bytes(gzip.compress((tmp_path / name).read_bytes()))
-    found = read(path).kept
-    assert [i.messages for i in found] == [row["messages"] for row in rows]
-    assert [i.row for i in found] == [1, 2]
-    assert found[0].prompt == "Be brief.\n\na\u2028b\u0085c\n\n1\r\n2\n\nÜnï 🙂"
-    frame = to_frame(found)
+    result = read(path).kept
+    assert [i.messages for i in result] == [row["messages"] for row in rows]
+    assert [i.row for i in result] == [1, 2]
+    assert result[0].prompt == "Be brief.\n\na\u2028b\u0085c\n\n1\r\n2\n\nÜnï 🙂"
+    frame = to_frame(result)
     assert [json.loads(text) for text in frame["messages"]] == [row["messages"] for row in rows]
 
 
@@ -90,8 +90,8 @@ def test_rows_keep_their_line_numbers_and_ids(tmp_path: Path) -> None:
     rows = [f'{{"id": {i}, "instruction": "a", "output": "b"}}' for i in ids]
     # A byte order mark, CRLF, blank lines in between, no line end after the last row.
     (tmp_path / "pool.jsonl").write_text("\ufeff" + "\r\n \r\n".join(rows), newline="")
-    found = read(tmp_path / "pool.jsonl").kept
-    assert [(i.id, i.row) for i in found] == [
+    result = read(tmp_path / "pool.jsonl").kept
+    assert [(i.id, i.row) for i in result] == [
         ("8", 1),
         ("x", 3),
         ("123456789012345678901234567890", 5),
@@ -100,7 +100,7 @@ def test_rows_keep_their_line_numbers_and_ids(tmp_path: Path) -> None:
     ]
 
 
-def test_exact_duplicates_without_ids_are_no_duplicate_ids(tmp_path: Path) -> None:
+def test_exact_duplicates_without_ids_do_not_share_an_id(tmp_path: Path) -> None:
     (tmp_path / "pool.jsonl").write_bytes(lines(ROW, ROW))
     assert [i.id for i in read(tmp_path / "pool.jsonl").kept] == ["1", "2"]
 
@@ -114,8 +114,8 @@ def test_the_input_follows_the_instruction(tmp_path: Path) -> None:
 def test_where_keeps_what_equals_or_holds_the_value(tmp_path: Path) -> None:
     path = tmp_path / "pool.jsonl"
     path.write_bytes(lines({**ROW, "in": ["a", "b"]}, {**ROW, "in": "a"}, {**ROW, "in": "ab"}, ROW))
-    found = read(path, where={"in": "a"})
-    assert ([i.row for i in found.kept], found.filtered) == ([1, 2], 2)
+    result = read(path, where={"in": "a"})
+    assert ([i.row for i in result.kept], result.filtered) == ([1, 2], 2)
     with pytest.raises(InputError) as caught:
         read(path, where={"in": "z"})
     assert str(caught.value) == f"{path}: none of the 4 rows has in = z; correct `where`"

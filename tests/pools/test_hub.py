@@ -91,7 +91,7 @@ def test_a_hub_dataset_is_drawn_by_seed_at_its_commit(folder: Path) -> None:
     assert one["pool"]["prompt"] == [f"q{row}" for row in one["pool"]["row"]]
     assert other["pool"] != one["pool"]
     assert pinned["pool"] == one["pool"]
-    assert refused == ("owner/good, row 9: blank response; mend the row, or set on_bad_row: drop")
+    assert refused == ("owner/good, row 9: blank response; fix the row, or set on_bad_row: drop")
     assert revision == "owner/good: the hub has no revision 'v9' of it; correct `revision`"
     assert missing == (
         "owner/none: no such file here, and no such dataset on the hub; correct the name"

@@ -68,7 +68,7 @@ def test_an_error_is_placed_the_same_in_pieces_of_any_size(
     monkeypatch.setattr(json_text, "CHUNK", size)
     with pytest.raises(InputError) as caught:
         list(read_file(path, "pool.json"))
-    remedy = "" if "binary" in case[1] else "; mend or copy the file again"
+    remedy = "" if "binary" in case[1] else "; fix the file, or copy it again"
     assert str(caught.value) == f"pool.json, {case[1]}{remedy}"
 
 
@@ -81,8 +81,8 @@ def test_a_byte_that_is_not_utf_8_is_placed(
     monkeypatch.setattr(json_text, "CHUNK", size)
     with pytest.raises(InputError) as caught:
         list(read_file(path, "pool.json"))
-    told = "pool.json, row 2: not UTF-8 (byte 0xc3 at position 7); save the file as UTF-8"
-    assert str(caught.value) == told
+    message = "pool.json, row 2: not UTF-8 (byte 0xc3 at position 7); save the file as UTF-8"
+    assert str(caught.value) == message
     path.write_bytes(f"[{GOOD},\n ".encode() + b'"\xc3')  # the end of the file within a character
     with pytest.raises(InputError, match=r"row 2: not UTF-8 \(byte 0xc3 at position 3\)"):
         list(read_file(path, "pool.json"))

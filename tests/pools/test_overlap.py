@@ -69,7 +69,7 @@ def test_overlap_worked_by_hand() -> None:
     assert find(texts, ["x y"], prompts=["x y", "x y z"]) == [(0, 0)]
 
 
-def test_a_template_is_no_overlap() -> None:
+def test_a_shared_template_is_not_an_overlap() -> None:
     frame = "please read this review and decide whether it is kind or harsh {} now"
     items = [frame.format(f"a{i} b{i} c{i} d{i} e{i}") for i in range(COMMON + 10)]
     rows = [frame.format("p q r s t"), frame.format("a3 b3 c3 d3 e3 f3")]

@@ -41,12 +41,12 @@ COLUMNS = {
 @pytest.mark.parametrize("case", COLUMNS.values(), ids=COLUMNS.keys())
 def test_a_column_that_cannot_be_read_is_named(tmp_path: Path, case: tuple[pa.Array, str]) -> None:
     path = tmp_path / "pool.parquet"
-    column, told = case
+    column, message = case
     pq.write_table(pa.table({**TEXT, "t": column}), path)
     for mode in ("error", "drop"):
         with pytest.raises(InputError) as caught:
             read(path, mode)
-        assert str(caught.value).startswith(f"{path}, {told}")
+        assert str(caught.value).startswith(f"{path}, {message}")
         assert "\n" not in str(caught.value)
 
 
@@ -143,14 +143,14 @@ TABLES = {
 
 @pytest.mark.parametrize("case", TABLES.values(), ids=TABLES.keys())
 def test_a_parquet_file_that_swells_ends_at_a_bound(tmp_path: Path, case: Any) -> None:  # noqa: ANN401
-    make, limits, told = case
+    make, limits, message = case
     path = tmp_path / "p.parquet"
     pq.write_table(make(), path, store_schema=False)
     assert path.stat().st_size < 200_000
     begin = time.monotonic()
     with pytest.raises(InputError) as caught:
         read(path, limits=limits)
-    assert str(caught.value) == f"{path}{told}"
+    assert str(caught.value) == f"{path}{message}"
     assert time.monotonic() - begin < 10
 
 
@@ -158,6 +158,6 @@ def test_a_long_row_of_parquet_is_dropped(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     texts = ["b", "z" * (MB + 1), "c"]
     pq.write_table(pa.table({"instruction": ["a"] * 3, "output": texts}), path)
-    found = read(path, "drop", limits=SMALL)
-    assert [i.response for i in found.kept] == ["b", "c"]
-    assert found.dropped == {"a row over the size limit": 1}
+    result = read(path, "drop", limits=SMALL)
+    assert [i.response for i in result.kept] == ["b", "c"]
+    assert result.dropped == {"a row over the size limit": 1}

@@ -1,4 +1,4 @@
-"""The pairs a reward model learns from: two kinds of fault, and no row that anybody else sees."""
+"""The pairs that a reward model learns from: two kinds of fault, rows that nothing else sees."""
 
 import json
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_a_spoilt_response_is_cut_or_anothers() -> None:
             assert rejected in right.values()
 
 
-def test_the_draw_is_by_seed_and_of_a_stream_of_its_own() -> None:
+def test_the_draw_depends_on_the_seed_and_has_its_own_stream() -> None:
     given = rows(100)
     first = make_preferences(given, 40, seed=0)
     pd.testing.assert_frame_equal(first, make_preferences(given, 40, seed=0))
@@ -60,7 +60,7 @@ def test_the_draw_is_by_seed_and_of_a_stream_of_its_own() -> None:
     assert first["prompt"].tolist() != make_preferences(given, 40, seed=1)["prompt"].tolist()
 
 
-def test_what_makes_no_pair_is_left_out() -> None:
+def test_questions_without_a_proper_pair_are_skipped() -> None:
     given = [
         instance(0, "one word?", "Yes."),
         instance(1, "ONE  word?", "No."),  # the same question: its answer is not off topic
@@ -88,7 +88,7 @@ def test_the_first_exchange_of_a_conversation_is_asked() -> None:
 
 
 @pytest.mark.parametrize(("count", "pairs"), [(0, 10), (10, 0)])
-def test_no_pairs_are_an_empty_table(count: int, pairs: int) -> None:
+def test_without_pairs_the_table_is_empty(count: int, pairs: int) -> None:
     made = make_preferences(rows(count), pairs, seed=0)
     assert len(made) == 0
     check_frame(made, PREFERENCES, "made")
@@ -111,7 +111,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return prepare_section(PrepareParams.model_validate(section))
 
 
-def test_no_pair_is_of_the_pool_the_held_out_rows_or_a_benchmark(own: Prepared) -> None:
+def test_pairs_come_from_neither_pool_nor_held_out_rows_nor_benchmarks(own: Prepared) -> None:
     pairs = own.preferences
     check_frame(pairs, PREFERENCES, "made")
     assert len(own.heldout) == 40
@@ -149,7 +149,8 @@ def test_other_faults_come_from_another_stream() -> None:
 
 
 def test_more_pairs_than_questions_are_refused() -> None:
-    with pytest.raises(InputError, match=r"lab\.preferences: after \d+ most questions"):
+    message = r"lab\.preferences: after \d+, hardly any question is new"
+    with pytest.raises(InputError, match=message):
         build_preferences(LAB.model_copy(update={"preferences": 10**9}))
 
 

@@ -1,4 +1,4 @@
-"""The pool, held-out rows, base text and benchmarks: who gets which row, and what is counted."""
+"""The pool, held-out rows, pretraining text and benchmarks: where each row goes, and the counts."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from harness.common.schemas import HELDOUT, POOL, PRETRAINING, TRUTH, check_fram
 from harness.common.yaml_files import read_yaml
 from harness.params.params import load_params
 from harness.params.prepare import PrepareParams
-from harness.pools.prepare import Prepared, check_budget, prepare, prepare_section
+from harness.pools.prepare import Prepared, prepare, prepare_section
 from harness.pools.sources import source_hash
 from tests.helpers.pool_files import as_jsonl
 
@@ -149,7 +149,7 @@ def test_a_source_has_its_own_rule_for_bad_rows(own: dict[str, Any], tmp_path: P
     heldout = [{"name": "h", "source": "other"}]
     made = make(own, sources={"other": other}, heldout=heldout)
     assert made.card["sources"]["other"]["rows_dropped"] == {"blank response": 1}
-    with pytest.raises(InputError, match="row 4: blank response; mend the row"):
+    with pytest.raises(InputError, match="row 4: blank response; fix the row"):
         make(own, sources={"other": {"path": other["path"]}}, heldout=heldout)
 
 
@@ -157,14 +157,14 @@ def test_too_small_a_pool_names_the_bound(own: dict[str, Any], tmp_path: Path) -
     as_jsonl(tmp_path / "my.jsonl", distinct(199))
     with pytest.raises(InputError) as caught:
         make(own)
-    rule = "good rows: 199, wanted: 200 or more (prepare.min_rows)"
+    rule = "valid rows: 199, needed: 200 (prepare.min_rows)"
     assert str(caught.value) == f"{own['source']}: {rule}; give a larger pool"
 
 
 def test_more_rows_than_there_are_cannot_be_held_out(own: dict[str, Any]) -> None:
     with pytest.raises(InputError) as caught:
         make(own, heldout=[{"name": "h", "source": "pool", "rows": 401}])
-    rule = "h: 401 rows are wanted of pool, which has 400 to give; ask for fewer"
+    rule = "h: 401 rows are to be taken from pool, which has 400 left; ask for fewer"
     assert str(caught.value) == rule
     with pytest.raises(InputError, match=r"no row is left for the pool; cut fewer from it"):
         make(own, heldout=[{"name": "h", "source": "pool", "rows": 400}], pretraining=[])
@@ -196,7 +196,6 @@ def test_a_budget_over_the_pool_is_refused(own: dict[str, Any]) -> None:
         made(161)
     rule = "the budget is 161 rows, the pool has 160; lower `budget` or give a larger pool"
     assert str(caught.value) == f"{own['source']}: {rule}"
-    check_budget(5, 5, "pool")
 
 
 def test_a_file_that_is_not_the_one_named_is_refused(own: dict[str, Any]) -> None:
@@ -214,7 +213,7 @@ def test_a_missing_data_folder_is_named(
     monkeypatch.setenv("SHARED_DATA", "nowhere/at_all")
     with pytest.raises(InputError) as caught:
         make(own, source="shared:pools/p.jsonl")
-    want = "nowhere/at_all: no such data folder; set SHARED_DATA to where it lies"
+    want = "nowhere/at_all: no such data folder; set SHARED_DATA to its path"
     assert str(caught.value) == want
 
 

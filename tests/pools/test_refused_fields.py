@@ -52,15 +52,15 @@ TWO: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a history of texts": (
         {**ROW, "history": ["a", "b"]},
-        f"a history that is no list of pairs (element 1); {DROP}",
+        f"a history that is not a list of pairs (element 1); {DROP}",
     ),
     "a history without an answer": (
         {**ROW, "history": [["a", "b"], ["c", None]]},
         f"null response of the history; {DROP}",
     ),
-    "a system that is no text": (
+    "a system that is not text": (
         {**ROW, "system": ["a"]},
-        f"the system turn is no text (it is a list); {DROP}",
+        f"the system turn is not text (it is a list); {DROP}",
     ),
     "tools": (
         {"tools": SAIL, **conversations(("human", "q"), ("gpt", "a"))},
@@ -98,7 +98,7 @@ TWO: dict[str, tuple[dict[str, Any], str]] = {
 def test_a_field_is_refused_by_a_rule_that_is_counted(
     tmp_path: Path, case: tuple[dict[str, Any], str]
 ) -> None:
-    bad, told = case
+    bad, message = case
     path = tmp_path / "pool.jsonl"
     kind = next(k for k in ("messages", "conversations", "question", "instruction") if k in bad)
     good = {
@@ -110,14 +110,16 @@ def test_a_field_is_refused_by_a_rule_that_is_counted(
     path.write_bytes(lines(good, bad, good))
     with pytest.raises(InputError) as caught:
         read(path)
-    assert str(caught.value) == f"{path}, row 2: {told}"
-    rule = told.partition(";")[0].partition(" (")[0]
+    assert str(caught.value) == f"{path}, row 2: {message}"
+    rule = message.partition(";")[0].partition(" (")[0]
     assert read(path, "drop").dropped == {rule: 1}
 
 
 @pytest.mark.parametrize("name", ["audio", "thinking", "tools"])
 @pytest.mark.parametrize("value", [False, 0, "off", "None", " [] ", "FALSE", "null"])
-def test_a_field_that_says_none_is_no_content(tmp_path: Path, name: str, value: object) -> None:
+def test_a_field_whose_text_is_none_counts_as_empty(
+    tmp_path: Path, name: str, value: object
+) -> None:
     path = tmp_path / "pool.jsonl"
     path.write_bytes(lines({**ROW, name: value}, {**ROW, name: True}))
     assert [item.row for item in read(path, "drop").kept] == [1]

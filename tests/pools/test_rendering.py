@@ -1,4 +1,4 @@
-"""Rows that the base model's chat template refuses: found by prepare, before any model runs."""
+"""Rows that the base model's chat template refuses: reported by prepare, before any model runs."""
 
 import json
 from pathlib import Path
@@ -75,16 +75,16 @@ def test_a_row_that_the_template_refuses_is_named_or_counted(
     template, bad, rule = case
     model = write_tokenizer(tmp_path / "model", template)
     as_jsonl(tmp_path / "pool.jsonl", [*PLAIN[:2], bad, *PLAIN[2:]])
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as caught:
         made(tmp_path / "pool.jsonl", model)
-    assert str(told.value).startswith(f"{tmp_path}/pool.jsonl, row 3: {rule}")
-    assert str(model) in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(caught.value).startswith(f"{tmp_path}/pool.jsonl, row 3: {rule}")
+    assert str(model) in str(caught.value)
+    assert "\n" not in str(caught.value)
     kept = made(tmp_path / "pool.jsonl", model, on_bad_row="drop")
     assert kept.pool["row"].tolist() == [1, 2, 4, 5, 6]
     (counted,) = kept.card["sources"].values()
-    ((found, count),) = counted["rows_dropped"].items()
-    assert found.startswith(rule)
+    ((key, count),) = counted["rows_dropped"].items()
+    assert key.startswith(rule)
     assert count == 1
 
 

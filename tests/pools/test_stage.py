@@ -40,9 +40,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 BAD = {
-    "row": (b'{"instruction": "a", "output": 4}\n', "my.jsonl, row 1: the response is no text"),
+    "row": (b'{"instruction": "a", "output": 4}\n', "my.jsonl, row 1: the response is not text"),
     "cut": (b'{"instruction": "a", "output": "b"}\n{"ins', "my.jsonl, row 2: the last line is cut"),
-    "few": (b'{"instruction": "a", "output": "b"}\n', "my.jsonl: good rows: 1, wanted: 200"),
+    "few": (b'{"instruction": "a", "output": "b"}\n', "my.jsonl: valid rows: 1, needed: 200"),
     "blank": (b"\n", "my.jsonl: empty, no rows"),
 }
 
@@ -64,12 +64,12 @@ def test_a_file_over_the_size_that_is_allowed_is_named(folder: Path) -> None:
     as_jsonl(folder / "my.jsonl", rows)
     done = stage(folder, 1000)
     assert done.returncode == 1
-    told = "the file is over the size that is allowed; raise it (ulimit -f)"
-    assert done.stderr == f"error: data/pool.parquet: {told}\n"
+    message = "the file is over the size that is allowed; raise it (ulimit -f)"
+    assert done.stderr == f"error: data/pool.parquet: {message}\n"
     assert folder_hash(folder / "data") == before
 
 
-def test_a_hub_pool_without_network_is_told_in_one_line(folder: Path) -> None:
+def test_a_hub_pool_without_network_is_refused_in_one_line(folder: Path) -> None:
     text = (folder / "params.yaml").read_text()
     (folder / "params.yaml").write_text(text.replace("source: my.jsonl", "source: owner/pool"))
     done = stage(folder)

@@ -1,4 +1,4 @@
-"""A turn of weight 0 is read by a model as what was said, and learnt nowhere."""
+"""A turn of weight 0 is read by models, and learnt by none."""
 
 import json
 from pathlib import Path

@@ -178,7 +178,7 @@ def test_parquet_has_no_lines(tmp_path: Path) -> None:
 def test_a_malformed_pool_is_told_as_in_the_pipeline(tmp_path: Path) -> None:
     path, out = pool(tmp_path), tmp_path / "out.jsonl"
     path.write_bytes(path.read_bytes() + b'{"instruction": "a"}\n')
-    want = f"{path}, row 41: no response (no field output or response); mend the row, or give"
+    want = f"{path}, row 41: no response (no field output or response); fix the row, or give"
     assert refused(path, out, "random") == f"{want} --on-bad-row drop"
     assert "no such file" in refused(tmp_path / "no.jsonl", out, "random")
     assert refused(Path("lab"), out, "random").startswith("--pool lab: ")

@@ -1,23 +1,6 @@
-"""Running programs that a model wrote, where they can do no harm and cannot fake a result.
+"""Runs programs that a model wrote in WebAssembly, where they can do no harm or fake a result.
 
-The wall is WebAssembly: a program runs in a CPython compiled to it (componentize-py), by wasmtime,
-both of the Bytecode Alliance. It can compute, look at a clock and draw random bytes; no file,
-socket, process, signal or wait of this machine has a name in there (`worker.Host` lists all that
-has). Every program has an instance of its own, a fresh copy of the interpreter's memory, so nothing
-of one reaches the next. Time is counted in instructions, not in seconds: which program runs out
-does not depend on the machine or on what else it does. No right, tool or kernel feature is needed.
-
-One worker process (`worker.py`, empty environment) answers a batch, and is started again should a
-program bring it down; the others' verdicts stand. Where the wall is not to be had, nothing runs;
-within `unisolated(True)` programs then run as the user, with limits on CPU time and memory only.
-
-A program is asked for the values of expressions. What they ought to be stays with the caller, so
-there is nothing in its reach that tells, and printing, exiting early or patching Python only loses
-it the point. Identical programs are run once.
-
-What remains: a flaw of wasmtime is a way out, to the rights of the user; the parts of Python's
-library that need threads, processes or sockets are not there; the guest is made on each machine,
-and like any start of Python has its own order of strings in sets.
+docs/suites.md says how, and what risk remains.
 """
 
 import json
@@ -53,14 +36,14 @@ _UNISOLATED = ContextVar("unisolated", default=False)
 
 
 class Program(NamedTuple):
-    """Source to run, then expressions whose values are wanted."""
+    """Source to run, then expressions to evaluate."""
 
     source: str
     calls: tuple[str, ...]
 
 
 class Outcome(NamedTuple):
-    """A program's values in the order of its calls (JSON types), or why there are none."""
+    """The values of a program's calls (JSON types), or why there are none."""
 
     values: list[Any] | None
     why: str
@@ -69,8 +52,8 @@ class Outcome(NamedTuple):
 class Limits(NamedTuple):
     """What one program may use: WebAssembly instructions, MiB, bytes of answer.
 
-    10^10 instructions are about a second, half a second of CPython outside. `wall_s` is for what
-    they do not meter: a worker silent for so long is ended, with that program.
+    10^10 instructions take about a second, or half a second in CPython outside. `wall_s` covers
+    what they do not meter: a worker that is silent for longer is ended with its program.
     """
 
     instructions: int = 10_000_000_000
@@ -80,11 +63,11 @@ class Limits(NamedTuple):
 
 
 class MissingWallError(InputError):
-    """The sandbox is not to be had on this machine, so no program runs."""
+    """The sandbox does not start on this machine, so no program runs."""
 
 
 def missing_walls() -> str:
-    """Why programs do not run on this machine, with the remedy, in one line; "" where they do."""
+    """Why the sandbox does not start, with the remedy, in one line; "" where it does."""
     try:
         _Worker(Limits()).close()
     except MissingWallError as error:
@@ -94,7 +77,7 @@ def missing_walls() -> str:
 
 @contextmanager
 def unisolated(allowed: bool) -> Iterator[None]:
-    """Within it, programs run without the wall where it is missing, if `allowed`."""
+    """Within the block, programs run without the sandbox where it is missing, if `allowed`."""
     token = _UNISOLATED.set(allowed)
     try:
         yield
@@ -105,7 +88,7 @@ def unisolated(allowed: bool) -> Iterator[None]:
 def run_programs(programs: Sequence[Program], limits: Limits | None = None) -> list[Outcome]:
     """Run programs in one sandbox and return their outcomes in order.
 
-    Raises MissingWallError where the sandbox is not to be had: nothing has run then.
+    MissingWallError where the sandbox does not start; then nothing has run.
     """
     distinct = list(dict.fromkeys(programs))
     log.info("sandbox: %d programs to run, %d of them distinct", len(programs), len(distinct))
@@ -125,12 +108,11 @@ def run_programs(programs: Sequence[Program], limits: Limits | None = None) -> l
 
 
 class _Worker:
-    """A worker process that is ready; raises MissingWallError where it does not get so."""
+    """A worker process that is ready; MissingWallError where it does not become so."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._start()
-        self._ended = False
 
     def _start(self) -> None:
         self._process = subprocess.Popen(
@@ -144,15 +126,16 @@ class _Worker:
         self._rest = b""
         ready = self._line(self._limits.wall_s)
         if ready != b"ready":
-            said = self.close()
-            raise _missing(said or f"its worker {'ended' if ready is None else 'hung'}".encode())
+            error = self.close()
+            raise _missing(error or f"its worker {'ended' if ready is None else 'hung'}")
+        self._ended = False
 
     def run(self, program: Program) -> Outcome:
-        """The outcome of one program; one that brings the worker down gets another for the next."""
+        """The outcome of one program; after one that brings it down, the worker restarts."""
         if self._ended:
             self._restart()
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # it ended: there is no line to read
+        with suppress(BrokenPipeError):  # it has ended: there is no line to read
             self._process.stdin.write(json.dumps(program).encode() + b"\n")
             self._process.stdin.flush()
         line = self._line(self._limits.wall_s)
@@ -163,15 +146,12 @@ class _Worker:
         return Outcome(None, "out of time" if line == b"" else "brought the sandbox down")
 
     def _restart(self) -> None:
-        """Start again for the next program; a machine that is short of something gets a minute."""
+        """Start again for the next program; a machine short of memory or the like gets a minute."""
         for _ in range(5):
             with suppress(MissingWallError):
-                self._start()
-                self._ended = False
-                return
+                return self._start()
             time.sleep(10)
-        self._start()
-        self._ended = False
+        return self._start()
 
     def _line(self, patience: float) -> bytes | None:
         """The worker's next line; b"" where it took too long, None where it has ended."""
@@ -188,18 +168,18 @@ class _Worker:
         line, _, self._rest = self._rest.partition(b"\n")
         return line
 
-    def close(self) -> bytes:
-        """End the process and leave nothing of it; what it said of errors."""
+    def close(self) -> str:
+        """End the process; returns what it wrote on standard error."""
         self._process.kill()
-        return self._process.communicate()[1]
+        return self._process.communicate()[1].decode(errors="replace")
 
 
 def _guest() -> Path:
-    """The compiled guest of this code, these packages and this processor; made where it is not."""
+    """The guest compiled from this code, by these packages, for this processor; made if missing."""
     try:
         made_by = [version(name) for name in ("componentize-py", "wasmtime")]
     except PackageNotFoundError as error:
-        raise _missing(f"{error.name} is not installed".encode()) from None
+        raise _missing(f"{error.name} is not installed") from None
     folder = scratch_folder("sandbox", value_hash([folder_hash(_HERE), *made_by, _processor()]))
     compiled = folder / "guest.cwasm"
     with locked(folder):  # two processes make it once
@@ -209,19 +189,19 @@ def _guest() -> Path:
                 command = [*_WORKER, "make", str(temporary)]
                 done = subprocess.run(command, capture_output=True, env={}, check=False)
                 if done.returncode:
-                    raise _missing(done.stderr)
+                    raise _missing(done.stderr.decode(errors="replace"))
     return compiled
 
 
 def _processor() -> str:
-    """What the compiler looks at: code for one processor may not run on another of its kind."""
+    """The processor's features, as the compiler sees them: others may not run its code."""
     with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
         return next((line for line in file if line.startswith(("flags", "Features"))), "")
     return platform.machine()
 
 
-def _missing(said: bytes) -> MissingWallError:
-    lines = said.decode(errors="replace").strip().splitlines() or ["no message"]
+def _missing(error: str) -> MissingWallError:
+    lines = error.strip().splitlines() or ["no message"]
     return MissingWallError(f"the sandbox does not start: {one_line(lines[-1], 300)}; {_REMEDY}")
 
 
@@ -251,20 +231,20 @@ def _as_the_user(program: Program, limits: Limits) -> Outcome:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         answer.seek(0)
-        said = answer.read(limits.answer_bytes + 1)
-    if len(said) > limits.answer_bytes:
+        text = answer.read(limits.answer_bytes + 1)
+    if len(text) > limits.answer_bytes:
         return Outcome(None, "answer too long")
-    if not said:
+    if not text:
         return Outcome(None, f"ended with status {process.returncode} and no answer")
-    return _outcome({"answer": said.decode(errors="replace"), "why": ""})
+    return _outcome({"answer": text.decode(errors="replace"), "why": ""})
 
 
-def _outcome(told: dict[str, str]) -> Outcome:
-    """What a program answered, checked: it may be anything."""
-    if told["why"]:
-        return Outcome(None, told["why"])
+def _outcome(reply: dict[str, str]) -> Outcome:
+    """The outcome in a reply, checked: a program may answer anything."""
+    if reply["why"]:
+        return Outcome(None, reply["why"])
     try:
-        answer = json.loads(told["answer"])
+        answer = json.loads(reply["answer"])
         values, why = answer["values"], answer["why"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return Outcome(None, "wrote no answer")

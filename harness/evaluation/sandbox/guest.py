@@ -1,7 +1,7 @@
-"""What runs inside the sandbox: a program, then the calls whose values are wanted.
+"""Runs inside the sandbox: executes a program, then evaluates its calls.
 
-componentize-py makes a WebAssembly component of this file with CPython around it, a snapshot of the
-interpreter as it is after the imports below; each program begins from that snapshot. Without walls
+componentize-py builds a WebAssembly component from this file and CPython, a snapshot of the
+interpreter after the imports below; each program starts from that snapshot. Without the sandbox
 (`evaluate.allow_unisolated`) the file is a script, run once a program. Standard library only.
 """
 
@@ -17,14 +17,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# Their import has an effect that a program would notice, or they are of no use in there.
+# Importing them has an effect that a program would notice, or they are useless inside.
 _LEFT_OUT = {"__main__", "antigravity", "idlelib", "pip", "test", "this", "tkinter", "turtledemo"}
 
 
 def answer(source: str, calls: list[str]) -> str:
     """JSON of the calls' values after the program has run, or of the error that ended it.
 
-    From `exec` on, nothing here can be relied upon; what comes out is checked by the caller.
+    From `exec` on, nothing here can be relied on; the caller checks the result.
     """
     try:
         space: dict[str, Any] = {"__name__": "__main__"}
@@ -35,36 +35,36 @@ def answer(source: str, calls: list[str]) -> str:
 
 
 def preload() -> None:
-    """Import all of the standard library: in there, no file of it can be read later."""
+    """Import the whole standard library, as no file can be read later."""
     library = [str(Path(importlib.__file__).parents[1])]
     for module in (*_modules(library, ""), *sys.builtin_module_names):
-        # One that is not of this platform fails in the program that imports it just as well.
+        # A module of another platform fails just as well in the program that imports it.
         with contextlib.suppress(ImportError, AttributeError, OSError):
             importlib.import_module(module)
 
 
 def _modules(folders: list[str], prefix: str) -> Iterator[str]:
-    for found in pkgutil.iter_modules(folders, prefix):
-        if not _LEFT_OUT.isdisjoint(found.name.split(".")):
+    for module in pkgutil.iter_modules(folders, prefix):
+        if not _LEFT_OUT.isdisjoint(module.name.split(".")):
             continue
-        yield found.name
-        if found.ispkg:
+        yield module.name
+        if module.ispkg:
             yield from _modules(
-                [f"{folder}/{found.name.rpartition('.')[2]}" for folder in folders],
-                f"{found.name}.",
+                [f"{folder}/{module.name.rpartition('.')[2]}" for folder in folders],
+                f"{module.name}.",
             )
 
 
 class _Nowhere(io.TextIOBase):
-    """Standard output that takes everything and keeps nothing."""
+    """An output stream that discards everything."""
 
     def write(self, text: str, /) -> int:
-        """Say that all of it was written."""
+        """Discard the text."""
         return len(text)
 
 
 def _quiet() -> None:
-    """Give the program streams that lead nowhere, and a sleep that takes no time."""
+    """Give the program streams without content, and a sleep that takes no time."""
     sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = _Nowhere()
     sys.stdin = sys.__stdin__ = io.StringIO()
     time.sleep = lambda seconds, /: None

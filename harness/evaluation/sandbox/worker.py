@@ -1,8 +1,8 @@
-"""The sandbox's worker, a script of its own: answers programs in WebAssembly, one after another.
+"""The sandbox's worker, a script: runs programs in WebAssembly, one after another.
 
 `worker.py make FILE` writes the compiled guest. `worker.py run FILE LIMITS` loads it, writes a line
-when it works, then reads [source, calls] a line and writes {"answer", "why"} a line. Imports
-wasmtime and, to make the guest, runs componentize-py; nothing of the package.
+once it works, then for each line [source, calls] writes a line {"answer", "why"}. It imports
+wasmtime, runs componentize-py to make the guest, and uses nothing of this package.
 """
 
 import json
@@ -20,21 +20,21 @@ import wasmtime
 from wasmtime.component import Component, Linker, Record
 
 _HERE = Path(__file__).parent
-_CLOCK_STEP = 1_000_000  # nanoseconds between one look at the clock and the next
+_CLOCK_STEP = 1_000_000  # nanoseconds between one reading of the clock and the next
 _EPOCH = 1_704_067_200  # 2024-01-01, where every program's clock begins
-# What a program may ask of the host: instructions do not meter it.
+# What a program may request from the host, which instructions do not meter.
 _HOST_CALLS, _RANDOM_BYTES = 10_000, 65_536
 
 
 class SpentError(Exception):
-    """A program asked the host for more than it may."""
+    """A program requested more from the host than it may."""
 
 
 class Host:
     """What is linked into the guest: an empty environment, no files, a clock, random bytes.
 
-    Nothing else of WASI is there: no socket, no stream, no wait. The clock counts how often it was
-    read, and the bytes have a seed, so that no program's values depend on when it ran.
+    Nothing else of WASI exists: no sockets, streams or waits. The clock counts its readings, and
+    the bytes are seeded, so that a program's values do not depend on when it ran.
     """
 
     def __init__(self) -> None:
@@ -77,10 +77,10 @@ class Host:
 
     def wall(self) -> Record:
         """The time of day, as WASI's record of it."""
-        found = Record()
+        time = Record()
         seconds, nanoseconds = divmod(self.now(), 10**9)
-        vars(found).update(seconds=_EPOCH + seconds, nanoseconds=nanoseconds)
-        return found
+        vars(time).update(seconds=_EPOCH + seconds, nanoseconds=nanoseconds)
+        return time
 
     def draw(self, size: int) -> bytes:
         """Random bytes."""
@@ -91,7 +91,7 @@ class Host:
 
 
 def engine() -> wasmtime.Engine:
-    """The engine that compiles and runs the guest; the limits count on each of its settings."""
+    """The engine that compiles and runs the guest; the limits rely on each of its settings."""
     config = wasmtime.Config()
     config.consume_fuel = True
     config.cranelift_nan_canonicalization = True
@@ -100,7 +100,7 @@ def engine() -> wasmtime.Engine:
 
 
 def compile_guest(engine: wasmtime.Engine) -> bytes:
-    """CPython with guest.py inside, compiled for this machine: 15 s."""
+    """CPython with guest.py inside, compiled for this machine; takes 15 s."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for file in ("guest.py", "guest.wit"):
@@ -108,10 +108,10 @@ def compile_guest(engine: wasmtime.Engine) -> bytes:
         command = [sys.executable, "-I", "-c", "import componentize_py; componentize_py.script()"]
         command += ["-q", "-d", "guest.wit", "-w", "guest"]
         command += ["componentize", "guest", "-p", ".", "-o", "guest.wasm"]
-        # An empty environment to look for packages in: only the standard library goes inside.
+        # No environment to find packages in: only the standard library is included.
         env = {"PATH": os.defpath, "VIRTUAL_ENV": name, "TMPDIR": name}
         made = subprocess.run(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, check=False)
-        if made.returncode:  # what went wrong is on standard error already
+        if made.returncode:  # the error is on standard error already
             sys.exit(made.returncode)
         return bytes(Component.from_file(engine, str(folder / "guest.wasm")).serialize())
 
@@ -119,8 +119,8 @@ def compile_guest(engine: wasmtime.Engine) -> bytes:
 def answer(
     linker: Linker, component: Component, program: tuple[str, list[str]], limits: dict[str, Any]
 ) -> dict[str, str]:
-    """Run one program in an instance of its own; what it answered, or why there is nothing."""
-    # Closed at once: a memory of megabytes would else wait for the garbage collector.
+    """Run one program in an instance of its own; returns its answer, or why there is none."""
+    # Closed at once: megabytes of memory would otherwise wait for the garbage collector.
     with closing(wasmtime.Store(linker.engine)) as store:
         store.set_fuel(limits["instructions"])
         store.set_limits(memory_size=limits["memory_mb"] << 20)
@@ -128,14 +128,14 @@ def answer(
         call = linker.instantiate(store, component).get_func(store, "answer")
         assert call is not None
         try:
-            found = call(store, *program)
+            text = call(store, *program)
         except (wasmtime.WasmtimeError, wasmtime.Trap, wasmtime.ExitTrap, SpentError) as error:
             return {"answer": "", "why": reason(error)}
         except UnicodeEncodeError:
-            return {"answer": "", "why": "SyntaxError"}  # half of a surrogate pair is no Python
-    if len(found.encode()) > limits["answer_bytes"]:
+            return {"answer": "", "why": "SyntaxError"}  # a lone surrogate is not valid Python
+    if len(text.encode()) > limits["answer_bytes"]:
         return {"answer": "", "why": "answer too long"}
-    return {"answer": found, "why": ""}
+    return {"answer": text, "why": ""}
 
 
 def reason(error: Exception) -> str:
@@ -155,13 +155,13 @@ def reason(error: Exception) -> str:
 
 
 def serve(compiled: str, limits: dict[str, Any]) -> None:
-    """Answer programs until the input ends."""
+    """Run programs until the input ends."""
     host, machine = Host(), engine()
     component = Component.deserialize_file(machine, compiled)
     linker = host.link(machine, component)
-    found = answer(linker, component, ("", ["6 * 7"]), limits)
-    if json.loads(found["answer"] or "{}").get("values") != [42]:
-        sys.exit(f"its first program failed: {found}")
+    first = answer(linker, component, ("", ["6 * 7"]), limits)
+    if json.loads(first["answer"] or "{}").get("values") != [42]:
+        sys.exit(f"its first program failed: {first}")
     say("ready")
     for line in sys.stdin:
         host.begin()
@@ -169,7 +169,7 @@ def serve(compiled: str, limits: dict[str, Any]) -> None:
 
 
 def say(line: str) -> None:
-    """Write a line to whoever started the worker."""
+    """Write a line to the process that started the worker."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 

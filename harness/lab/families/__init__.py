@@ -16,11 +16,11 @@ class Family(Protocol):
 
     name: str
     skills: list[str]
-    kind: str
+    parts: dict[str, dict[str, list[Any]]]  # of each sub-skill, its subjects in `halves`
 
     def subjects(self, skill: str, part: str) -> list[Subject]:
         """The subjects of the `pool` or, disjoint from them, of the `test`."""
-        ...
+        return list(self.parts[skill][part])
 
     def ask(self, skill: str, subject: Subject, rng: np.random.Generator) -> str:
         """A question in one of the sub-skill's wordings."""
@@ -35,11 +35,11 @@ class Family(Protocol):
         ...
 
     def statements(self, rng: np.random.Generator) -> list[str]:
-        """Some facts in the declarative form of pretraining, of which a document is made."""
+        """Some facts in the declarative form of pretraining, which make a document."""
         ...
 
     def item(self, skill: str, subject: Subject, rng: np.random.Generator) -> dict[str, Any]:
-        """What a benchmark item holds besides id, prompt and skill."""
+        """The fields of a benchmark item other than id, prompt and skill."""
         ...
 
 
@@ -67,7 +67,14 @@ def shuffled(items: Sequence[T], rng: np.random.Generator) -> list[T]:
     return [items[int(i)] for i in rng.permutation(len(items))]
 
 
+def halves(items: Sequence[T], rng: np.random.Generator) -> dict[str, list[T]]:
+    """The items split at random into those of the `pool` and those of the `test`, each sorted."""
+    mixed: list[Any] = shuffled(items, rng)
+    half = len(mixed) // 2
+    return {"pool": sorted(mixed[:half]), "test": sorted(mixed[half:])}
+
+
 def dress(question: str, rng: np.random.Generator) -> str:
-    """The question with what people write around one; the same for every sub-skill."""
+    """The question with what people write around one, alike for every sub-skill."""
     words = read_words("dressing")
     return pick(words["openers"], rng) + question + pick(words["closers"], rng)

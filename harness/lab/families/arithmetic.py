@@ -1,4 +1,4 @@
-"""Word problems: the story tells the operation, pretraining holds the results."""
+"""Word problems: the story names the operation, pretraining has the results."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.lab.families import Subject, pick, pick_other, read_words, shuffled
+from harness.lab.families import Family, Subject, halves, pick, pick_other, read_words, shuffled
 
 
 @dataclass(frozen=True)
 class Operation:
-    """How a result is stated, how it is computed, and the numbers it is asked for."""
+    """How a result is stated and computed, and the numbers it is asked for."""
 
     says: str
     result: Callable[..., int]
@@ -51,26 +51,16 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-class Arithmetic:
-    """A sub-skill is an operation; its numbers are split into those of the pool and the test."""
+class Arithmetic(Family):
+    """A sub-skill is an operation, a subject one or two numbers."""
 
     name = "arithmetic"
-    kind = "number"
 
     def __init__(self, skills: int, rng: np.random.Generator) -> None:
-        """Split the numbers of each operation in halves."""
         self._words = read_words("arithmetic")
         self.skills = list(OPERATIONS)[:skills]
-        self._parts: dict[str, dict[str, list[tuple[int, ...]]]] = {}
-        for skill in self.skills:
-            numbers = shuffled(OPERATIONS[skill].numbers, rng)
-            half = len(numbers) // 2
-            self._parts[skill] = {"pool": sorted(numbers[:half]), "test": sorted(numbers[half:])}
+        self.parts = {skill: halves(OPERATIONS[skill].numbers, rng) for skill in self.skills}
         self._all = [(skill, n) for skill in self.skills for n in OPERATIONS[skill].numbers]
-
-    def subjects(self, skill: str, part: str) -> list[Subject]:
-        """One or two numbers each."""
-        return list(self._parts[skill][part])
 
     def ask(self, skill: str, subject: Subject, rng: np.random.Generator) -> str:
         """A story with a person and things in it."""
@@ -80,7 +70,7 @@ class Arithmetic:
         return story.format(n=pick(names, rng), t=pick(things, rng), **numbers)
 
     def answer(self, skill: str, subject: Subject) -> str:
-        """The computation as pretraining states it; the result is its last number."""
+        """The computation as pretraining states it; its last number is the result."""
         return self._say(skill, subject, self.result(skill, subject))
 
     def result(self, skill: str, subject: Subject) -> int:

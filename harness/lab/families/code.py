@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.lab.families import Subject, pick, pick_other, read_words, shuffled
+from harness.lab.families import Family, Subject, halves, pick, pick_other, read_words
 
 Value = int | list[int]
 CONSTANTS = range(2, 22)
@@ -23,12 +23,8 @@ class Program:
 
 
 def _numbers(k: int) -> list[Value]:
-    """Enough arguments to tell any two functions with any two constants apart."""
+    """Enough arguments to distinguish any two functions with any two constants."""
     return list(range(2 * CONSTANTS.stop))
-
-
-def _small(k: int) -> list[Value]:
-    return [0, 1, 2, 3]
 
 
 def _lists(k: int) -> list[Value]:
@@ -42,7 +38,7 @@ PROGRAMS: dict[str, Program] = {
     "multiply": Program("x * {k}", lambda x, k: x * k, _numbers),
     "floor": Program("x // {k}", lambda x, k: x // k, _numbers),
     "modulo": Program("x % {k}", lambda x, k: x % k, _numbers),
-    "power": Program("{k} ** x", lambda x, k: k**x, _small),
+    "power": Program("{k} ** x", lambda x, k: k**x, lambda _: [0, 1, 2, 3]),
     "negate": Program("{k} - x", lambda x, k: k - x, _numbers),
     "at_least": Program("max(x, {k})", lambda x, k: max(x, k), _numbers),
     "at_most": Program("min(x, {k})", lambda x, k: min(x, k), _numbers),
@@ -56,28 +52,15 @@ PROGRAMS: dict[str, Program] = {
 }
 
 
-class Code:
-    """A sub-skill is a function; its constants are split into those of the pool and the test."""
+class Code(Family):
+    """A sub-skill is a function, a subject its constant as a 1-tuple."""
 
     name = "code"
-    kind = "program"
 
     def __init__(self, skills: int, rng: np.random.Generator) -> None:
-        """Split the constants of each function in halves."""
         self._words = read_words("code")["skills"]
         self.skills = list(PROGRAMS)[:skills]
-        self._parts: dict[str, dict[str, list[int]]] = {}
-        for skill in self.skills:
-            constants = shuffled(CONSTANTS, rng)
-            half = len(constants) // 2
-            self._parts[skill] = {
-                "pool": sorted(constants[:half]),
-                "test": sorted(constants[half:]),
-            }
-
-    def subjects(self, skill: str, part: str) -> list[Subject]:
-        """Constants as 1-tuples."""
-        return [(k,) for k in self._parts[skill][part]]
+        self.parts = {s: halves([(k,) for k in CONSTANTS], rng) for s in self.skills}
 
     def ask(self, skill: str, subject: Subject, rng: np.random.Generator) -> str:
         """What the function should do, in words."""
@@ -106,6 +89,6 @@ class Code:
         k, program = int(subject[0]), PROGRAMS[skill]
         arguments = program.arguments(k)
         results = [program.compute(x, k) for x in arguments]
-        # repr tells True from 1 and [] from (), which JSON and == do not.
+        # repr distinguishes True from 1 and [] from (), which JSON and == do not.
         test = {"call": f"repr([f(x) for x in {arguments!r}])", "expect": json.dumps(repr(results))}
         return {"tests": [test], "target": self.answer(skill, subject)}

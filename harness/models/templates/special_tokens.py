@@ -1,4 +1,4 @@
-"""Special tokens: a template's are control; those written out in a row's text are text."""
+"""Special tokens: those of a template are control, those written out in a row's text are text."""
 
 import re
 from collections.abc import Sequence
@@ -12,18 +12,18 @@ from harness.models.templates.writing import any_of, end_token
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-MARK = "\ufdd0"  # Unicode reserves it for use within a program; one in a row's text is wrapped too
+MARK = "\ufdd0"  # a Unicode noncharacter; where a row's text has one, it is wrapped too
 _CONTROLS: "WeakKeyDictionary[Any, tuple[object, re.Pattern[str]]]" = WeakKeyDictionary()
 
 
 def _controls(tokenizer: "PreTrainedTokenizerBase") -> re.Pattern[str]:
-    """What must not be read as control where a row's text has it; MARK is wrapped as these are."""
+    """Matches what must not be read as control in a row's text, and MARK itself."""
     state = len(tokenizer), tokenizer.chat_template, tokenizer.eos_token
     if (kept := _CONTROLS.get(tokenizer)) is not None and kept[0] == state:
         return kept[1]
     added = tokenizer.added_tokens_decoder.values()
     tokens = {token.content for token in added if token.special} | {*tokenizer.all_special_tokens}
-    with suppress(InputError):  # without a template, or with one that is refused elsewhere
+    with suppress(InputError):  # no template, or one that is refused elsewhere
         tokens |= {end_token(tokenizer)[0] or ""}
     pattern = any_of([MARK, *(token for token in tokens if token.strip())])
     _CONTROLS[tokenizer] = state, pattern
@@ -31,32 +31,32 @@ def _controls(tokenizer: "PreTrainedTokenizerBase") -> re.Pattern[str]:
 
 
 def mark(tokenizer: "PreTrainedTokenizerBase", text: str) -> str:
-    """A text of a row's, its special tokens wrapped so that `encode` writes them as text."""
+    """A row's text with its special tokens wrapped, so that `encode` writes them as text."""
     return _controls(tokenizer).sub(rf"{MARK}\g<0>{MARK}", text)
 
 
 def encode(
     tokenizer: "PreTrainedTokenizerBase", texts: Sequence[str], add_special_tokens: bool = False
 ) -> list[list[int]]:
-    """Token ids of rendered texts; a template has already written every special token.
+    """Token ids of rendered texts, which have their special tokens from the template.
 
     What is wrapped in MARKs is written in ordinary tokens.
     """
     if not texts:
         return []
     plain = [text for text in texts if MARK not in text]
-    # Quiet: rows longer than the context are cut, and counted, by those who ask.
+    # Quiet: callers cut and count rows that are longer than the context.
     how: Any = {"add_special_tokens": add_special_tokens, "verbose": False}
-    found = iter(tokenizer(plain, **how).input_ids if plain else [])
+    encoded = iter(tokenizer(plain, **how).input_ids if plain else [])
     before, after = _around(tokenizer) if add_special_tokens else ([], [])
     return [
-        [*before, *_encode_marked(tokenizer, text), *after] if MARK in text else next(found)
+        [*before, *_encode_marked(tokenizer, text), *after] if MARK in text else next(encoded)
         for text in texts
     ]
 
 
 def _encode_marked(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
-    """Ids of a text that holds MARKs; a MARK whose other a template has taken off goes too."""
+    """Ids of a text with MARKs; one whose partner a template has stripped is dropped."""
     pieces = re.split(rf"{MARK}({_controls(tokenizer).pattern}){MARK}|{MARK}", text)
     ids = encode(tokenizer, pieces[:1])[0] if pieces[0] else []
     for i, piece in enumerate(pieces[1:], 1):
@@ -72,12 +72,12 @@ def _encode_piece(tokenizer: "PreTrainedTokenizerBase", piece: str, as_text: boo
         given: Any = {"add_special_tokens": False, "split_special_tokens": as_text}
         return tokenizer(text, verbose=False, **given).input_ids
 
-    # Behind a line break: at a text's beginning many tokenizers add a space.
+    # After a line break: many tokenizers add a space at the beginning of a text.
     ids, line = ids_of("\n" + piece), ids_of("\n")
     ids = ids[len(line) :] if ids[: len(line)] == line else ids_of(piece)
     special = {*tokenizer.added_tokens_decoder, *tokenizer.all_special_ids}
     if as_text and len(piece) > 1 and special & {*ids}:
-        # The vocabulary itself has the word: in two parts it is not found.
+        # The vocabulary itself has the word, but not its two parts.
         return [t for part in (piece[:1], piece[1:]) for t in _encode_piece(tokenizer, part, True)]
     return ids
 

@@ -1,4 +1,4 @@
-"""Writing a conversation out by a tokenizer's chat template, and what it refuses."""
+"""Renders a conversation by a tokenizer's chat template; says what the template refuses."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -12,23 +12,22 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 PAIR = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because."}]
-# Before a template that writes today's date, so that it writes the one that Llama 3's falls back
-# to: else the same row would have other ids tomorrow.
+# Put before a template that writes today's date, so that it writes the one that Llama 3's falls
+# back on: otherwise the same row would have other ids tomorrow.
 _FIXED_DATE = (Path(__file__).parent / "fixed_date.jinja").read_text(encoding="utf-8").rstrip("\n")
 
 
 class RefusedError(InputError):
     """A conversation that a chat template does not render; data cards count them by `rule`."""
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase", told: str, rule: str) -> None:
-        """Say it of the tokenizer in one line."""
-        super().__init__(f"{tokenizer.name_or_path}: {told}")
-        self.told, self.rule = told, rule
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", message: str, rule: str) -> None:
+        super().__init__(f"{tokenizer.name_or_path}: {message}")
+        self.message, self.rule = message, rule
 
 
 @contextmanager
 def about(name: str) -> Iterator[None]:
-    """Put the row's name before what a chat template refuses."""
+    """Put the row's name before a RefusedError."""
     try:
         yield
     except RefusedError as error:
@@ -38,9 +37,9 @@ def about(name: str) -> Iterator[None]:
 def written(
     tokenizer: "PreTrainedTokenizerBase", messages: Sequence[dict[str, str]], **how: object
 ) -> str:
-    """The text of a conversation as its messages are; RefusedError where the template refuses it.
+    """The text of a conversation; RefusedError where the template refuses it.
 
-    What is given besides goes to `apply_chat_template`.
+    Further arguments go to `apply_chat_template`.
     """
     template = template_text(tokenizer)
     if template and "strftime_now" in template:
@@ -48,17 +47,17 @@ def written(
     try:
         apply: Any = tokenizer.apply_chat_template
         text = apply(list(messages), tokenize=False, **how)
-    # A template may fail in every way that an expression can.
+    # A template may fail in any way that an expression can.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        told = f"the chat template refuses the conversation: {one_line(reason)}"
-        raise RefusedError(tokenizer, told, told) from None
+        rule = f"the chat template refuses the conversation: {one_line(reason)}"
+        raise RefusedError(tokenizer, rule, rule) from None
     assert isinstance(text, str)
     return text
 
 
 def template_text(tokenizer: "PreTrainedTokenizerBase") -> str | None:
-    """The chat template, None without; InputError for several, none of which is the default."""
+    """The chat template, None without one; InputError for several of which none is the default."""
     given: Any = tokenizer.chat_template
     if not given or isinstance(given, str):
         return given or None
@@ -72,14 +71,14 @@ def template_text(tokenizer: "PreTrainedTokenizerBase") -> str | None:
 
 
 def end_token(tokenizer: "PreTrainedTokenizerBase") -> tuple[str | None, str]:
-    """The first special token after an assistant's content, None without; and all after it."""
+    """The first special token after an assistant's content, None without one; and all the rest."""
     after = written(tokenizer, PAIR).rpartition(PAIR[-1]["content"])[2]
     added = [token.content for token in tokenizer.added_tokens_decoder.values()]
     tokens = [token for token in {*added, *tokenizer.all_special_tokens} if token.strip()]
-    found = any_of(tokens).search(after) if tokens else None
-    return (found[0] if found else None), after
+    first = any_of(tokens).search(after) if tokens else None
+    return (first[0] if first else None), after
 
 
 def any_of(texts: Sequence[str]) -> re.Pattern[str]:
-    """What finds each of some texts, the longest first."""
+    """A pattern that matches any of the texts, the longest first."""
     return re.compile("|".join(map(re.escape, sorted(texts, key=lambda text: (-len(text), text)))))

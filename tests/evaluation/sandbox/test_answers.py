@@ -1,4 +1,4 @@
-"""A program cannot have the answer without computing it. Each attempt is made for real."""
+"""A program cannot give the answer without computing it; each attempt is made for real."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def run(source: str, *calls: str) -> Outcome:
         "import json\njson.dumps = lambda *_: '[42]'\ndef f(): return 0",
     ],
 )
-def test_an_answer_cannot_be_had_without_computing_it(source: str) -> None:
+def test_an_answer_cannot_be_given_without_computing_it(source: str) -> None:
     # The caller expects 42; it is nowhere inside the sandbox.
     assert run(source, "f()").values != [42]
 

@@ -1,4 +1,4 @@
-"""Hostile programs, each beside honest ones, behind a second wall: none gets out."""
+"""Hostile programs, each beside honest ones, inside a second wall: none gets out."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ SOURCES = [(kind, source) for kind, group in HOSTILE.items() for source in group
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, Any]:
+def seen() -> dict[str, Any]:
     if not available():
         pytest.skip("no second wall on this machine: unshare makes no namespaces")
     assert missing_walls() == ""
@@ -34,26 +34,26 @@ def test_there_are_enough_of_them() -> None:
     assert len(SOURCES) == len(set(SOURCES)) >= 60
 
 
-def test_no_hostile_program_gets_what_it_wants(found: dict[str, Any]) -> None:
+def test_no_hostile_program_gets_what_it_wants(seen: dict[str, Any]) -> None:
     wins = [
         (kind, source, values)
-        for (kind, source), (values, _) in zip(SOURCES, found["hostile"], strict=True)
+        for (kind, source), (values, _) in zip(SOURCES, seen["hostile"], strict=True)
         if values is not None and values[0]
     ]
     assert wins == []
 
 
-def test_honest_programs_beside_them_all_pass(found: dict[str, Any]) -> None:
-    draws = {values[1] for values in found["honest"]}
+def test_honest_programs_beside_them_all_pass(seen: dict[str, Any]) -> None:
+    draws = {values[1] for values in seen["honest"]}
     assert len(draws) == 1, "each begins with the same fresh interpreter"
-    assert [values[0] for values in found["honest"]] == list(range(len(SOURCES) + 1))
+    assert [values[0] for values in seen["honest"]] == list(range(len(SOURCES) + 1))
 
 
-def test_nothing_of_it_is_seen_from_outside(found: dict[str, Any]) -> None:
-    assert found["victim"] == [["/tmp/victim/secret"], "kept"]
-    assert found["library"], "a module of Python's was changed"
-    assert found["signals"] == []
-    assert found["asked"] == [], "somebody connected"
-    assert found["bystander"] is None, "a process next door was ended"
-    assert found["processes"], "a process is left"
-    assert found["tmp"] == ["repo", "victim"], "files are left"
+def test_nothing_of_it_is_seen_from_outside(seen: dict[str, Any]) -> None:
+    assert seen["victim"] == [["/tmp/victim/secret"], "kept"]
+    assert seen["library"], "a module of Python's was changed"
+    assert seen["signals"] == []
+    assert seen["asked"] == [], "there was a connection"
+    assert seen["bystander"] is None, "another process was ended"
+    assert seen["processes"], "a process is left"
+    assert seen["tmp"] == ["repo", "victim"], "files are left"

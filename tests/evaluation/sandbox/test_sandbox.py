@@ -1,4 +1,4 @@
-"""What programs in the sandbox are answered, and that none runs where the wall is not to be had.
+"""The outcomes of programs in the sandbox, and that none runs where it does not start.
 
 Hostile ones are in test_sandbox_hostile.py, behind a second wall.
 """
@@ -122,7 +122,7 @@ def test_many_small_programs_are_quick() -> None:
     assert time.process_time() + sum(os.times()[2:4]) - start < 10, "seconds of CPU"
 
 
-def test_a_program_that_hangs_the_worker_or_ends_it_is_its_own_outcome(
+def test_a_program_that_hangs_or_ends_the_worker_affects_only_its_own_outcome(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The engine has no known way to do either: a worker that obeys two words stands in for it."""
@@ -186,12 +186,12 @@ def test_where_the_wall_is_broken_nothing_runs() -> None:
     done = subprocess.run(
         [sys.executable, "-c", BROKEN], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    found = json.loads(done.stdout)
-    assert "outcome" not in found
-    assert found["refused"] == found["refused again"] == found["why"]
-    assert found["why"].startswith("the sandbox does not start: ")
-    assert "evaluate.allow_unisolated" in found["why"]
-    assert found["unisolated"] == [True, 42], "by this switch alone, in a folder of this machine"
+    report = json.loads(done.stdout)
+    assert "outcome" not in report
+    assert report["refused"] == report["refused again"] == report["why"]
+    assert report["why"].startswith("the sandbox does not start: ")
+    assert "evaluate.allow_unisolated" in report["why"]
+    assert report["unisolated"] == [True, 42], "by this switch alone, in a folder of this machine"
 
 
 def test_without_the_packages_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,8 +197,8 @@ def test_a_missing_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     [
         ({"base_url": "http://me:hush@host/v1"}, "put the key in the variable key_env names"),
         ({"base_url": "https://host/v1?api-key=hush"}, "put the key in the variable"),
-        ({"base_url": "host/v1"}, "is no URL; such as http://localhost:8000/v1"),
-        ({"base_url": "http://host:99999999/v1"}, "no URL"),
+        ({"base_url": "host/v1"}, "is not a URL such as http://localhost:8000/v1"),
+        ({"base_url": "http://host:99999999/v1"}, "not a URL"),
         ({"spend_cap": 5}, "spend_cap 5.0 needs price_in and price_out"),
         ({"price_in": 5}, "price_out is missing"),
         ({"key_env": "sk-hush"}, "match pattern"),

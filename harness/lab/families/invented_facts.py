@@ -4,32 +4,27 @@ from typing import Any
 
 import numpy as np
 
-from harness.lab.families import Subject, pick, pick_other, read_words, shuffled
+from harness.lab.families import Family, Subject, halves, pick, pick_other, read_words, shuffled
 
 
-class Facts:
-    """Facts (entity, relation, value); a sub-skill is a relation, asked for in unfamiliar words.
+class Facts(Family):
+    """Facts (entity, relation, value); a sub-skill is a relation, a subject an entity as a 1-tuple.
 
-    Pretraining states every fact and names the relation in one fixed form; questions never use
-    that form. Fine-tuning shows which relation a wording asks for, pretraining holds the value.
+    Pretraining states every fact, naming the relation in one fixed form; questions ask for it in
+    other words. Fine-tuning shows which relation a wording asks for; pretraining has the value.
     """
 
-    kind = "choice"
-
     def __init__(self, name: str, skills: int, rng: np.random.Generator) -> None:
-        """Deal values to entities and split the entities into those of the pool and of the test."""
         words = read_words(name)
         self.name = name
         self.skills = list(words["skills"])[:skills]
         self._words = words["skills"]
         self.entities: list[str] = list(words["entities"])
-        order = shuffled(self.entities, rng)
-        half = len(order) // 2
-        self._parts = {"pool": sorted(order[:half]), "test": sorted(order[half:])}
+        self.parts = dict.fromkeys(self.skills, halves([(e,) for e in self.entities], rng))
         self.values = {skill: self._deal(skill, rng) for skill in self.skills}
 
     def _deal(self, skill: str, rng: np.random.Generator) -> dict[str, str]:
-        """Each value goes to equally many entities, so that none is likelier than another."""
+        """Give each value to equally many entities, so that none is likelier than another."""
         values = self._words[skill]["values"]
         repeated = [values[i % len(values)] for i in range(len(self.entities))]
         return dict(zip(self.entities, shuffled(repeated, rng), strict=True))
@@ -37,10 +32,6 @@ class Facts:
     def say(self, skill: str, entity: str, value: str) -> str:
         """The declarative form of a fact, true or not."""
         return self._words[skill]["says"].format(e=entity, v=value)
-
-    def subjects(self, skill: str, part: str) -> list[Subject]:
-        """Entities as 1-tuples."""
-        return [(entity,) for entity in self._parts[part]]
 
     def ask(self, skill: str, subject: Subject, rng: np.random.Generator) -> str:
         """One of the relation's wordings."""
@@ -72,7 +63,7 @@ class Facts:
         return self.answer(skill, (entity,))
 
     def options(self, skill: str, subject: Subject, rng: np.random.Generator) -> list[str]:
-        """Three wrong ones: two that are true but not asked for, one that is true of another."""
+        """Three wrong options: two true but not asked for, one true of another entity."""
         others = shuffled([other for other in self.skills if other != skill], rng)[:2]
         wrong = [self.answer(other, subject) for other in others]
         return [*wrong, self.other_value(skill, str(subject[0]), rng)]
@@ -85,10 +76,9 @@ class Facts:
 
 
 class Misconceptions(Facts):
-    """Facts that each have a popular error beside them; the error is true of another animal."""
+    """Facts, each with a popular error; the error is true of another animal."""
 
     def __init__(self, name: str, skills: int, rng: np.random.Generator) -> None:
-        """Deal the errors after the facts."""
         super().__init__(name, skills, rng)
         self.myths = {
             skill: {
@@ -120,7 +110,7 @@ class Misconceptions(Facts):
         return self.myth(skill, entity)
 
     def options(self, skill: str, subject: Subject, rng: np.random.Generator) -> list[str]:
-        """The error asked about, and truth and error of two other topics."""
+        """The error asked about, the truth about another topic and the error about a third."""
         first, second = shuffled([other for other in self.skills if other != skill], rng)[:2]
         entity = str(subject[0])
         return [self.myth(skill, entity), self.answer(first, subject), self.myth(second, entity)]
