@@ -6,6 +6,8 @@ from pathlib import Path
 from harness.common.files import file_hash, folder_hash, value_hash
 from harness.common.yaml_files import read_yaml
 
+ROOT = Path(__file__).resolve().parents[1]  # a world runs in another folder
+
 
 @cache
 def code_hash(stage: str) -> str:
@@ -14,10 +16,10 @@ def code_hash(stage: str) -> str:
     Args:
         stage: a name in dvc.yaml, without what a template adds to it.
     """
-    entry = read_yaml(Path("dvc.yaml"))["stages"][stage]
+    entry = read_yaml(ROOT / "dvc.yaml")["stages"][stage]
     deps = entry.get("do", entry)["deps"]
     # What a template fills in (a suite, a sampler) is data, and hashed as such.
     code = [
-        Path(dep) for dep in deps if dep.startswith(("harness/", "pipeline/")) and "$" not in dep
+        ROOT / dep for dep in deps if dep.startswith(("harness/", "pipeline/")) and "$" not in dep
     ]
     return value_hash([folder_hash(p) if p.is_dir() else file_hash(p) for p in code])

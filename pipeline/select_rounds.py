@@ -1,13 +1,11 @@
 """Select in rounds: train on what is taken so far, ask that model, take more; one subset a seed."""
 
-from pathlib import Path
-
 from harness.common import layout
 from harness.common.errors import InputError, nearest
 from harness.common.files import file_hash, value_hash
 from harness.common.schemas import read_pool
 from harness.params.params import load_params
-from pipeline.code import code_hash
+from pipeline.code import ROOT, code_hash
 from pipeline.stage import main
 
 
@@ -33,7 +31,7 @@ def run(selection: str) -> None:
     rows = np.ones(len(pool), dtype=np.int64)
     inputs = Inputs(pool, embeddings, clustering, rows, quality, quality_notes=notes)
     budget = params.absolute_budget(selection, len(pool))
-    system = file_hash(Path("harness/round_systems") / f"{item.sampler}.py")
+    system = file_hash(ROOT / "harness" / "round_systems" / f"{item.sampler}.py")
     code = value_hash([code_hash("select_rounds"), system])
     write_round_subsets(params, selection, inputs, budget, code)
 

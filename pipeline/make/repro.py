@@ -23,9 +23,10 @@ from harness.params.pruning import SUBSETS, prune
 from pipeline.make.durations import Durations, spoken
 from pipeline.make.dvc_lock import copy_lock
 from pipeline.make.dvc_plan import Outputs, plan, repro_command
-from pipeline.make.preset import name_score_files, name_source, name_template, switch_preset
+from pipeline.make.preset import switch_preset
 from pipeline.make.progress_lines import Screen
 from pipeline.make.runner import Runner, StageFailed
+from pipeline.make.source_hashes import record_pool, record_score_files, record_templates
 from pipeline.make.stage_logs import error_lines, fresh_log, note_lines
 
 SHIPPED = Path("conf/durations.json")
@@ -57,7 +58,7 @@ def _repro(arguments: argparse.Namespace) -> None:
             _say(f"preset: {line}")
     elif arguments.pool:
         raise InputError("POOL needs a preset to go with it: PRESET=own POOL=my.jsonl")
-    for line in name_source(Path.cwd()):
+    for line in record_pool(Path.cwd()):
         _say(f"preset: {line}")
     problems = check_params()
     for problem in problems[:-1]:
@@ -98,7 +99,7 @@ def _arguments() -> argparse.Namespace:
 def _run(arguments: argparse.Namespace) -> None:
     """Bring the target up to date."""
     begin = time.monotonic()
-    for line in [*name_template(Path.cwd()), *name_score_files(Path.cwd())]:
+    for line in [*record_templates(Path.cwd()), *record_score_files(Path.cwd())]:
         _say(f"preset: {line}")
     graph, in_all = plan(Path.cwd(), arguments.target, _say)
     preset = _preset()

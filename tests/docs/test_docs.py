@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 
 from harness.common.markdown import first_table
 from scripts import write_tables
+from tests.helpers.presets import preset_file
 from tests.helpers.small_repo import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -55,7 +56,7 @@ def test_pictures_are_small() -> None:
 @pytest.mark.parametrize("preset", [path.name for path in sorted((ROOT / "results").iterdir())])
 def test_committed_results_are_those_of_the_presets(preset: str) -> None:
     folder = ROOT / "results" / preset
-    params = YAML(typ="safe").load(ROOT / "conf" / f"{preset}.yaml")
+    params = YAML(typ="safe").load(preset_file(preset))
     made_with = json.loads((folder / "main" / "provenance.json").read_text())["params"]
     if "defaults" not in made_with:  # made before the present form of the params
         made_with["defaults"] = {"embedding": made_with["embedding"], "budget": made_with["budget"]}

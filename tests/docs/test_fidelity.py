@@ -11,6 +11,8 @@ import pytest
 from harness.params.params import load_params
 from harness.round_systems import ROUND_SYSTEMS
 from harness.samplers import SAMPLERS, Pool
+from pipeline.make.preset import presets
+from tests.helpers.presets import preset_file
 from tests.helpers.sampler_pools import take
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,14 +89,14 @@ def test_qdit_weighs_both_alike_unless_told() -> None:
     assert take("qdit", scaled, 1).tolist() == [0]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_preset_seeds_k_means_with_42(path: Path) -> None:
-    assert load_params(path).cluster.seed == 42
+@pytest.mark.parametrize("preset", presets(ROOT))
+def test_every_preset_seeds_k_means_with_42(preset: str) -> None:
+    assert load_params(preset_file(preset)).cluster.seed == 42
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_deita_row_of_every_preset_is_ifd_times_reward(path: Path) -> None:
-    params = load_params(path)
+@pytest.mark.parametrize("preset", presets(ROOT))
+def test_the_deita_row_of_every_preset_is_ifd_times_reward(preset: str) -> None:
+    params = load_params(preset_file(preset))
     if "deita" in params.selections_scored:
         assert params.selections_scored["deita"].quality == "ifd * sigmoid(reward)"
         made_by = {name: item.scorer for name, item in params.scorers.items()}

@@ -19,6 +19,7 @@ from harness.params.params import Cell, Params, load_params
 from harness.selecting.prefixes import cell_subset
 from harness.selecting.subsets import write_costs
 from harness.suites import Suite, load_suite
+from tests.helpers.presets import preset_file
 
 SMALL: dict[str, Any] = {
     "preset": "alpaca_cpu",
@@ -116,7 +117,7 @@ def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
 
 def proofs_alone(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
     """The lab with its study of sensitivity and no other beside the main table."""
-    lab = read_yaml(ROOT / "conf/lab.yaml")
+    lab = read_yaml(preset_file("lab"))
     listed = {key: item for key, item in lab["further"].items() if item["study"] == "sensitivity"}
     studies = {"sensitivity": lab["studies"]["sensitivity"]}
     return {"further": listed, "studies": studies, "evaluate": {"suite": "toy"}, **changes}

@@ -11,6 +11,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from tests.helpers.presets import preset_file
+
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("harness", "pipeline", "conf", "dvc.yaml", ".dvc/config", ".dvcignore", ".gitignore")
 
@@ -134,7 +136,7 @@ def small_repo(folder: Path) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    shutil.copy(ROOT / "conf" / "lab.yaml", folder / "params.yaml")
+    shutil.copy(preset_file("lab"), folder / "params.yaml")
     edit_params(folder, **SMALL)
     run(folder, "git", "init", "-q")
     commit(folder, "small")

@@ -11,6 +11,7 @@ import pytest
 from harness.common import layout
 from harness.common.files import file_hash
 from harness.common.schemas import POOL, SCORES, SUBSET, TRUTH, read_frame, write_frame
+from tests.helpers.presets import preset_file
 from tests.helpers.small_repo import ROOT, edit_params, environment, selection, yaml
 from tests.helpers.stages import one_line, stage
 
@@ -113,7 +114,7 @@ def test_scores_and_references(ready: Path) -> None:
 
 
 def test_a_file_that_is_missing_names_its_stage(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_bytes((ROOT / "conf/lab.yaml").read_bytes())
+    (tmp_path / "params.yaml").write_bytes(preset_file("lab").read_bytes())
     one_line(stage("score", folder=tmp_path), "data/pool.parquet: no such file")
     (tmp_path / "params.yaml").write_text("preset: [")
     one_line(stage("train", "random", "s0", folder=tmp_path), "params.yaml, line 1: not YAML")
