@@ -16,6 +16,4 @@ def run(world: str, row: str) -> None:
 
 
 if __name__ == "__main__":
-    main(
-        run, ("world", "one of params.yaml: worlds"), ("row", "a row named in params.yaml: table")
-    )
+    main(run, ("world", "one of params.yaml: worlds"), ("row", "a row named in params.yaml: table"))

@@ -42,8 +42,8 @@ def copy_lock(folder: Path, lock: Path = LOCK) -> None:
 
 def recorded_params(path: Path = LOCK) -> dict[str, dict[str, Any]]:
     """What DVC recorded, by output: the params each output was made with; empty without a lock."""
-    found: dict[str, dict[str, Any]] = {}
+    recorded: dict[str, dict[str, Any]] = {}
     for stage in read_stages(path).values():
         for out in stage.get("outs", []):
-            found[out["path"]] = (stage.get("params") or {}).get("params.yaml") or {}
-    return found
+            recorded[out["path"]] = (stage.get("params") or {}).get("params.yaml") or {}
+    return recorded

@@ -15,7 +15,7 @@ WIDTH = 110
 
 
 class Screen:
-    """Tells a run's progress, a line an event and one now and then in between.
+    """Shows a run's progress: a line for each event, and one now and then in between.
 
     Args:
         say: prints a line that stays.
@@ -66,7 +66,7 @@ class Screen:
         self._line(stage, "still up to date")
 
     def waiting(self, stage: str) -> None:
-        """Another DVC process holds the lock; told once it has taken a while."""
+        """Another DVC process holds the lock; shown once it has taken a while."""
         if time.monotonic() - self.since[stage] > HEARTBEAT_S:
             self._line(stage, "waiting for another dvc process to end")
 
@@ -91,13 +91,13 @@ class Screen:
             self._say(f"  {self._clock()}; {self._running(running, logs)}")
 
     def _running(self, running: Mapping[str, float], logs: Path) -> str:
-        told = []
+        parts = []
         for stage, seconds in running.items():
             line = last_line(logs / f"{stage}.log")
             if own := OWN_LEFT.search(line):
                 self.ends[stage] = time.monotonic() + float(own[1])
-            told.append(f"{stage} {spoken(seconds)}" + (f" ({line})" if line else ""))
-        return "; ".join(told)
+            parts.append(f"{stage} {spoken(seconds)}" + (f" ({line})" if line else ""))
+        return "; ".join(parts)
 
     def _line(self, stage: str, what: str, clock: bool = False) -> None:
         number = self.numbers.setdefault(stage, len(self.numbers) + 1)

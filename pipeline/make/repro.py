@@ -40,7 +40,7 @@ def main() -> None:
         signal.signal(number, _interrupt)
     with ending_in_one_line():
         try:
-            with locked(run_lock(), lambda told: _say(f"another make repro runs; {told}")):
+            with locked(run_lock(), lambda holder: _say(f"another make repro runs; {holder}")):
                 _repro(arguments)
         except StageFailed as failure:
             reason = "\n  ".join(failure.reasons)
@@ -151,7 +151,7 @@ def _end(arguments: argparse.Namespace) -> None:
 
 
 def _track() -> None:
-    """Bring MLflow up to date; it is a view of the results, so its failure is told and no more."""
+    """Bring MLflow up to date; a failure is only reported: MLflow is a view of the results."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / "track.log"
     with fresh_log(log).open("wb") as stream:

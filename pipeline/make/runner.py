@@ -115,8 +115,8 @@ class Runner:
         return [stage for stage, changed in self.done.items() if changed]
 
     def _start_ready(self, graph: Graph) -> None:
-        while found := self.order.get_ready():
-            for stage in found:
+        while ready := self.order.get_ready():
+            for stage in ready:
                 if stage in graph.stale or any(self.done[n] for n in graph.needs[stage]):
                     self.ready.append(stage)
                     continue
@@ -136,7 +136,7 @@ class Runner:
         if not again:
             fresh_log(log)
         with log.open("ab" if again else "wb") as stream:
-            start = stream.tell()
+            start = log.stat().st_size
             process = subprocess.Popen(
                 self.command(stage),
                 stdin=subprocess.DEVNULL,

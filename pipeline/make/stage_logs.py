@@ -25,9 +25,9 @@ def read_log(log: Path, start: int = 0) -> str:
 def error_lines(log: Path, start: int = 0) -> list[str]:
     """The lines of a log that say what went wrong: those of the stage before those of DVC."""
     lines = [line.strip() for line in re.split(r"[\r\n]+", read_log(log, start)) if line.strip()]
-    found = [line for line in lines if ERROR_LINE.match(line)]
-    told = [line for line in found if not line.startswith("ERROR: failed to reproduce")]
-    return (told or found or lines or ["it printed nothing"])[-2:]
+    errors = [line for line in lines if ERROR_LINE.match(line)]
+    of_stage = [line for line in errors if not line.startswith("ERROR: failed to reproduce")]
+    return (of_stage or errors or lines or ["it printed nothing"])[-2:]
 
 
 def note_lines(log: Path, start: int = 0) -> list[str]:
@@ -47,5 +47,5 @@ def last_line(log: Path, at_most: int = 60) -> str:
         stream.seek(max(0, log.stat().st_size - 2000))
         text = stream.read().decode("utf-8", "replace")
     lines = [line.strip() for line in re.split(r"[\r\n]+", text)]
-    told = [line for line in lines if line and not line.startswith((">", "Running stage"))]
-    return shown(told[-1], at_most) if told else ""
+    own = [line for line in lines if line and not line.startswith((">", "Running stage"))]
+    return shown(own[-1], at_most) if own else ""

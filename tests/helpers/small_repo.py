@@ -85,9 +85,9 @@ DVC = (sys.executable, "-m", "dvc")
 
 def yaml() -> YAML:
     """YAML that keeps comments and order."""
-    found = YAML()
-    found.preserve_quotes = True
-    return found
+    made = YAML()
+    made.preserve_quotes = True
+    return made
 
 
 def edit_params(folder: Path, **changes: Any) -> None:  # noqa: ANN401

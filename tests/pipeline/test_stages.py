@@ -57,7 +57,7 @@ def test_select_writes_a_subset_a_seed(ready: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (
             {"selections": {"random": selection("random", budget=31)}},
@@ -74,12 +74,12 @@ def test_select_writes_a_subset_a_seed(ready: Path) -> None:
         ),
     ],
 )
-def test_a_selection_that_cannot_be(ready: Path, change: dict[str, object], told: str) -> None:
+def test_a_selection_that_cannot_be(ready: Path, change: dict[str, object], message: str) -> None:
     stage("select_subset", "random", folder=ready)
     costs = layout.selection_folder("random") / "costs.json"
     before = sorted(ready.rglob("*.parquet")), file_hash(costs)
     edit_params(ready, **change)
-    one_line(stage("select_subset", "random", folder=ready), told)
+    one_line(stage("select_subset", "random", folder=ready), message)
     after = sorted(ready.rglob("*.parquet")), file_hash(costs)
     assert before == after
 
