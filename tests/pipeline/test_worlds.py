@@ -10,7 +10,7 @@ from harness.check.check import check_params
 from tests.helpers.small_repo import commit, edit_params, repro, run, small_repo, yaml
 
 GROUP = "s0"
-ROWS = ["random", "k_center"]
+ROWS = ["random"]
 
 
 @pytest.fixture(scope="module")
