@@ -1,4 +1,4 @@
-"""What `make repro` asks of DVC: the stages of a target, and which of them are out of date."""
+"""Asks DVC for the stages of a target and which of them are out of date, for `make repro`."""
 
 import sys
 import time
@@ -71,7 +71,7 @@ def _ask(root: Path, targets: Sequence[str]) -> tuple[dict[str, set[str]], set[s
             needs[stage.addressing] = {other.addressing for other in graph.successors(stage)}
             try:
                 out_of_date = bool(stage.status())
-            except LockError:  # another DVC process is at work on it: seen to when its turn comes
+            except LockError:  # another DVC process is running it: decided when its turn comes
                 out_of_date = True
             if out_of_date:
                 stale.add(stage.addressing)

@@ -81,12 +81,12 @@ def _arguments() -> argparse.Namespace:
         "--target",
         nargs="+",
         default=["report_subsets", "report"],
-        help="the stages that are wanted; the last one's table is shown",
+        help="the stages to make; the table of the last is shown",
     )
     parser.add_argument(
         "--ship-durations",
         action="store_true",
-        help=f"write what the stages took to {SHIPPED}, the first guess on other machines",
+        help=f"write the stages' durations to {SHIPPED}, the first guess on other machines",
     )
     values = parser.parse_args()
     values.gpus = [card for card in values.gpus.split(",") if card]
@@ -159,7 +159,7 @@ def _track() -> None:
         ended = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
     if ended.returncode != 0:
         why = error_lines(log)[-1]
-        _say(f"warning: the results are complete, but MLflow has not got them: {why} ({log})")
+        _say(f"warning: the results are complete, but MLflow does not have them: {why} ({log})")
     for line in note_lines(log):  # a dead server, say, which is no failure of the stage
         _say(line)
 
