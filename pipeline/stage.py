@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.common.disk_errors import ending_in_one_line
 from harness.common.errors import InputError, nearest, shown
-from harness.params.params import Cell, Params
+from harness.params.params import Cell, Params, load_params
 
 if TYPE_CHECKING:
     import psutil
@@ -58,9 +58,10 @@ def entry(table: Mapping[str, Item], name: str, section: str, noun: str) -> Item
     return table[name]
 
 
-def named_cell(params: Params, name: str, group: str) -> Cell:
-    """The cell of a row and its group, or of an entry of `further`."""
-    return params.main_cell(name, group) if group else params.further_cell(name)
+def named_cell(name: str, group: str) -> tuple[Params, Cell]:
+    """The params, and in them the cell of a row and its group or of an entry of `further`."""
+    params = load_params()
+    return params, params.main_cell(name, group) if group else params.further_cell(name)
 
 
 def names_of_cell() -> list[str]:

@@ -1,11 +1,13 @@
 """`make preset`: switching keeps the user's edits, the comments and each preset's lock."""
 
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from harness.common.errors import InputError
 from harness.common.yaml_files import read_yaml
@@ -40,6 +42,27 @@ def test_the_repository_is_in_its_default_preset() -> None:
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     committed = shown.stdout if shown.returncode == 0 else (ROOT / "params.yaml").read_bytes()
     assert committed.decode() == preset_text(ROOT, "lab")
+
+
+@pytest.mark.parametrize("name", presets(ROOT))
+def test_a_preset_is_the_base_with_what_it_changes(name: str) -> None:
+    def merge(base: object, changes: object) -> object:
+        if not (isinstance(base, dict) and isinstance(changes, dict) and base and changes):
+            return changes
+        return base | {key: merge(base.get(key), value) for key, value in changes.items()}
+
+    # As one document, so that the preset's aliases have their anchors; its sections are marked.
+    base = (ROOT / "conf" / "base.yaml").read_text()
+    changes = re.sub(
+        r"^(?=\w)", "changed_", (ROOT / "conf" / f"{name}.yaml").read_text(), flags=re.M
+    )
+    values = YAML(typ="safe").load(base + changes)
+    marked = {key for key in values if key.startswith("changed_")}
+    wanted = merge(
+        {key: value for key, value in values.items() if key not in marked},
+        {key.removeprefix("changed_"): values[key] for key in marked},
+    )
+    assert YAML(typ="safe").load(preset_text(ROOT, name)) == wanted
 
 
 def test_switch_says_what_it_writes(repo: Path) -> None:
