@@ -47,12 +47,13 @@ def imports() -> tuple[Import, ...]:
     imported = set()
     for file in files():
         for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
-            names: list[str] = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
                 inner = [f"{node.module}.{alias.name}" for alias in node.names]
                 names = [name if folder_of(name) else f"{node.module}" for name in inner]
+            else:
+                continue
             for name in names:
                 folder = folder_of(name)
                 if folder and folder != Path(file).parent.as_posix():
