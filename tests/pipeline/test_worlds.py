@@ -75,7 +75,7 @@ def test_a_row_or_world_that_is_gone_takes_its_results_along(repo: Path) -> None
     assert not [s for s in run(repo, "dvc", "stage", "list").stdout.split() if "world" in s]
 
 
-def test_worlds_are_told_apart_by_their_seeds(repo: Path) -> None:
+def test_no_two_worlds_share_a_seed(repo: Path) -> None:
     values = yaml().load(repo / "params.yaml")
     values["worlds"] = {"a": {"seed": 0}, "b": {"seed": 1}}
     values["prepare"] = {"source": "alpaca"}
