@@ -4,7 +4,7 @@ import numpy as np
 
 
 def same_greedy(x: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> tuple[str, bool]:
-    """k_center's picks: equal, or each the farthest in float64 as far as float32 can tell."""
+    """k_center's picks: equal, or each the farthest in float64 to the precision of float32."""
     same = float((ours == theirs).mean())
     if same == 1:
         return "the same picks", True

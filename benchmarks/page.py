@@ -120,18 +120,18 @@ def _machine() -> str:
 
 
 def _versions() -> str:
-    found = []
+    versions = []
     for name in PACKAGES:
         try:
-            found.append(f"{name} {version(name)}")
+            versions.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             continue
-    return ", ".join(found)
+    return ", ".join(versions)
 
 
 def _commit() -> str:
     asked = ["git", "describe", "--always", "--dirty"]
-    found = subprocess.run(
+    described = subprocess.run(
         asked, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
     )
-    return found.stdout.strip() or "unknown"
+    return described.stdout.strip() or "unknown"

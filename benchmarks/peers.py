@@ -67,9 +67,9 @@ def sklearn_kmeans(x: np.ndarray, k: int, seed: int) -> np.ndarray:
 
 def faiss_kmeans(x: np.ndarray, k: int, seed: int) -> np.ndarray:
     """The k-means of faiss, all rows, 25 rounds (its default). Returns labels."""
-    found = import_module("faiss").Kmeans(x.shape[1], k, seed=seed, max_points_per_centroid=len(x))
-    found.train(x)
-    return found.assign(x)[1]
+    fitted = import_module("faiss").Kmeans(x.shape[1], k, seed=seed, max_points_per_centroid=len(x))
+    fitted.train(x)
+    return fitted.assign(x)[1]
 
 
 def sklearn_silhouette(x: np.ndarray, labels: np.ndarray) -> float:

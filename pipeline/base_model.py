@@ -2,7 +2,7 @@
 
 from harness.common import layout
 from harness.params.params import MAIN, load_params
-from pipeline.stage import main
+from pipeline.stage import entry, main
 
 
 def run(name: str) -> None:
@@ -10,7 +10,9 @@ def run(name: str) -> None:
     from harness.base_model.make import make_base_model
 
     params = load_params()
-    item = params.base_models[name] if name else params.base_model
+    item = (
+        entry(params.base_models, name, "base_models", "base model") if name else params.base_model
+    )
     folder = layout.BASE_MODELS / (name or MAIN)
     make_base_model(item, params.template, layout.PRETRAINING_FILE, folder)
 

@@ -13,8 +13,8 @@ def run(embedding: str, k: str) -> None:
     from harness.embedding.files import read_embedding
 
     params = load_params()
-    found = kmeans(read_embedding(embedding, layout.POOL_FILE), int(k), params.cluster.seed)
-    facts = write_clustering(layout.cluster_folder(embedding, int(k)), found)
+    clustering = kmeans(read_embedding(embedding, layout.POOL_FILE), int(k), params.cluster.seed)
+    facts = write_clustering(layout.cluster_folder(embedding, int(k)), clustering)
     write_json(layout.silhouette_file(embedding, int(k)), facts)
 
 

@@ -11,7 +11,7 @@ from harness.common.stores import locked, scratch_folder
 from harness.embedding.files import CARD, VECTORS
 from harness.params.params import load_params
 from pipeline.code import code_hash
-from pipeline.stage import main
+from pipeline.stage import entry, main
 
 log = logging.getLogger("harness.embed")
 
@@ -20,7 +20,7 @@ def run(name: str) -> None:
     """Embed the pool's texts as unit vectors."""
     from harness.embedding.embed import count_reads, embedded_texts, make_embedding
 
-    item = load_params().embeddings[name]
+    item = entry(load_params().embeddings, name, "embeddings", "embedding")
     pool = read_pool()
     digest = file_hash(layout.POOL_FILE)
     scratch = scratch_folder("embed", value_hash([digest, item.model_dump(), code_hash("embed")]))

@@ -1,6 +1,5 @@
 """Evaluate a cell's models on the suite, item by item."""
 
-from harness.params.params import load_params
 from pipeline.code import code_hash
 from pipeline.stage import CELL, main, named_cell
 
@@ -9,8 +8,7 @@ def run(name: str, group: str) -> None:
     """Evaluate a cell's models on the suite, item by item."""
     from harness.evaluation.cell import evaluate_cell
 
-    params = load_params()
-    evaluate_cell(params, named_cell(params, name, group), code_hash("evaluate"))
+    evaluate_cell(*named_cell(name, group), code_hash("evaluate"))
 
 
 if __name__ == "__main__":

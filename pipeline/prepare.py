@@ -30,8 +30,8 @@ def run() -> None:
         (layout.PRETRAINING_FILE, made.pretraining, PRETRAINING),
         (layout.PREFERENCES_FILE, made.preferences, PREFERENCES),
     ]
-    # All are checked, then all are written, and only then do they take their places: whatever
-    # goes wrong, the earlier files stay as they were.
+    # All are checked, then all are written, and only then do they replace the earlier files: these
+    # stay as they were, whatever goes wrong.
     for path, frame, table in tables:
         check_frame(frame, table, str(path))
     with ExitStack() as stack:

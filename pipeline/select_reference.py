@@ -1,14 +1,13 @@
-"""Write the rows that are no selection system: none, all, or what the planted truth says."""
+"""Write the rows that no selection system chose: none, all, or by the planted truth."""
 
 from harness.common import layout
-from harness.common.errors import InputError, nearest
 from harness.common.schemas import TRUTH, read_frame, read_pool
 from harness.params.params import load_params
-from pipeline.stage import main
+from pipeline.stage import entry, main
 
 
 def run(reference: str) -> None:
-    """Write the rows that are no selection system: none, all, or what the planted truth says."""
+    """Write the rows that no selection system chose: none, all, or by the planted truth."""
     from harness.lab.references import reference_chooser
     from harness.selecting.budget import read_costs, within_budget
     from harness.selecting.subsets import write_subsets
@@ -16,10 +15,7 @@ def run(reference: str) -> None:
     params = load_params()
     pool = read_pool()
     truth = read_frame(layout.TRUTH_FILE, TRUTH)
-    if reference not in params.references:
-        near = nearest(reference, params.references)
-        raise InputError(f"references: no reference is called {reference!r}{near}")
-    item = params.references[reference]
+    item = entry(params.references, reference, "references", "reference")
     costs = read_costs(params.budget_unit, len(pool))
     budget = params.absolute_budget(reference, int(costs.sum()))
     choose = reference_chooser(

@@ -1,18 +1,15 @@
-"""Select in rounds: train on what is taken so far, ask that model, take more; one subset a seed."""
-
-from pathlib import Path
+"""Select in rounds: train on the rows taken so far, ask that model, take more; a subset a seed."""
 
 from harness.common import layout
-from harness.common.errors import InputError, nearest
 from harness.common.files import file_hash, value_hash
 from harness.common.schemas import read_pool
 from harness.params.params import load_params
-from pipeline.code import code_hash
-from pipeline.stage import main
+from pipeline.code import ROOT, code_hash
+from pipeline.stage import entry, main
 
 
 def run(selection: str) -> None:
-    """Select in rounds: train on what is taken so far, ask that model, take more."""
+    """Select in rounds: train on the rows taken so far, ask that model, take more."""
     import numpy as np
 
     from harness.clustering.files import read_clustering
@@ -22,10 +19,7 @@ def run(selection: str) -> None:
     from harness.selecting.subsets import Inputs
 
     params = load_params()
-    if selection not in params.selections_rounds:
-        near = nearest(selection, params.selections_rounds)
-        raise InputError(f"selections_rounds: no selection is called {selection!r}{near}")
-    item = params.selections_rounds[selection]
+    item = entry(params.selections_rounds, selection, "selections_rounds", "selection")
     pool = read_pool()
     embeddings = read_embedding(item.embedding, layout.POOL_FILE)
     quality, notes = read_quality(item, pool.ids)
@@ -33,7 +27,7 @@ def run(selection: str) -> None:
     rows = np.ones(len(pool), dtype=np.int64)
     inputs = Inputs(pool, embeddings, clustering, rows, quality, quality_notes=notes)
     budget = params.absolute_budget(selection, len(pool))
-    system = file_hash(Path("harness/round_systems") / f"{item.sampler}.py")
+    system = file_hash(ROOT / "harness" / "round_systems" / f"{item.sampler}.py")
     code = value_hash([code_hash("select_rounds"), system])
     write_round_subsets(params, selection, inputs, budget, code)
 

@@ -1,10 +1,9 @@
 """Choose a selection's subsets, one a seed; reads no planted truth."""
 
 from harness.common import layout
-from harness.common.errors import InputError, nearest
 from harness.common.schemas import read_pool
 from harness.params.params import load_params
-from pipeline.stage import main
+from pipeline.stage import entry, main
 
 
 def run(selection: str) -> None:
@@ -16,10 +15,7 @@ def run(selection: str) -> None:
     from harness.selecting.subsets import Inputs, choose_with, write_subsets
 
     params = load_params()
-    item = params.every_selection.get(selection)
-    if item is None:
-        near = nearest(selection, params.every_selection)
-        raise InputError(f"params.yaml: no selection is called {selection!r}{near}")
+    item = entry(params.every_selection, selection, "selections", "selection")
     pool = read_pool()
     ids = pool.ids
     embeddings = read_embedding(item.embedding, layout.POOL_FILE)

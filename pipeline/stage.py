@@ -1,4 +1,4 @@
-"""What every stage begins with: its arguments, its log, and one line for what goes wrong."""
+"""What every stage starts with: its arguments, its log, and errors of one line."""
 
 import argparse
 import logging
@@ -8,15 +8,17 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.common.disk_errors import ending_in_one_line
-from harness.common.errors import InputError, shown
-from harness.params.params import Cell, Params
+from harness.common.errors import InputError, nearest, shown
+from harness.params.params import Cell, Params, load_params
 
 if TYPE_CHECKING:
     import psutil
+
+Item = TypeVar("Item")
 
 # The arguments of a stage that works on one cell of a study.
 CELL = (
@@ -29,9 +31,9 @@ NAMES = re.compile(r"[A-Za-z0-9_]+")  # of rows, embeddings, seed groups; number
 def main(run: Callable[..., None], *arguments: tuple[str, str]) -> None:
     """Run a stage with its positional arguments, given as (name, help) pairs.
 
-    An argument called `name?` may be absent. Those of a cell come from DVC, by the environment. Bad
-    input ends it with one line and status 1. The stage ends with the process that started it: the
-    child of a killed ``dvc`` would otherwise go on beside the next one.
+    An argument called `name?` may be absent. DVC passes those of a cell in the environment. Bad
+    input ends the stage with one line and status 1. The stage ends with the process that started
+    it: the child of a killed ``dvc`` would otherwise go on beside the next one.
     """
     parser = argparse.ArgumentParser(description=(run.__doc__ or "").splitlines()[0])
     for name, text in arguments:
@@ -49,15 +51,23 @@ def main(run: Callable[..., None], *arguments: tuple[str, str]) -> None:
         sys.exit(130)
 
 
-def named_cell(params: Params, name: str, group: str) -> Cell:
-    """The cell of a row and its group, or of an entry of `further`."""
-    return params.main_cell(name, group) if group else params.further_cell(name)
+def entry(table: Mapping[str, Item], name: str, section: str, noun: str) -> Item:
+    """The entry of that name in a section of params.yaml; InputError where there is none."""
+    if name not in table:
+        raise InputError(f"{section}: no {noun} is called {name!r}{nearest(name, table)}")
+    return table[name]
+
+
+def named_cell(name: str, group: str) -> tuple[Params, Cell]:
+    """The params, and in them the cell of a row and its group or of an entry of `further`."""
+    params = load_params()
+    return params, params.main_cell(name, group) if group else params.further_cell(name)
 
 
 def names_of_cell() -> list[str]:
-    """The names of the cell that DVC runs; none where it runs a stage of one, or nothing.
+    """The names of the cell that DVC runs; none for a stage without cells, or without DVC.
 
-    They are no part of a stage's command, which DVC gives to a shell: a name could run there.
+    They are not part of the stage's command: DVC gives that to a shell, which would run a name.
     """
     # `train@random-s0_1`, after the path of dvc.yaml where DVC was called elsewhere.
     called = re.match(r"(?:[^@]*:)?([^@]*)@?", os.environ.get("DVC_STAGE", ""))
@@ -75,8 +85,8 @@ def names_of_cell() -> list[str]:
 def end_with_dvc() -> None:
     """End this process within half a second of the ``dvc`` that started it, however that died.
 
-    ``dvc`` starts a stage through a shell, so its parent may live on: the ancestor that runs
-    ``dvc`` is watched instead. What is half done stays in scratch folders and is taken up again.
+    ``dvc`` starts a stage through a shell, so the parent may live on: the ancestor that runs
+    ``dvc`` is watched instead. Unfinished work stays in scratch folders for the next run.
     """
     import psutil
 
@@ -89,7 +99,7 @@ def end_with_dvc() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     if not watched and os.getppid() == 1:
-        os.kill(os.getpid(), signal.SIGKILL)  # it died before this was reached
+        os.kill(os.getpid(), signal.SIGKILL)  # `dvc` had died already
     for process in watched:
         threading.Thread(target=watch, args=(process,), daemon=True).start()
 

@@ -20,8 +20,8 @@ def run() -> None:
     prune(params)
     if os.environ.get("DVC_STAGE"):  # after the report, which DVC has recorded by now
         copy_lock(layout.RESULTS / params.preset)
-    told = track(params, recorded_params())
-    log.info("track: %s", ", ".join(f"{name} {value}" for name, value in told.items()))
+    counts = track(params, recorded_params())
+    log.info("track: %s", ", ".join(f"{name} {value}" for name, value in counts.items()))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Fine-tune a base model on a cell's subsets, one model a seed."""
 
-from harness.params.params import load_params
 from pipeline.code import code_hash
 from pipeline.stage import CELL, main, named_cell
 
@@ -9,8 +8,7 @@ def run(name: str, group: str) -> None:
     """Fine-tune a base model on a cell's subsets, one model a seed."""
     from harness.training.cell import train_cell
 
-    params = load_params()
-    train_cell(params, named_cell(params, name, group), code_hash("train"))
+    train_cell(*named_cell(name, group), code_hash("train"))
 
 
 if __name__ == "__main__":

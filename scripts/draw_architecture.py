@@ -27,8 +27,8 @@ class Import(NamedTuple):
 
 def files() -> list[str]:
     """The modules of the library and the pipeline, as paths from the root."""
-    found = (path for top in ("harness", "pipeline") for path in (ROOT / top).rglob("*.py"))
-    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+    paths = (path for top in ("harness", "pipeline") for path in (ROOT / top).rglob("*.py"))
+    return sorted(path.relative_to(ROOT).as_posix() for path in paths)
 
 
 def folder_of(module: str) -> str | None:
@@ -44,20 +44,21 @@ def folder_of(module: str) -> str | None:
 @cache
 def imports() -> tuple[Import, ...]:
     """Every import that leaves its folder."""
-    found = set()
+    imported = set()
     for file in files():
         for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
-            names: list[str] = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
                 inner = [f"{node.module}.{alias.name}" for alias in node.names]
                 names = [name if folder_of(name) else f"{node.module}" for name in inner]
+            else:
+                continue
             for name in names:
                 folder = folder_of(name)
                 if folder and folder != Path(file).parent.as_posix():
-                    found.add(Import(file, node.lineno, folder))
-    return tuple(sorted(found))
+                    imported.add(Import(file, node.lineno, folder))
+    return tuple(sorted(imported))
 
 
 def graph() -> dict[str, set[str]]:
@@ -75,15 +76,15 @@ def graph() -> dict[str, set[str]]:
 
 def floors(edges: dict[str, set[str]]) -> list[list[str]]:
     """The folders by floor, lowest first: each imports from lower floors only."""
-    left, below, found = dict(edges), set(), []
+    left, below, floors = dict(edges), set(), []
     while left:
         floor = sorted(name for name, of in left.items() if of <= below)
         if not floor:
             raise SystemExit(f"these folders import each other in a circle: {sorted(left)}")
-        found.append(floor)
+        floors.append(floor)
         below |= set(floor)
         left = {name: of for name, of in left.items() if name not in below}
-    return found
+    return floors
 
 
 def picture() -> str:

@@ -47,8 +47,8 @@ pip_install() {
     /^Installing collected packages/ { print "env:   all found; unpacking them"; fflush() }'
 }
 
-# To pip the CPU build, 2.13.0+cpu, is as good as the plain 2.13.0. What is installed tells which it
-# is, even where the last installation was broken off.
+# To pip the CPU build, 2.13.0+cpu, is as good as the plain 2.13.0. The installed
+# package says which it is, even where the last installation was broken off.
 drop_other_torch() {
   local found
   found=$(.venv/bin/python -c 'from importlib.metadata import version; print(version("torch"))' \

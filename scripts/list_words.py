@@ -25,7 +25,7 @@ WORDS = {
     r"found again": "reused when a run resumes",
     r"(?:by|from|for) who": "when a run ...",
     r"nil": "zero, none",
-    r"in truth": "under the null hypothesis, in fact",
+    r"in (?-i:[Tt]ruth)": "under the null hypothesis, in fact",
     r"nobody": "no one, or name who",
     r"signs(?= (?:of a|long)\b)": "characters",
 }

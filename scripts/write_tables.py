@@ -91,7 +91,7 @@ def _knobs(entry: Entry[Any]) -> str:
 
 def written(page: str) -> str:
     """A page's text with its tables made anew."""
-    return MARKED.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], page)
+    return MARKED.sub(lambda match: match[1] + TABLES[match[2]]() + match[3], page)
 
 
 def main() -> None:

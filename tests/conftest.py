@@ -13,7 +13,8 @@ from harness.common import layout
 from harness.common.files import file_hash, write_json
 from harness.common.schemas import POOL, write_frame
 from harness.embedding.files import CARD, VECTORS
-from tests.helpers.small_repo import ROOT, SMALL, edit_params
+from tests.helpers.presets import preset_file
+from tests.helpers.small_repo import SMALL, edit_params
 
 CORPUS = [
     "What is two plus three?\nTwo plus three is five.",
@@ -97,7 +98,7 @@ def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which the selection stages can run: 30 instances, one embedding, clusters."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").touch()
-    (tmp_path / "params.yaml").write_bytes((ROOT / "conf/lab.yaml").read_bytes())
+    (tmp_path / "params.yaml").write_bytes(preset_file("lab").read_bytes())
     edit_params(tmp_path, **SMALL)
     ids = [f"i{i}" for i in range(30)]
     table = {"id": ids, "row": range(1, 31), "prompt": ids, "response": ids, "messages": ids}

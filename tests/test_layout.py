@@ -59,9 +59,9 @@ def test_every_folder_has_its_floor() -> None:
 
 def upwards() -> list[Import]:
     return [
-        found
-        for found in imports()
-        if found.file != PROGRAM and FLOOR[found.of] >= FLOOR[Path(found.file).parent.as_posix()]
+        one
+        for one in imports()
+        if one.file != PROGRAM and FLOOR[one.of] >= FLOOR[Path(one.file).parent.as_posix()]
     ]
 
 
@@ -112,9 +112,9 @@ def test_the_library_names_no_file_of_dvc() -> None:
 
 def test_no_test_imports_another() -> None:
     for path in (ROOT / "tests").rglob("*.py"):
-        found = re.findall(r"(?:from|import) tests(?:\.\w+)*\.test_\w+", path.read_text())
-        found += re.findall(r"from tests(?:\.\w+)* import test_\w+", path.read_text())
-        assert not found, f"{path}: what two tests share is in tests/helpers or a conftest.py"
+        imported = re.findall(r"(?:from|import) tests(?:\.\w+)*\.test_\w+", path.read_text())
+        imported += re.findall(r"from tests(?:\.\w+)* import test_\w+", path.read_text())
+        assert not imported, f"{path}: what two tests share is in tests/helpers or a conftest.py"
 
 
 def test_tests_lie_as_the_code_does() -> None:

@@ -21,7 +21,7 @@ from harness.params.params import Params, group_seeds, older_form
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 NAMED = (
     *("scorers", *SELECTIONS, "references", "embeddings"),
-    *("base_models", "further", "studies"),
+    *("base_models", "further", "studies", "worlds"),
 )
 MISSING = {
     "k": "begin the entry with `<<: *defaults`, or add k: 1 (the pool as one cluster), a number of "
@@ -77,7 +77,7 @@ def _schema_problems(error: ValidationError) -> Iterator[str]:
             known = _keys_at(schema, problem["loc"][:-1])
             yield f"{where}: unknown key{nearest(problem['loc'][-1], known)}"
         elif problem["type"] == "missing":
-            remedy = MISSING.get(str(problem["loc"][-1]), "conf/lab.yaml has every key")
+            remedy = MISSING.get(str(problem["loc"][-1]), "conf/base.yaml has every key")
             yield f"{where}: this key is missing; {remedy}"
         elif problem["type"] == "value_error":  # our own rules, whose messages have the value
             message = problem["msg"].removeprefix("Value error, ")

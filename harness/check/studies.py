@@ -24,9 +24,20 @@ def study_problems(params: Params) -> Iterator[str]:
     for name in (MAIN, SUBSETS):
         if name in params.studies:
             yield f"studies.{name}: a report of its own is called so; rename the study"
+    yield from _worlds(params)
     if not wrong and all(name in rows for name in params.table):
         for study in params.every_study:
             yield from _rows(params, study)
+
+
+def _worlds(params: Params) -> Iterator[str]:
+    """A pool that cannot be generated anew, and worlds that are the same."""
+    seeds = [params.lab.seed, *(world.seed for world in params.worlds.values())]
+    for name, world in params.worlds.items():
+        if params.prepare.source != "lab":
+            yield f"worlds.{name}: needs `prepare.source: lab`, the pool that is generated"
+        if seeds.count(world.seed) > 1:
+            yield f"worlds.{name}: {world.seed} is the seed of another world, too; choose one each"
 
 
 def _entry(params: Params, key: str, item: Further) -> Iterator[str]:

@@ -19,6 +19,7 @@ EMBEDDINGS = DATA / "embeddings"
 CLUSTERS = DATA / "clusters"
 SILHOUETTES = DATA / "silhouettes"
 RUNS = Path("runs")
+WORLDS = Path("worlds")  # a folder each, with the `data` and `runs` of that world
 RESULTS = Path("results")
 SUBSETS = DATA / "subsets"
 SELECTIONS = DATA / "selections"

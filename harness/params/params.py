@@ -83,6 +83,12 @@ class Study(Section):
     title: str = ""
 
 
+class World(Section):
+    """Another generated world, in which every row of the main table is run as well."""
+
+    seed: Seed  # of the lab; its other knobs are those of `lab`
+
+
 @dataclass(frozen=True)
 class Cell:
     """A selection or reference with a seed group: what one stage trains, or evaluates."""
@@ -141,6 +147,7 @@ class Params(Section):
     table: list[str]  # the rows of the main table
     further: dict[str, Further]
     studies: dict[str, Study]
+    worlds: dict[str, World]
 
     @property
     def every_selection(self) -> dict[str, Selection]:

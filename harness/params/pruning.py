@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.common import layout
 from harness.common.files import remove, unnamed
-from harness.params.params import Params
+from harness.params.params import MAIN, Params
 
 SUBSETS = "subsets"  # the report that describes every subset
 
@@ -27,8 +27,13 @@ def prune(params: Params) -> list[Path]:
         layout.DESCRIBED: {layout.DESCRIBED / cell.path for cell in cells},
         layout.SUBSETS: {layout.subset_folder(name) for name in chosen},
         layout.SELECTIONS: {layout.selection_folder(name) for name in chosen},
+        layout.WORLDS: {layout.WORLDS / name for name in params.worlds},
         results: reports | {path for path in results.glob("*") if path.is_file()},
     }
+    for world in params.worlds:
+        places = (layout.RUNS / MAIN, layout.DESCRIBED / MAIN, layout.SUBSETS, layout.SELECTIONS)
+        for folder in (layout.WORLDS / world / place for place in places):
+            kept[folder] = {folder / row for row in params.table}
     removed = [path for folder, named in kept.items() for path in unnamed(folder, named)]
     for path in removed:
         remove(path)

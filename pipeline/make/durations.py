@@ -1,4 +1,4 @@
-"""How long stages took before, and from that how long the rest of a run will take."""
+"""How long stages took before, and how long the rest of a run will take by that."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -40,7 +40,7 @@ class Durations:
         """How much slower this run is than the durations it is estimated from."""
         both = [s for s in self.measured if s in self._first_guess]
         expected = sum(self._first_guess[s] for s in both)
-        # A second or two says nothing about the machine.
+        # Seconds of a few short stages say nothing about the machine.
         if expected < 10:
             return 1.0
         return min(max(sum(self.measured[s] for s in both) / expected, 0.2), 5.0)
@@ -93,7 +93,7 @@ def time_left(
 
 
 def spoken(seconds: float) -> str:
-    """A duration as one says it: ``8 s``, ``2 min 05 s``, ``1 h 20 min``."""
+    """A duration in words: ``8 s``, ``2 min 05 s``, ``1 h 20 min``."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

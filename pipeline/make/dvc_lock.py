@@ -1,4 +1,4 @@
-"""DVC's lock file: what each stage was run with, and a copy of it beside the results."""
+"""DVC's lock file: what each stage was run with, and a copy beside the results."""
 
 import shutil
 from pathlib import Path
@@ -30,8 +30,7 @@ def read_stages(path: Path = LOCK) -> dict[str, dict[str, Any]]:
 def copy_lock(folder: Path, lock: Path = LOCK) -> None:
     """Put a copy of the lock beside the results it led to, where there is one and it differs.
 
-    To be called after the report: DVC records a stage when it has ended, so that a copy made
-    inside of it would hold what the lock said of it before.
+    To be called after the report has ended: DVC records a stage only then.
     """
     copy = folder / lock.name
     if not lock.is_file() or (copy.is_file() and copy.read_bytes() == lock.read_bytes()):
@@ -42,8 +41,8 @@ def copy_lock(folder: Path, lock: Path = LOCK) -> None:
 
 def recorded_params(path: Path = LOCK) -> dict[str, dict[str, Any]]:
     """What DVC recorded, by output: the params each output was made with; empty without a lock."""
-    found: dict[str, dict[str, Any]] = {}
+    recorded: dict[str, dict[str, Any]] = {}
     for stage in read_stages(path).values():
         for out in stage.get("outs", []):
-            found[out["path"]] = (stage.get("params") or {}).get("params.yaml") or {}
-    return found
+            recorded[out["path"]] = (stage.get("params") or {}).get("params.yaml") or {}
+    return recorded

@@ -1,4 +1,4 @@
-"""What `make repro` asks of DVC: the stages of a target, and which of them are out of date."""
+"""Asks DVC for the stages of a target and which of them are out of date, for `make repro`."""
 
 import sys
 import time
@@ -20,7 +20,7 @@ def plan(root: Path, targets: Sequence[str], say: Callable[[str], None]) -> tupl
 
     In the graph are the stages that are out of date and all that wait for them, upstream first.
     DVC is asked once for all of them: a `dvc repro` a stage would take seconds each. Where
-    another DVC process holds the repository's lock, ``say`` is told, and it is waited for.
+    another DVC process holds the repository's lock, that is said once and waited for.
 
     Raises:
         InputError: no such stage, an unreadable dvc.yaml, or no git repository.
@@ -31,7 +31,7 @@ def plan(root: Path, targets: Sequence[str], say: Callable[[str], None]) -> tupl
 
     guard_output()  # anew: dvc puts a stream before ours that obeys control characters, and fails
     deadline = time.monotonic() + BUSY_PATIENCE_S
-    told = False
+    has_said = False
     while True:
         try:
             needs, stale = _ask(root, targets)
@@ -39,9 +39,9 @@ def plan(root: Path, targets: Sequence[str], say: Callable[[str], None]) -> tupl
         except LockError:
             if time.monotonic() > deadline:
                 raise InputError("another dvc process holds .dvc/tmp/lock; end it") from None
-            if not told:
+            if not has_said:
                 say("another dvc process holds the lock; waiting for it")
-                told = True
+                has_said = True
         except SCMError:
             raise InputError(
                 f"{root}: no git repository (unpacked from an archive?), and DVC works in one; "
@@ -71,7 +71,7 @@ def _ask(root: Path, targets: Sequence[str]) -> tuple[dict[str, set[str]], set[s
             needs[stage.addressing] = {other.addressing for other in graph.successors(stage)}
             try:
                 out_of_date = bool(stage.status())
-            except LockError:  # another DVC process is at work on it: seen to when its turn comes
+            except LockError:  # another DVC process is running it: decided when its turn comes
                 out_of_date = True
             if out_of_date:
                 stale.add(stage.addressing)
@@ -97,7 +97,7 @@ def repro_command(stage: str) -> list[str]:
 
 
 class Outputs:
-    """What dvc.lock says each stage's outputs are; tells whether a run changed them."""
+    """What dvc.lock says each stage's outputs are; says whether a run changed them."""
 
     def __init__(self, lock: Path) -> None:
         self.lock = lock

@@ -1,4 +1,4 @@
-"""What `make repro` says while stages run: stage n of m, time gone, time left."""
+"""What `make repro` prints while stages run: stage n of m, time elapsed, time left."""
 
 import re
 import time
@@ -15,7 +15,7 @@ WIDTH = 110
 
 
 class Screen:
-    """Tells a run's progress, a line an event and one now and then in between.
+    """Shows a run's progress: a line for each event, and one now and then in between.
 
     Args:
         say: prints a line that stays.
@@ -36,7 +36,7 @@ class Screen:
         self.numbers: dict[str, int] = {}
         self.done: set[str] = set()
         self.since: dict[str, float] = {}
-        self.ends: dict[str, float] = {}  # not before then, by what the stage itself says
+        self.ends: dict[str, float] = {}  # the earliest, as the stage itself estimates
 
     def priority(self, stage: str) -> float:
         """The stage with the longest chain behind it is started first."""
@@ -49,7 +49,7 @@ class Screen:
         self._line(stage, "started")
 
     def finished(self, stage: str, seconds: float, ran: bool, changed: bool) -> None:
-        """A stage ended well: it ran, or its outputs were up to date or came from a cache."""
+        """A stage succeeded: it ran, or its outputs were up to date or came from a cache."""
         self.done.add(stage)
         if ran:
             self.durations.record(stage, seconds)
@@ -57,21 +57,21 @@ class Screen:
         self._line(stage, how + ("" if changed else ", same outputs as before"), clock=True)
 
     def noted(self, stage: str, line: str) -> None:
-        """A stage that ended well has something to say of what it did."""
+        """A stage that succeeded has a note for its user."""
         self._say(f"  {line}")
 
     def skipped(self, stage: str) -> None:
-        """Nothing a stage waits for has changed."""
+        """A stage need not run: nothing that it depends on has changed."""
         self.done.add(stage)
         self._line(stage, "still up to date")
 
     def waiting(self, stage: str) -> None:
-        """Another DVC process holds the lock; told once it has taken a while."""
+        """Another DVC process holds the lock; shown once it has taken a while."""
         if time.monotonic() - self.since[stage] > HEARTBEAT_S:
             self._line(stage, "waiting for another dvc process to end")
 
     def failed(self, failure: StageFailed, running: Sequence[str]) -> None:
-        """A stage failed; the others may take a while to end."""
+        """A stage failed; those that are running may take a while to end."""
         self._line(failure.stage, "FAILED")
         for line in failure.reasons:
             self.say(f"  {line}")
@@ -81,7 +81,7 @@ class Screen:
             )
 
     def tick(self, running: Mapping[str, float], logs: Path) -> None:
-        """Say now and then what is running and how far it is."""
+        """Show now and then what is running and how far it has come."""
         if not running:
             return
         now = time.monotonic()
@@ -91,13 +91,13 @@ class Screen:
             self._say(f"  {self._clock()}; {self._running(running, logs)}")
 
     def _running(self, running: Mapping[str, float], logs: Path) -> str:
-        told = []
+        parts = []
         for stage, seconds in running.items():
             line = last_line(logs / f"{stage}.log")
             if own := OWN_LEFT.search(line):
                 self.ends[stage] = time.monotonic() + float(own[1])
-            told.append(f"{stage} {spoken(seconds)}" + (f" ({line})" if line else ""))
-        return "; ".join(told)
+            parts.append(f"{stage} {spoken(seconds)}" + (f" ({line})" if line else ""))
+        return "; ".join(parts)
 
     def _line(self, stage: str, what: str, clock: bool = False) -> None:
         number = self.numbers.setdefault(stage, len(self.numbers) + 1)

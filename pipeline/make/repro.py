@@ -23,9 +23,10 @@ from harness.params.pruning import SUBSETS, prune
 from pipeline.make.durations import Durations, spoken
 from pipeline.make.dvc_lock import copy_lock
 from pipeline.make.dvc_plan import Outputs, plan, repro_command
-from pipeline.make.preset import name_score_files, name_source, name_template, switch_preset
+from pipeline.make.preset import switch_preset
 from pipeline.make.progress_lines import Screen
 from pipeline.make.runner import Runner, StageFailed
+from pipeline.make.source_hashes import record_pool, record_score_files, record_templates
 from pipeline.make.stage_logs import error_lines, fresh_log, note_lines
 
 SHIPPED = Path("conf/durations.json")
@@ -39,7 +40,7 @@ def main() -> None:
         signal.signal(number, _interrupt)
     with ending_in_one_line():
         try:
-            with locked(run_lock(), lambda told: _say(f"another make repro runs; {told}")):
+            with locked(run_lock(), lambda holder: _say(f"another make repro runs; {holder}")):
                 _repro(arguments)
         except StageFailed as failure:
             reason = "\n  ".join(failure.reasons)
@@ -57,7 +58,7 @@ def _repro(arguments: argparse.Namespace) -> None:
             _say(f"preset: {line}")
     elif arguments.pool:
         raise InputError("POOL needs a preset to go with it: PRESET=own POOL=my.jsonl")
-    for line in name_source(Path.cwd()):
+    for line in record_pool(Path.cwd()):
         _say(f"preset: {line}")
     problems = check_params()
     for problem in problems[:-1]:
@@ -80,12 +81,12 @@ def _arguments() -> argparse.Namespace:
         "--target",
         nargs="+",
         default=["report_subsets", "report"],
-        help="the stages that are wanted; the last one's table is shown",
+        help="the stages to make; the table of the last is shown",
     )
     parser.add_argument(
         "--ship-durations",
         action="store_true",
-        help=f"write what the stages took to {SHIPPED}, the first guess on other machines",
+        help=f"write the stages' durations to {SHIPPED}, the first guess on other machines",
     )
     values = parser.parse_args()
     values.gpus = [card for card in values.gpus.split(",") if card]
@@ -98,7 +99,7 @@ def _arguments() -> argparse.Namespace:
 def _run(arguments: argparse.Namespace) -> None:
     """Bring the target up to date."""
     begin = time.monotonic()
-    for line in [*name_template(Path.cwd()), *name_score_files(Path.cwd())]:
+    for line in [*record_templates(Path.cwd()), *record_score_files(Path.cwd())]:
         _say(f"preset: {line}")
     graph, in_all = plan(Path.cwd(), arguments.target, _say)
     preset = _preset()
@@ -150,7 +151,7 @@ def _end(arguments: argparse.Namespace) -> None:
 
 
 def _track() -> None:
-    """Bring MLflow up to date; it is a view of the results, so its failure is told and no more."""
+    """Bring MLflow up to date; a failure is only reported: MLflow is a view of the results."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / "track.log"
     with fresh_log(log).open("wb") as stream:
@@ -158,7 +159,7 @@ def _track() -> None:
         ended = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
     if ended.returncode != 0:
         why = error_lines(log)[-1]
-        _say(f"warning: the results are complete, but MLflow has not got them: {why} ({log})")
+        _say(f"warning: the results are complete, but MLflow does not have them: {why} ({log})")
     for line in note_lines(log):  # a dead server, say, which is no failure of the stage
         _say(line)
 

@@ -1,4 +1,4 @@
-"""Runs a graph of stages as processes, several side by side, and says how far it is.
+"""Runs a graph of stages as processes, several side by side, and reports progress.
 
 Knows neither DVC nor what a stage does: a stage is a name, the names it waits for, and a command.
 """
@@ -21,7 +21,7 @@ from pipeline.make.stage_logs import error_lines, fresh_log, note_lines, read_lo
 if TYPE_CHECKING:
     from pipeline.make.progress_lines import Screen
 
-# What DVC prints when another DVC process is in its way: not a failure, only too early.
+# What DVC prints when another DVC process holds its lock: the stage is tried again.
 BUSY = re.compile(r"Unable to acquire lock|is busy, it is being blocked by|Unable to read RWLock")
 # What it prints when it runs a stage's command instead of taking its outputs from a cache.
 RAN = re.compile(r"^Running stage", re.MULTILINE)
@@ -40,7 +40,7 @@ class StageFailed(Exception):
 
 @dataclass
 class Graph:
-    """Stages that may have to run, each after those of the listed ones that it ``needs``.
+    """Stages that may have to run, each after the listed ones that it ``needs``.
 
     ``stale`` are those known to be out of date; any other runs only if one it needs changed.
     """
@@ -70,8 +70,8 @@ class Runner:
         command: the argument vector of a stage.
         changed: whether a stage that ran left its outputs different; asked once it ended.
         logs: folder of the stages' logs.
-        gpus: cards given to the slots in turn; empty leaves the environment as it is.
-        priority: what is started first among the stages that could be (highest first).
+        gpus: cards assigned to the slots in turn; empty leaves the environment as it is.
+        priority: of the stages that could start, the highest is started first.
     """
 
     command: Callable[[str], list[str]]
@@ -81,9 +81,9 @@ class Runner:
     jobs: int = 2
     gpus: Sequence[str] = ()
     priority: Callable[[str], float] = lambda stage: 0.0
-    ready: list[str] = field(default_factory=list)  # what they need is done, a slot is not free
+    ready: list[str] = field(default_factory=list)  # they wait for nothing but a free slot
     running: dict[str, Job] = field(default_factory=dict)
-    done: dict[str, bool] = field(default_factory=dict)  # and whether it changed something
+    done: dict[str, bool] = field(default_factory=dict)  # whether it changed its outputs
     retry_at: dict[str, tuple[float, float]] = field(default_factory=dict)
     order: "TopologicalSorter[str]" = field(init=False)
     guard: Guard = field(init=False)
@@ -115,8 +115,8 @@ class Runner:
         return [stage for stage, changed in self.done.items() if changed]
 
     def _start_ready(self, graph: Graph) -> None:
-        while found := self.order.get_ready():
-            for stage in found:
+        while ready := self.order.get_ready():
+            for stage in ready:
                 if stage in graph.stale or any(self.done[n] for n in graph.needs[stage]):
                     self.ready.append(stage)
                     continue
@@ -124,7 +124,7 @@ class Runner:
                 self.order.done(stage)
                 self.screen.skipped(stage)
         free = {*range(self.jobs)} - {job.slot for job in self.running.values()}
-        if free:  # priorities take a while: none are asked for while all slots are at work
+        if free:  # priorities are slow to work out: not while all slots are busy
             self.ready.sort(key=lambda stage: -self.priority(stage))
         for slot in sorted(free)[: len(self.ready)]:
             stage = self.ready.pop(0)
@@ -136,7 +136,7 @@ class Runner:
         if not again:
             fresh_log(log)
         with log.open("ab" if again else "wb") as stream:
-            start = stream.tell()
+            start = log.stat().st_size
             process = subprocess.Popen(
                 self.command(stage),
                 stdin=subprocess.DEVNULL,
@@ -159,13 +159,13 @@ class Runner:
         return env
 
     def _collect(self) -> StageFailed | None:
-        """Take in what ended: done, to be tried again, or failed."""
+        """Deal with the stages that ended: done, to be tried again, or failed."""
         failure = None
         for job in list(self.running.values()):
             if job.process.poll() is None or self._retried(job):
                 continue
             del self.running[job.stage]
-            self.guard.watch(self._groups())  # the number of one that ended may be given anew
+            self.guard.watch(self._groups())  # the number of a group that ended may be reused
             self.retry_at.pop(job.stage, None)
             if job.process.returncode != 0:
                 failure = StageFailed(job.stage, error_lines(job.log, job.log_start), job.log)
@@ -189,7 +189,7 @@ class Runner:
         if now - since > BUSY_PATIENCE_S:
             return False
         if not next_try:
-            # Slots come back at different times, so that they do not meet again.
+            # Each slot waits a time of its own, so that they do not collide again.
             self.retry_at[job.stage] = (since, now + BUSY_WAIT_S * (1 + 0.5 * job.slot))
             self.screen.waiting(job.stage)
         elif now >= next_try:
@@ -202,7 +202,7 @@ class Runner:
         return {stage: now - job.started for stage, job in self.running.items()}
 
     def _stop_all(self) -> None:
-        """End what still runs, with all that it started: asked first, then killed."""
+        """End the running stages and all that they started: terminated first, then killed."""
         groups = self._groups()
         if not groups:
             return
@@ -212,6 +212,6 @@ class Runner:
         signal.signal(signal.SIGINT, before)
 
     def _groups(self) -> list[int]:
-        """The process groups that are at work."""
+        """The process groups that are running."""
         jobs = self.running.values()
         return [job.process.pid for job in jobs if job.process.poll() is None]

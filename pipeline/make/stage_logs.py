@@ -1,4 +1,4 @@
-"""Reading the log of a stage: what went wrong in it, and how far it is."""
+"""Reads the log of a stage: what went wrong, and how far it has come."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ ERROR_LINE = re.compile(r"^(error|[\w.]*Error|[\w.]*Exception)\b.*:", re.IGNOREC
 
 
 def fresh_log(log: Path) -> Path:
-    """The path of a log to begin; the one before is kept beside it, as ``<name>.1``."""
+    """The path of a new log; the one before is kept beside it as ``<name>.1``."""
     if log.exists():
         log.replace(log.with_name(f"{log.name}.1"))
     return log
@@ -23,15 +23,15 @@ def read_log(log: Path, start: int = 0) -> str:
 
 
 def error_lines(log: Path, start: int = 0) -> list[str]:
-    """The lines of a log that say what went wrong: those of the stage before those of DVC."""
+    """The lines of a log that say what went wrong: the stage's own, else those of DVC."""
     lines = [line.strip() for line in re.split(r"[\r\n]+", read_log(log, start)) if line.strip()]
-    found = [line for line in lines if ERROR_LINE.match(line)]
-    told = [line for line in found if not line.startswith("ERROR: failed to reproduce")]
-    return (told or found or lines or ["it printed nothing"])[-2:]
+    errors = [line for line in lines if ERROR_LINE.match(line)]
+    of_stage = [line for line in errors if not line.startswith("ERROR: failed to reproduce")]
+    return (of_stage or errors or lines or ["it printed nothing"])[-2:]
 
 
 def note_lines(log: Path, start: int = 0) -> list[str]:
-    """The lines by which a stage says what its user should know of a run that went well.
+    """The lines of a stage that succeeded which its user should read.
 
     ``warning:`` needs the user's attention, ``note:`` is for information.
     """
@@ -40,12 +40,12 @@ def note_lines(log: Path, start: int = 0) -> list[str]:
 
 
 def last_line(log: Path, at_most: int = 60) -> str:
-    """The last line a stage wrote, of what is not DVC's own; "" where there is none."""
+    """The last line that the stage itself wrote, not DVC; "" where there is none."""
     if not log.is_file():
         return ""
     with log.open("rb") as stream:
         stream.seek(max(0, log.stat().st_size - 2000))
         text = stream.read().decode("utf-8", "replace")
     lines = [line.strip() for line in re.split(r"[\r\n]+", text)]
-    told = [line for line in lines if line and not line.startswith((">", "Running stage"))]
-    return shown(told[-1], at_most) if told else ""
+    own = [line for line in lines if line and not line.startswith((">", "Running stage"))]
+    return shown(own[-1], at_most) if own else ""

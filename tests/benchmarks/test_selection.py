@@ -22,10 +22,10 @@ def test_every_case_agrees_with_its_peers(tmp_path: Path, capsys: pytest.Capture
     assert {len(line) for line in table} == {10}
     samplers = {line[0] for line in table} & set(CASES)
     assert samplers == {"k_center", "qdit", "deita", "kmq", "km_closest", "km_random", "top_k"}
-    found = {(line[0], line[4]): line[7] for line in table}
-    assert found["k_center", "NumPy, greedy loop"] == "the same picks"
-    assert found["deita", "NumPy, row by row"] == "100.0% the same picks"
-    assert found["silhouette (cosine)", "scikit-learn"].startswith("apart by")
+    agreement_of = {(line[0], line[4]): line[7] for line in table}
+    assert agreement_of["k_center", "NumPy, greedy loop"] == "the same picks"
+    assert agreement_of["deita", "NumPy, row by row"] == "100.0% the same picks"
+    assert agreement_of["silhouette (cosine)", "scikit-learn"].startswith("apart by")
     # Goals are those of the full size.
     assert {line[8] for line in table[2:]} == {"–"}
     assert "written to" in capsys.readouterr().out
@@ -41,7 +41,7 @@ def test_a_result_that_is_not_the_peers_ends_with_1(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["kmeanz"], "no benchmark 'kmeanz'; choose from k_center"),
         (["--picks", "30000"], "--picks is 30000; it must be 1 to 25000, half of --rows"),
@@ -50,18 +50,18 @@ def test_a_result_that_is_not_the_peers_ends_with_1(
     ],
 )
 def test_arguments_that_cannot_be(
-    arguments: list[str], told: str, capsys: pytest.CaptureFixture
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         selection.main(arguments)
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_inertia_may_be_so_much_above() -> None:
     x = np.array([[0.0], [1.0], [10.0], [11.0], [5.2]])
     best, other = np.array([0, 0, 1, 1, 0]), np.array([0, 0, 1, 1, 1])
-    told, agrees = agreement.same_inertia(x, 0.05, other, best)
-    assert (told, agrees) == ("inertia +25.43%", False)
+    text, agrees = agreement.same_inertia(x, 0.05, other, best)
+    assert (text, agrees) == ("inertia +25.43%", False)
     assert agreement.same_inertia(x, 0.3, other, best)[1]
     assert agreement.same_inertia(x, 0.01, best, other)[1]
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from harness.check.check import check_params
+from tests.helpers.presets import preset_file
 from tests.helpers.small_repo import further, selection, yaml
 
-CONF = Path(__file__).resolve().parents[2] / "conf" / "lab.yaml"
+CONF = preset_file("lab")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from harness.common import layout
 from harness.common.errors import InputError
 from harness.common.files import write_json
 from tests.helpers.clustered_vectors import blobs
-from tests.helpers.small_repo import ROOT, SMALL, edit_params
+from tests.helpers.presets import preset_file
+from tests.helpers.small_repo import SMALL, edit_params
 from tests.helpers.stages import one_line, stage
 
 clusters = partial(layout.cluster_folder, "minilm")
@@ -142,7 +143,7 @@ def test_what_params_no_longer_name_is_removed(folder: Path) -> None:
 
 
 def test_the_stage(folder: Path) -> None:
-    (folder / "params.yaml").write_bytes((ROOT / "conf/lab.yaml").read_bytes())
+    (folder / "params.yaml").write_bytes(preset_file("lab").read_bytes())
     edit_params(folder, **{**SMALL, "cluster": {"k": [1, 4, 8]}})
     done = stage("choose_k", "minilm", folder=folder)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""What the documents show is what the results hold, and what they tell to type exists."""
+"""What the documents show is what the results hold, and the commands in them exist."""
 
 import json
 import re
@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 
 from harness.common.markdown import first_table
 from scripts import write_tables
+from tests.helpers.presets import preset_file
 from tests.helpers.small_repo import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -30,7 +31,7 @@ def test_tables_of_what_there_is_are_made_from_the_code(name: str) -> None:
 
 def test_every_table_of_the_code_is_shown() -> None:
     pages = "".join((ROOT / name).read_text() for name in write_tables.PAGES)
-    shown = [found[2] for found in write_tables.MARKED.finditer(pages)]
+    shown = [match[2] for match in write_tables.MARKED.finditer(pages)]
     assert sorted(shown) == sorted(write_tables.TABLES)
 
 
@@ -55,21 +56,21 @@ def test_pictures_are_small() -> None:
 @pytest.mark.parametrize("preset", [path.name for path in sorted((ROOT / "results").iterdir())])
 def test_committed_results_are_those_of_the_presets(preset: str) -> None:
     folder = ROOT / "results" / preset
-    params = YAML(typ="safe").load(ROOT / "conf" / f"{preset}.yaml")
+    params = YAML(typ="safe").load(preset_file(preset))
     made_with = json.loads((folder / "main" / "provenance.json").read_text())["params"]
     if "defaults" not in made_with:  # made before the present form of the params
         made_with["defaults"] = {"embedding": made_with["embedding"], "budget": made_with["budget"]}
         made_with["defaults"]["k"] = made_with["selections"]["random"]["k"]
         made_with["seed_groups"] = made_with["groups"]["main"]
     for section in ("selections", "references", "train", "base_model", "defaults", "seed_groups"):
-        told = made_with[section]
+        recorded = made_with[section]
         asked = params[section]
         if isinstance(asked, dict):
-            assert set(asked) <= set(told), section
-            assert {k: told[k] for k in asked if not isinstance(asked[k], dict)} == {
+            assert set(asked) <= set(recorded), section
+            assert {k: recorded[k] for k in asked if not isinstance(asked[k], dict)} == {
                 k: v for k, v in asked.items() if not isinstance(v, dict)
             }, section
         else:
-            assert told == asked, section
+            assert recorded == asked, section
     rows = json.loads((folder / "summary.json").read_text())
     assert list(rows) == params["table"]

@@ -11,6 +11,8 @@ import pytest
 from harness.params.params import load_params
 from harness.round_systems import ROUND_SYSTEMS
 from harness.samplers import SAMPLERS, Pool
+from pipeline.make.preset import presets
+from tests.helpers.presets import preset_file
 from tests.helpers.sampler_pools import take
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,12 +24,12 @@ CHOICES = [row for row in ROWS if row[0] != "| choice"]
 
 def knobs() -> dict[str, set[object]]:
     """Every knob of a sampler and its defaults."""
-    found: dict[str, set[object]] = {}
+    defaults: dict[str, set[object]] = {}
     for sampler in SAMPLERS.values():
         for name, knob in inspect.signature(sampler).parameters.items():
             if knob.kind is knob.KEYWORD_ONLY:
-                found.setdefault(name, set()).add(knob.default)
-    return found
+                defaults.setdefault(name, set()).add(knob.default)
+    return defaults
 
 
 def test_every_choice_names_tests_that_are_there() -> None:
@@ -71,13 +73,13 @@ QDIT = Pool(
 )
 
 
-def test_qdit_gains_are_sums_unless_told() -> None:
+def test_qdit_gains_are_sums_by_default() -> None:
     # The sum: half of 3 beats half of 1 and half of quality 1. The mean: 3/8 against 1/8 + 1/2.
     assert take("qdit", QDIT, 1).tolist() == [0]
     assert take("qdit", QDIT, 1, diversity="mean").tolist() == [3]
 
 
-def test_qdit_weighs_both_alike_unless_told() -> None:
+def test_qdit_weighs_both_alike_by_default() -> None:
     # In the mean a copy has (1 - a) * 3/4, the other (1 - a) * 1/4 + a: alike at a = 1/3.
     for weight, first in ((0.0, 0), (0.3, 0), (0.4, 3), (1.0, 3)):
         picks = take("qdit", QDIT, 1, diversity="mean", quality_weight=weight)
@@ -87,14 +89,14 @@ def test_qdit_weighs_both_alike_unless_told() -> None:
     assert take("qdit", scaled, 1).tolist() == [0]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_preset_seeds_k_means_with_42(path: Path) -> None:
-    assert load_params(path).cluster.seed == 42
+@pytest.mark.parametrize("preset", presets(ROOT))
+def test_every_preset_seeds_k_means_with_42(preset: str) -> None:
+    assert load_params(preset_file(preset)).cluster.seed == 42
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("*.yaml")), ids=lambda path: path.stem)
-def test_the_deita_row_of_every_preset_is_ifd_times_reward(path: Path) -> None:
-    params = load_params(path)
+@pytest.mark.parametrize("preset", presets(ROOT))
+def test_the_deita_row_of_every_preset_is_ifd_times_reward(preset: str) -> None:
+    params = load_params(preset_file(preset))
     if "deita" in params.selections_scored:
         assert params.selections_scored["deita"].quality == "ifd * sigmoid(reward)"
         made_by = {name: item.scorer for name, item in params.scorers.items()}

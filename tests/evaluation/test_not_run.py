@@ -21,6 +21,7 @@ from harness.suites import SUITES, Suite, read_suite
 from harness.suites.metrics import NotRun, read_metrics
 from harness.training.cell import train_cell
 from tests.helpers.build_runs import WHY
+from tests.helpers.presets import preset_file
 from tests.helpers.small_repo import ROOT, SMALL, edit_params
 from tests.helpers.small_suite import CODE, PARAMS, SUITE, heldout, write_benchmarks, write_suite
 
@@ -63,7 +64,7 @@ def repo(
     guests.mkdir(parents=True, exist_ok=True)
     (tmp_path / ".store/scratch").mkdir(parents=True)
     (tmp_path / ".store/scratch/sandbox").symlink_to(guests)
-    shutil.copy(ROOT / "conf/lab.yaml", "params.yaml")
+    shutil.copy(preset_file("lab"), "params.yaml")
     evaluated = {"suite": "small", "batch_size": 4, "limit": None}
     edit_params(tmp_path, **{**SMALL, "evaluate": evaluated})
     layout.BASE_MODEL.parent.mkdir(parents=True)

@@ -19,6 +19,7 @@ from harness.params.params import Cell, Params, load_params
 from harness.selecting.prefixes import cell_subset
 from harness.selecting.subsets import write_costs
 from harness.suites import Suite, load_suite
+from tests.helpers.presets import preset_file
 
 SMALL: dict[str, Any] = {
     "preset": "alpaca_cpu",
@@ -116,7 +117,7 @@ def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
 
 def proofs_alone(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
     """The lab with its study of sensitivity and no other beside the main table."""
-    lab = read_yaml(ROOT / "conf/lab.yaml")
+    lab = read_yaml(preset_file("lab"))
     listed = {key: item for key, item in lab["further"].items() if item["study"] == "sensitivity"}
     studies = {"sensitivity": lab["studies"]["sensitivity"]}
     return {"further": listed, "studies": studies, "evaluate": {"suite": "toy"}, **changes}
@@ -164,11 +165,11 @@ def write_cell(params: Params, suite: Suite, cell: Cell) -> None:
 
 def manifest(params: Params, name: str, seed: int) -> dict[str, Any]:
     """What train writes for one run, with a falling loss curve."""
-    found: dict[str, Any] = {"selection": name, "seed": seed, "base_hash": value_hash("base")}
+    base: dict[str, Any] = {"selection": name, "seed": seed, "base_hash": value_hash("base")}
     reference = params.references.get(name)
     if reference is not None and reference.rows == "none":
         return {
-            **found,
+            **base,
             "weights": "base",
             "steps": 0,
             "tokens": 0,
@@ -180,7 +181,7 @@ def manifest(params: Params, name: str, seed: int) -> dict[str, Any]:
         {"step": step, "epoch": step / 10, "loss": loss} for step, loss in enumerate(losses, 1)
     ]
     return {
-        **found,
+        **base,
         "subset_hash": value_hash([name, seed]),
         "params_hash": value_hash(params.train.model_dump()),
         "weights": value_hash([name, seed, "weights"])[:32],
@@ -241,9 +242,9 @@ def cells(study: str, *names: str) -> list[Path]:
     """The folders of a study's cells of some rows, or with ``*`` of all."""
     params = load_params()
     listed = [cell for cell in params.cells(study) if cell.name in names or "*" in names]
-    found = [layout.RUNS / cell.path for cell in listed]
-    assert found
-    return found
+    folders = [layout.RUNS / cell.path for cell in listed]
+    assert folders
+    return folders
 
 
 def take_away(cell: Path, *columns: str) -> None:

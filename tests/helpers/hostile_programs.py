@@ -183,7 +183,7 @@ def main() -> None:
     outcomes = run_programs(programs, Limits(instructions=2 * 10**9, wall_s=60))
     left = sorted(str(path) for path in Path("/tmp/victim").rglob("*"))
     alive = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    found = {
+    report = {
         "hostile": [[*outcome] for outcome in outcomes[1::2]],
         "honest": [outcome.values for outcome in outcomes[::2]],
         "victim": [left, Path(VICTIM).read_text()],
@@ -195,7 +195,7 @@ def main() -> None:
         "tmp": sorted(path.name for path in Path("/tmp").iterdir()),
     }
     bystander.kill()
-    json.dump(found, sys.stdout)
+    json.dump(report, sys.stdout)
 
 
 if __name__ == "__main__":

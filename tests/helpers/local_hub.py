@@ -55,7 +55,7 @@ class _Hub(BaseHTTPRequestHandler):
         self._answer([entry for entry in files if entry["path"] in wanted])
 
     def _files(self, name: str) -> list[dict[str, object]]:
-        found = sorted(p for p in (self.root / name).rglob("*") if p.is_file())
+        files = sorted(p for p in (self.root / name).rglob("*") if p.is_file())
         return [
             {
                 "type": "file",
@@ -63,7 +63,7 @@ class _Hub(BaseHTTPRequestHandler):
                 "size": p.stat().st_size,
                 "oid": "0" * 40,
             }
-            for p in found
+            for p in files
         ]
 
     def _api(self, parts: list[str]) -> None:

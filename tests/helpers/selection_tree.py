@@ -107,16 +107,16 @@ def _embeddings_and_clusters(params: Params, rng: np.random.Generator) -> None:
     card = {"pool_sha256": file_hash(layout.POOL_FILE), "rows": N, "dimensions": DIMENSIONS}
     write_json(folder / CARD, card)
     for k in params.cluster.k:
-        found = kmeans(x, k, params.cluster.seed)
-        write_clustering(layout.cluster_folder("minilm", k), found)
-        sizes = np.bincount(found.labels, minlength=k)
+        clustering = kmeans(x, k, params.cluster.seed)
+        write_clustering(layout.cluster_folder("minilm", k), clustering)
+        sizes = np.bincount(clustering.labels, minlength=k)
         write_json(
             layout.silhouette_file("minilm", k),
             {
                 "k": k,
-                "silhouette": found.silhouette,
-                "inertia": found.inertia,
-                "iterations": found.iterations,
+                "silhouette": clustering.silhouette,
+                "inertia": clustering.inertia,
+                "iterations": clustering.iterations,
                 "smallest": int(sizes.min()),
                 "largest": int(sizes.max()),
                 "empty": int((sizes == 0).sum()),

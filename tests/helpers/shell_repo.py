@@ -43,8 +43,8 @@ echo "working on $1"
 echo "note: $1: 2 of 9 rows dropped: blank response 2" >&2
 echo "warning: $1: not run: code" >&2
 [ -f slow_$1 ] && sleep "$(cat slow_$1)"
-told='error: source: row 3: blank instruction; fix it'
-[ -f fail_$1 ] && { printf "$told\\033]0;pwned\\007\\n" >&2; exit 1; }
+error='error: source: row 3: blank instruction; fix it'
+[ -f fail_$1 ] && { printf "$error\\033]0;pwned\\007\\n" >&2; exit 1; }
 cut -c1 source > "$2"
 [ -n "$3" ] && cat "$3" >> "$2"
 echo "$1 end $(date +%s.%N)" >> trace
@@ -101,8 +101,8 @@ def text(path: Path) -> str:
 
 def workers(repo: Path) -> list[list[str]]:
     """The commands of the processes that still work in the repository."""
-    found = psutil.process_iter(["cwd", "cmdline"])
-    return [process.info["cmdline"] for process in found if process.info["cwd"] == str(repo)]
+    processes = psutil.process_iter(["cwd", "cmdline"])
+    return [process.info["cmdline"] for process in processes if process.info["cwd"] == str(repo)]
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 100) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from tests.helpers.presets import preset_file
+
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("harness", "pipeline", "conf", "dvc.yaml", ".dvc/config", ".dvcignore", ".gitignore")
 
@@ -83,9 +85,9 @@ DVC = (sys.executable, "-m", "dvc")
 
 def yaml() -> YAML:
     """YAML that keeps comments and order."""
-    found = YAML()
-    found.preserve_quotes = True
-    return found
+    made = YAML()
+    made.preserve_quotes = True
+    return made
 
 
 def edit_params(folder: Path, **changes: Any) -> None:  # noqa: ANN401
@@ -134,7 +136,7 @@ def small_repo(folder: Path) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    shutil.copy(ROOT / "conf" / "lab.yaml", folder / "params.yaml")
+    shutil.copy(preset_file("lab"), folder / "params.yaml")
     edit_params(folder, **SMALL)
     run(folder, "git", "init", "-q")
     commit(folder, "small")

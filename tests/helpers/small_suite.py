@@ -81,7 +81,7 @@ CHOICES = [
     for i in range(9)
 ]
 SHOTS = [{**row, "prompt": f"Find number {i}."} for i, row in enumerate(CHOICES)][::-1]
-TEXT_SHOTS = [{"prompt": f"Tell {i}.", "target": f"It is {i}."} for i in range(5)]
+TEXT_SHOTS = [{"prompt": f"Name {i}.", "target": f"It is {i}."} for i in range(5)]
 TEXTS = [{"prompt": f"Say {i}.", "target": f"It is {i}."} for i in range(5)]
 # Whatever the model writes stands in a comment, so that the first item always passes; the second
 # has no function to call.

@@ -14,9 +14,9 @@ def stage(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProce
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
 
 
-def one_line(done: subprocess.CompletedProcess[str], told: str) -> None:
+def one_line(done: subprocess.CompletedProcess[str], message: str) -> None:
     """The stage failed, and said why in one line."""
     assert done.returncode == 1
     assert done.stderr.startswith("error: "), done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert told in done.stderr
+    assert message in done.stderr

@@ -79,9 +79,9 @@ def test_a_hostile_name_leaves_nothing_behind(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert done.stdout.count("Running stage") == len(RUN)
     assert not list(tmp_path.rglob("pwned"))
-    told = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert len(told) == len(RUN)
-    assert all("names hold letters, digits and _ only; make check says" in line for line in told)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == len(RUN)
+    assert all("names hold letters, digits and _ only; make check says" in line for line in lines)
     assert "error: params.yaml: select of 'x\\ntouch pwned': names hold" in done.stderr
 
 

@@ -29,26 +29,26 @@ def finished(repo: Path) -> set[Path]:
 
 def stage_processes(repo: Path) -> list[psutil.Process]:
     """The live Python processes that run a training stage of this repository."""
-    found = []
+    processes = []
     for process in psutil.process_iter():
         try:
             words = process.cmdline()
             if "pipeline.train" in words and process.cwd() == str(repo) and "python" in words[0]:
-                found.append(process)
+                processes.append(process)
         except psutil.Error:
             continue
-    return found
+    return processes
 
 
 def results(repo: Path) -> dict[str, object]:
     """What two runs of the same params must share: the subsets' bytes and the scores."""
-    found: dict[str, object] = {"subsets": folder_hash(repo / "data/subsets")}
+    shared: dict[str, object] = {"subsets": folder_hash(repo / "data/subsets")}
     for path in sorted(repo.glob("runs/main/*/*/metrics.json")):
         seeds = read_json(path)["seeds"]
-        found[path.parent.parent.name] = {seed: value["scores"] for seed, value in seeds.items()}
+        shared[path.parent.parent.name] = {seed: value["scores"] for seed, value in seeds.items()}
     for path in sorted(repo.glob("runs/main/*/*/train/seed_*.json")):
-        found[f"{path.parent.parent.parent.name}/{path.name}"] = read_json(path).get("model_hash")
-    return found
+        shared[f"{path.parent.parent.parent.name}/{path.name}"] = read_json(path).get("model_hash")
+    return shared
 
 
 @pytest.mark.parametrize("who", ["stage", "dvc"])

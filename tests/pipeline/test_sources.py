@@ -58,10 +58,10 @@ def imports(module: str) -> frozenset[str]:
     file = path_of(module)
     assert file is not None, module
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
@@ -69,9 +69,9 @@ def imports(module: str) -> frozenset[str]:
             inner = {f"{base}.{alias.name}" for alias in node.names}
             modules = {name for name in inner if path_of(name)}
             # `from harness import samplers` is an import of harness.samplers, not of harness.
-            found |= modules if len(modules) == len(inner) else modules | {base}
+            names |= modules if len(modules) == len(inner) else modules | {base}
     ours = ("harness", "pipeline")
-    return frozenset(name for name in found if name.split(".")[0] in ours and path_of(name))
+    return frozenset(name for name in names if name.split(".")[0] in ours and path_of(name))
 
 
 def reached(module: str, kind: str = "") -> set[str]:
@@ -110,12 +110,12 @@ def stages() -> dict[str, tuple[str, frozenset[str]]]:
     from dvc.repo import Repo
 
     with Repo(str(ROOT)) as repo:
-        found = {}
+        listed = {}
         for stage in repo.index.stages:
             words = shlex.split(str(stage.cmd))
             assert words[:2] == ["python", "-m"], stage.cmd
-            found[stage.addressing] = (words[2], frozenset(dep.def_path for dep in stage.deps))
-    return found
+            listed[stage.addressing] = (words[2], frozenset(dep.def_path for dep in stage.deps))
+    return listed
 
 
 def grids() -> dict[str, str]:

@@ -11,6 +11,7 @@ import pytest
 from harness.common import layout
 from harness.common.files import file_hash
 from harness.common.schemas import POOL, SCORES, SUBSET, TRUTH, read_frame, write_frame
+from tests.helpers.presets import preset_file
 from tests.helpers.small_repo import ROOT, edit_params, environment, selection, yaml
 from tests.helpers.stages import one_line, stage
 
@@ -56,7 +57,7 @@ def test_select_writes_a_subset_a_seed(ready: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (
             {"selections": {"random": selection("random", budget=31)}},
@@ -73,12 +74,12 @@ def test_select_writes_a_subset_a_seed(ready: Path) -> None:
         ),
     ],
 )
-def test_a_selection_that_cannot_be(ready: Path, change: dict[str, object], told: str) -> None:
+def test_a_selection_that_cannot_be(ready: Path, change: dict[str, object], message: str) -> None:
     stage("select_subset", "random", folder=ready)
     costs = layout.selection_folder("random") / "costs.json"
     before = sorted(ready.rglob("*.parquet")), file_hash(costs)
     edit_params(ready, **change)
-    one_line(stage("select_subset", "random", folder=ready), told)
+    one_line(stage("select_subset", "random", folder=ready), message)
     after = sorted(ready.rglob("*.parquet")), file_hash(costs)
     assert before == after
 
@@ -113,7 +114,7 @@ def test_scores_and_references(ready: Path) -> None:
 
 
 def test_a_file_that_is_missing_names_its_stage(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_bytes((ROOT / "conf/lab.yaml").read_bytes())
+    (tmp_path / "params.yaml").write_bytes(preset_file("lab").read_bytes())
     one_line(stage("score", folder=tmp_path), "data/pool.parquet: no such file")
     (tmp_path / "params.yaml").write_text("preset: [")
     one_line(stage("train", "random", "s0", folder=tmp_path), "params.yaml, line 1: not YAML")

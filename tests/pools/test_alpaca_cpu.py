@@ -14,6 +14,7 @@ from harness.pools.instances import read_instances
 from harness.pools.prepare import Prepared, prepare
 from harness.pools.sources import load
 from tests.helpers.naive_duplicates import every_pair
+from tests.helpers.presets import preset_file
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +31,7 @@ def real_files() -> None:
 @pytest.fixture(scope="module")
 def made() -> Prepared:
     """The preset, prepared once."""
-    return prepare(load_params(ROOT / "conf/alpaca_cpu.yaml"))
+    return prepare(load_params(preset_file("alpaca_cpu")))
 
 
 def test_the_preset_cuts_what_it_says(made: Prepared) -> None:

@@ -17,6 +17,7 @@ from harness.pools.instances import Instance
 from harness.pools.preferences import make_preferences
 from harness.pools.prepare import Prepared, prepare_section
 from tests.helpers.pool_files import as_jsonl
+from tests.helpers.presets import preset_file
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = LabParams(instances=300, skills=18, documents=60, items_per_skill=2, preferences=80)
@@ -102,7 +103,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     given: list[dict[str, Any]] = [{"instruction": q, "output": a} for q, a in texts]
     as_jsonl(folder / "my.jsonl", given)
     as_jsonl(folder / "bench.jsonl", [{"question": q} for q, _ in texts[:60]])
-    section = read_yaml(ROOT / "conf/own.yaml")["prepare"] | {
+    section = read_yaml(preset_file("own"))["prepare"] | {
         "source": str(folder / "my.jsonl"),
         "sources": {"bench": {"path": str(folder / "bench.jsonl")}},
         "benchmarks": [{"name": "bench", "source": "bench"}],

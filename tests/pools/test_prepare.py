@@ -16,6 +16,7 @@ from harness.params.prepare import PrepareParams
 from harness.pools.prepare import Prepared, prepare, prepare_section
 from harness.pools.sources import source_hash
 from tests.helpers.pool_files import as_jsonl
+from tests.helpers.presets import preset_file
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,7 +36,7 @@ def distinct(count: int, name: str = "row") -> list[dict[str, Any]]:
 def own(tmp_path: Path) -> dict[str, Any]:
     """The section of conf/own.yaml, reading a file of 400 rows."""
     as_jsonl(tmp_path / "my.jsonl", distinct(400))
-    return read_yaml(ROOT / "conf/own.yaml")["prepare"] | {"source": str(tmp_path / "my.jsonl")}
+    return read_yaml(preset_file("own"))["prepare"] | {"source": str(tmp_path / "my.jsonl")}
 
 
 def make(section: dict[str, Any], **changes: Any) -> Prepared:  # noqa: ANN401
@@ -183,7 +184,7 @@ def test_a_pool_whose_rows_all_overlap_is_refused(own: dict[str, Any], tmp_path:
 
 
 def test_a_budget_over_the_pool_is_refused(own: dict[str, Any]) -> None:
-    params = load_params(ROOT / "conf/lab.yaml")
+    params = load_params(preset_file("lab"))
     section = PrepareParams.model_validate(own)
     mine = params.selections["random"]
 

@@ -17,9 +17,10 @@ from harness.pools.prepare import Prepared, prepare, prepare_section
 from harness.pools.rendering import rendered_pairs, renders
 from harness.scorers.score_pool import make_scores
 from harness.select_command.command import run
-from pipeline.make.preset import name_template
+from pipeline.make.source_hashes import record_templates
 from tests.helpers.chat_models import CHATML, byte_level
 from tests.helpers.pool_files import as_jsonl, messages
+from tests.helpers.presets import preset_file
 
 ROOT = Path(__file__).resolve().parents[2]
 NO_SYSTEM = (
@@ -145,7 +146,7 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ]
     as_jsonl(tmp_path / "my.jsonl", [*rows, SYSTEM])
     write_tokenizer(tmp_path / "model", CHATML)
-    text = (ROOT / "conf/own.yaml").read_text().replace("source: scratch", "source: model")
+    text = preset_file("own").read_text().replace("source: scratch", "source: model")
     text = text.replace("min_rows: 200", "min_rows: 5").replace("at_least: 100", "at_least: 5")
     (tmp_path / "params.yaml").write_text(text.replace("at_least: 20", "at_least: 5"))
     return tmp_path
@@ -165,20 +166,20 @@ def test_other_weights_with_the_same_template_give_the_same_pool(repo: Path) -> 
 
 
 def test_an_edited_template_is_noticed_by_its_hash(repo: Path) -> None:
-    assert name_template(repo) == ["params.yaml: template_sha256, of the chat template of model"]
-    assert name_template(repo) == []
+    assert record_templates(repo) == ["params.yaml: template_sha256, of the chat template of model"]
+    assert record_templates(repo) == []
     first = load_params().prepare.template_sha256
     assert first
     prepare(load_params())
     write_tokenizer(repo / "model", CHATML + "{#- edited -#}")
     with pytest.raises(InputError, match=r"model: its chat template is not the one .* make repro"):
         prepare(load_params())
-    assert len(name_template(repo)) == 1
+    assert len(record_templates(repo)) == 1
     assert load_params().prepare.template_sha256 != first
     prepare(load_params())
     write_tokenizer(repo / "model", CHATML.replace("'<|im_end|>' + ", ""))
     with pytest.raises(InputError, match="model: its chat template ends an assistant's turn with"):
-        name_template(repo)
+        record_templates(repo)
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # of pygtrie, in DVC
@@ -192,11 +193,11 @@ def test_an_edited_template_makes_both_stages_that_read_it_run_again(repo: Path)
     }
     (repo / "dvc.yaml").write_text(yaml.safe_dump({"stages": idle}))
     with Repo.init(str(repo), no_scm=True) as opened:
-        name_template(repo)
+        record_templates(repo)
         opened.reproduce()  # pyright: ignore[reportCallIssue]  # wrapped by DVC's own decorator
         assert opened.status() == {}
     write_tokenizer(repo / "model", CHATML + "{#- edited -#}")
-    name_template(repo)
+    record_templates(repo)
     with Repo(str(repo)) as opened:
         assert opened.status().keys() == {"prepare", "base_model"}
 

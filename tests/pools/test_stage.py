@@ -10,6 +10,7 @@ import pytest
 
 from harness.common.files import folder_hash
 from tests.helpers.pool_files import as_jsonl
+from tests.helpers.presets import preset_file
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,7 +32,7 @@ def stage(folder: Path, most: int = resource.RLIM_INFINITY) -> subprocess.Comple
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder where the own preset was prepared once."""
     here = tmp_path_factory.mktemp("own")
-    (here / "params.yaml").write_text((ROOT / "conf/own.yaml").read_text())
+    (here / "params.yaml").write_text(preset_file("own").read_text())
     rows = [{"instruction": f"say {i}", "output": f"it is {i}"} for i in range(250)]
     as_jsonl(here / "my.jsonl", rows)
     done = stage(here)

@@ -18,9 +18,10 @@ from harness.params.params import Params
 from harness.rounds.select import _key
 from harness.selecting.subsets import Inputs
 from tests.helpers.classifiers import save_classifier
+from tests.helpers.presets import preset_file
 from tests.helpers.scored_rows import POOL, with_columns
 
-CONF = Path(__file__).resolve().parents[2] / "conf" / "lab.yaml"
+CONF = preset_file("lab")
 N = len(POOL)
 
 

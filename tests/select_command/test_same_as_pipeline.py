@@ -17,8 +17,9 @@ from harness.params.prepare import Source
 from harness.pools.instances import read_instances, to_frame
 from harness.pools.sources import load
 from pipeline.select_subset import run
+from tests.helpers.presets import preset_file
 from tests.helpers.select_files import chosen, embedding, pool, select, vectors
-from tests.helpers.small_repo import ROOT, SMALL, edit_params, selection
+from tests.helpers.small_repo import SMALL, edit_params, selection
 
 
 def entry(sampler: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -43,7 +44,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What the selection stages read, of the pool that the command reads."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").touch()
-    (tmp_path / "params.yaml").write_bytes((ROOT / "conf/lab.yaml").read_bytes())
+    (tmp_path / "params.yaml").write_bytes(preset_file("lab").read_bytes())
     edit_params(tmp_path, **SMALL)
     edit_params(tmp_path, selections=SELECTIONS, selections_scored=SCORED)
     frame = to_frame(read_instances(load(Source(path=str(pool(tmp_path)))), {}, "error").kept)

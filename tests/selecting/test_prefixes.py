@@ -14,7 +14,7 @@ from harness.common.schemas import SUBSET, write_frame
 from harness.common.stores import seal
 from harness.params.params import Cell, load_params
 from harness.selecting import prefixes
-from tests.helpers.small_repo import ROOT
+from tests.helpers.presets import preset_file
 
 ROUNDS = np.array([1, 1, 2, 3])
 
@@ -59,7 +59,7 @@ def test_more_than_there_is(given: dict[str, int], rounds: np.ndarray, told: str
 
 
 def test_an_entry_that_is_not_there_names_the_nearest() -> None:
-    params = load_params(ROOT / "conf" / "lab.yaml")
+    params = load_params(preset_file("lab"))
     told = "further: no entry is called 'rounds_randm_100'; did you mean 'rounds_random_100"
     with pytest.raises(InputError, match=told):
         params.further_cell("rounds_randm_100")
@@ -69,7 +69,7 @@ def test_a_cell_reads_its_own_seeds_beginning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    params = load_params(ROOT / "conf" / "lab.yaml")
+    params = load_params(preset_file("lab"))
     folder = layout.subset_folder("random") / "s0_1_2"
     folder.mkdir(parents=True)
     for seed, ids in ((0, "abcd"), (1, "efgh")):

@@ -11,7 +11,8 @@ from harness.common import layout
 from harness.common.schemas import POOL, SUBSET, write_frame
 from harness.common.stores import seal
 from harness.params.params import Params, load_params
-from tests.helpers.small_repo import ROOT, SMALL, edit_params, further
+from tests.helpers.presets import preset_file
+from tests.helpers.small_repo import SMALL, edit_params, further
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> P
     """A working folder with a base model, a pool and a subset, and nothing trained."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").touch()
-    (tmp_path / "params.yaml").write_bytes((ROOT / "conf/lab.yaml").read_bytes())
+    (tmp_path / "params.yaml").write_bytes(preset_file("lab").read_bytes())
     edit_params(tmp_path, **SMALL)
     edit_params(tmp_path, train={"epochs": 1}, seed_groups=["s0", "s7"])
     edit_params(tmp_path, studies={"other": {"report": "scores"}})

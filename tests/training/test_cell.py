@@ -23,10 +23,9 @@ from tests.helpers.small_repo import ROOT, environment
 
 TRAIN = (
     "import sys\n"
-    "from harness.training.cell import train_cell\nfrom harness.params.params import load_params\n"
+    "from harness.training.cell import train_cell\n"
     "from pipeline.stage import named_cell\n"
-    "params = load_params()\n"
-    "train_cell(params, named_cell(params, *sys.argv[1:]), 'c')"
+    "train_cell(*named_cell(*sys.argv[1:]), 'c')"
 )
 
 

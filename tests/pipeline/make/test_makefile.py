@@ -57,9 +57,9 @@ def fake_path(folder: Path, without: str = "", **scripts: str) -> Path:
     path = folder / "bin"
     path.mkdir()
     for tool in TOOLS:
-        found = sys.executable if tool == "python3" else shutil.which(tool)
-        if tool != without and found:
-            (path / tool).symlink_to(found)
+        place = sys.executable if tool == "python3" else shutil.which(tool)
+        if tool != without and place:
+            (path / tool).symlink_to(place)
     for name, text in scripts.items():
         (path / name).unlink(missing_ok=True)
         (path / name).write_text(text)
@@ -83,7 +83,7 @@ def test_help_is_the_default_and_lists_every_target(clone: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("without", "scripts", "told"),
+    ("without", "scripts", "message"),
     [
         ("python3", {}, "no Python 3.11 or newer"),
         ("", {"python3": OLD_PYTHON}, "no Python 3.11 or newer"),
@@ -94,7 +94,7 @@ def test_help_is_the_default_and_lists_every_target(clone: Path) -> None:
     ids=["no python", "old python", "no git", "no venv", "small disk"],
 )
 def test_what_is_missing_is_one_line_with_the_remedy(
-    clone: Path, without: str, scripts: dict[str, str], told: str
+    clone: Path, without: str, scripts: dict[str, str], message: str
 ) -> None:
     path = fake_path(clone, without, **scripts)
     for target in ("env", "repro", "test"):
@@ -102,7 +102,7 @@ def test_what_is_missing_is_one_line_with_the_remedy(
         assert ended.returncode != 0
         (line,) = errors(ended)
         assert line.startswith("error: ")
-        assert told in line
+        assert message in line
         assert "remedy: " in line
         assert not (clone / ".venv").exists()
 
@@ -202,10 +202,10 @@ def test_the_build_of_torch_that_is_asked_for_replaces_the_other(
         # Nothing else is to be had here, so that it ends after torch.
         assert "env: the other packages" in ended.stdout, ended.stderr
         assert ended.returncode != 0
-        found = subprocess.run(
+        done = subprocess.run(
             [clone / ".venv/bin/python", "-c", ask], capture_output=True, text=True, check=True
         )
-        assert found.stdout.strip() == version
+        assert done.stdout.strip() == version
 
 
 @pytest.mark.slow
@@ -218,10 +218,10 @@ def test_from_nothing_and_then_nothing(clone: Path) -> None:
     ended = make(clone, "env")
     assert ended.returncode == 0, ended.stderr
     code = "import torch, harness.samplers; print(torch.__version__)"
-    found = subprocess.run(
+    done = subprocess.run(
         [clone / ".venv/bin/python", "-c", code], capture_output=True, text=True, check=True
     )
-    assert found.stdout.startswith("2.13.0")
+    assert done.stdout.startswith("2.13.0")
     start = time.monotonic()
     again = make(clone, "env")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")

@@ -1,15 +1,19 @@
 """`make preset`: switching keeps the user's edits, the comments and each preset's lock."""
 
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from harness.common.errors import InputError
 from harness.common.yaml_files import read_yaml
-from pipeline.make.preset import name_score_files, name_source, presets, switch_preset
+from pipeline.make.preset import preset_text, presets, switch_preset
+from pipeline.make.source_hashes import record_pool, record_score_files, record_templates
+from tests.helpers.chat_models import CHATML, byte_level
 
 ROOT = Path(__file__).resolve().parents[3]
 LAB = "# the lab\npreset: lab\nbudget: 0.1   # a share\nprepare: {source: lab}\n"
@@ -20,6 +24,7 @@ OWN = "preset: own\nbudget: 0.2\nprepare:\n  source: pool.jsonl   # yours\n  row
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "base.yaml").write_text("preset: base\n")
     (tmp_path / "conf" / "lab.yaml").write_text(LAB)
     (tmp_path / "conf" / "own.yaml").write_text(OWN)
     (tmp_path / "conf" / "other.yaml").write_text("pins: {}\n")
@@ -36,7 +41,28 @@ def test_the_repository_is_in_its_default_preset() -> None:
     command = ["git", "show", "HEAD:params.yaml"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     committed = shown.stdout if shown.returncode == 0 else (ROOT / "params.yaml").read_bytes()
-    assert committed == (ROOT / "conf" / "lab.yaml").read_bytes()
+    assert committed.decode() == preset_text(ROOT, "lab")
+
+
+@pytest.mark.parametrize("name", presets(ROOT))
+def test_a_preset_is_the_base_with_what_it_changes(name: str) -> None:
+    def merge(base: object, changes: object) -> object:
+        if not (isinstance(base, dict) and isinstance(changes, dict) and base and changes):
+            return changes
+        return base | {key: merge(base.get(key), value) for key, value in changes.items()}
+
+    # As one document, so that the preset's aliases have their anchors; its sections are marked.
+    base = (ROOT / "conf" / "base.yaml").read_text()
+    changes = re.sub(
+        r"^(?=\w)", "changed_", (ROOT / "conf" / f"{name}.yaml").read_text(), flags=re.M
+    )
+    values = YAML(typ="safe").load(base + changes)
+    marked = {key for key in values if key.startswith("changed_")}
+    wanted = merge(
+        {key: value for key, value in values.items() if key not in marked},
+        {key.removeprefix("changed_"): values[key] for key in marked},
+    )
+    assert YAML(typ="safe").load(preset_text(ROOT, name)) == wanted
 
 
 def test_switch_says_what_it_writes(repo: Path) -> None:
@@ -48,11 +74,11 @@ def test_switch_says_what_it_writes(repo: Path) -> None:
 def test_edits_go_aside_and_come_back(repo: Path) -> None:
     edited = LAB.replace("0.1", "0.3").replace("# a share", "# mine")
     (repo / "params.yaml").write_text(edited)
-    told = switch_preset(repo, "own")
-    assert told[0].startswith("params.lab.edited.yaml: your edits of lab")
+    lines = switch_preset(repo, "own")
+    assert lines[0].startswith("params.lab.edited.yaml: your edits of lab")
     assert (repo / "params.yaml").read_text() == OWN
-    told = switch_preset(repo, "lab")
-    assert "params.lab.edited.yaml" in told[0]
+    lines = switch_preset(repo, "lab")
+    assert "params.lab.edited.yaml" in lines[0]
     assert (repo / "params.yaml").read_text() == edited
 
 
@@ -61,56 +87,67 @@ def kept(repo: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in repo.glob("params.*.edited.yaml")}
 
 
-def test_kept_edits_go_only_when_they_are_taken_up(repo: Path) -> None:
+def test_kept_edits_go_only_when_they_come_back(repo: Path) -> None:
     edited = LAB.replace("0.1", "0.3")
     (repo / "params.yaml").write_text(edited)
     switch_preset(repo, "own")
-    (repo / "params.yaml").write_text(LAB)  # as `git checkout` or `cp conf/lab.yaml` does
-    told = switch_preset(repo, "lab")
-    assert told[1] == (
+    (repo / "params.yaml").write_text(LAB)  # as `git checkout` does
+    lines = switch_preset(repo, "lab")
+    assert lines[1] == (
         "params.lab.edited.yaml: other edits of lab; cp params.lab.edited.yaml params.yaml"
     )
     assert switch_preset(repo, "own") == ["params.yaml: from conf/own.yaml"]
     assert kept(repo) == {"params.lab.edited.yaml": edited}
-    told = switch_preset(repo, "lab")
-    assert told[0] == (
-        "params.yaml: from params.lab.edited.yaml, which is gone now,"
-        " with your edits; cp conf/lab.yaml params.yaml undoes them"
-    )
+    lines = switch_preset(repo, "lab")
+    assert lines[0] == "params.yaml: from params.lab.edited.yaml, with your edits"
     assert (kept(repo), (repo / "params.yaml").read_text()) == ({}, edited)
-
-
-def test_older_kept_edits_get_a_number_and_come_back_with_it(repo: Path) -> None:
-    (repo / "dvc.lock").write_text("stages: {lab: {}}\n")
-    edits = [LAB.replace("0.1", value) for value in ("0.3", "0.4", "0.5")]
-    for edited in edits:
-        (repo / "params.yaml").write_text(edited)
-        told = switch_preset(repo, "own")
-    assert (
-        told[0] == "params.lab.2.edited.yaml: older edits of lab; they come back with PRESET=lab.2"
+    # The remedy that a second `make preset` names.
+    (line,) = switch_preset(repo, "lab")
+    assert line == (
+        "params.yaml holds lab already, with your edits;"
+        " rm params.yaml && make preset PRESET=lab undoes them"
     )
-    names = ["params.lab.1.edited.yaml", "params.lab.2.edited.yaml", "params.lab.edited.yaml"]
-    assert kept(repo) == dict(zip(names, edits, strict=True))
-    told = switch_preset(repo, "lab.1")
-    assert (repo / "params.yaml").read_text() == edits[0]
-    assert told[-1] == "dvc.lock: from .store/locks/lab.lock"
-    assert sorted(kept(repo)) == names[1:]
-    # The same edits a second time are kept once.
-    (repo / "params.yaml").write_text(edits[2])
+    (repo / "dvc.lock").write_text("stages: {lab: {}}\n")
+    (repo / "params.yaml").unlink()
+    assert switch_preset(repo, "lab") == ["params.yaml: from conf/lab.yaml"]
+    assert (repo / "params.yaml").read_text() == LAB
+    assert (repo / "dvc.lock").read_text() == "stages: {lab: {}}\n"
+
+
+def test_edits_never_replace_others_that_are_kept(repo: Path) -> None:
+    first, second = (LAB.replace("0.1", value) for value in ("0.3", "0.4"))
+    (repo / "params.yaml").write_text(first)
+    (repo / "dvc.lock").write_text("stages: {lab: {}}\n")
     switch_preset(repo, "own")
-    assert sorted(kept(repo)) == names[1:]
+    (repo / "params.yaml").write_text(second)
+    before = {path: path.read_bytes() for path in repo.rglob("*") if path.is_file()}
+    with pytest.raises(InputError) as caught:
+        switch_preset(repo, "own")
+    assert str(caught.value) == (
+        "params.lab.edited.yaml: other edits of lab, and params.yaml has new ones;"
+        " rename or remove it, then switch"
+    )
+    assert {path: path.read_bytes() for path in repo.rglob("*") if path.is_file()} == before
+    # The same edits a second time are no others.
+    (repo / "params.yaml").write_text(first)
+    switch_preset(repo, "own")
+    assert kept(repo) == {"params.lab.edited.yaml": first}
+    lines = switch_preset(repo, "lab")
+    assert (repo / "params.yaml").read_text() == first
+    assert lines[-1] == "dvc.lock: from .store/locks/lab.lock"
+    assert kept(repo) == {}
 
 
 def test_params_of_no_file_in_conf_come_back_too(repo: Path) -> None:
     mine = LAB.replace("preset: lab", "preset: mine")
     (repo / "params.yaml").write_text(mine)
     assert switch_preset(repo, "mine") == ["params.yaml holds mine already"]
-    told = switch_preset(repo, "own")
-    assert told[0].endswith("your edits of mine; they come back with PRESET=mine")
+    lines = switch_preset(repo, "own")
+    assert lines[0].endswith("your edits of mine; they come back with PRESET=mine")
     with pytest.raises(InputError, match="did you mean 'mine'"):
         switch_preset(repo, "mien")
-    told = switch_preset(repo, "mine")
-    assert told == ["params.yaml: from params.mine.edited.yaml, which is gone now"]
+    lines = switch_preset(repo, "mine")
+    assert lines == ["params.yaml: from params.mine.edited.yaml, with your edits"]
     assert (repo / "params.yaml").read_text() == mine
 
 
@@ -127,8 +164,8 @@ def test_undone_edits_do_not_come_back(repo: Path) -> None:
 def test_same_preset_again_changes_nothing(repo: Path) -> None:
     edited = LAB.replace("0.1", "0.3")
     (repo / "params.yaml").write_text(edited)
-    (told,) = switch_preset(repo, "lab")
-    assert "with your edits" in told
+    (line,) = switch_preset(repo, "lab")
+    assert "with your edits" in line
     assert (repo / "params.yaml").read_text() == edited
 
 
@@ -147,8 +184,8 @@ def test_each_preset_has_its_own_lock(repo: Path) -> None:
 def test_the_committed_lock_comes_with_a_preset(repo: Path) -> None:
     (repo / "results" / "own").mkdir(parents=True)
     (repo / "results" / "own" / "dvc.lock").write_text("stages: {committed: {}}\n")
-    told = switch_preset(repo, "own")
-    assert told[-1] == "dvc.lock: from results/own/dvc.lock"
+    lines = switch_preset(repo, "own")
+    assert lines[-1] == "dvc.lock: from results/own/dvc.lock"
     assert "committed" in (repo / "dvc.lock").read_text()
 
 
@@ -158,15 +195,15 @@ def prepare(repo: Path) -> dict[str, object]:
 
 def test_pool_is_set_and_comments_stay(repo: Path) -> None:
     (repo / "my.jsonl").write_text("{}\n")
-    told = switch_preset(repo, "own", "my.jsonl")
-    assert told[-1] == "params.yaml: prepare.source = my.jsonl"
+    lines = switch_preset(repo, "own", "my.jsonl")
+    assert lines[-1] == "params.yaml: prepare.source = my.jsonl"
     assert "source: my.jsonl     # yours\n" in (repo / "params.yaml").read_text()
     digest = hashlib.sha256(b"{}\n").hexdigest()
     assert prepare(repo) == {"source": "my.jsonl", "source_sha256": digest, "rows": "all"}
     # A second time there is nothing to write.
     before = (repo / "params.yaml").stat().st_mtime_ns
     assert switch_preset(repo, "own", "my.jsonl") == []
-    assert name_source(repo) == []
+    assert record_pool(repo) == []
     assert (repo / "params.yaml").stat().st_mtime_ns == before
 
 
@@ -174,50 +211,68 @@ def test_an_edited_pool_is_noticed(repo: Path) -> None:
     (repo / "my.jsonl").write_text("{}\n")
     switch_preset(repo, "own", "my.jsonl")
     (repo / "my.jsonl").write_text("[]\n")
-    assert name_source(repo) == ["params.yaml: prepare.source = my.jsonl, which has been edited"]
+    assert record_pool(repo) == ["params.yaml: prepare.source = my.jsonl, which has been edited"]
     assert prepare(repo)["source_sha256"] == hashlib.sha256(b"[]\n").hexdigest()
 
 
 def test_an_edited_score_file_is_noticed(repo: Path) -> None:
     text = f"{LAB}scorers:\n  mine: {{scorer: column, file: s.csv, column: q}} # mine\n"
     (repo / "params.yaml").write_text(text)
-    assert name_score_files(repo) == []  # it is not there: the stage says so
+    assert record_score_files(repo) == []  # it is not there: the stage says so
     for scores in ("q\n1\n", "q\n2\n"):
         (repo / "s.csv").write_text(scores)
-        assert name_score_files(repo) == ["params.yaml: scorers.mine.file_sha256, of s.csv"]
-        assert name_score_files(repo) == []
+        assert record_score_files(repo) == ["params.yaml: scorers.mine.file_sha256, of s.csv"]
+        assert record_score_files(repo) == []
         digest = hashlib.sha256(scores.encode()).hexdigest()
         wanted = text.replace("file: s.csv,", f"file: s.csv, file_sha256: {digest},")
         assert (repo / "params.yaml").read_text() == wanted
 
 
+def test_every_base_model_of_a_folder_has_the_hash_of_its_template(repo: Path) -> None:
+    text = (
+        f"{LAB}template: alpaca_short\nbase_model: &base {{source: scratch, seed: 0}}\n"
+        "base_models:  # others\n  mine: {<<: *base, source: model, seed: 1}  # mine\n"
+        "  wide: {<<: *base, seed: 2}\n"
+    )
+    (repo / "params.yaml").write_text(text)
+    for template in (CHATML, CHATML + "{#- edited -#}"):
+        byte_level(template).save_pretrained(repo / "model")
+        (repo / "model" / "config.json").write_text('{"model_type": "llama"}')
+        lines = record_templates(repo)
+        assert lines == ["params.yaml: template_sha256, of the chat template of model"]
+        assert record_templates(repo) == []
+        digest = hashlib.sha256(template.encode()).hexdigest()
+        wanted = text.replace("source: model,", f"source: model, template_sha256: {digest},")
+        assert (repo / "params.yaml").read_text() == wanted
+
+
 def test_a_source_without_a_hash_gets_none(repo: Path) -> None:
-    assert name_source(repo) == []
+    assert record_pool(repo) == []
     assert (repo / "params.yaml").read_text() == LAB
 
 
 @pytest.mark.parametrize(
-    ("preset", "pool", "told"),
+    ("preset", "pool", "message"),
     [
         ("onw", None, "conf/: no preset is called 'onw'; did you mean 'own'?"),
         ("other", None, "choices: lab, own"),
         ("own", "nothing.jsonl", "nothing.jsonl: no such file"),
         ("own", "nothing", "nothing: no such file"),
-        ("own", "/dev/null", "/dev/null: no regular file"),
+        ("own", "/dev/null", "/dev/null: not a regular file"),
         ("own", "x" * 300, "no such file (File name too long)"),
-        ("own", "~nobody-of-this-name/x.jsonl", "x.jsonl: no such file (Could not determine"),
-        # A regular file, by its kind, that nobody can read the first byte of.
+        ("own", "~no-one-of-this-name/x.jsonl", "x.jsonl: no such file (Could not determine"),
+        # A regular file, by its kind, whose first byte cannot be read.
         ("own", "/proc/self/mem", "/proc/self/mem: cannot be read (Input/output error)"),
         ("own", "two\nlines.jsonl", "two lines.jsonl: no such file"),
         ("own", "folder/nothing.json", "folder/nothing.json: no such file"),
     ],
 )
-def test_bad_input_writes_nothing(repo: Path, preset: str, pool: str | None, told: str) -> None:
+def test_bad_input_writes_nothing(repo: Path, preset: str, pool: str | None, message: str) -> None:
     (repo / "params.yaml").write_text(LAB.replace("0.1", "0.3"))
     before = {path: path.read_bytes() for path in repo.rglob("*") if path.is_file()}
     with pytest.raises(InputError) as caught:
         switch_preset(repo, preset, pool)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert {path: path.read_bytes() for path in repo.rglob("*") if path.is_file()} == before
 

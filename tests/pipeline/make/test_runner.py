@@ -167,8 +167,8 @@ def test_a_second_make_repro_waits_and_has_its_own_logs(repo: Path) -> None:
     wait_for(lambda: (repo / "trace").exists())
     second = subprocess.Popen(command(), cwd=repo, **pipes)
     assert second.stdout is not None
-    told = second.stdout.readline()
-    assert f"/.store/run: waiting for process {first.pid}, at work since " in told
+    line = second.stdout.readline()
+    assert f"/.store/run: waiting for process {first.pid}, at work since " in line
     assert first.poll() is None
     _, errors = first.communicate(timeout=90)
     assert "blank instruction" in errors
@@ -215,19 +215,19 @@ def test_a_killed_runner_takes_the_stages_along(repo: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "told"),
+    ("broken", "message"),
     [
         (lambda repo: (repo / "dvc.yaml").write_text("stages: {a: {cmd: x}}\n"), "report"),
         (lambda repo: (repo / "dvc.yaml").write_text("stages: [\n"), "dvc.yaml"),
         (lambda repo: (repo / "dvc.yaml").unlink(), "dvc.yaml"),
     ],
 )
-def test_a_broken_pipeline_is_one_line(repo: Path, broken, told: str) -> None:  # noqa: ANN001
+def test_a_broken_pipeline_is_one_line(repo: Path, broken, message: str) -> None:  # noqa: ANN001
     broken(repo)
     ended = repro(repo)
     assert ended.returncode == 1
     assert ended.stderr.startswith("error: ")
-    assert told in ended.stderr
+    assert message in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
 
 

@@ -21,6 +21,7 @@ from harness.suites import SUITES, load_suite
 from tests.helpers.build_runs import QUALITY, ROOT, WHY, build_runs, cells, take_away, write_cell
 from tests.helpers.by_round_tree import copy_of, table_after
 from tests.helpers.not_run import FEWER, MAIN_ONLY, by_hand
+from tests.helpers.presets import preset_file
 from tests.helpers.toy_suite import write_toy_suite
 
 
@@ -224,7 +225,7 @@ def test_a_file_without_a_column_names_the_stage(tree: Params) -> None:
 @pytest.mark.parametrize("preset", ["lab", "alpaca_cpu"])
 def test_the_tables_in_results_keep_their_form(preset: str) -> None:
     """Numbers of the CSV are rounded already, so a last digit may differ from the page's."""
-    params = load_params(ROOT / f"conf/{preset}.yaml")
+    params = load_params(preset_file(preset))
     folder = ROOT / "results" / preset / "main"
     numbers = pd.read_csv(folder / "table.csv").to_dict("records")
     table = StudyTable("main", params, load_suite(params.evaluate.suite), [], numbers)

@@ -15,13 +15,13 @@ from harness.report.shared.runs import cells_by_row, read_row
 from harness.suites import SUITES, load_suite
 from tests.helpers.build_runs import (
     QUALITY,
-    ROOT,
     build_runs,
     cells,
     proofs_alone,
     write_cell,
     write_params,
 )
+from tests.helpers.presets import preset_file
 from tests.helpers.small_repo import further
 from tests.helpers.toy_suite import write_toy_suite
 
@@ -68,7 +68,7 @@ def test_failed_proofs_are_shown_as_failed(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(QUALITY, "noise_0", 2.0)
     monkeypatch.setitem(QUALITY, "skills_25", 30.0)
     names = list(
-        dict.fromkeys(cell.of for cell in load_params(ROOT / "conf/lab.yaml").cells("sensitivity"))
+        dict.fromkeys(cell.of for cell in load_params(preset_file("lab")).cells("sensitivity"))
     )
     listed = {name: further("sensitivity", name, "s0_1") for name in names}
     params = build_runs(folder, **proofs_alone(seed_groups=["s0_1"], further=listed))

@@ -1,0 +1,101 @@
+"""Edits to YAML as text: comments, order, anchors and merge keys stay as they were written."""
+
+from collections.abc import Iterator
+from typing import Any
+
+Edit = tuple[int, int, str]  # what takes the place of the characters from one index to another
+Pair = tuple[Any, Any]  # the nodes of a key and its value, as PyYAML composes them
+
+
+def merged(text: str, changes: str) -> str:
+    """A file's text with ``changes`` in it: mappings are merged, any other value is replaced.
+
+    ``changes`` is YAML that may use anchors of ``text``. A new key follows the key that it follows
+    there. A comment stays unless its key brings another; an empty mapping replaces a full one.
+    """
+    import yaml
+
+    text = text.rstrip("\n") + "\n"
+    both = f"{text}{changes}\n"
+    node = yaml.compose(both, Loader=yaml.SafeLoader)
+    assert isinstance(node, yaml.MappingNode)
+    new = [pair for pair in node.value if pair[0].start_mark.index >= len(text)]
+    node.value = node.value[: len(node.value) - len(new)]
+    # From the end, so that the indices before an edit hold; those of one place keep their order.
+    for start, end, part in reversed(sorted(_edits(both, node, new), key=lambda edit: edit[0])):
+        text = text[:start] + part + text[end:]
+    return text
+
+
+def _edits(text: str, old: Any, new: list[Pair]) -> Iterator[Edit]:  # noqa: ANN401
+    """What merges some pairs into a mapping that is not empty."""
+    pairs = {key.value: (key, value) for key, value in old.value}
+    before = old.value[-1]
+    for key, value in new:
+        if key.value not in pairs:
+            yield _insertion(text, old, before, (key, value))
+            continue
+        before = pairs[key.value]
+        if _is_full(before[1]) and _is_full(value):
+            yield from _edits(text, before[1], value.value)
+        else:
+            yield _replacement(text, before, (key, value))
+
+
+def _is_full(node: Any) -> bool:  # noqa: ANN401
+    return node.id == "mapping" and bool(node.value)
+
+
+def _insertion(text: str, old: Any, before: Pair, new: Pair) -> Edit:  # noqa: ANN401
+    source = text[new[0].start_mark.index : new[1].end_mark.index]
+    if old.flow_style:
+        end = before[1].end_mark.index
+        return end, end, f", {source}"
+    end = _lines(text, before)[1]
+    if _is_whole_line(text, new):
+        start, stop = _lines(text, new)
+        return end, end, "\n" + text[start:stop]
+    return end, end, "\n" + " " * before[0].start_mark.column + source
+
+
+def _replacement(text: str, old: Pair, new: Pair) -> Edit:
+    """The new value in the old one's place, or the new lines where they have comments or blocks."""
+    (start, end), (new_start, new_end) = _lines(text, old), _lines(text, new)
+    value_start, value_end = old[1].start_mark.index, old[1].end_mark.index
+    value = text[new[1].start_mark.index : new[1].end_mark.index]
+    rest = text[new[1].end_mark.index : new_end].strip()
+    lines = text[new_start:new_end]
+    blocks = any(node.id != "scalar" and not node.flow_style for node in (old[1], new[1]))
+    blocks |= new[0].end_mark.line < new[1].start_mark.line
+    if _is_whole_line(text, new) and (blocks or "#" in rest or lines.lstrip().startswith("#")):
+        if not lines.lstrip().startswith("#"):
+            start = _line_start(text, old[0])
+        return start, end, lines
+    comment = text[value_end:end]
+    if comment.lstrip().startswith("#") and comment.startswith("  "):  # its column stays
+        spaces = len(comment) - len(comment.lstrip()) + value_end - value_start - len(value)
+        return value_start, end, value + " " * max(1, spaces) + comment.lstrip()
+    return value_start, value_end, value
+
+
+def _line_start(text: str, node: Any) -> int:  # noqa: ANN401
+    return text.rfind("\n", 0, node.start_mark.index) + 1
+
+
+def _is_whole_line(text: str, pair: Pair) -> bool:
+    """Whether nothing but spaces stands before a key: it is no part of a flow mapping."""
+    return not text[_line_start(text, pair[0]) : pair[0].start_mark.index].strip()
+
+
+def _lines(text: str, pair: Pair) -> tuple[int, int]:
+    """Where the lines of a pair begin, with the comments above it, and end."""
+    start = _line_start(text, pair[0])
+    while (above := text[:start].splitlines(keepends=True)[-1:]) and above[0].lstrip()[:1] == "#":
+        start -= len(above[0])
+    value = pair[1]
+    if value.id == "scalar" or value.flow_style:
+        return start, text.find("\n", value.end_mark.index)
+    lines = text[: value.end_mark.index].splitlines(keepends=True)
+    while not lines[-1].strip() or lines[-1].lstrip().startswith("#"):
+        lines.pop()  # PyYAML takes what follows a block for a part of it
+    return start, len("".join(lines).rstrip("\n"))

@@ -1,0 +1,25 @@
+"""Make what every row of the table reads in another generated world."""
+
+from pipeline import base_model, choose_k, cluster, cost, embed, prepare, reward_model, score
+from pipeline.stage import main
+from pipeline.world_folder import inside_world
+
+
+def run(world: str) -> None:
+    """Make what every row of the table reads in another generated world."""
+    with inside_world(world) as params:
+        prepare.run()
+        base_model.run("")
+        reward_model.run()
+        score.run()
+        for embedding in params.embeddings:
+            embed.run(embedding)
+            for k in params.cluster.k:
+                cluster.run(embedding, str(k))
+            choose_k.run(embedding)
+        for unit in ("rows", "tokens"):
+            cost.run(unit)
+
+
+if __name__ == "__main__":
+    main(run, ("world", "one of params.yaml: worlds"))
