@@ -17,7 +17,7 @@ def unit_rows(embeddings: np.ndarray) -> np.ndarray:
     """
     if embeddings.ndim != 2:
         raise InputError(f"embeddings: shape {embeddings.shape}; needed: (n, d)")
-    found = np.empty(embeddings.shape, dtype=np.float32)
+    units = np.empty(embeddings.shape, dtype=np.float32)
     for rows in blocks(len(embeddings)):
         block = embeddings[rows].astype(np.float64)  # squares of float32 can overflow in float32
         lengths = np.sqrt(np.einsum("ij,ij->i", block, block))
@@ -26,8 +26,8 @@ def unit_rows(embeddings: np.ndarray) -> np.ndarray:
             at = int(np.argmin(usable))
             what = "is all zeros" if lengths[at] == 0 else "holds NaN or infinity"
             raise InputError(f"embeddings: row {rows.start + at + 1} {what}")
-        found[rows] = block / lengths[:, None]
-    return found
+        units[rows] = block / lengths[:, None]
+    return units
 
 
 def within_one(x: np.ndarray) -> tuple[np.ndarray, int]:
@@ -36,10 +36,10 @@ def within_one(x: np.ndarray) -> tuple[np.ndarray, int]:
     No digit of an entry changes, and squares of float32 neither pass its range nor vanish.
     """
     exponent = int(np.frexp(max(float(x.max()), -float(x.min())))[1])
-    found = np.empty(x.shape, dtype=np.float32)
+    scaled = np.empty(x.shape, dtype=np.float32)
     for rows in blocks(len(x)):
-        np.ldexp(x[rows], -exponent, out=found[rows], casting="same_kind")
-    return found, exponent
+        np.ldexp(x[rows], -exponent, out=scaled[rows], casting="same_kind")
+    return scaled, exponent
 
 
 def blocks(n: int) -> Iterator[slice]:

@@ -31,7 +31,7 @@ def choose_k(embedding: str, grid: Sequence[int]) -> int:
     if not grid:
         raise InputError("cluster.k: names no number of clusters; add one")
     facts = {k: _checked_facts(embedding, k) for k in sorted(set(grid))}
-    heights = {k: found["silhouette"] for k, found in facts.items()}
+    heights = {k: info["silhouette"] for k, info in facts.items()}
     best = best_k(heights)
     with replacing_folder(layout.cluster_folder(embedding, "auto")) as temporary:
         for name in ARRAYS:

@@ -43,10 +43,10 @@ def kmeans(embeddings: np.ndarray, k: int, seed: int) -> Clustering:
     # Products of several threads add in another order than those of one: the threads are ours.
     with threadpool_limits(1):
         start = starting_centroids(x, k, np.random.default_rng(seed), threads)
-        found = Lloyd(x, start, threads)
-        found.run()
-        silhouette = silhouette_cosine(x, found.labels, threads)
-    distinct = len(found.centroids)
+        lloyd = Lloyd(x, start, threads)
+        lloyd.run()
+        silhouette = silhouette_cosine(x, lloyd.labels, threads)
+    distinct = len(lloyd.centroids)
     if distinct < k:
         log.warning(
             "clustering: %d clusters of %d distinct rows: the last %d are empty",
@@ -56,11 +56,11 @@ def kmeans(embeddings: np.ndarray, k: int, seed: int) -> Clustering:
         filled = min(k, distinct)
         log.info("clustering: the silhouette of %d clusters of %d rows is undefined", filled, n)
     return Clustering(
-        labels=found.labels,
-        centroids=np.concatenate([found.centroids, found.centroids[[0] * (k - distinct)]]),
-        inertia=float(found.distances().sum()),
+        labels=lloyd.labels,
+        centroids=np.concatenate([lloyd.centroids, lloyd.centroids[[0] * (k - distinct)]]),
+        inertia=float(lloyd.distances().sum()),
         silhouette=silhouette,
-        iterations=found.iterations,
+        iterations=lloyd.iterations,
     )
 
 

@@ -71,10 +71,10 @@ class Lloyd:
 
     def distances(self) -> np.ndarray:
         """Squared distances of the rows to their centroids: (n,) float64."""
-        found = np.empty(len(self.x))
+        squares = np.empty(len(self.x))
         for rows in blocks(len(self.x)):
-            found[rows] = _squares(self.x[rows], self.centroids[self.labels[rows]])
-        return found
+            squares[rows] = _squares(self.x[rows], self.centroids[self.labels[rows]])
+        return squares
 
     def _move(self, centroids: np.ndarray) -> None:
         moved = np.flatnonzero((centroids != self.centroids).any(axis=1))

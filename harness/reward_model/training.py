@@ -62,7 +62,7 @@ def train_reward(
             model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     model = load_classifier(out).to(device)  # pyright: ignore
-    found: dict[str, Any] = {
+    report: dict[str, Any] = {
         "pairs": {
             "trained": len(trained),
             "held_out": len(held),
@@ -74,8 +74,8 @@ def train_reward(
     }
     if unseen is not None and len(unseen):
         other, more = _encoded(tokenizer, base, unseen, params)
-        found["accuracy_unseen"] = _accuracy(model, more, other["fault"].to_numpy(), params)
-    return found | {
+        report["accuracy_unseen"] = _accuracy(model, more, other["fault"].to_numpy(), params)
+    return report | {
         "steps": steps,
         "seconds": round(time.monotonic() - start, 2),
         "peak_memory_mb": peak_memory_mb(device),
@@ -199,7 +199,7 @@ def _accuracy(
     flat = [ids for row in rows for ids in row]
     rewards = np.array(logits(model, flat, 2 * params.batch_size)).reshape(-1, 2)
     right = rewards[:, 0] > rewards[:, 1]
-    found = {"all": round(float(right.mean()), 4)}
+    accuracy = {"all": round(float(right.mean()), 4)}
     for kind in sorted(set(faults)):
-        found[str(kind)] = round(float(right[faults == kind].mean()), 4)
-    return found
+        accuracy[str(kind)] = round(float(right[faults == kind].mean()), 4)
+    return accuracy

@@ -1,4 +1,4 @@
-"""Iterative kMQ: clusters that the model has not learnt yet give more of the next round."""
+"""Iterative kMQ: clusters that the model has not learnt yet give more in the next round."""
 
 import warnings
 from dataclasses import dataclass, replace
@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from harness.common.errors import InputError
 from harness.feedback.weights import (
     Direction,
     ScoreTransform,
@@ -17,7 +16,7 @@ from harness.feedback.weights import (
     instance_scores,
     new_weights,
 )
-from harness.round_systems.loop import Ask, Observed, equal_sizes
+from harness.round_systems.loop import Ask, Observed, check_idle, equal_sizes
 from harness.samplers import SAMPLERS, Pool
 from harness.samplers.pool import check_clusters
 from harness.samplers.shares import Counts, Share
@@ -34,25 +33,20 @@ class KmqIterative:
     trained on, scores given and generated responses, and gives the clusters new weights.
 
     Attributes:
-        rounds: N; the budget is cut into as many parts.
-        scorer: of eq. 4: the log perplexity under the trained model (eq. 7), a reward model's
-            logit through the sigmoid, or an LLM judge (``judge:`` of params.yaml).
-        model: with ``reward_model``: ``reward`` (the pipeline's), a folder or a hub id.
-        revision: of a hub id.
-        first_round: ``kmq``: shares by size, as section 2.2 has it; ``uniform``: every cluster
-            alike, as Algorithm 1 has it.
+        rounds: N, the parts of the budget.
+        scorer: of eq. 4: the log perplexity under the trained model (eq. 7), the sigmoid of a
+            reward model's logit, or an LLM judge (``judge:`` of params.yaml).
+        model: with ``reward_model``: ``reward`` (the pipeline's), a folder or a hub id, the latter
+            at a ``revision``.
+        first_round: ``kmq``: shares by size (section 2.2); ``uniform``: equal (Algorithm 1).
         feedback_epochs: how long a round trains (section 2.2: once over the data).
-        warm_start: go on from the last round's model rather than from the base.
-        feedback_on: ask about ``all`` taken so far, as in Algorithm 1, or about the ``newest``.
+        warm_start: train the last round's model further rather than the base.
+        feedback_on: ask about ``all`` taken so far (Algorithm 1) or the ``newest``.
         direction: see ``harness.feedback.weights.instance_scores``.
-        score_transform: see ``harness.feedback.weights.new_weights``.
-        temperature: of its exp.
-        weights: ``cumulative`` or ``fresh``, see there.
-        counts: see ``harness.samplers.kmq``, as are the following.
-        share: what a cluster weighs in the first round.
-        min_per_cluster: what each gives at least.
-        replacement: how it is drawn within a cluster.
-        weighting: by what.
+        score_transform: see ``harness.feedback.weights.new_weights``, as for ``temperature`` and
+            ``weights``.
+        counts: see ``harness.samplers.kmq``, as for ``share`` (of the first round),
+            ``min_per_cluster``, ``replacement`` and ``weighting``.
         max_new_tokens: the longest answer.
         sampling_temperature: 0 answers with the likeliest token; above, answers are drawn.
     """
@@ -81,19 +75,14 @@ class KmqIterative:
 
     def __post_init__(self) -> None:
         """Refuse a model for a scorer that reads none."""
-        for knob, value, default in (
-            ("model", self.model, KmqIterative.model),
-            ("revision", self.revision, None),
-        ):
-            if self.scorer != "reward_model" and value != default:
-                raise InputError(
-                    f"{knob}: scorer {self.scorer} reads no reward model: {value!r} would do "
-                    "nothing; remove it, or say scorer: reward_model"
-                )
+        if self.scorer != "reward_model":
+            rule = f"scorer {self.scorer} reads no reward model"
+            check_idle("model", self.model, KmqIterative.model, rule, "scorer: reward_model")
+            check_idle("revision", self.revision, None, rule, "scorer: reward_model")
 
     @property
     def needs(self) -> frozenset[str]:
-        """What kMQ does, and models that it trains."""
+        """What kMQ needs, and `models`."""
         return SAMPLERS[self.sampler].needs | {"models"}
 
     def sizes(self, budget: int) -> list[int]:
@@ -101,7 +90,7 @@ class KmqIterative:
         return equal_sizes(budget, self.rounds)
 
     def choose(self, pool: Pool, size: int, rng: np.random.Generator) -> np.ndarray:
-        """KMQ's choice by the clusters' weights, among what is left of each."""
+        """KMQ's choice by the clusters' weights among what is left of each."""
         if pool.cluster_weights is None and self.first_round == "uniform":
             pool = replace(pool, cluster_weights=_even(pool))
         knobs = {
@@ -131,7 +120,7 @@ class KmqIterative:
     def update(
         self, pool: Pool, newest: np.ndarray, observed: Observed
     ) -> tuple[Pool, dict[str, Any]]:
-        """New weights of the clusters; what is told: scores, weights and how spread they are."""
+        """The clusters' new weights; the report has scores, weights and their spread."""
         labels, centroids = check_clusters(pool)
         before = pool.cluster_weights
         if before is None:
@@ -149,9 +138,9 @@ class KmqIterative:
             temperature=self.temperature,
             mode=self.weights,
         )
-        told = {
+        report = {
             "asked": len(scores),
-            "left_out": int(np.isnan(scores).sum()),
+            "left_out": lost,
             "gold_mean": _mean(observed["gold"]),
             "generated_mean": _mean(observed["generated"]),
             "score_mean": _mean(scores),
@@ -162,7 +151,7 @@ class KmqIterative:
             "weights_before": before,
             "weights": weights,
         }
-        return replace(pool, cluster_weights=weights), told
+        return replace(pool, cluster_weights=weights), report
 
 
 def _by_size(pool: Pool, share: Share) -> np.ndarray:
@@ -173,7 +162,7 @@ def _by_size(pool: Pool, share: Share) -> np.ndarray:
 
 
 def _even(pool: Pool) -> np.ndarray:
-    """The same for every cluster that has instances."""
+    """Equal weights of the clusters that hold instances."""
     labels, centroids = check_clusters(pool)
     there = np.bincount(labels, minlength=len(centroids)) > 0
     return there / there.sum()

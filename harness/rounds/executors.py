@@ -1,4 +1,4 @@
-"""How a phase is run: in this process, or in one of its own by a launcher."""
+"""Running a phase: in this process, or in one of its own by a launcher."""
 
 import subprocess
 import sys
@@ -12,26 +12,20 @@ from harness.rounds.phases import run_phase
 
 Executor = Callable[[str, Path, Sequence[str]], None]
 
-_KEPT = 200  # lines of what a phase says, to tell why it ended
+_KEPT = 200  # last lines of a phase's output, for the reason of a failure
 
 
 def inprocess(phase: str, folder: Path, launcher: Sequence[str]) -> None:
-    """Run it here: nothing is imported or loaded twice, and all share this process's memory."""
+    """Run it here: nothing is imported twice, and phases share this process's memory."""
     run_phase(phase, folder)
 
 
 def subprocess_(phase: str, folder: Path, launcher: Sequence[str]) -> None:
-    """Run it in a process of its own, which gives its memory back; ends with what it says.
+    """Run it in a process of its own, which frees its memory at the end; raises its last error.
 
-    What it says is passed on as it comes. It ends with this process, however that dies, and so does
-    what the launcher started: the next run would else train beside it, on the same card.
-
-    Args:
-        phase: its name.
-        folder: where its task lies.
-        launcher: the words before ``-m harness.rounds.phases``, as ``[accelerate, launch]``; empty:
-            this Python. ``train`` alone is launched by it: what is asked of a model takes one
-            process.
+    ``launcher`` is what precedes ``-m harness.rounds.phases``, as ``[accelerate, launch]``; if
+    empty, and for all phases but ``train``, it is this Python. The process and its children end
+    with this one, however it dies: the next run would otherwise share the card with them.
     """
     words = list(launcher) if launcher and phase == "train" else [sys.executable]
     command = [*words, "-m", "harness.rounds.phases", phase, str(folder)]
@@ -46,9 +40,8 @@ def subprocess_(phase: str, folder: Path, launcher: Sequence[str]) -> None:
                 start_new_session=True,  # a group of its own, which the guard can end
             )
         except OSError as error:
-            raise InputError(
-                f"rounds.launcher: {words[0]} cannot be run: {error.strerror}"
-            ) from None
+            rule = f"{words[0]} cannot be run: {error.strerror}"
+            raise InputError(f"rounds.launcher: {rule}") from None
         guard.watch([child.pid])
         status, said = _followed(child)
     finally:
@@ -58,7 +51,7 @@ def subprocess_(phase: str, folder: Path, launcher: Sequence[str]) -> None:
 
 
 def _followed(child: "subprocess.Popen[str]") -> tuple[int, list[str]]:
-    """Pass on what a process says until it ends; its status and last lines."""
+    """Pass on a process's output until it ends; its status and last lines."""
     said: deque[str] = deque(maxlen=_KEPT)
     assert child.stderr is not None
     try:
@@ -74,7 +67,7 @@ def _followed(child: "subprocess.Popen[str]") -> tuple[int, list[str]]:
 
 
 def _reason(said: Sequence[str]) -> str:
-    """The line that says why: ours where there is one, as a launcher adds many of its own."""
+    """The line with the reason: ours if there is one, as a launcher adds many of its own."""
     lines = [line for line in said if line]
     ours = [line for line in lines if line.startswith("error: ")]
     return [*(ours or lines or ["it said nothing"])][-1].removeprefix("error: ")

@@ -34,19 +34,19 @@ def in_chunks(
     """
     starts = range(0, len(pool), CHUNK)
     files = {start: _file(scratch, start) for start in starts if scratch is not None}
-    found = {start: np.load(file) for start, file in files.items() if take_kept(file)}
-    missing = [start for start in starts if start not in found]
+    chunks = {start: np.load(file) for start, file in files.items() if take_kept(file)}
+    missing = [start for start in starts if start not in chunks]
     left = sum(min(CHUNK, len(pool) - start) for start in missing)
     with counting(f"score {scorer}", left) as step:
         for start in missing:
             rows = pool.take(slice(start, start + CHUNK))
             values, cut = score(rows, step)
             _check(scorer, rows, values)
-            found[start] = np.stack([values, cut]).astype(np.float64)
+            chunks[start] = np.stack([values, cut]).astype(np.float64)
             if scratch is not None:
                 with keeping(files[start]) as temporary:
-                    np.save(temporary, found[start])
-    table = np.concatenate([found[start] for start in starts] or [np.empty((2, 0))], 1)
+                    np.save(temporary, chunks[start])
+    table = np.concatenate([chunks[start] for start in starts] or [np.empty((2, 0))], 1)
     if cuts := int(table[1].sum()):
         log.info("%s: %d of %d rows are over %d tokens: cut", scorer, cuts, len(pool), most)
     return table[0]

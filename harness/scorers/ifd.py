@@ -51,8 +51,8 @@ def ifd(
     def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, np.ndarray]:
         given, was_cut = read_texts(rows, reader.tokenizer, reader.most)
         turns = [alone(text, begin) for text in given]
-        owners = np.repeat(np.arange(len(given)), [len(found) for found in turns])
-        flat = [turn for found in turns for turn in found]
+        owners = np.repeat(np.arange(len(given)), [len(mine) for mine in turns])
+        flat = [turn for mine in turns for turn in mine]
         without = np.bincount(owners, losses(reader.model, flat, batch_size), len(given))
         with_it = losses(reader.model, given, batch_size, step)
         counts = np.array([sum(text.scored) for text in given])
@@ -66,19 +66,19 @@ def ifd(
 
 def begin_token(tokenizer: "PreTrainedTokenizerBase") -> int:
     """The token that begins a text: BOS, else the end token."""
-    found = tokenizer.bos_token_id
-    found = tokenizer.eos_token_id if found is None else found
-    if found is None:
+    token = tokenizer.bos_token_id
+    token = tokenizer.eos_token_id if token is None else token
+    if token is None:
         raise InputError(f"{tokenizer.name_or_path}: the tokenizer has no bos_token and no end")
-    assert isinstance(found, int)
-    return found
+    assert isinstance(token, int)
+    return token
 
 
 def alone(text: Text, begin: int) -> list[Text]:
     """The stretches of scored tokens, each as a text of its own behind the token `begin`."""
-    found = []
+    texts = []
     for scored, group in groupby(zip(text.ids, text.scored, strict=True), key=lambda pair: pair[1]):
         if scored:
             ids = [token for token, _ in group]
-            found.append(Text([begin, *ids], [False] + [True] * len(ids)))
-    return found
+            texts.append(Text([begin, *ids], [False] + [True] * len(ids)))
+    return texts

@@ -64,8 +64,8 @@ def rate(
 
     def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, np.ndarray]:
         turns = [learnt_pairs(messages) for messages in rows.conversations()]
-        sizes = np.array([len(found) for found in turns])
-        whole = [ids_of(reader.tokenizer, question, *turn) for found in turns for turn in found]
+        sizes = np.array([len(pairs) for pairs in turns])
+        whole = [ids_of(reader.tokenizer, question, *turn) for pairs in turns for turn in pairs]
         owners = np.repeat(np.arange(len(rows)), sizes)
         was_cut = np.bincount(owners, [len(ids) > reader.most for ids in whole], len(rows)) > 0
         ids = [_shortened(one, question.end, reader.most) for one in whole]
@@ -83,16 +83,16 @@ def rate(
 
 def learnt_pairs(messages: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
     """(instruction, response) of every learnt turn; what stands before one is its instruction."""
-    found: list[tuple[str, str]] = []
+    pairs: list[tuple[str, str]] = []
     asked: list[str] = []
     for message in messages:
         if message["role"] == "assistant":
             if "weight" not in message:  # 0: not to be learnt
-                found.append(("\n\n".join(asked), message["content"]))
+                pairs.append(("\n\n".join(asked), message["content"]))
             asked = []
         else:
             asked.append(message["content"])
-    return found
+    return pairs
 
 
 def prompt_text(prompt: str, instruction: str, response: str) -> str:
@@ -135,8 +135,8 @@ def ids_of(
     tokenizer: "PreTrainedTokenizerBase", question: Question, instruction: str, response: str
 ) -> list[int]:
     """The prompt's token ids, with what the tokenizer begins a text by."""
-    asked, told = mark(tokenizer, instruction), mark(tokenizer, response)
-    text = prompt_text(question.prompt, asked, told)
+    asked, answer = mark(tokenizer, instruction), mark(tokenizer, response)
+    text = prompt_text(question.prompt, asked, answer)
     return _ids(tokenizer, text if question.space else text.rstrip(" "))
 
 
@@ -159,13 +159,13 @@ def _ratings(
 ) -> np.ndarray:
     """The expected digit of each prompt; ``count`` is told which are done, batch by batch."""
     check_ids(reader.model, rows)
-    found = np.zeros(len(rows))
+    ratings = np.zeros(len(rows))
     for batch in length_batches([len(ids) for ids in rows], batch_size):
         logits = _last_logits(reader.model, [rows[i] for i in batch])[:, question.answers]
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-        found[batch] = weights @ np.arange(1, 7) / weights.sum(axis=1)
+        ratings[batch] = weights @ np.arange(1, 7) / weights.sum(axis=1)
         count(np.asarray(batch))
-    return found
+    return ratings
 
 
 def _last_logits(model: "PreTrainedModel", batch: list[list[int]]) -> np.ndarray:

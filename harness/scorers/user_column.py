@@ -46,7 +46,7 @@ def column(
     wanted = set(ids)
     line_numbers = ids == pool.frame["row"].astype(str).tolist()
     keyed: bool | None = None
-    found: dict[str, float] = {}
+    scores: dict[str, float] = {}
     if (
         file_sha256 is not None
         and locate(file).is_file()
@@ -57,25 +57,25 @@ def column(
         )
     for number, values in _rows(file, limits):
         keyed = _is_keyed(file, number, values, keyed)
-        name = _id(file, number, values) if keyed else str(len(found))
+        name = _id(file, number, values) if keyed else str(len(scores))
         if keyed and name not in wanted:
             if name == "0" and line_numbers:
                 rule = "id 0, but the pool has no ids of its own and its rows count from 1"
                 raise InputError(f"{file}, row {number}: {rule}; add 1 to every id")
             continue
-        if name in found:
+        if name in scores:
             raise InputError(f"{file}, row {number}: id {name!r} is given twice; keep one row")
-        found[name] = _number(file, number, values, column)
+        scores[name] = _number(file, number, values, column)
     if keyed is None:
         raise InputError(f"{file}: empty, no rows; give a score for every instance")
-    if not keyed and len(found) != len(ids):
-        rule = f"{len(found)} rows without `id`, the pool has {len(ids)}"
+    if not keyed and len(scores) != len(ids):
+        rule = f"{len(scores)} rows without `id`, the pool has {len(ids)}"
         raise InputError(f"{file}: {rule}; give as many, in its order, or add a column `id`")
     for name in ids if keyed else ():
-        if name not in found:
+        if name not in scores:
             raise InputError(f"{file}: no row with the id {name!r} of the pool; add its score")
-    order = ids if keyed else found
-    return np.array([found[name] for name in order], dtype=np.float64)
+    order = ids if keyed else scores
+    return np.array([scores[name] for name in order], dtype=np.float64)
 
 
 def _is_keyed(file: str, number: int, values: dict[str, Any], before: bool | None) -> bool:
@@ -129,12 +129,12 @@ def _csv_rows(path: Path, name: str, limits: Limits) -> Iterator[tuple[int, dict
                 number = reader.line_num
                 if None in values or None in values.values():
                     rule = f"{len(reader.fieldnames or ())} fields in the header, not as many here"
-                    raise InputError(f"{name}, row {number}: {rule}; mend the row")
+                    raise InputError(f"{name}, row {number}: {rule}; fix the row")
                 yield number, dict(values)
     except UnicodeDecodeError:
         raise InputError(f"{name}, row {number + 1}: not UTF-8; save it as UTF-8") from None
     except csv.Error as error:
-        raise InputError(f"{name}, row {number + 1}: not CSV ({error}); mend the row") from None
+        raise InputError(f"{name}, row {number + 1}: not CSV ({error}); fix the row") from None
     finally:
         csv.field_size_limit(before)
 
@@ -154,10 +154,10 @@ def _number(file: str, number: int, values: dict[str, Any], column: str) -> floa
     try:
         if isinstance(value, bool):
             raise TypeError
-        found = float(value)
+        score = float(value)
     except (TypeError, ValueError, OverflowError):
-        told = f"{column} is {shown(repr(value), 40)}, no number"
-        raise InputError(f"{where}: {told}; give a finite number") from None
-    if not math.isfinite(found):
-        raise InputError(f"{where}: {column} is {found}; give a finite number")
-    return found
+        rule = f"{column} is {shown(repr(value), 40)}, no number"
+        raise InputError(f"{where}: {rule}; give a finite number") from None
+    if not math.isfinite(score):
+        raise InputError(f"{where}: {column} is {score}; give a finite number")
+    return score

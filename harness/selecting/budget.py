@@ -46,7 +46,7 @@ def within_budget(
     high = int(np.searchsorted(np.cumsum(ascending), budget, side="right"))
     search = _Search(choose, costs, budget, rng, max(low, 1), high)
     # A little over the mean: a choice that is too dear tells more than one that fits.
-    return search.found(budget * len(costs) // whole * 103 // 100)
+    return search.run(budget * len(costs) // whole * 103 // 100)
 
 
 @dataclass
@@ -65,7 +65,7 @@ class _Search:
     best: np.ndarray | None = None  # the choice that fitted
     refused: dict[int, ValueError] = field(default_factory=dict)
 
-    def found(self, likely: int) -> np.ndarray:
+    def run(self, likely: int) -> np.ndarray:
         """The choice, from a likely number of rows on."""
         first = min(max(likely, self.low), self.high)
         for rows in self._outwards(first):

@@ -21,8 +21,8 @@ def token_costs(pool: PoolRows) -> np.ndarray:
     read_sealed(layout.BASE_MODEL, "dvc repro base_model")
     tokenizer = load_tokenizer(layout.BASE_MODEL)
     conversations = progress(pool.conversations(), "tokens", len(pool))
-    found = [len(encode(tokenizer, [render(tokenizer, one)])[0]) for one in conversations]
-    return np.array(found, dtype=np.int64)
+    tokens = [len(encode(tokenizer, [render(tokenizer, one)])[0]) for one in conversations]
+    return np.array(tokens, dtype=np.int64)
 
 
 COSTS = {"rows": row_costs, "tokens": token_costs}

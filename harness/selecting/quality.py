@@ -23,7 +23,7 @@ def terms(expression: str) -> list[tuple[str | None, str]]:
 
     Raises InputError where it is not a product of columns and transforms of columns.
     """
-    found = []
+    pairs = []
     for part in expression.split("*"):
         match = TERM.fullmatch(part.strip())
         if match is None:
@@ -35,8 +35,8 @@ def terms(expression: str) -> list[tuple[str | None, str]]:
         if transform is not None and transform not in TRANSFORMS:
             near = nearest(transform, TRANSFORMS)
             raise InputError(f"quality {expression!r}: no transform is called {transform!r}{near}")
-        found.append((transform, match["inner"] or match["plain"]))
-    return found
+        pairs.append((transform, match["inner"] or match["plain"]))
+    return pairs
 
 
 def quality_vector(expression: str, scores: "pd.DataFrame") -> np.ndarray:
@@ -116,8 +116,8 @@ def _refuse(
     if bad.any():
         row = int(np.argmax(bad))
         name = scores["id"].iloc[row]
-        told = f"{what} of instance {name!r} ({values[row]:g}) {rule}"
-        raise InputError(f"quality {expression!r}: {told}")
+        detail = f"{what} of instance {name!r} ({values[row]:g}) {rule}"
+        raise InputError(f"quality {expression!r}: {detail}")
 
 
 def read_quality(selection: Selection, ids: list[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:

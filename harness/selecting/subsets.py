@@ -33,7 +33,7 @@ Choose = Callable[[np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Inputs:
+class SamplerInputs:
     """What a selection may look at: the pool's rows, its embedding, one clustering, a quality."""
 
     pool: PoolRows
@@ -45,7 +45,7 @@ class Inputs:
     quality_notes: tuple[str, ...] = ()  # what the quality does not tell apart
 
 
-def choose_with(selection: Selection, inputs: Inputs, budget: int) -> Choose:
+def choose_with(selection: Selection, inputs: SamplerInputs, budget: int) -> Choose:
     """The selection's sampler with everything but its generator given.
 
     It warns of what the sampler warns of, and of what the quality that it reads does not tell
@@ -84,11 +84,11 @@ def _notes() -> Iterator[list[str]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         yield notes
-    told = [str(warning.message) for warning in caught if warning.category is UserWarning]
-    notes += dict.fromkeys(told)
+    messages = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    notes += dict.fromkeys(messages)
 
 
-def pool_of(inputs: Inputs, sampler: str) -> Pool:
+def pool_of(inputs: SamplerInputs, sampler: str) -> Pool:
     """The instances as a sampler sees them."""
     clusters = (inputs.clustering.labels, inputs.clustering.centroids)
     embeddings = rows_for(sampler, np.asarray(inputs.embeddings))
@@ -148,7 +148,7 @@ def write_subsets(
                 picks, costs[seed] = chosen(name, choose, seed)
                 if clustering is not None:
                     costs[seed] |= clusters_reached(clustering, picks)
-                frame = _subset_frame(picks, ids, clustering, quality)
+                frame = subset_frame(picks, ids, clustering, quality)
                 write_frame(folder / group / f"seed_{seed}.parquet", frame, SUBSET)
             seal(folder / group)
     with replacing_folder(selection_folder(name)) as folder:
@@ -188,12 +188,14 @@ def chosen(name: str, choose: Choose, seed: int) -> tuple[np.ndarray, dict[str, 
     return picks, {**cost, "notes": notes}
 
 
-def _subset_frame(
+def subset_frame(
     picks: np.ndarray,
     ids: list[str],
     clustering: "Clustering | None",
     quality: np.ndarray | None,
+    rounds: np.ndarray | None = None,
 ) -> "pd.DataFrame":
+    """The table of a subset: a row per pick, in order, with why it was picked (SUBSET)."""
     import pandas as pd
 
     clusters = np.full(len(picks), -1) if clustering is None else clustering.labels[picks]
@@ -203,6 +205,6 @@ def _subset_frame(
             "order": np.arange(len(picks)),
             "cluster": clusters.astype(np.int64),
             "score": np.full(len(picks), np.nan) if quality is None else quality[picks],
-            "round": np.zeros(len(picks), dtype=np.int64),
+            "round": np.zeros(len(picks), dtype=np.int64) if rounds is None else rounds,
         }
     )

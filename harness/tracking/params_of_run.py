@@ -1,4 +1,4 @@
-"""The params that a run was made with, as DVC recorded them."""
+"""The params that a run was made with, as recorded by DVC."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,12 +9,12 @@ from pydantic import ValidationError
 from harness.params.params import MAIN, Cell, Params
 
 
-def made_with(
+def params_when_made(
     params: Params, recorded: Mapping[str, dict[str, Any]], outputs: list[Path]
 ) -> Params:
-    """The params the outputs were made with: those recorded, the present ones elsewhere.
+    """The params that the outputs were made with: as recorded, else as they are now.
 
-    Params edited after a run would otherwise be told of it as if they had made it.
+    Edits made since must not appear as the params of the run.
     """
     values = params.model_dump(mode="json")
     for output in outputs:
@@ -27,21 +27,21 @@ def made_with(
     try:
         return Params.model_validate(values)
     except ValidationError:
-        return params  # recorded in an older form of the params
+        return params  # recorded by a version with other keys
 
 
 def flat(value: object, name: str = "") -> dict[str, str]:
-    """Nested dicts as dotted names and text values."""
+    """Flatten nested dicts to dotted names and text values."""
     if not isinstance(value, dict):
         return {name: str(value)}
-    found: dict[str, str] = {}
+    flattened: dict[str, str] = {}
     for key, inner in value.items():
-        found |= flat(inner, f"{name}.{key}" if name else str(key))
-    return found
+        flattened |= flat(inner, f"{name}.{key}" if name else str(key))
+    return flattened
 
 
 def logged_params(params: Params, cell: Cell) -> dict[str, str]:
-    """What made a selection's runs, as MLflow params: one flat dict of text."""
+    """The params of a cell's runs for MLflow: one flat dict of text."""
     item = params.chosen_by(cell.of)
     base = params.base_model if cell.base == MAIN else params.base_models[cell.base]
     selection = item.model_dump(mode="json", exclude_none=True, exclude={"more_groups"})

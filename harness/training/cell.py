@@ -32,8 +32,14 @@ def train_cell(params: Params, cell: Cell, code: str) -> None:
     base = base_hash(cell.base)
     for seed in cell.seeds:
         if pool is None:
-            found = {"weights": BASE, "base_hash": base, "steps": 0, "tokens": 0, "seconds": 0.0}
-            manifests[seed] = {**found, "loss_curve": []}
+            untrained_base = {
+                "weights": BASE,
+                "base_hash": base,
+                "steps": 0,
+                "tokens": 0,
+                "seconds": 0.0,
+            }
+            manifests[seed] = {**untrained_base, "loss_curve": []}
         else:
             rows = pool.with_ids(cell_subset(params, cell, seed)["id"].tolist())
             manifests[seed] = _train_seed(params, cell.base, rows, base, code, seed)

@@ -106,8 +106,8 @@ def _check_finite(curve: list[dict[str, float]], model: "PreTrainedModel") -> No
     lost = next((point for point in curve if not isfinite(point["loss"])), None)
     if lost is not None or not all(torch.isfinite(w).all() for w in model.parameters()):
         at = f"at step {lost['step']:.0f}" if lost else "at the end"
-        told = f"train: loss or weights are not finite {at}"
-        raise InputError(f"{told}; lower train.learning_rate")
+        problem = f"train: loss or weights are not finite {at}"
+        raise InputError(f"{problem}; lower train.learning_rate")
 
 
 def encode_rows(

@@ -30,10 +30,10 @@ def asked(folder: Path) -> dict[str, Any]:
     kept = journal(folder)
     ask = kept.ask(1)
     ask.train(ROWS, 1, False)
-    found: dict[str, Any] = ask.observe("answer", ROWS, **ASKED) | ask.observe("embed", ROWS)
+    result: dict[str, Any] = ask.observe("answer", ROWS, **ASKED) | ask.observe("embed", ROWS)
     answers = kept.answers(1)
     assert answers is not None
-    return {**found, "answers": answers.to_numpy()}
+    return {**result, "answers": answers.to_numpy()}
 
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The spend cap: a question is only asked where the dearest answer to it still fits."""
+"""The spend cap: a question is asked only if its costliest answer still fits."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,16 +9,16 @@ from harness.params.judge import JudgeParams
 
 
 class CapReached(Exception):
-    """What the next answer may cost no longer fits under the cap."""
+    """The next answer might exceed the cap."""
 
     remedy = "raise spend_cap and run the same again"
 
 
 class Purse:
-    """What the cache's answers cost, and what is set aside for questions under way.
+    """The cost of the cached answers, and what is reserved for questions in flight.
 
-    Where the rest is short, questions wait for those under way, which mostly cost less than was
-    set aside: so what is left of the cap at the end is less than one dearest answer.
+    Near the cap, questions wait for those in flight, which mostly cost less than reserved: so less
+    than one costliest answer is left of the cap at the end.
     """
 
     def __init__(self, params: JudgeParams, cache: AnswerCache) -> None:
@@ -29,17 +29,15 @@ class Purse:
 
     @asynccontextmanager
     async def hold(self, tokens_in: int, tokens_out: int) -> AsyncIterator[None]:
-        """Set aside, within the block, what so many tokens cost. Raises CapReached."""
+        """Reserve the cost of so many tokens within the block. Raises CapReached."""
         cap, cost = self.params.spend_cap, self.params.cost(tokens_in, tokens_out)
         if cap is None or cost is None:
             yield
             return
         while (spent := self._spent()) + sum(self.held) + cost > cap:
             if not self.held:
-                raise CapReached(
-                    f"has cost {spent:.4f} of spend_cap {cap:g} USD, and the next answer may cost "
-                    f"{cost:.4f}"
-                )
+                paid = f"has cost {spent:.4f} of spend_cap {cap:g} USD"
+                raise CapReached(f"{paid}, and the next answer may cost {cost:.4f}")
             self._freed.clear()
             await self._freed.wait()
         self.held.append(cost)

@@ -45,13 +45,13 @@ def compare(
         bounds: (n,) float32, the squared distance to the nearest of those compared with; updated.
         floor: below this an instance is of no interest yet.
     """
-    found = np.empty(LANES, dtype=np.float32)
+    squares = np.empty(LANES, dtype=np.float32)
     for b in range((count + LANES - 1) // LANES):
         full = (b + 1) * LANES <= count
         for row in rows:
             if seen[row] <= b and bounds[row] >= floor:
-                distances(x[row], taken[b], found)
-                bounds[row] = min(bounds[row], found.min())
+                distances(x[row], taken[b], squares)
+                bounds[row] = min(bounds[row], squares.min())
                 if full:
                     seen[row] = b + 1
 
@@ -83,7 +83,7 @@ def pick(
         How many are taken now.
     """
     nearest = bounds[rows]
-    found = np.empty(LANES, dtype=np.float32)
+    squares = np.empty(LANES, dtype=np.float32)
     while count < len(order):
         best = np.argmax(nearest)
         if nearest[best] < floor:
@@ -94,9 +94,9 @@ def pick(
         count += 1
         for b in range(len(candidates)):
             start = b * LANES
-            distances(x[row], candidates[b], found)
+            distances(x[row], candidates[b], squares)
             for i in range(start, min(start + LANES, len(rows))):
-                nearest[i] = min(nearest[i], found[i - start])
+                nearest[i] = min(nearest[i], squares[i - start])
         nearest[best] = -1
     bounds[rows] = nearest
     return count

@@ -94,14 +94,14 @@ class Gains:
 
     def _compared(self, rows: np.ndarray) -> np.ndarray:
         """Similarities to all: (m, columns) int32."""
-        found = np.empty((len(rows), len(self._gains)), dtype=np.int32)
+        similar = np.empty((len(rows), len(self._gains)), dtype=np.int32)
 
         def work(first: int, last: int) -> None:
-            kernel.similarities(self._units, rows, self._blocks, first, last, found)
+            kernel.similarities(self._units, rows, self._blocks, first, last, similar)
 
         cuts = np.linspace(0, len(self._blocks), 5).astype(int)
         list(self._executor.map(work, cuts[:-1], cuts[1:]))
-        return found
+        return similar
 
     def _sum_up(self) -> None:
         """All gains anew."""

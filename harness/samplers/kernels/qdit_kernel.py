@@ -50,15 +50,15 @@ def similarities(
         last: the one after the last.
         out: (m, b * LANES) int32, in units of 1 / ONE; only those blocks' columns are written.
     """
-    found = np.empty((4, LANES), dtype=np.float32)
+    sums = np.empty((4, LANES), dtype=np.float32)
     end = len(rows) - 1
     for b in range(first, last):
         for r in range(0, len(rows), 4):
             # The last four may be fewer: the last is then computed more than once.
             r1, r2, r3 = min(r + 1, end), min(r + 2, end), min(r + 3, end)
-            _four(x[rows[r]], x[rows[r1]], x[rows[r2]], x[rows[r3]], blocks[b], found)
+            _four(x[rows[r]], x[rows[r1]], x[rows[r2]], x[rows[r3]], blocks[b], sums)
             for i in range(min(4, len(rows) - r)):
-                similar, to = found[i], out[r + i, b * LANES : (b + 1) * LANES]
+                similar, to = sums[i], out[r + i, b * LANES : (b + 1) * LANES]
                 for k in range(LANES):
                     to[k] = np.int32(max(similar[k], np.float32(0)) * np.float32(ONE))
 

@@ -48,10 +48,10 @@ def test_a_similarity_is_the_same_wherever_it_is_computed() -> None:
     x = np.concatenate([np.repeat(pair[:1], 9, axis=0), rng.normal(size=(4, 384))]) / 20
     x = x.astype(np.float32)
     block = np.repeat(pair[1:] / np.float32(20), qdit_kernel.LANES, axis=0).T[None].copy()
-    found = np.empty((9, qdit_kernel.LANES), dtype=np.int32)
+    result = np.empty((9, qdit_kernel.LANES), dtype=np.int32)
     for m in range(1, 10):
-        qdit_kernel.similarities(x, np.arange(m), block, 0, 1, found[:m])
-        assert len(np.unique(found[:m])) == 1
+        qdit_kernel.similarities(x, np.arange(m), block, 0, 1, result[:m])
+        assert len(np.unique(result[:m])) == 1
 
 
 def room_below(n: int) -> int:
@@ -88,14 +88,14 @@ def test_neither_room_nor_threads_change_a_pick(n: int, monkeypatch: pytest.Monk
     pool = Pool(
         clusters(n, spread=1.0), np.random.default_rng(0).random(n), selected=np.array([2, n - 1])
     )
-    found = []
+    results = []
     # All held; most written down; rooms too small for most, or none.
     for room in (qdit_gains.ROOM, room_below(n), 5 * n, 0):
         for threads in (1, 2, 5):
             monkeypatch.setattr(qdit_gains, "ROOM", room)
             monkeypatch.setattr(config, "NUMBA_NUM_THREADS", threads)
-            found.append(take("qdit", pool, 200, quality_weight=0.1).tolist())
-    assert found == [found[0]] * 12
+            results.append(take("qdit", pool, 200, quality_weight=0.1).tolist())
+    assert results == [results[0]] * 12
 
 
 @pytest.mark.parametrize("n", [383, 385, 1500])
