@@ -1,4 +1,4 @@
-"""Scores that are there already: a column of a file of the user's own."""
+"""Existing scores: a column of the user's own file."""
 
 import csv
 import math
@@ -33,13 +33,13 @@ def column(
 ) -> np.ndarray:
     """The numbers of a file's column, one an instance of the pool: (n,) float64.
 
-    `file`: CSV with a header, JSON, JSONL or Parquet, gzipped or not, of at most `file_mb`
-    unpacked, `row_mb` a row and so many `rows`. Where its rows have an `id`, they are found by the
-    pool's ids (the line number in the source, from 1, where that has none), and of others nothing
-    is read; else there must be as many as instances, in the pool's order. Raises InputError, naming
-    file, row and rule, for a missing file, column or instance, an id of the pool given twice, ids
-    that count from 0 where the pool's are line numbers, and what is no finite number; and where the
-    file is not that of `file_sha256`, which `make repro` writes so that an edit is noticed.
+    `file` is CSV with a header, JSON, JSONL or Parquet, gzipped or not, of at most `file_mb`
+    unpacked, `row_mb` a row and `rows` rows. Rows with an `id` are matched to the pool's ids (line
+    numbers from 1 if its source has none), and rows of other ids ignored; without ids there must be
+    one row an instance, in the pool's order. Raises InputError, naming file, row and rule, for a
+    missing file, column or instance, a repeated id, ids from 0 where the pool's are line numbers,
+    a value that is not a finite number, and a file whose hash is not `file_sha256`, which
+    `make repro` writes to notice edits.
     """
     limits = Limits(file_mb=file_mb, row_mb=row_mb, rows=rows)
     ids = pool.ids
@@ -47,14 +47,10 @@ def column(
     line_numbers = ids == pool.frame["row"].astype(str).tolist()
     keyed: bool | None = None
     scores: dict[str, float] = {}
-    if (
-        file_sha256 is not None
-        and locate(file).is_file()
-        and file_hash(locate(file)) != file_sha256
-    ):
-        raise InputError(
-            f"{file}: not the file that file_sha256 names; make repro takes it up as it is"
-        )
+    path = locate(file)
+    if file_sha256 is not None and path.is_file() and file_hash(path) != file_sha256:
+        rule = "not the file that file_sha256 names; make repro takes it up as it is"
+        raise InputError(f"{file}: {rule}")
     for number, values in _rows(file, limits):
         keyed = _is_keyed(file, number, values, keyed)
         name = _id(file, number, values) if keyed else str(len(scores))
@@ -79,7 +75,7 @@ def column(
 
 
 def _is_keyed(file: str, number: int, values: dict[str, Any], before: bool | None) -> bool:
-    """Whether the rows have ids: of which none is passed over because of how it is written."""
+    """Whether the rows have ids; InputError for a column that is only almost called `id`."""
     if "id" in values:
         if before is False:
             rule = "an id, but the rows before have none"
@@ -115,9 +111,9 @@ def _json_rows(path: Path, file: str, limits: Limits) -> Iterator[tuple[int, dic
 
 
 def _csv_rows(path: Path, name: str, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Rows are numbered as lines are, the header being line 1."""
+    """Rows are numbered by line, the header being line 1."""
     number = 1
-    before = csv.field_size_limit(sys.maxsize)  # 131,072 signs; `limits` bound it here
+    before = csv.field_size_limit(sys.maxsize)  # 131,072 characters; here `limits` bound it
     try:
         with Unpacked(path, name, limits) as stream:
             reader = csv.DictReader(stream.text_lines(), strict=True)
@@ -156,7 +152,7 @@ def _number(file: str, number: int, values: dict[str, Any], column: str) -> floa
             raise TypeError
         score = float(value)
     except (TypeError, ValueError, OverflowError):
-        rule = f"{column} is {shown(repr(value), 40)}, no number"
+        rule = f"{column} is {shown(repr(value), 40)}, not a number"
         raise InputError(f"{where}: {rule}; give a finite number") from None
     if not math.isfinite(score):
         raise InputError(f"{where}: {column} is {score}; give a finite number")

@@ -1,4 +1,4 @@
-"""What an instance costs: one row, or the tokens that training reads of it."""
+"""The cost of an instance: one row, or the tokens that training reads of it."""
 
 import numpy as np
 
@@ -9,12 +9,12 @@ from harness.common.stores import read_sealed
 
 
 def row_costs(pool: PoolRows) -> np.ndarray:
-    """One a row: (n,) int64."""
+    """1 for each row: (n,) int64."""
     return np.ones(len(pool), dtype=np.int64)
 
 
 def token_costs(pool: PoolRows) -> np.ndarray:
-    """Tokens of each conversation, template included, before any cut: (n,) int64."""
+    """Tokens of each conversation, template included, uncut: (n,) int64."""
     from harness.models.loading import load_tokenizer
     from harness.models.template import encode, render
 

@@ -96,7 +96,7 @@ def test_nothing_to_go_by(folder: Path, grid: list[int]) -> None:
 
 
 def test_an_empty_grid(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"cluster.k: names no number of clusters"):
+    with pytest.raises(InputError, match=r"cluster.k: no number of clusters is given"):
         choose_k("minilm", [])
 
 

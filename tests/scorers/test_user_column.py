@@ -135,13 +135,13 @@ def spoilt(**changes: object) -> list[dict[str, object]]:
 
 
 BAD = {
-    "text": (spoilt(quality="good"), "row 3: quality is 'good', no number; give a finite number"),
-    "null": (spoilt(quality=None), "row 3: quality is None, no number"),
-    "yes": (spoilt(quality=True), "row 3: quality is True, no number"),
-    "list": (spoilt(quality=[1.0]), r"row 3: quality is \[1\.0\], no number"),
+    "text": (spoilt(quality="good"), "row 3: quality is 'good', not a number; give a finite number"),
+    "null": (spoilt(quality=None), "row 3: quality is None, not a number"),
+    "yes": (spoilt(quality=True), "row 3: quality is True, not a number"),
+    "list": (spoilt(quality=[1.0]), r"row 3: quality is \[1\.0\], not a number"),
     "nan": (spoilt(quality=float("nan")), "row 3: quality is nan; give a finite number"),
     "inf": (spoilt(quality=float("inf")), "row 3: quality is inf; give a finite number"),
-    "huge": (spoilt(quality=10**400), "row 3: quality is 1000.*, no number"),
+    "huge": (spoilt(quality=10**400), "row 3: quality is 1000.*, not a number"),
     "twice": (spoilt(id="a"), "row 3: id 'a' is given twice; keep one row"),
     "no id": (spoilt(id=None), "row 3: no id; give every row one, or none"),
     "gone": (spoilt(id="x"), r"s\.jsonl: no row with the id 'c' of the pool; add its score"),
