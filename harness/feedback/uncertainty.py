@@ -67,9 +67,7 @@ def uncertainty(
 
 
 def _means(
-    model: "PreTrainedModel",
-    batch: list[Text],
-    measure: "Callable[[torch.Tensor], torch.Tensor]",
+    model: "PreTrainedModel", batch: list[Text], measure: "Callable[[torch.Tensor], torch.Tensor]"
 ) -> np.ndarray:
     """The mean of a measure over each text's scored tokens: (len(batch),)."""
     import torch

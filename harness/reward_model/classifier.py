@@ -26,9 +26,7 @@ def check_classifier(folder: Path) -> None:
 
 
 def load_classifier(
-    path_or_id: str | Path,
-    revision: str | None = None,
-    dtype: "torch.dtype | None" = None,
+    path_or_id: str | Path, revision: str | None = None, dtype: "torch.dtype | None" = None
 ) -> "PreTrainedModel":
     """Load a sequence classifier of one output in `dtype` (default float32) on the CPU.
 

@@ -18,11 +18,7 @@ INFO = "reward_model.json"
 
 
 def make_reward_model(
-    params: RewardParams,
-    base: Path,
-    pairs: Path,
-    out: Path,
-    unseen: "pd.DataFrame | None" = None,
+    params: RewardParams, base: Path, pairs: Path, out: Path, unseen: "pd.DataFrame | None" = None
 ) -> None:
     """Write the reward model, sealed, and ``reward_model.json``: its source, accuracy and cost.
 

@@ -123,11 +123,7 @@ def _fresh(base: Path, tokenizer: "PreTrainedTokenizerBase") -> "PreTrainedModel
 
     with without_bars(), suppress_seqcls_warning():
         model = AutoModelForSequenceClassification.from_pretrained(
-            base,
-            num_labels=1,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
+            base, num_labels=1, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
         )
     # The logit is read at the last token that is not padding.
     if tokenizer.pad_token_id is None:

@@ -108,10 +108,7 @@ class KmqIterative:
             newest if self.warm_start else pool.selected, self.feedback_epochs, self.warm_start
         )
         asked = newest if self.feedback_on == "newest" else pool.selected
-        answers = {
-            "max_new_tokens": self.max_new_tokens,
-            "temperature": self.sampling_temperature,
-        }
+        answers = {"max_new_tokens": self.max_new_tokens, "temperature": self.sampling_temperature}
         how: dict[str, Any] = {"scorer": self.scorer}
         if self.scorer == "reward_model":
             how |= {"reward_model": self.model, "revision": self.revision}

@@ -104,9 +104,7 @@ def _instances(rounds: list[Round], journal: ScratchJournal) -> "pd.DataFrame":
         answers = journal.answers(one.number)
         if answers is not None:
             answers = answers.assign(
-                round=one.number,
-                gold=one.observed["gold"],
-                generated=one.observed["generated"],
+                round=one.number, gold=one.observed["gold"], generated=one.observed["generated"]
             )
             tables.append(answers)
     whole = pd.concat(tables, ignore_index=True)

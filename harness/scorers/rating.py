@@ -42,11 +42,7 @@ class Question:
 
 
 def rate(
-    prompt: str,
-    pool: PoolRows,
-    scratch: Path | None,
-    reader: Reader,
-    batch_size: int,
+    prompt: str, pool: PoolRows, scratch: Path | None, reader: Reader, batch_size: int
 ) -> np.ndarray:
     """The expected digit for each instance, 1 to 6: (n,); of a conversation, the mean of its turns.
 

@@ -61,11 +61,7 @@ def similarities(
 
 @compiled(nogil=True)
 def add(
-    similar: np.ndarray,
-    rows: np.ndarray,
-    first: int,
-    best: np.ndarray,
-    gains: np.ndarray,
+    similar: np.ndarray, rows: np.ndarray, first: int, best: np.ndarray, gains: np.ndarray
 ) -> None:
     """Add what the instances of the block at column ``first`` give to, and get from, later ones.
 
