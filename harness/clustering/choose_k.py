@@ -28,7 +28,8 @@ def choose_k(embedding: str, grid: Sequence[int]) -> int:
     best = best_k(silhouettes)
     with replacing_folder(layout.cluster_folder(embedding, "auto")) as temporary:
         for name in ARRAYS:
-            shutil.copyfile(_array(embedding, best, name), temporary / f"{name}.npy")
+            file = f"{name}.npy"
+            shutil.copyfile(layout.cluster_folder(embedding, best) / file, temporary / file)
         candidates = {str(k): silhouette for k, silhouette in silhouettes.items()}
         write_json(temporary / "info.json", {**infos[best], "candidates": candidates})
     message = "no silhouette is defined"
@@ -66,16 +67,12 @@ def prune_clusterings(embeddings: Sequence[str], grid: Sequence[int]) -> list[Pa
     return removed
 
 
-def _array(embedding: str, k: int, name: str) -> Path:
-    return layout.cluster_folder(embedding, k) / f"{name}.npy"
-
-
 def _checked_info(embedding: str, k: int) -> dict[str, Any]:
     """The info of the clustering for k, checked against its arrays."""
     file = layout.silhouette_file(embedding, k)
     info = read_json(file)
     for name in ARRAYS:
-        path = _array(embedding, k, name)
+        path = layout.cluster_folder(embedding, k) / f"{name}.npy"
         if not path.is_file():
             raise InputError(f"{path}: no such file; dvc repro cluster@{embedding}-{k}")
         if file_hash(path) != info.get(f"{name}_sha256"):

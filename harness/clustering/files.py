@@ -14,22 +14,14 @@ ARRAYS = ("labels", "centroids")
 
 @dataclass(frozen=True)
 class Clustering:
-    """Clusters of a pool.
+    """Clusters of a pool."""
 
-    Attributes:
-        labels: (n,) int64, the nearest centroid of each instance, ties to the lowest.
-        centroids: (k, d) float32, the means of the clusters' instances.
-        inertia: sum of squared distances to the centroids.
-        silhouette: mean silhouette under cosine distance; None if undefined: for one cluster, and
-            for as many as instances.
-        iterations: Lloyd iterations until the labels were stable, 300 at most.
-    """
-
-    labels: np.ndarray
-    centroids: np.ndarray
-    inertia: float
+    labels: np.ndarray  # (n,) int64, the nearest centroid of each instance, ties to the lowest
+    centroids: np.ndarray  # (k, d) float32, the means of the clusters' instances
+    inertia: float  # sum of squared distances to the centroids
+    # Mean under cosine distance; None for one cluster, and for as many as instances.
     silhouette: float | None
-    iterations: int
+    iterations: int  # of Lloyd until the labels were stable, 300 at most
 
     @property
     def k(self) -> int:

@@ -43,6 +43,15 @@ def given_and_generated(rows: PoolRows, answers: Path) -> list[Response]:
     return [*given, *generated]
 
 
+def trained_model(task: dict[str, Any]) -> "Reader":
+    """The model that a phase observes, as its task says."""
+    from harness.models.loading import load_model
+    from harness.models.reader import read_with
+
+    how = task["max_length"], task["device"], task["threads"]
+    return read_with(load_model, str(Path(task["model"]).resolve()), None, *how)
+
+
 def by_perplexity(task: dict[str, Any], responses: Sequence[Response]) -> Scored:
     """The log perplexity of prompt and response under the trained model: eq. 7.
 
@@ -50,11 +59,8 @@ def by_perplexity(task: dict[str, Any], responses: Sequence[Response]) -> Scored
     the model loses its beginning: cut at its end, a long prompt would leave no response.
     """
     from harness.models.likelihood import Text, losses
-    from harness.models.loading import load_model
-    from harness.models.reader import read_with
 
-    how = task["max_length"], task["device"], task["threads"]
-    reader = read_with(load_model, str(Path(task["model"]).resolve()), None, *how)
+    reader = trained_model(task)
     names = [f"instance {name!r}" for name, _ in responses]
     texts = [messages for _, messages in responses]
     whole = [ids for ids, _ in tokenise_all(reader.tokenizer, texts, names)]

@@ -21,28 +21,19 @@ class DiverseEvol:
     Self-evolved sampling (arXiv 2311.08182). It begins with ``initial`` random instances. Each
     round trains from the base on all taken so far and adds those farthest from them, by k-center,
     in the mean-pooled last hidden states of that model over prompt and response.
-
-    Attributes:
-        rounds: how many additions of equal size.
-        initial: how many to begin with; None: as many as a round adds. Published: 100, and 10
-            rounds of 100.
-        space: ``current``: of the last trained model. ``static``: the pool's own embeddings,
-            without any training.
-        whiten: whiten the space to so many dimensions first, if given.
-        criterion: ``k_center``, or a criterion of ``harness.feedback.uncertainty``.
-        feedback_epochs: how long a round trains; None: as ``train`` says.
-        warm_start: train the last round's model further rather than the base.
     """
 
     sampler: ClassVar[str] = "k_center"
 
-    rounds: Count = 10
+    rounds: Count = 10  # additions, of equal size
+    # To begin with; None: as many as a round adds. Published: 100, and 10 rounds of 100.
     initial: Count | None = None
+    # `current`: of the last trained model; `static`: the pool's own embeddings, without training.
     space: Literal["current", "static"] = "current"
-    whiten: Count | None = None
-    criterion: Criterion = "k_center"
-    feedback_epochs: Count | None = None
-    warm_start: bool = False
+    whiten: Count | None = None  # whiten the space to so many dimensions first, if given
+    criterion: Criterion = "k_center"  # or one of `harness.feedback.uncertainty`
+    feedback_epochs: Count | None = None  # None: as `train` says
+    warm_start: bool = False  # train the last round's model further rather than the base
 
     def __post_init__(self) -> None:
         """Refuse a space for a criterion that reads none, and training knobs without training."""

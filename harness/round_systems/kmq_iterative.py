@@ -31,46 +31,32 @@ class KmqIterative:
     Algorithm 1 of arXiv 2409.11378 (section 2.2, eqs. 4 to 7). Each round takes a part of the
     budget by kMQ with the clusters' weights, trains, has the model answer the prompts it was
     trained on, scores given and generated responses, and gives the clusters new weights.
-
-    Attributes:
-        rounds: N, the parts of the budget.
-        scorer: of eq. 4: the log perplexity under the trained model (eq. 7), the sigmoid of a
-            reward model's logit, or an LLM judge (``judge:`` of params.yaml).
-        model: with ``reward_model``: ``reward`` (the pipeline's), a folder or a hub id, the latter
-            at a ``revision``.
-        first_round: ``kmq``: shares by size (section 2.2); ``uniform``: equal (Algorithm 1).
-        feedback_epochs: how long a round trains (section 2.2: once over the data).
-        warm_start: train the last round's model further rather than the base.
-        feedback_on: ask about ``all`` taken so far (Algorithm 1) or the ``newest``.
-        direction: see ``harness.feedback.weights.instance_scores``.
-        score_transform: see ``harness.feedback.weights.new_weights``, as for ``temperature`` and
-            ``weights``.
-        counts: see ``harness.samplers.kmq``, as for ``share`` (of the first round),
-            ``min_per_cluster``, ``replacement`` and ``weighting``.
-        max_new_tokens: the longest answer.
-        sampling_temperature: 0 answers with the likeliest token; above, answers are drawn.
     """
 
     sampler: ClassVar[str] = "kmq"
 
-    rounds: Annotated[int, Field(ge=1)] = 3
+    rounds: Annotated[int, Field(ge=1)] = 3  # N, the parts of the budget
+    # Of eq. 4: the log perplexity under the trained model (eq. 7), the sigmoid of a reward model's
+    # logit, or an LLM judge (`judge:` of params.yaml).
     scorer: Scorer = "perplexity"
-    model: str = "reward"
-    revision: str | None = None
+    model: str = "reward"  # with `reward_model`: the pipeline's own, a folder or a hub id ...
+    revision: str | None = None  # ... at this revision
+    # `kmq`: shares by size (section 2.2); `uniform`: equal (Algorithm 1).
     first_round: Literal["kmq", "uniform"] = "kmq"
-    feedback_epochs: Annotated[int, Field(ge=1)] = 1
-    warm_start: bool = False
-    feedback_on: Literal["all", "newest"] = "all"
-    direction: Direction = "challenging"
+    feedback_epochs: Annotated[int, Field(ge=1)] = 1  # section 2.2: once over the data
+    warm_start: bool = False  # train the last round's model further rather than the base
+    feedback_on: Literal["all", "newest"] = "all"  # Algorithm 1: about all taken so far
+    direction: Direction = "challenging"  # see `harness.feedback.weights`, as the next three
     score_transform: ScoreTransform = "exp"
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     weights: Weights = "cumulative"
-    counts: Counts = "remainder"
-    share: Share = "proportional"
+    counts: Counts = "remainder"  # see `harness.samplers.kmq`, as the next four
+    share: Share = "proportional"  # of the first round
     min_per_cluster: Annotated[int, Field(ge=0)] = 0
     replacement: bool = False
     weighting: Literal["linear", "softmax"] = "linear"
-    max_new_tokens: Annotated[int, Field(ge=1)] = 64
+    max_new_tokens: Annotated[int, Field(ge=1)] = 64  # the longest answer
+    # 0 answers with the likeliest token; above, answers are drawn.
     sampling_temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
     def __post_init__(self) -> None:
@@ -93,13 +79,8 @@ class KmqIterative:
         """KMQ's choice by the clusters' weights among what is left of each."""
         if pool.cluster_weights is None and self.first_round == "uniform":
             pool = replace(pool, cluster_weights=_even(pool))
-        knobs = {
-            "share": self.share,
-            "min_per_cluster": self.min_per_cluster,
-            "replacement": self.replacement,
-            "weighting": self.weighting,
-            "counts": self.counts,
-        }
+        names = ("share", "min_per_cluster", "replacement", "weighting", "counts")
+        knobs = {name: getattr(self, name) for name in names}
         return SAMPLERS[self.sampler](pool, size, rng, **knobs)
 
     def observe(self, pool: Pool, newest: np.ndarray, ask: Ask) -> Observed:

@@ -58,25 +58,15 @@ class RoundSystem(Protocol):
 
 @dataclass(frozen=True)
 class Round:
-    """A finished round.
+    """A finished round."""
 
-    Attributes:
-        number: from 1.
-        picks: (size,) int64, what it took.
-        weights: (k,) of the clusters, by which it took them, if any.
-        observed: of the model trained after it; empty in the last round.
-        report: the system's own numbers.
-        notes: the system's warnings.
-        seconds: this process's own; a phase that was already done takes next to none.
-    """
-
-    number: int
-    picks: np.ndarray
-    weights: np.ndarray | None = None
-    observed: Observed = field(default_factory=dict)
-    report: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    seconds: float = 0.0
+    number: int  # from 1
+    picks: np.ndarray  # (size,) int64, what it took
+    weights: np.ndarray | None = None  # (k,) of the clusters, by which it took them, if any
+    observed: Observed = field(default_factory=dict)  # of the model trained after it, if any
+    report: dict[str, Any] = field(default_factory=dict)  # the system's own numbers
+    notes: list[str] = field(default_factory=list)  # the system's warnings
+    seconds: float = 0.0  # this process's own: next to none for phases that were done before
 
 
 class Journal(Protocol):

@@ -36,22 +36,15 @@ class Recipe:
 
 @dataclass
 class ScratchJournal:
-    """Keeps phases and rounds in a scratch folder that survives a kill.
+    """Keeps phases and rounds in a scratch folder that survives a kill."""
 
-    Attributes:
-        folder: this run's, named by the hash of all it depends on.
-        pool: the instances (id, messages).
-        recipe: of the phases.
-        reports: by round: rows, seconds, cost, notes and the system's own numbers. The seconds of a
-            phase are those of the process that ran it, killed or not.
-        model: the one trained last.
-    """
-
-    folder: Path
-    pool: PoolRows
+    folder: Path  # this run's, named by the hash of all it depends on
+    pool: PoolRows  # the instances (id, messages)
     recipe: Recipe
+    # By round: rows, seconds, cost, notes and the system's own numbers. The seconds of a phase are
+    # those of the process that ran it, killed or not.
     reports: dict[int, dict[str, Any]] = field(default_factory=dict)
-    model: Path = layout.BASE_MODEL
+    model: Path = layout.BASE_MODEL  # the last one trained
     _in_phases: float = 0.0  # seconds that this process spent on the round's phases
     # The trainings so far, by folder: a dropped model can be made again.
     _trained: dict[Path, tuple[int, np.ndarray, dict[str, Any]]] = field(default_factory=dict)

@@ -22,7 +22,6 @@ from harness.common.files import read_json, write_json
 from harness.common.progress import counting
 from harness.common.schemas import PoolRows
 from harness.common.stores import seal
-from harness.models.reader import Reader, read_with
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +67,9 @@ def _generate(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
     import pandas as pd
 
     from harness.feedback.generating import complete
-    from harness.feedback.scoring import prompt_of
+    from harness.feedback.scoring import prompt_of, trained_model
 
-    reader = _reader(task)
+    reader = trained_model(task)
     asked = [prompt_of(one) for one in rows.conversations()]
     with counting("generate", len(asked)) as step:
         completions = complete(
@@ -140,7 +139,9 @@ def _measure(
     measure: Callable[..., tuple[np.ndarray, int, np.ndarray]],
 ) -> Cost:
     """Write a measure of each text; `count` names it in the cost, `name` in messages."""
-    reader, texts = _reader(task), list(rows.conversations())
+    from harness.feedback.scoring import trained_model
+
+    reader, texts = trained_model(task), list(rows.conversations())
     with counting(name, len(texts)) as step:
         values, tokens, cut = measure(
             reader.model,
@@ -169,13 +170,6 @@ PHASES: dict[str, Callable[[dict[str, Any], PoolRows, Path], Cost]] = {
     "embed": _embed,
     "uncertainty": _uncertainty,
 }
-
-
-def _reader(task: dict[str, Any]) -> Reader:
-    from harness.models.loading import load_model
-
-    how = task["max_length"], task["device"], task["threads"]
-    return read_with(load_model, str(Path(task["model"]).resolve()), None, *how)
 
 
 def main() -> None:

@@ -99,13 +99,10 @@ def _clusters(rounds: list[Round], inputs: SamplerInputs) -> "pd.DataFrame":
 def _instances(rounds: list[Round], journal: ScratchJournal) -> "pd.DataFrame":
     import pandas as pd
 
-    tables = []
-    for one in rounds:
-        answers = journal.answers(one.number)
-        if answers is not None:
-            answers = answers.assign(
-                round=one.number, gold=one.observed["gold"], generated=one.observed["generated"]
-            )
-            tables.append(answers)
+    tables = [
+        answers.assign(round=one.number, **{k: one.observed[k] for k in ("gold", "generated")})
+        for one in rounds
+        if (answers := journal.answers(one.number)) is not None
+    ]
     whole = pd.concat(tables, ignore_index=True)
     return whole.reindex(columns=[name for name, _ in ROUND_INSTANCES.columns])

@@ -11,22 +11,16 @@ UNIT_TOLERANCE = 1e-3  # rows once stored as float16 are this close to unit leng
 
 @dataclass(frozen=True)
 class Pool:
-    """The instances to choose from, as arrays.
+    """The instances to choose from, as arrays."""
 
-    Attributes:
-        embeddings: (n, d) float32, one row an instance.
-        quality: (n,) float64 >= 0, or None.
-        clusters: labels (n,) int64 and centroids (k, d) float32, or None.
-        cluster_weights: (k,) float64 that sum to 1, or None.
-        selected: (m,) int64, instances already taken, which a sampler never returns.
-        threads: how many a sampler may start, which changes no pick; None: as many as numba may.
-    """
-
-    embeddings: np.ndarray
-    quality: np.ndarray | None = None
+    embeddings: np.ndarray  # (n, d) float32, one row an instance
+    quality: np.ndarray | None = None  # (n,) float64 >= 0
+    # Labels (n,) int64 and centroids (k, d) float32.
     clusters: tuple[np.ndarray, np.ndarray] | None = None
-    cluster_weights: np.ndarray | None = None
+    cluster_weights: np.ndarray | None = None  # (k,) float64 that sum to 1
+    # (m,) int64, instances already taken, which a sampler never returns.
     selected: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    # How many a sampler may start, which changes no pick; None: as many as numba may.
     threads: int | None = None
 
     @property

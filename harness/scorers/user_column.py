@@ -96,18 +96,14 @@ def _rows(file: str, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         if path.name.lower().removesuffix(".gz").endswith(".csv"):
             yield from _csv_rows(path, file, limits)
-        else:
-            yield from _json_rows(path, file, limits)
+            return
+        for row in read_file(path, file, limits):
+            if isinstance(row.value, BadRowError):
+                row.value.stop(file, row.number, optional=False)
+            assert isinstance(row.value, dict)
+            yield row.number, row.value
     except InputError as error:
         raise InputError(str(error).replace("prepare.limits.", "the scorer's ")) from None
-
-
-def _json_rows(path: Path, file: str, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
-    for row in read_file(path, file, limits):
-        if isinstance(row.value, BadRowError):
-            row.value.stop(file, row.number, optional=False)
-        assert isinstance(row.value, dict)
-        yield row.number, row.value
 
 
 def _csv_rows(path: Path, name: str, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -25,32 +25,21 @@ NAME = re.compile(r"[A-Za-z]\w*")
 
 @dataclass(frozen=True)
 class Choices:
-    """A checked command line.
+    """A checked command line."""
 
-    Attributes:
-        pool: a path or hub id, as typed; ``source`` is the same, parsed.
-        budget: a number of rows (int), or a share of the pool (float, under 1).
-        params: the sampler's knobs that were given.
-        embeddings: the user's own file, or None.
-        embedding: how to make one; None if none is needed or the user gives one.
-        k: cluster counts to choose from; `auto`; or None if no clusters are needed.
-        quality: the expression that the sampler reads, or None.
-        scorers: how to make each score.
-    """
-
-    pool: str
-    source: Source
+    pool: str  # a path or hub id, as typed
+    source: Source  # the same, parsed
     on_bad_row: OnBadRow
     sampler: str
-    budget: int | float
-    params: dict[str, Any]
+    budget: int | float  # a number of rows, or a share of the pool (under 1)
+    params: dict[str, Any]  # the sampler's knobs that were given
     seed: int
-    embeddings: str | None
-    embedding: EmbeddingParams | None
-    k: tuple[int, ...] | Literal["auto"] | None
+    embeddings: str | None  # the user's own file
+    embedding: EmbeddingParams | None  # how to make one, if needed and the user gives none
+    k: tuple[int, ...] | Literal["auto"] | None  # counts to choose from; None: no clusters needed
     cluster_seed: int
-    quality: str | None
-    scorers: dict[str, ScorerParams]
+    quality: str | None  # the expression that the sampler reads
+    scorers: dict[str, ScorerParams]  # how to make each score
     out: Path
     force: bool
     cache: Path

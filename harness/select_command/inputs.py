@@ -43,20 +43,13 @@ ROWS_EACH = 8  # on average, in the clusters of the largest k that is tried
 
 @dataclass(frozen=True)
 class ToolInputs:
-    """A sampler's inputs, made from a user's pool.
+    """A sampler's inputs, made from a user's pool."""
 
-    Attributes:
-        seen: the pipeline's form; all rows have one vector and one cluster where no others are
-            needed.
-        scores: ids and one column per score.
-        cards: the provenance of ``scores``, ``embedding`` and ``clusters``, None if not made.
-        notes: changes that the user should know of.
-    """
-
+    # With one vector for all rows, and one cluster, where no others are needed.
     seen: subsets.SamplerInputs
-    scores: "pd.DataFrame"
-    cards: dict[str, Any]
-    notes: tuple[str, ...]
+    scores: "pd.DataFrame"  # ids and one column per score
+    cards: dict[str, Any]  # the provenance of scores, embedding and clusters; None if not made
+    notes: tuple[str, ...]  # changes that the user should know of
 
 
 def rows_wanted(choices: Choices, rows: int) -> int:

@@ -194,14 +194,9 @@ def _subset(path: Path, cell: Cell) -> Subset | None:
 def _costs(
     manifest: dict[str, Any], evaluated: SeedMetrics | None, of: str, seed: int
 ) -> dict[str, float]:
-    costs = {
-        "cost/train_seconds": manifest.get("seconds"),
-        "cost/train_tokens": manifest.get("tokens"),
-        "cost/train_steps": manifest.get("steps"),
-        "cost/train_peak_memory_mb": manifest.get("peak_memory_mb"),
-        "cost/train_truncated_rows": manifest.get("truncated"),
-        "cost/train_dropped_rows": manifest.get("dropped"),
-    }
+    names = ("seconds", "tokens", "steps", "peak_memory_mb")
+    costs = {f"cost/train_{name}": manifest.get(name) for name in names}
+    costs |= {f"cost/train_{name}_rows": manifest.get(name) for name in ("truncated", "dropped")}
     if evaluated:
         costs["cost/evaluate_seconds"] = sum(evaluated.seconds.values())
     info = layout.selection_folder(of) / "costs.json"

@@ -30,11 +30,6 @@ def base_hash(base: str = MAIN) -> str:
     return model_hash(read_sealed(layout.BASE_MODELS / base, f"dvc repro {stage}"))
 
 
-def has_weights(folder: Path) -> bool:
-    """Whether the folder holds a model's weights."""
-    return any(folder.glob("*.safetensors"))
-
-
 def deleted_file(weights: str) -> Path:
     """The manifest of a model whose weights were deleted after evaluation."""
     return scratch_folder("train", weights) / "deleted.json"
@@ -48,7 +43,7 @@ def weights_folder(manifest: dict[str, Any], base: str, stage: str) -> Path:
             raise InputError(f"{folder}: another model than trained; dvc repro {stage}")
         return folder
     folder = model_store() / manifest["weights"]
-    if not has_weights(folder):
+    if not any(folder.glob("*.safetensors")):
         remove(deleted_file(manifest["weights"]))  # else the stage would not train again
         remedy = f"train them again: dvc repro -f -s {stage}"
         raise InputError(f"{folder}: the weights are gone; {remedy}")
