@@ -17,7 +17,7 @@ def make_base_model(params: PretrainParams, template: str, texts: Path, out: Pat
     ``template`` names our chat template for a model without one; ``texts`` is the pretraining
     table, read for the source ``scratch`` only. ``out`` is replaced once the model is complete.
     """
-    from harness.models.loading import load_tokenizer
+    from harness.models.loading import MODEL_FILES, load_tokenizer, model_folder
     from harness.models.template import ensure_template, source_tokenizer
 
     with replacing_folder(out) as folder:
@@ -29,8 +29,9 @@ def make_base_model(params: PretrainParams, template: str, texts: Path, out: Pat
                 raise InputError(f"{texts}: no text to pretrain a scratch base model on")
             info = pretrain(documents, folder, params, params.seed)
         else:
-            _copy(params, folder)
-            info = {}
+            info, source = {}, model_folder(params.source, params.revision)
+            for file in (file for pattern in MODEL_FILES for file in source.glob(pattern)):
+                shutil.copy(file, folder)  # follows links, of which the hub's cache consists
         try:
             if params.source == "scratch":
                 tokenizer = load_tokenizer(folder)
@@ -44,16 +45,6 @@ def make_base_model(params: PretrainParams, template: str, texts: Path, out: Pat
             raise InputError(str(error).replace(str(folder), params.source)) from None
         write_json(folder / "base_model.json", {"source": params.source, **info})
         seal(folder)
-
-
-def _copy(params: PretrainParams, folder: Path) -> None:
-    """Copy only the files that a model needs."""
-    from harness.models.loading import MODEL_FILES, model_folder
-
-    source = model_folder(params.source, params.revision)
-    for pattern in MODEL_FILES:
-        for file in source.glob(pattern):
-            shutil.copy(file, folder)  # follows links, of which the hub's cache consists
 
 
 def _check(folder: Path, name: str) -> None:

@@ -14,7 +14,6 @@ from harness.models.template import encode, mark
 from harness.params.base_model import PretrainParams
 
 if TYPE_CHECKING:
-    import torch
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 END, PAD = "<|end|>", "<|pad|>"
@@ -156,9 +155,12 @@ def fit(
     import torch
 
     steps = step_count(params)
-    optimizer = torch.optim.AdamW(
-        weight_groups(model, params.weight_decay), lr=params.learning_rate, betas=(0.9, 0.98)
-    )
+    weights = list(model.parameters())
+    groups = [
+        {"params": [w for w in weights if w.dim() > 1], "weight_decay": params.weight_decay},
+        {"params": [w for w in weights if w.dim() < 2], "weight_decay": 0.0},  # gains
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=params.learning_rate, betas=(0.9, 0.98))
     every, since = max(1, steps // LOSS_POINTS), []
     curve: list[dict[str, float]] = []
     model.train()
@@ -178,12 +180,3 @@ def fit(
             since = []
     model.eval()
     return curve
-
-
-def weight_groups(model: "torch.nn.Module", decay: float) -> list[dict[str, Any]]:
-    """Matrices decay, gains do not."""
-    weights = list(model.parameters())
-    return [
-        {"params": [w for w in weights if w.dim() > 1], "weight_decay": decay},
-        {"params": [w for w in weights if w.dim() < 2], "weight_decay": 0.0},
-    ]

@@ -25,14 +25,16 @@ def kmeans(embeddings: np.ndarray, k: int, seed: int) -> Clustering:
     Raises InputError for k out of bounds, and for a row that is NaN, infinite or all zeros.
     Source: arXiv 2409.11378, section 2.1; seed 42 in its table 4.
     """
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_info, threadpool_limits
 
     n = len(embeddings)
     if not 1 <= k <= n:
         raise InputError(f"cluster.k: {k} clusters of {n} instances; k must be 1 to {n}")
     log.info("clustering: k-means with k = %d on %s rows", k, f"{n:,}")
     x = unit_rows(embeddings)
-    threads = _threads()
+    # OMP_NUM_THREADS, or every core.
+    blas = [it["num_threads"] for it in threadpool_info() if it["user_api"] == "blas"]
+    threads = max(blas, default=1)
     # BLAS threads would change the order of sums: the threads are our own.
     with threadpool_limits(1):
         start = starting_centroids(x, k, np.random.default_rng(seed), threads)
@@ -55,11 +57,3 @@ def kmeans(embeddings: np.ndarray, k: int, seed: int) -> Clustering:
         silhouette=silhouette,
         iterations=lloyd.iterations,
     )
-
-
-def _threads() -> int:
-    """The threads that numerical libraries may use: OMP_NUM_THREADS, or every core."""
-    from threadpoolctl import threadpool_info
-
-    blas = [it["num_threads"] for it in threadpool_info() if it["user_api"] == "blas"]
-    return max(blas, default=1)

@@ -74,8 +74,8 @@ def complete(
     numbers = rows or range(len(prompts))
     with inferring(model):
         for batch in length_batches([len(ids) + max_new_tokens for ids in prompts], batch_size):
-            asked = [numbers[i] for i in batch]
-            draws = _draws(seed, asked, max_new_tokens) if temperature else None
+            rngs = [np.random.default_rng([seed, numbers[i]]) for i in batch]
+            draws = np.array([rng.random(max_new_tokens) for rng in rngs]) if temperature else None
             decoding = Decoding(model, [prompts[i] for i in batch], max_new_tokens)
             new = decoding.run(ends, temperature, draws, [name_of(names, i) for i in batch], step)
             for i, ids in zip(batch, new, strict=True):
@@ -93,24 +93,18 @@ def complete(
     )
 
 
-def _draws(seed: int, numbers: Sequence[int], count: int) -> np.ndarray:
-    """Uniform numbers (rows, count); a row's numbers do not depend on its batch."""
-    return np.array([np.random.default_rng([seed, number]).random(count) for number in numbers])
-
-
 def _prompts(
     tokenizer: "PreTrainedTokenizerBase",
     conversations: Sequence[Messages],
     names: Sequence[str] | None,
 ) -> list[list[int]]:
     """Token ids of each prompt, up to where the answer begins."""
+    texts = []
     for i, messages in enumerate(conversations):
         if not messages or messages[-1]["role"] == "assistant":
             last = "holds no message" if not messages else "ends with an assistant turn"
             rule = f"its conversation {last}; give the messages up to the turn that is asked for"
             raise InputError(f"{name_of(names, i)}: {rule}")
-    texts = []
-    for i, messages in enumerate(conversations):
         with about(name_of(names, i)):
             texts.append(render(tokenizer, list(messages), add_generation_prompt=True))
     prompts = encode(tokenizer, texts)

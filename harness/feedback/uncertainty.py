@@ -83,10 +83,6 @@ def _means(
     return (table.sum(dim=1) / wanted.sum(dim=1)).cpu().numpy()
 
 
-def _least_confidence(p: "torch.Tensor") -> "torch.Tensor":
-    return 1 - p.amax(dim=-1)
-
-
 def _margin(p: "torch.Tensor") -> "torch.Tensor":
     first, second = p.topk(2, dim=-1).values.unbind(dim=-1)
     return second - first
@@ -100,7 +96,7 @@ def _entropy(p: "torch.Tensor") -> "torch.Tensor":
 
 # Each a function of probabilities (m, vocabulary) to (m,).
 CRITERIA: "dict[str, Callable[[torch.Tensor], torch.Tensor]]" = {
-    "least_confidence": _least_confidence,
+    "least_confidence": lambda p: 1 - p.amax(dim=-1),
     "margin": _margin,
     "entropy": _entropy,
 }

@@ -53,12 +53,9 @@ def new_weights(
     exp((s - max s) / temperature) or, with ``shift``, s - min s. The scored clusters redistribute
     the weight they held together, each keeping at least 1e-9 of it; unscored ones keep theirs.
 
-    Args:
-        weights: (k,) of the previous round, at least 0, summing to 1.
-        scores: (k,) of eq. 5; NaN where nothing was scored.
-        transform: ``exp`` or ``shift``.
-        temperature: of the exp, above 0.
-        mode: ``cumulative`` multiplies by the previous weight, as eq. 6; ``fresh`` does not.
+    ``weights`` (k,) of the previous round sum to 1; ``scores`` (k,) are those of eq. 5, NaN where
+    nothing was scored. ``cumulative`` multiplies by the previous weight, as eq. 6; ``fresh`` does
+    not. The temperature must be above 0.
 
     Warns if all scores are equal or there are none: the weights then stay.
     """

@@ -96,7 +96,11 @@ class DiverseEvol:
     ) -> tuple[Pool, dict[str, Any]]:
         """The pool in the model's space, or with its uncertainty as quality."""
         if self.criterion != "k_center":
-            return self._by_uncertainty(pool, observed)
+            values = observed["uncertainty"]
+            quality = np.zeros(pool.size)
+            # Margins are negative, as no quality may be; only their order counts.
+            quality[pool.free()] = values - values.min()
+            return replace(pool, quality=quality), {"uncertainty_mean": float(values.mean())}
         space = pool.embeddings if self.space == "static" else observed["embeddings"]
         if self.whiten is not None and (observed or len(newest) == len(pool.selected)):
             # A static space is whitened once.
@@ -104,11 +108,3 @@ class DiverseEvol:
 
             space = whiten(space, self.whiten)
         return replace(pool, embeddings=space), {"dimensions": space.shape[1]}
-
-    @staticmethod
-    def _by_uncertainty(pool: Pool, observed: Observed) -> tuple[Pool, dict[str, Any]]:
-        values = observed["uncertainty"]
-        quality = np.zeros(pool.size)
-        # Margins are negative, as no quality may be; only their order counts.
-        quality[pool.free()] = values - values.min()
-        return replace(pool, quality=quality), {"uncertainty_mean": float(values.mean())}

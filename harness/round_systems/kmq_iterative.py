@@ -102,7 +102,10 @@ class KmqIterative:
         labels, centroids = check_clusters(pool)
         before = pool.cluster_weights
         if before is None:
-            before = _even(pool) if self.first_round == "uniform" else _by_size(pool, self.share)
+            even = self.first_round == "uniform" or self.share == "equal"
+            before = (
+                _even(pool) if even else np.bincount(labels, minlength=len(centroids)) / pool.size
+            )
         scores = instance_scores(observed["gold"], observed["generated"], self.direction)
         scores[~np.isfinite(scores)] = np.nan
         if lost := int(np.isnan(scores).sum()):
@@ -130,13 +133,6 @@ class KmqIterative:
             "weights": weights,
         }
         return replace(pool, cluster_weights=weights), report
-
-
-def _by_size(pool: Pool, share: Share) -> np.ndarray:
-    if share == "equal":
-        return _even(pool)
-    labels, centroids = check_clusters(pool)
-    return np.bincount(labels, minlength=len(centroids)) / pool.size
 
 
 def _even(pool: Pool) -> np.ndarray:

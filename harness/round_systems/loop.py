@@ -30,6 +30,7 @@ class Ask(Protocol):
 
     def observe(self, phase: str, rows: np.ndarray, **settings: Any) -> Observed:  # noqa: ANN401
         """Observations of the last trained model on these instances: arrays by name."""
+        ...
 
 
 class RoundSystem(Protocol):
@@ -40,20 +41,25 @@ class RoundSystem(Protocol):
     @property
     def needs(self) -> frozenset[str]:
         """What it reads, of ``harness.samplers.NEEDS``, and `models` if it trains."""
+        ...
 
     def sizes(self, budget: int) -> list[int]:
         """How many instances each round takes, in order; they sum to the budget."""
+        ...
 
     def choose(self, pool: Pool, size: int, rng: np.random.Generator) -> np.ndarray:
         """The next instances, (size,) int64; the first round's if nothing is selected yet."""
+        ...
 
     def observe(self, pool: Pool, newest: np.ndarray, ask: Ask) -> Observed:
         """Train on what is selected and observe the model; ``newest`` are this round's picks."""
+        ...
 
     def update(
         self, pool: Pool, newest: np.ndarray, observed: Observed
     ) -> tuple[Pool, dict[str, Any]]:
         """The pool as the next round sees it, and the round's report."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ class Journal(Protocol):
 
     def ask(self, number: int) -> Ask:
         """The phases of a round."""
+        ...
 
     def ended(self, finished: Round) -> None:
         """Keep a round."""

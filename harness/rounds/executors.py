@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from harness.common.errors import InputError
@@ -29,8 +30,7 @@ def subprocess_(phase: str, folder: Path, launcher: Sequence[str]) -> None:
     """
     words = list(launcher) if launcher and phase == "train" else [sys.executable]
     command = [*words, "-m", "harness.rounds.phases", phase, str(folder)]
-    guard = Guard()
-    try:
+    with closing(Guard()) as guard:
         try:
             child = subprocess.Popen(
                 command,
@@ -44,10 +44,11 @@ def subprocess_(phase: str, folder: Path, launcher: Sequence[str]) -> None:
             raise InputError(f"rounds.launcher: {rule}") from None
         guard.watch([child.pid])
         status, said = _followed(child)
-    finally:
-        guard.close()
     if status:
-        raise InputError(f"phase {phase} ended with status {status}: {_reason(said)}")
+        # Our own line if there is one, as a launcher adds many of its own.
+        ours = [line for line in said if line.startswith("error: ")]
+        reason = (ours or said or ["it said nothing"])[-1].removeprefix("error: ")
+        raise InputError(f"phase {phase} ended with status {status}: {reason}")
 
 
 def _followed(child: "subprocess.Popen[str]") -> tuple[int, list[str]]:
@@ -60,17 +61,10 @@ def _followed(child: "subprocess.Popen[str]") -> tuple[int, list[str]]:
                 sys.stderr.write(line)
                 sys.stderr.flush()
                 said.append(line.strip())
-        return child.wait(), list(said)
+        return child.wait(), [line for line in said if line]
     except BaseException:  # Ctrl-C does not reach another session
         end_groups([child.pid])
         raise
-
-
-def _reason(said: Sequence[str]) -> str:
-    """The line with the reason: ours if there is one, as a launcher adds many of its own."""
-    lines = [line for line in said if line]
-    ours = [line for line in lines if line.startswith("error: ")]
-    return [*(ours or lines or ["it said nothing"])][-1].removeprefix("error: ")
 
 
 EXECUTORS: dict[str, Executor] = {"inprocess": inprocess, "subprocess": subprocess_}

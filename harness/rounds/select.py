@@ -40,11 +40,11 @@ def write_round_subsets(
     system = _system(name, item)
     for note in inputs.quality_notes:
         log.info("note: %s: %s", name, note)
-    results: list[tuple[str, int, Path]] = []
-    for group in params.groups_of(name):
-        for seed in params.seeds_of(name, group):
-            result = _select(params, name, system, inputs, budget, code, seed)
-            results.append((group, seed, result))
+    results = [
+        (group, seed, _select(params, name, system, inputs, budget, code, seed))
+        for group in params.groups_of(name)
+        for seed in params.seeds_of(name, group)
+    ]
     publish(params, name, results, inputs)
     for _, _, result in results:
         for rest in result.parent.iterdir():  # phases, whose outcome is in the result
@@ -75,20 +75,17 @@ def _check_means(params: Params, name: str, inputs: SamplerInputs) -> None:
 
         Endpoint(params.judge, read_key(params.judge))
     if dims := knobs.get("whiten"):
-        static = knobs.get("space") == "static"
-        width = inputs.embeddings.shape[1] if static else _hidden_size(layout.BASE_MODEL)
+        width = inputs.embeddings.shape[1]
+        if knobs.get("space") != "static":
+            from transformers import AutoConfig
+
+            with loading(layout.BASE_MODEL, "model"):
+                config = AutoConfig.from_pretrained(layout.BASE_MODEL, trust_remote_code=False)
+                width = config.get_text_config().hidden_size
         most = min(width, len(inputs.pool) - 1)
         if dims > most:
             of = f"{dims} dimensions of {len(inputs.pool)} instances in a space of {width}"
             raise InputError(f"selections_rounds.{name}.whiten: {of}; the most is {most}")
-
-
-def _hidden_size(model: Path) -> int:
-    from transformers import AutoConfig
-
-    with loading(model, "model"):
-        config = AutoConfig.from_pretrained(model, trust_remote_code=False)
-        return config.get_text_config().hidden_size
 
 
 def _select(

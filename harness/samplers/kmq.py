@@ -31,19 +31,13 @@ def kmq(
     its cluster has no other left, uniformly; a warning counts the clusters where every quality is
     zero. Order: the clusters in turn (``in_turn``), each in the order drawn.
 
-    Args:
-        pool: with quality and clusters.
-        budget: how many to take.
-        rng: for the draws.
-        share: the weight of a cluster: see ``share_out``, as for ``min_per_cluster``.
-        min_per_cluster: the least that each cluster gives.
-        replacement: False: one by one, each with probability w_i over the sum of the weights not
-            yet drawn. True: eq. 3, draws with replacement, conditional on a subset holding each
-            instance once: a set of the share's size has a probability proportional to the product
-            of its weights. (Repeating eq. 3's draws until enough differ is the same as False.)
-        weighting: the weight is the quality (``linear``) or exp(quality) (``softmax``).
-        counts: how many each cluster gives: its share by largest remainder, or drawn
-            (``multinomial``, as the released code does; then without ``min_per_cluster``).
+    Without ``replacement``, instances are drawn one by one, each with probability w_i over the sum
+    of the weights not yet drawn. With it, draws are those of eq. 3, conditional on a subset holding
+    each instance once: a set of the share's size has a probability proportional to the product of
+    its weights. (Repeating eq. 3's draws until enough differ is the same as without.) The weight is
+    the quality (``linear``) or exp(quality) (``softmax``). ``counts`` are shares by largest
+    remainder, or drawn (``multinomial``, as the released code does, without ``min_per_cluster``).
+    For ``share`` and ``min_per_cluster`` see ``harness.samplers.shares.share_out``.
     """
     check_pool(pool, budget)
     quality = check_quality(pool)

@@ -19,7 +19,7 @@ Score = Callable[[PoolRows, Step], tuple[np.ndarray, np.ndarray]]
 
 
 def in_chunks(
-    pool: PoolRows, scorer: str, scratch: Path | None, score: Score, most: int
+    pool: PoolRows, scorer: str, scratch: Path | None, score_rows: Score, most: int
 ) -> np.ndarray:
     """Score the pool's rows in their order, a chunk at a time: (n,) float64.
 
@@ -34,8 +34,12 @@ def in_chunks(
     with counting(f"score {scorer}", left) as step:
         for start in missing:
             rows = pool.take(slice(start, start + CHUNK))
-            values, cut = score(rows, step)
-            _check(scorer, rows, values)
+            values, cut = score_rows(rows, step)
+            bad = np.flatnonzero(~np.isfinite(values))
+            if len(bad):
+                score = f"gives instance {rows.ids[bad[0]]!r} the score {values[bad[0]]}"
+                remedy = "scores are finite numbers: use another model, or on a GPU device: cpu"
+                raise InputError(f"scorer {scorer}: its model {score}; {remedy}")
             chunks[start] = np.stack([values, cut]).astype(np.float64)
             if scratch is not None:
                 with keeping(files[start]) as temporary:
@@ -50,12 +54,3 @@ def drop_chunks(scratch: Path) -> None:
     """Remove the chunks of a column that is complete."""
     for path in scratch.glob("chunk_*.npy"):
         path.unlink()
-
-
-def _check(scorer: str, rows: PoolRows, values: np.ndarray) -> None:
-    bad = ~np.isfinite(values)
-    if bad.any():
-        at = int(np.argmax(bad))
-        rule = f"its model gives instance {rows.ids[at]!r} the score {values[at]}"
-        remedy = "scores are finite numbers: use another model, or on a GPU device: cpu"
-        raise InputError(f"scorer {scorer}: {rule}; {remedy}")

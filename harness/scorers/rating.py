@@ -57,7 +57,11 @@ def rate(
         whole = [ids_of(reader.tokenizer, question, *turn) for pairs in turns for turn in pairs]
         owners = np.repeat(np.arange(len(rows)), sizes)
         was_cut = np.bincount(owners, [len(ids) > reader.most for ids in whole], len(rows)) > 0
-        ids = [_shortened(one, question.end, reader.most) for one in whole]
+        most, end = reader.most, question.end
+        ids = [
+            one if len(one) <= most else [*one[: max(0, most - end)], *one[-end:]][-most:]
+            for one in whole
+        ]
         left = sizes.copy()
 
         def count(batch: np.ndarray) -> None:
@@ -133,10 +137,6 @@ def _ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
     ids = encode(tokenizer, [text], add_special_tokens=True)[0]
     # Some tokenizers end every text with a token; here the answer follows.
     return ids[:-1] if len(ids) > 1 and ids[-1] == tokenizer.eos_token_id else ids
-
-
-def _shortened(ids: list[int], end: int, most: int) -> list[int]:
-    return ids if len(ids) <= most else [*ids[: max(0, most - end)], *ids[-end:]][-most:]
 
 
 def _ratings(

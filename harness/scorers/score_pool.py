@@ -15,11 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import harness.models.batches
-import harness.models.loading
-import harness.models.template
-import harness.models.templates
-import harness.reward_model.classifier
 from harness.common.errors import InputError
 from harness.common.files import file_hash, read_json, remove, value_hash
 from harness.common.schemas import PoolRows
@@ -39,12 +34,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _HERE = Path(__file__).parent
-_SHARED = (
-    harness.models.batches,
-    harness.reward_model.classifier,
-    harness.models.loading,
-    harness.models.template,
-)
+# Beside the scorers' own, the code that decides their columns.
+_SHARED = ("models/batches", "models/loading", "models/template", "reward_model/classifier")
 
 
 def make_scores(
@@ -63,7 +54,13 @@ def make_scores(
     import pandas as pd
 
     for name, item in scorers.items():
-        _check_knobs(name, item)
+        if name == "id":
+            raise InputError(
+                "scorers.id: the column of ids is called so; give this one another name"
+            )
+        scorer = find_entry(SCORERS, item.scorer, f"scorers.{name}.scorer", "scorer")
+        for problem in knob_problems(f"scorers.{name}.", item.scorer, scorer, item.scorer_params):
+            raise InputError(problem)
     store = store or repo_root() / ".store" / "scores"
     by_model = {n: item for n, item in scorers.items() if "model" in SCORERS[item.scorer].needs}
     if keeps := bool(by_model) or prune:
@@ -147,16 +144,7 @@ def scorer_code(scorer: str) -> str:
     others |= {_HERE / "__init__.py"}
     files = [p for p in sorted(_HERE.rglob("*")) if p.suffix in (".py", ".jinja")]
     files = [path for path in files if path not in others]
-    files += [Path(str(module.__file__)) for module in _SHARED]
-    templates = Path(harness.models.templates.__file__).parent
+    files += [_HERE.parent / f"{name}.py" for name in _SHARED]
+    templates = _HERE.parent / "models/templates"
     files += sorted(path for path in templates.iterdir() if path.suffix in (".py", ".jinja"))
     return value_hash([(path.name, file_hash(path)) for path in files])
-
-
-def _check_knobs(name: str, item: ScorerParams) -> None:
-    """The checks of `make check`, which may not have run."""
-    if name == "id":
-        raise InputError("scorers.id: the column of ids is called so; give this one another name")
-    scorer = find_entry(SCORERS, item.scorer, f"scorers.{name}.scorer", "scorer")
-    for problem in knob_problems(f"scorers.{name}.", item.scorer, scorer, item.scorer_params):
-        raise InputError(problem)

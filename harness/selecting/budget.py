@@ -22,12 +22,8 @@ def within_budget(
     m + 1. If larger choices always cost more, it is the largest that fits; of random choices, a
     larger one may happen to fit too.
 
-    Args:
-        choose: indices for a number of rows; called for each number tried, always with the same
-            state of ``rng``. A number that it refuses (ValueError) is skipped.
-        costs: (n,) int64 >= 0, each instance's cost: 1 a row, or its tokens.
-        budget: at most the cost of all instances.
-        rng: for the choice.
+    ``choose`` is called for each number tried, always with the same state of ``rng``; a number that
+    it refuses (ValueError) is skipped. ``costs`` (n,) int64 >= 0 are 1 a row, or tokens.
 
     Raises InputError if not even one row fits or the budget exceeds the pool; and a refusal of
     ``choose`` if no number that it accepted fits.

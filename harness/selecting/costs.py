@@ -8,11 +8,6 @@ from harness.common.schemas import PoolRows
 from harness.common.stores import read_sealed
 
 
-def row_costs(pool: PoolRows) -> np.ndarray:
-    """1 for each row: (n,) int64."""
-    return np.ones(len(pool), dtype=np.int64)
-
-
 def token_costs(pool: PoolRows) -> np.ndarray:
     """Tokens of each conversation, template included, uncut: (n,) int64."""
     from harness.models.loading import load_tokenizer
@@ -25,4 +20,4 @@ def token_costs(pool: PoolRows) -> np.ndarray:
     return np.array(tokens, dtype=np.int64)
 
 
-COSTS = {"rows": row_costs, "tokens": token_costs}
+COSTS = {"rows": lambda pool: np.ones(len(pool), dtype=np.int64), "tokens": token_costs}

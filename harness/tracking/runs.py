@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from harness.common import layout
 from harness.common.errors import printable
@@ -21,7 +22,6 @@ from harness.report.shared.study_table import NOT_RUN
 from harness.selecting.prefixes import beginning
 from harness.suites import Suite, load_suite
 from harness.suites.metrics import SeedMetrics, read_metrics
-from harness.tracking.params_of_run import logged_params, params_when_made
 
 STUDY_FILES = (".csv", ".md", ".tex", ".png")
 NOTE_LIMIT = 7500  # characters; MLflow's is 8,000 for a tag
@@ -116,7 +116,7 @@ def _seed_record(
     subset = _subset(layout.subset_folder(cell.of) / cell.group / f"seed_{seed}.parquet", cell)
     outputs = [layout.POOL_FILE, layout.BASE_MODELS / cell.base, layout.subset_folder(cell.of)]
     outputs += [folder / "train", folder / "metrics.json"]
-    logged = logged_params(params_when_made(params, recorded, outputs), cell)
+    logged = _logged_params(_params_when_made(params, recorded, outputs), cell)
     measured = evaluated.measured if evaluated else {}
     metrics = {**measured, **with_means(suite, measured)}
     metrics |= _costs(manifest, evaluated, cell.of, seed)
@@ -182,6 +182,61 @@ def _scores_csv(suite: Suite, evaluated: SeedMetrics) -> str:
         score = f"{scores[c.name]:.4f}" if c.name in scores else NOT_RUN
         lines.writerow([c.name, printable(c.label), score, chance, evaluated.n.get(c.name, "")])
     return text.getvalue()
+
+
+def _params_when_made(
+    params: Params, recorded: Mapping[str, dict[str, Any]], outputs: list[Path]
+) -> Params:
+    """The params that the outputs were made with: as recorded, else as they are now.
+
+    Edits made since must not appear as the params of the run.
+    """
+    values = params.model_dump(mode="json")
+    for output in outputs:
+        for dotted, value in recorded.get(output.as_posix(), {}).items():
+            *above, last = dotted.split(".")
+            place = values
+            for part in above:
+                place = place.setdefault(part, {})
+            place[last] = value
+    try:
+        return Params.model_validate(values)
+    except ValidationError:
+        return params  # recorded by a version with other keys
+
+
+def _flat(value: object, name: str = "") -> dict[str, str]:
+    """Flatten nested dicts to dotted names and text values."""
+    if not isinstance(value, dict):
+        return {name: str(value)}
+    flattened: dict[str, str] = {}
+    for key, inner in value.items():
+        flattened |= _flat(inner, f"{name}.{key}" if name else str(key))
+    return flattened
+
+
+def _logged_params(params: Params, cell: Cell) -> dict[str, str]:
+    """The params of a cell's runs for MLflow: one flat dict of text."""
+    item = params.chosen_by(cell.of)
+    base = params.base_model if cell.base == MAIN else params.base_models[cell.base]
+    selection = item.model_dump(mode="json", exclude_none=True, exclude={"more_groups"})
+    sections = {
+        "selection": {**selection, "budget": item.budget or params.defaults.budget},
+        "train": params.train.model_dump(mode="json"),
+        "evaluate": params.evaluate.model_dump(mode="json"),
+        "base_model": base.model_dump(mode="json"),
+        "prepare": params.prepare.model_dump(mode="json"),
+        "cluster": {"seed": params.cluster.seed},
+        "template": params.template,
+        "study": cell.study,
+        "name": cell.name,
+        "of": cell.of,
+    }
+    part = {"rows": cell.rows, "rounds": cell.rounds}
+    sections |= {name: value for name, value in part.items() if value is not None}
+    if params.preset == "lab":
+        sections["lab"] = params.lab.model_dump(mode="json")
+    return _flat(sections)
 
 
 def _subset(path: Path, cell: Cell) -> Subset | None:

@@ -71,13 +71,13 @@ QDIT = Pool(
 )
 
 
-def test_qdit_gains_are_sums_unless_told() -> None:
+def test_qdit_gains_are_sums_by_default() -> None:
     # The sum: half of 3 beats half of 1 and half of quality 1. The mean: 3/8 against 1/8 + 1/2.
     assert take("qdit", QDIT, 1).tolist() == [0]
     assert take("qdit", QDIT, 1, diversity="mean").tolist() == [3]
 
 
-def test_qdit_weighs_both_alike_unless_told() -> None:
+def test_qdit_weighs_both_alike_by_default() -> None:
     # In the mean a copy has (1 - a) * 3/4, the other (1 - a) * 1/4 + a: alike at a = 1/3.
     for weight, first in ((0.0, 0), (0.3, 0), (0.4, 3), (1.0, 3)):
         picks = take("qdit", QDIT, 1, diversity="mean", quality_weight=weight)

@@ -1,8 +1,12 @@
-"""An LLM judge's ratings, which replace the reward in eq. 4 (arXiv 2409.11378, appendix C)."""
+"""An LLM judge's ratings, which replace the reward in eq. 4 (arXiv 2409.11378, appendix C).
+
+The spend cap: a question is asked only if its costliest answer still fits.
+"""
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from harness.common.disk_errors import naming
@@ -12,7 +16,6 @@ from harness.common.stores import locked
 from harness.feedback.judge.cache import AnswerCache
 from harness.feedback.judge.client import Endpoint, Halted, Refused, Unanswered, read_key
 from harness.feedback.judge.questions import Judged, Question, judge_prompt, summarise
-from harness.feedback.judge.spending import CapReached, Purse
 from harness.params.judge import JudgeParams
 
 _FRUITLESS = 20  # questions without any rating after which none is expected
@@ -69,6 +72,49 @@ def _settle(
 
 def _rated(question: Question) -> bool:
     return question.rating is not None
+
+
+class CapReached(Exception):
+    """The next answer might exceed the cap."""
+
+    remedy = "raise spend_cap and run the same again"
+
+
+class Purse:
+    """The cost of the cached answers, and what is reserved for questions in flight.
+
+    Near the cap, questions wait for those in flight, which mostly cost less than reserved: so less
+    than one costliest answer is left of the cap at the end.
+    """
+
+    def __init__(self, params: JudgeParams, cache: AnswerCache) -> None:
+        """Start from what the cache holds."""
+        self.params, self.cache = params, cache
+        self.held: list[float] = []
+        self._freed = asyncio.Event()
+
+    @asynccontextmanager
+    async def hold(self, tokens_in: int, tokens_out: int) -> AsyncIterator[None]:
+        """Reserve the cost of so many tokens within the block. Raises CapReached."""
+        cap, cost = self.params.spend_cap, self.params.cost(tokens_in, tokens_out)
+        if cap is None or cost is None:
+            yield
+            return
+        while (spent := self._spent()) + sum(self.held) + cost > cap:
+            if not self.held:
+                paid = f"has cost {spent:.4f} of spend_cap {cap:g} USD"
+                raise CapReached(f"{paid}, and the next answer may cost {cost:.4f}")
+            self._freed.clear()
+            await self._freed.wait()
+        self.held.append(cost)
+        try:
+            yield
+        finally:
+            self.held.remove(cost)
+            self._freed.set()
+
+    def _spent(self) -> float:
+        return self.params.cost(self.cache.tokens_in, self.cache.tokens_out) or 0.0
 
 
 class _Fruitless(Exception):

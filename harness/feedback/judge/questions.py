@@ -9,7 +9,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from string import Template
 
@@ -21,7 +20,7 @@ from harness.params.judge import JudgeParams
 
 log = logging.getLogger(__name__)
 
-PROMPT = Path(__file__).parent / "prompt.txt"
+_PROMPT = Path(__file__).with_name("prompt.txt").read_text(encoding="utf-8")
 # As an answer may mention the tags, they count only where models write them: the opening one at the
 # start of a line, a closing one without it at the end of a line.
 _BEGIN, _END = r"^\s*<(?:think|thinking|reasoning)>", r"</(?:think|thinking|reasoning)>"
@@ -32,14 +31,9 @@ _RATING = re.compile(r"\[\[\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*\]\]")
 _TRIES = 2  # answers to one question before its response is left out
 
 
-@cache
-def _template() -> Template:
-    return Template(PROMPT.read_text(encoding="utf-8").removesuffix("\n"))
-
-
 def judge_prompt(instruction: str, response: str, scale: int) -> str:
     """Figure 6 with its texts filled in; its example is the middle of the scale, as printed."""
-    return _template().substitute(
+    return Template(_PROMPT.removesuffix("\n")).substitute(
         scale=scale, example=(scale + 1) // 2, instruction=instruction, response=response
     )
 
