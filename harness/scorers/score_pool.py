@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import harness.models.templates
 from harness.common.errors import InputError
 from harness.common.files import file_hash, read_json, remove, value_hash
 from harness.common.schemas import PoolRows
@@ -145,6 +146,6 @@ def scorer_code(scorer: str) -> str:
     files = [p for p in sorted(_HERE.rglob("*")) if p.suffix in (".py", ".jinja")]
     files = [path for path in files if path not in others]
     files += [_HERE.parent / f"{name}.py" for name in _SHARED]
-    templates = _HERE.parent / "models/templates"
+    templates = Path(harness.models.templates.__file__).parent
     files += sorted(path for path in templates.iterdir() if path.suffix in (".py", ".jinja"))
     return value_hash([(path.name, file_hash(path)) for path in files])

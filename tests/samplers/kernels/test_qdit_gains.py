@@ -13,13 +13,13 @@ from tests.helpers.sampler_pools import clusters, take
 @pytest.mark.parametrize("taken", [0, 5])
 def test_gains_are_exact(room: int | None, taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """After every pick they are what summing anew gives, however similarities are kept."""
-    from harness.samplers.kernels import qdit_gains, qdit_held, qdit_kernel
+    from harness.samplers.kernels import columns, qdit_gains, qdit_held, qdit_kernel
 
     if room is not None:
         monkeypatch.setattr(qdit_gains, "ROOM", room)
     n = 700
     units = clusters(n, spread=1.0)
-    blocks = qdit_gains.columns(units)
+    blocks = columns(units, n, qdit_kernel.LANES, 0)
     similar = np.empty((n, len(blocks) * qdit_kernel.LANES), dtype=np.int32)
     qdit_kernel.similarities(units, np.arange(n), blocks, 0, len(blocks), similar)
     assert not similar[:, n:].any()
