@@ -111,7 +111,7 @@ def test_what_would_fail_later_is_refused(
 
 
 @pytest.mark.parametrize("source", [".", "..", "nowhere/at/all"])
-def test_a_folder_that_is_no_model_is_not_copied(
+def test_a_folder_without_a_model_is_not_copied(
     source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "here").mkdir()

@@ -71,7 +71,7 @@ def test_only_what_params_name_is_looked_at(folder: Path) -> None:
     assert choose_k("minilm", [8]) == 8
 
 
-def test_of_equals_the_smallest(folder: Path) -> None:
+def test_ties_go_to_the_smallest(folder: Path) -> None:
     for k in (8, 4, 2):
         result = read_clustering(clusters(k), 80)
         write(k, replace(result, silhouette=0.25))
@@ -86,7 +86,7 @@ def test_negative_silhouettes_are_silhouettes(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("grid", [[1], [80], [80, 1]])
-def test_nothing_to_go_by(folder: Path, grid: list[int]) -> None:
+def test_no_silhouette_to_choose_by(folder: Path, grid: list[int]) -> None:
     """The stage passes, as no selection may need it; one that does gets an error."""
     write(80, kmeans(blobs(), 80, seed=42))
     assert choose_k("minilm", grid) == min(grid)

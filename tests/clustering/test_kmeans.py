@@ -76,7 +76,7 @@ def test_rare_clusters_are_found() -> None:
     assert sorted(np.bincount(result.labels)) == [20] * 11 + [20_000]
 
 
-def test_copies_hide_no_cluster() -> None:
+def test_duplicates_hide_no_cluster() -> None:
     x = np.repeat(np.eye(40, 40), [20_000] + [1] * 39, axis=0)
     result = kmeans(x, 40, seed=42)
     assert sorted(np.bincount(result.labels)) == [1] * 39 + [20_000]

@@ -93,13 +93,13 @@ def test_a_cluster_that_fell_has_a_way_back() -> None:
     assert weights[1] > 0.99
 
 
-def test_one_constant_changes_nothing_and_is_said() -> None:
+def test_one_constant_changes_nothing_and_is_noted() -> None:
     with pytest.warns(UserWarning, match="every cluster scored 0.25"):
         result = new_weights(THIRDS, np.full(3, 0.25))
     np.testing.assert_allclose(result, THIRDS, rtol=1e-12)
 
 
-def test_nothing_scored_changes_nothing_and_is_said() -> None:
+def test_nothing_scored_changes_nothing_and_is_noted() -> None:
     with pytest.warns(UserWarning, match="no cluster was scored"):
         result = new_weights(THIRDS, np.full(3, np.nan))
     np.testing.assert_array_equal(result, THIRDS)

@@ -100,7 +100,9 @@ def test_pairs_that_are_too_long_are_left_out(tiny_model: Path, tmp_path: Path) 
         train_reward(tiny_model, table, tmp_path / "n", short)
 
 
-def test_without_pairs_there_is_no_model_and_it_says_so(tiny_model: Path, tmp_path: Path) -> None:
+def test_without_pairs_the_model_is_missing_and_its_json_says_why(
+    tiny_model: Path, tmp_path: Path
+) -> None:
     write_frame(tmp_path / "pairs.parquet", pairs_of(0), PREFERENCES)
     make_reward_model(PARAMS, tiny_model, tmp_path / "pairs.parquet", tmp_path / "reward")
     listed = sorted(path.name for path in (tmp_path / "reward").iterdir())
@@ -131,7 +133,7 @@ def test_a_folder_is_taken_as_it_is(
     assert load_tokenizer(tmp_path / "reward").chat_template
 
 
-def test_what_is_no_reward_model_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_not_a_reward_model_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     earlier = tmp_path / "reward"
     earlier.mkdir()
     (earlier / "kept").touch()

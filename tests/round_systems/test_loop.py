@@ -136,7 +136,7 @@ def test_static_diverse_evol_asks_nothing() -> None:
 
 
 @pytest.mark.parametrize("criterion", ["least_confidence", "margin", "entropy"])
-def test_rival_criteria_take_what_the_model_is_least_sure_of(criterion: Any) -> None:  # noqa: ANN401
+def test_other_criteria_take_what_the_model_is_least_certain_of(criterion: Any) -> None:  # noqa: ANN401
     pool = clustered_pool()
     diary = Diary()
     system = DiverseEvol(rounds=1, initial=10, criterion=criterion)

@@ -108,7 +108,7 @@ def test_a_fixed_endpoint_leaves_what_an_undisturbed_run_does(
         ({"model": "n"}, True),
     ],
 )
-def test_finished_scores_are_found_again_under_another_cap(
+def test_finished_scores_are_reused_under_another_cap(
     base: Path, tmp_path: Path, server: JudgeServer, knobs: dict[str, object], anew: bool
 ) -> None:
     before = run(judging(tmp_path / "one", base_url=server.url), 1, [0, 1])

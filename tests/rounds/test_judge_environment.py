@@ -35,7 +35,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("name", "value"), BROKEN)
-def test_a_variable_that_is_no_url_is_named_before_a_round(
+def test_a_variable_that_is_not_a_url_is_named_before_a_round(
     tree: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)

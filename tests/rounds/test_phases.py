@@ -49,7 +49,7 @@ def test_scores_by_hand(tiny_model: Path, reward: Path) -> None:
     np.testing.assert_allclose(scores, expected, rtol=1e-4)
 
 
-def test_a_round_asks_and_finds_again(base: Path, reward: Path, tmp_path: Path) -> None:
+def test_a_repeated_round_reuses_its_phases(base: Path, reward: Path, tmp_path: Path) -> None:
     rows = np.array([3, 0, 2])
     settings = {"max_new_tokens": 5, "temperature": 0.0, "scorer": "reward_model"}
     settings |= {"reward_model": str(reward), "revision": None}

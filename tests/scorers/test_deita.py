@@ -99,7 +99,9 @@ def test_digits_of_several_tokens_are_refused(tmp_path: Path) -> None:
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="[UNK]")
     folder = scorer_model(tokenizer, tmp_path)
-    rule = "scorer deita_quality: .*: its tokenizer has no single token for each of the digits 1 to 6"
+    rule = (
+        "scorer deita_quality: .*: its tokenizer has no single token for each of the digits 1 to 6"
+    )
     with pytest.raises(InputError, match=rule):
         deita_quality(POOL, model=str(folder))
 

@@ -96,7 +96,7 @@ def test_what_is_too_long_loses_its_beginning(
     assert cut_ids(tokenizer, [9, 10], 2) == [9, 10]
 
 
-def test_a_language_model_is_no_reward_model(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_language_model_is_not_a_reward_model(tiny_model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a model of 2 outputs; a reward model is a sequence"):
         reward_model(POOL, model=str(tiny_model))
     two = save_classifier(tiny_model, tmp_path / "two", labels=2)
@@ -104,7 +104,7 @@ def test_a_language_model_is_no_reward_model(tiny_model: Path, tmp_path: Path) -
         reward_model(POOL, model=str(two))
 
 
-def test_a_head_without_weights_is_not_made_up(
+def test_a_head_without_weights_is_refused(
     tiny_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from transformers import AutoConfig

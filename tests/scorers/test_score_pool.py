@@ -75,7 +75,7 @@ def chunks(folder: Path) -> list[Path]:
     return sorted(folder.glob(".store/scores/*/chunk_*.npy"))
 
 
-def test_a_killed_run_goes_on_where_it_was(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_resumes(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many(900).frame.to_parquet(repo / "pool.parquet")
     process = run(repo)
     end = time.monotonic() + 120

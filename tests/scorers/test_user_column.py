@@ -135,7 +135,10 @@ def spoilt(**changes: object) -> list[dict[str, object]]:
 
 
 BAD = {
-    "text": (spoilt(quality="good"), "row 3: quality is 'good', not a number; give a finite number"),
+    "text": (
+        spoilt(quality="good"),
+        "row 3: quality is 'good', not a number; give a finite number",
+    ),
     "null": (spoilt(quality=None), "row 3: quality is None, not a number"),
     "yes": (spoilt(quality=True), "row 3: quality is True, not a number"),
     "list": (spoilt(quality=[1.0]), r"row 3: quality is \[1\.0\], not a number"),

@@ -51,7 +51,7 @@ def test_an_embedding_is_made_once(
     assert kept(tmp_path)[next(iter(first))] != first[next(iter(first))]
 
 
-def test_a_killed_embedding_goes_on(encoder: Path, tmp_path: Path) -> None:
+def test_a_killed_embedding_resumes(encoder: Path, tmp_path: Path) -> None:
     path, out = pool(tmp_path, BLOCK + 9), tmp_path / "out.jsonl"
     given = ("k_center", "--force", "--embedding-model", str(encoder))
     select(path, out, *given)
@@ -139,7 +139,7 @@ def test_a_models_scores_are_made_once(
     assert len(list(tmp_path.glob("cache/scores/*/column.npy"))) == 3
 
 
-def test_the_cache_lies_where_the_desktop_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_is_where_the_desktop_standard_says(monkeypatch: pytest.MonkeyPatch) -> None:
     given = ["--pool", "p", "--sampler", "random", "--budget", "1", "--out", "o.jsonl"]
     monkeypatch.setenv("XDG_CACHE_HOME", "/there")
     assert read_choices(parse(given)).cache == Path("/there/subset-bench")

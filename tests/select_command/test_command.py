@@ -149,7 +149,7 @@ def test_the_table_fits_a_narrow_terminal_and_has_a_random_subset(tmp_path: Path
     assert (spread["rows"], spread["facility location"]) == (0, 1)
 
 
-def test_without_an_embedding_the_table_says_what_it_lacks(tmp_path: Path) -> None:
+def test_without_an_embedding_the_table_says_how_to_get_one(tmp_path: Path) -> None:
     said = select(pool(tmp_path), tmp_path / "out.jsonl", "random")
     assert "facility location" not in said
     assert "--embedding-model minilm" in said

@@ -160,7 +160,7 @@ def test_names_that_fit_no_form(name: str, tmp_path: Path) -> None:
     assert NAMES[name] in refused(pool(tmp_path), tmp_path / name, "random")
 
 
-def test_a_folder_is_no_place_for_a_subset(tmp_path: Path) -> None:
+def test_a_folder_cannot_be_the_subset(tmp_path: Path) -> None:
     (tmp_path / "out.jsonl").mkdir()
     line = refused(pool(tmp_path), tmp_path / "out.jsonl", "random", "--force")
     assert line.endswith("out.jsonl is a folder; name a file")
@@ -201,7 +201,7 @@ def test_an_embedding_that_does_not_fit(tmp_path: Path) -> None:
     assert "not a .npy array" in refused(path, out, *given)
 
 
-def test_scores_that_are_no_quality(tmp_path: Path) -> None:
+def test_scores_that_cannot_be_a_quality(tmp_path: Path) -> None:
     path, out, file = pool(tmp_path), tmp_path / "out.jsonl", tmp_path / "s.csv"
     mine = ("--score", f"mine=column,file={file},column=q")
     file.write_text("q\n" + "1\n" * 38 + "nan\n-2\n")

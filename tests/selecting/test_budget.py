@@ -51,7 +51,7 @@ def test_one_row_more_would_be_too_many() -> None:
         assert costs[more].sum() > budget
 
 
-def test_all_of_it() -> None:
+def test_the_whole_pool() -> None:
     costs = np.array([3, 5, 1, 21])
     assert len(within_budget(ordered, costs, 30, np.random.default_rng(0))) == 4
 

@@ -82,7 +82,7 @@ def test_a_sampler_starts_the_threads_that_the_inputs_say(
     assert set(seen) == {threads}
 
 
-def test_the_first_run_is_not_timed_and_its_failure_not_reported(
+def test_the_warm_up_is_not_timed_and_its_failure_not_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[tuple[int, int]] = []

@@ -115,7 +115,7 @@ def test_a_suite_and_params_of_any_names_are_tracked(
     assert sum(name.startswith(where) for name in logged) == len(fields)
 
 
-def test_a_run_that_ends_half_way_is_no_current_one_until_it_is_whole(
+def test_a_run_that_ends_half_way_is_not_current_until_complete(
     tree: Params, caplog: pytest.LogCaptureFixture
 ) -> None:
     Path("mlartifacts").write_text("a file where the artifacts' folder is to be")

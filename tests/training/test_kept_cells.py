@@ -127,7 +127,7 @@ def test_an_altered_base_model_is_named_by_every_stage(
     assert attempts() == []
 
 
-def test_what_its_making_took_is_no_part_of_a_model(repo: Params, base: Path) -> None:
+def test_the_cost_of_making_a_model_is_not_in_its_hash(repo: Params, base: Path) -> None:
     before = base_hash()
     (base / "base_model.json").write_text('{"seconds": 2}')
     seal(base)

@@ -175,7 +175,7 @@ def test_a_failed_run_leaves_nothing(tiny_model: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_models_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_that_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="no such model folder"):
         load_model(tmp_path / "nowhere")
     with pytest.raises(InputError, match="no such model folder"):
@@ -242,7 +242,7 @@ def test_rows_of_one_length_share_a_batch(
     assert group_by_length or padding > 0.3
 
 
-def test_a_loss_that_is_lost_is_reported(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_loss_of_nan_is_reported(tiny_model: Path, tmp_path: Path) -> None:
     params = PARAMS.model_copy(update={"learning_rate": 1e30, "warmup": 0.0})
     with pytest.raises(InputError, match=r"not finite at step \d+; lower train.learning_rate"):
         train(tiny_model, ROWS, tmp_path / "model", params, seed=0)

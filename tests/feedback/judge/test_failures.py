@@ -27,7 +27,7 @@ from tests.helpers.judge_server import (
 pytestmark = pytest.mark.usefixtures("key_stays_out")
 
 
-def test_a_rate_limit_holds_everybody_back(tmp_path: Path) -> None:
+def test_a_rate_limit_holds_all_workers_back(tmp_path: Path) -> None:
     def answering(place: int, seen: Seen) -> Reply:
         slow = rated("[[5]]", after_s=0.4)
         return failed(429, "slow down", Retry_After="1") if place == 2 else slow
@@ -68,7 +68,7 @@ def test_at_most_so_many_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_an_error_for_ever(tmp_path: Path, status: int) -> None:
+def test_a_permanent_error(tmp_path: Path, status: int) -> None:
     def answering(place: int, seen: Seen) -> Reply:
         return rated("[[5]]") if place < 3 else failed(status, f"broken\nfor {KEY}")
 
@@ -148,7 +148,7 @@ def test_nonsense_is_asked_once_more_then_left_out(tmp_path: Path, reply: Reply)
         assert len(server.seen) == 3
 
 
-def test_a_page_of_some_proxy_is_asked_again_another_day(tmp_path: Path) -> None:
+def test_a_proxys_page_is_asked_again_in_a_later_run(tmp_path: Path) -> None:
     with serving(but_the_first(NONSENSE[0], NONSENSE[0])) as server:
         params = JudgeParams(base_url=server.url, concurrency=1, **FAST)
         judged = judge(pairs(2), params, tmp_path / "a.jsonl")
@@ -159,7 +159,7 @@ def test_a_page_of_some_proxy_is_asked_again_another_day(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("replies", [[NONSENSE[0], rated("[[7]]")], [NONSENSE[0], rated("so so")]])
-def test_an_answer_after_a_page_of_some_proxy_is_kept(tmp_path: Path, replies: list[Reply]) -> None:
+def test_an_answer_after_a_proxys_page_is_kept(tmp_path: Path, replies: list[Reply]) -> None:
     with serving(but_the_first(*replies)) as server:
         params = JudgeParams(base_url=server.url, concurrency=1, **FAST)
         judged = judge(pairs(2), params, tmp_path / "a.jsonl")

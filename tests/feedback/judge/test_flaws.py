@@ -58,7 +58,7 @@ def test_an_answer_without_a_rating_is_left_out_and_counted_by_its_reason(
             assert judged.asked == (0 if again else 4)
 
 
-def test_a_judge_that_is_always_cut_off_is_said_to_be(tmp_path: Path) -> None:
+def test_a_judge_that_is_always_cut_off_is_reported(tmp_path: Path) -> None:
     with serving(lambda place, seen: FLAWS["cut"][0]) as server:
         with pytest.raises(InputError) as error:
             judge(pairs(3), JudgeParams(base_url=server.url, **FAST), tmp_path / "a.jsonl")

@@ -149,7 +149,7 @@ def test_torn_lines_are_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert AnswerCache(path, "other").tokens_in == 0
 
 
-def test_a_file_that_is_no_cache_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_cache_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "params.json"
     path.write_text(text := json.dumps({"a": 1, "b": 2}, indent=1))
     with pytest.raises(InputError, match=r"params.json: not a cache of answers; name another"):
@@ -159,7 +159,7 @@ def test_a_file_that_is_no_cache_stays_as_it_is(tmp_path: Path) -> None:
         judge([("a", "b")], JudgeParams(model="m"), tmp_path)
 
 
-def test_nothing_is_paid_for_that_cannot_be_kept(tmp_path: Path) -> None:
+def test_no_answer_is_paid_for_that_cannot_be_kept(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with serving(lambda place, seen: rated("[[5]]")) as server:
         params = JudgeParams(model="m", base_url=server.url)
@@ -206,7 +206,7 @@ def test_a_missing_package_is_reported(tmp_path: Path, monkeypatch: pytest.Monke
         ({"key": "hush"}, "not permitted"),
     ],
 )
-def test_params_that_cannot_be_meant(knobs: dict[str, object], message: str) -> None:
+def test_params_that_make_no_sense(knobs: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message) as error:
         JudgeParams.model_validate({"model": "m", **knobs})
     assert "hush" not in str(error.value)

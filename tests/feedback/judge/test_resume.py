@@ -65,7 +65,7 @@ def test_a_cap_that_is_reached_and_raised(tmp_path: Path, concurrency: int) -> N
         assert set(server.prompts().values()) == {1}
 
 
-def test_a_cap_waits_for_dear_answers_under_way(tmp_path: Path) -> None:
+def test_a_cap_waits_for_costly_answers_in_flight(tmp_path: Path) -> None:
     """Four at once may cost four times the dearest; together they must not pass the cap."""
     billed: list[int] = []
 

@@ -83,7 +83,7 @@ def test_a_round_scores_by_the_judge(taught: tuple[Path, str], tmp_path: Path) -
     assert cost["usd"] > 0
 
 
-def test_an_answer_cut_short_is_no_rating(taught: tuple[Path, str], tmp_path: Path) -> None:
+def test_an_answer_cut_short_has_no_rating(taught: tuple[Path, str], tmp_path: Path) -> None:
     folder, url = taught
     params = JudgeParams(model=str(folder), base_url=url, max_tokens=3)
     lack = r"gave no rating to any of 1 \(the last: cut off at max_tokens 3\)"

@@ -72,7 +72,7 @@ def test_what_fits_in_the_room_is_held(n: int, monkeypatch: pytest.MonkeyPatch) 
     assert not qdit_held.fits(n)
 
 
-def test_at_most_as_much_is_held_as_written_down() -> None:
+def test_held_similarities_take_no_more_room_than_stored_ones() -> None:
     from harness.samplers.kernels import qdit_gains, qdit_held
 
     largest = max(n for n in range(100_000) if qdit_held.fits(n))
@@ -100,7 +100,7 @@ def test_neither_room_nor_threads_change_a_pick(n: int, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("n", [383, 385, 1500])
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_held_gains_are_those_written_down(n: int, threads: int) -> None:
+def test_held_gains_equal_stored_gains(n: int, threads: int) -> None:
     from harness.samplers.kernels import qdit_gains, qdit_held
 
     units, taken = clusters(n, spread=1.0), np.array([0, n - 1])
