@@ -115,7 +115,9 @@ def test_a_head_without_weights_is_refused(
     load_tokenizer(tiny_model).save_pretrained(tmp_path)
     config = AutoConfig.from_pretrained(tiny_model, num_labels=1)
     config.save_pretrained(tmp_path)
-    with pytest.raises(InputError, match=r"the weights lack score\.weight; no sequence classifier"):
+    with pytest.raises(
+        InputError, match=r"the weights lack score\.weight; not a saved sequence classifier"
+    ):
         reward_model(POOL, model=str(tmp_path))
 
 
