@@ -34,12 +34,11 @@ def main(words: list[str]) -> None:
         raise InputError(f"no command is called {words[0]!r}{hint}; python -m harness --help")
     from harness.select_command.command import run
 
-    erase = "\r\033[K" if on_terminal() else ""  # a bar that the line is written over
+    erase = "\r\033[K" if on_terminal() else ""  # wipes a progress bar off the line
     logging.basicConfig(level=logging.WARNING, format=f"{erase}%(message)s", stream=sys.stderr)
     logging.getLogger("harness").setLevel(logging.INFO)
-    logging.getLogger("harness.selecting.subsets").setLevel(
-        logging.ERROR
-    )  # its warnings are printed notes
+    # Its warnings are printed as notes.
+    logging.getLogger("harness.selecting.subsets").setLevel(logging.ERROR)
     run(words[1:] if words[0] == "select" else words, _say)
 
 
@@ -49,16 +48,16 @@ def _say(text: str) -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt  # so that half-written files are taken away
+    raise KeyboardInterrupt  # so that half-written files are removed
 
 
 if __name__ == "__main__":
-    for told_to_end in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(told_to_end, _stop)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _stop)
     try:
         with ending_in_one_line():
             main(sys.argv[1:])
-    except BrokenPipeError:  # the reader of a pipe, as `head`, has seen enough
+    except BrokenPipeError:  # the reader of the pipe, such as `head`, has closed it
         sys.stderr.close()
         sys.exit(1)
     except KeyboardInterrupt:

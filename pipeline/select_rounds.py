@@ -16,7 +16,7 @@ def run(selection: str) -> None:
     from harness.embedding.files import read_embedding
     from harness.rounds.select import write_round_subsets
     from harness.selecting.quality import read_quality
-    from harness.selecting.subsets import Inputs
+    from harness.selecting.subsets import SamplerInputs
 
     params = load_params()
     item = entry(params.selections_rounds, selection, "selections_rounds", "selection")
@@ -25,7 +25,7 @@ def run(selection: str) -> None:
     quality, notes = read_quality(item, pool.ids)
     clustering = read_clustering(layout.cluster_folder(item.embedding, item.k), len(pool))
     rows = np.ones(len(pool), dtype=np.int64)
-    inputs = Inputs(pool, embeddings, clustering, rows, quality, quality_notes=notes)
+    inputs = SamplerInputs(pool, embeddings, clustering, rows, quality, quality_notes=notes)
     budget = params.absolute_budget(selection, len(pool))
     system = file_hash(ROOT / "harness" / "round_systems" / f"{item.sampler}.py")
     code = value_hash([code_hash("select_rounds"), system])

@@ -12,7 +12,7 @@ def run(selection: str) -> None:
     from harness.embedding.files import read_embedding
     from harness.selecting.budget import read_costs
     from harness.selecting.quality import read_quality
-    from harness.selecting.subsets import Inputs, choose_with, write_subsets
+    from harness.selecting.subsets import SamplerInputs, choose_with, write_subsets
 
     params = load_params()
     item = entry(params.every_selection, selection, "selections", "selection")
@@ -22,7 +22,7 @@ def run(selection: str) -> None:
     costs = read_costs(params.budget_unit, len(pool))
     quality, notes = read_quality(item, ids)
     clustering = read_clustering(layout.cluster_folder(item.embedding, item.k), len(pool))
-    inputs = Inputs(pool, embeddings, clustering, costs, quality, quality_notes=notes)
+    inputs = SamplerInputs(pool, embeddings, clustering, costs, quality, quality_notes=notes)
     choose = choose_with(item, inputs, params.absolute_budget(selection, int(costs.sum())))
     write_subsets(params, selection, ids, choose, clustering, quality)
 

@@ -1,4 +1,4 @@
-"""The base model every run starts from: pretrained here, a local folder, or a hub model."""
+"""The base model of every run: pretrained here, a local folder, or a hub model."""
 
 import shutil
 from pathlib import Path
@@ -14,13 +14,10 @@ from harness.params.base_model import PretrainParams
 def make_base_model(params: PretrainParams, template: str, texts: Path, out: Path) -> None:
     """Write the base model, sealed, and ``base_model.json``: its source and cost.
 
-    Args:
-        params: where it comes from, and how it is pretrained where that is ``scratch``.
-        template: our chat template to give it where it has none of its own.
-        texts: the pretraining table, read for ``scratch`` only.
-        out: a folder; replaced when the model is complete.
+    ``template`` names our chat template for a model without one; ``texts`` is the pretraining
+    table, read for the source ``scratch`` only. ``out`` is replaced once the model is complete.
     """
-    from harness.models.loading import load_tokenizer
+    from harness.models.loading import MODEL_FILES, load_tokenizer, model_folder
     from harness.models.template import ensure_template, source_tokenizer
 
     with replacing_folder(out) as folder:
@@ -32,8 +29,9 @@ def make_base_model(params: PretrainParams, template: str, texts: Path, out: Pat
                 raise InputError(f"{texts}: no text to pretrain a scratch base model on")
             info = pretrain(documents, folder, params, params.seed)
         else:
-            _copy(params, folder)
-            info = {}
+            info, source = {}, model_folder(params.source, params.revision)
+            for file in (file for pattern in MODEL_FILES for file in source.glob(pattern)):
+                shutil.copy(file, folder)  # follows links, of which the hub's cache consists
         try:
             if params.source == "scratch":
                 tokenizer = load_tokenizer(folder)
@@ -43,24 +41,14 @@ def make_base_model(params: PretrainParams, template: str, texts: Path, out: Pat
             tokenizer.save_pretrained(folder)
             _check(folder, params.source)
         except InputError as error:
-            # The folder is gone when this is read: the source is what the user named.
+            # The folder is removed by then: name the user's source instead.
             raise InputError(str(error).replace(str(folder), params.source)) from None
         write_json(folder / "base_model.json", {"source": params.source, **info})
         seal(folder)
 
 
-def _copy(params: PretrainParams, folder: Path) -> None:
-    """Copy the files a model needs, and nothing else of its folder."""
-    from harness.models.loading import MODEL_FILES, model_folder
-
-    source = model_folder(params.source, params.revision)
-    for pattern in MODEL_FILES:
-        for file in source.glob(pattern):
-            shutil.copy(file, folder)  # what a link leads to: the hub's cache is of links
-
-
 def _check(folder: Path, name: str) -> None:
-    """Raise InputError where the model would fail, or tell nothing, hours later."""
+    """Raise InputError for a model that would fail, or prove useless, hours later."""
     import torch
 
     from harness.models.loading import load_model, load_tokenizer
@@ -69,7 +57,7 @@ def _check(folder: Path, name: str) -> None:
     model, tokenizer = load_model(folder), load_tokenizer(folder)
     for weight, values in model.named_parameters():
         if not torch.isfinite(values).all():
-            raise InputError(f"{name}: {weight} holds NaN or infinity; fetch the model anew")
+            raise InputError(f"{name}: {weight} holds NaN or infinity; fetch the model again")
     embedding: Any = model.get_input_embeddings()
     rows = embedding.num_embeddings
     if len(tokenizer) > rows:

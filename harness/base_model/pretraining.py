@@ -14,11 +14,10 @@ from harness.models.template import encode, mark
 from harness.params.base_model import PretrainParams
 
 if TYPE_CHECKING:
-    import torch
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 END, PAD = "<|end|>", "<|pad|>"
-SPECIAL = [END, PAD]  # the trainer gives them the first ids
+SPECIAL = [END, PAD]  # the trainer assigns them the first ids
 LOSS_POINTS = 100
 
 
@@ -27,8 +26,7 @@ def pretrain(texts: list[str], out: Path, params: PretrainParams, seed: int) -> 
 
     Float32 on the CPU, where bfloat16 is slower; the same texts, parameters and seed give the same
     weights on the same machine. Returns parameters (count), tokens, steps, seconds, loss_curve
-    ([{"step", "loss"}]) and bytes_per_token. Raises InputError where the texts do not fill one
-    sequence.
+    [{step, loss}] and bytes_per_token. Raises InputError if the texts do not fill one sequence.
     """
     import torch
 
@@ -63,7 +61,7 @@ def pretrain(texts: list[str], out: Path, params: PretrainParams, seed: int) -> 
 
 
 def make_tokenizer(texts: list[str], params: PretrainParams) -> "PreTrainedTokenizerFast":
-    """A byte-level BPE learnt from the texts: any string can be written in it, without loss."""
+    """A byte-level BPE learnt from the texts, which encodes any string without loss."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -87,14 +85,14 @@ def make_tokenizer(texts: list[str], params: PretrainParams) -> "PreTrainedToken
 
 
 def token_stream(texts: list[str], tokenizer: "PreTrainedTokenizerFast") -> np.ndarray:
-    """All texts behind one another, the end token after each; int64."""
+    """All texts in a row, the end token after each; int64."""
     ids = encode(tokenizer, [mark(tokenizer, text) for text in texts])
     end = [tokenizer.eos_token_id]
     return np.concatenate([np.array(text + end, dtype=np.int64) for text in ids])
 
 
 def make_model(tokenizer: "PreTrainedTokenizerFast", params: PretrainParams) -> "LlamaForCausalLM":
-    """A Llama with fresh weights; input and output embedding are one, as vocabulary is costly."""
+    """A Llama with random weights and tied embeddings, which halve the cost of the vocabulary."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
@@ -128,10 +126,7 @@ def step_count(params: PretrainParams) -> int:
 def batches(
     stream: np.ndarray, params: PretrainParams, rng: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    """Endless batches (sequences, block): the stream cut into blocks, anew and shuffled each pass.
-
-    Each pass starts at another offset, so that the cuts do not fall at the same places.
-    """
+    """Endless batches (sequences, block): the stream in blocks, shuffled and cut anew each pass."""
     size, waiting = sequences_a_step(params), np.empty((0, params.block), dtype=np.int64)
     while True:
         room = len(stream) % params.block
@@ -160,9 +155,12 @@ def fit(
     import torch
 
     steps = step_count(params)
-    optimizer = torch.optim.AdamW(
-        weight_groups(model, params.weight_decay), lr=params.learning_rate, betas=(0.9, 0.98)
-    )
+    weights = list(model.parameters())
+    groups = [
+        {"params": [w for w in weights if w.dim() > 1], "weight_decay": params.weight_decay},
+        {"params": [w for w in weights if w.dim() < 2], "weight_decay": 0.0},  # gains
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=params.learning_rate, betas=(0.9, 0.98))
     every, since = max(1, steps // LOSS_POINTS), []
     curve: list[dict[str, float]] = []
     model.train()
@@ -182,12 +180,3 @@ def fit(
             since = []
     model.eval()
     return curve
-
-
-def weight_groups(model: "torch.nn.Module", decay: float) -> list[dict[str, Any]]:
-    """Matrices decay, gains do not."""
-    weights = list(model.parameters())
-    return [
-        {"params": [w for w in weights if w.dim() > 1], "weight_decay": decay},
-        {"params": [w for w in weights if w.dim() < 2], "weight_decay": 0.0},
-    ]

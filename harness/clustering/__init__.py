@@ -1,1 +1,1 @@
-"""Clusters of a pool: seeded k-means on unit vectors, and how good they are."""
+"""Clusters of a pool: seeded k-means on unit vectors, and their quality."""

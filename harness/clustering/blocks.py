@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.common.errors import InputError
 
-BLOCK = 1024  # rows at a time: fixed, so that products come out the same for any number of threads
+BLOCK = 1024  # rows; fixed, so that products are the same for any number of threads
 
 
 def unit_rows(embeddings: np.ndarray) -> np.ndarray:
@@ -17,7 +17,7 @@ def unit_rows(embeddings: np.ndarray) -> np.ndarray:
     """
     if embeddings.ndim != 2:
         raise InputError(f"embeddings: shape {embeddings.shape}; needed: (n, d)")
-    found = np.empty(embeddings.shape, dtype=np.float32)
+    units = np.empty(embeddings.shape, dtype=np.float32)
     for rows in blocks(len(embeddings)):
         block = embeddings[rows].astype(np.float64)  # squares of float32 can overflow in float32
         lengths = np.sqrt(np.einsum("ij,ij->i", block, block))
@@ -26,29 +26,29 @@ def unit_rows(embeddings: np.ndarray) -> np.ndarray:
             at = int(np.argmin(usable))
             what = "is all zeros" if lengths[at] == 0 else "holds NaN or infinity"
             raise InputError(f"embeddings: row {rows.start + at + 1} {what}")
-        found[rows] = block / lengths[:, None]
-    return found
+        units[rows] = block / lengths[:, None]
+    return units
 
 
 def within_one(x: np.ndarray) -> tuple[np.ndarray, int]:
-    """The array over a power of two, so that no entry is above 1; and that power's exponent.
+    """The array divided by a power of two so that no entry exceeds 1; and that exponent.
 
-    No digit of an entry changes, and squares of float32 neither pass its range nor vanish.
+    Exact, and squares in float32 neither overflow nor vanish.
     """
     exponent = int(np.frexp(max(float(x.max()), -float(x.min())))[1])
-    found = np.empty(x.shape, dtype=np.float32)
+    scaled = np.empty(x.shape, dtype=np.float32)
     for rows in blocks(len(x)):
-        np.ldexp(x[rows], -exponent, out=found[rows], casting="same_kind")
-    return found, exponent
+        np.ldexp(x[rows], -exponent, out=scaled[rows], casting="same_kind")
+    return scaled, exponent
 
 
 def blocks(n: int) -> Iterator[slice]:
-    """Slices that cut n rows into blocks."""
+    """Slices of n rows by block."""
     return (slice(a, min(a + BLOCK, n)) for a in range(0, n, BLOCK))
 
 
 def each_block(work: Callable[[slice], None], n: int, threads: int) -> None:
-    """Call ``work`` with each block of n rows, on several threads; it writes to its rows only."""
+    """Call ``work`` with each block of n rows on several threads; it writes its own rows only."""
     if threads == 1 or n <= BLOCK:
         for rows in blocks(n):
             work(rows)
@@ -61,7 +61,7 @@ def each_block(work: Callable[[slice], None], n: int, threads: int) -> None:
 def group_sums(
     x: np.ndarray, labels: np.ndarray, k: int, weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """The sum of each group's rows, each times its weight if there are any: (k, d) float64."""
+    """The sums of each group's rows, weighted if ``weights`` are given: (k, d) float64."""
     from scipy.sparse import csr_matrix
 
     if weights is None:

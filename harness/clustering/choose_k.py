@@ -17,53 +17,47 @@ log = logging.getLogger(__name__)
 def choose_k(embedding: str, grid: Sequence[int]) -> int:
     """Copy the clustering of best silhouette to ``data/clusters/<embedding>/k_auto``; return its k.
 
-    Ties go to the smallest k. One cluster has no silhouette; where none has, the smallest k is
-    copied, and who reads it is told (``read_clustering``). Where the best is the largest, the log
-    says so.
-
-    Args:
-        embedding: whose clusterings they are.
-        grid: the numbers of clusters, as cluster.k of params.
-
-    Raises:
-        InputError: no k; a clustering that is absent or not the one its silhouette is of.
+    ``grid`` has the numbers of clusters, as ``cluster.k``. Ties go to the smallest k. If none has a
+    silhouette, the smallest k is copied, and ``read_clustering`` refuses it. Raises InputError for
+    an empty grid and for a clustering that is missing or does not match its silhouette's.
     """
     if not grid:
-        raise InputError("cluster.k: names no number of clusters; add one")
-    facts = {k: _checked_facts(embedding, k) for k in sorted(set(grid))}
-    heights = {k: found["silhouette"] for k, found in facts.items()}
-    best = best_k(heights)
+        raise InputError("cluster.k: no number of clusters is given; add one")
+    infos = {k: _checked_info(embedding, k) for k in sorted(set(grid))}
+    silhouettes = {k: info["silhouette"] for k, info in infos.items()}
+    best = best_k(silhouettes)
     with replacing_folder(layout.cluster_folder(embedding, "auto")) as temporary:
         for name in ARRAYS:
-            shutil.copyfile(_array(embedding, best, name), temporary / f"{name}.npy")
-        candidates = {str(k): height for k, height in heights.items()}
-        write_json(temporary / "info.json", {**facts[best], "candidates": candidates})
+            file = f"{name}.npy"
+            shutil.copyfile(layout.cluster_folder(embedding, best) / file, temporary / file)
+        candidates = {str(k): silhouette for k, silhouette in silhouettes.items()}
+        write_json(temporary / "info.json", {**infos[best], "candidates": candidates})
     message = "no silhouette is defined"
-    if heights[best] is not None:
-        message = f"the best silhouette is {heights[best]:.4f}"
+    if silhouettes[best] is not None:
+        message = f"the best silhouette is {silhouettes[best]:.4f}"
     log.info("clustering: k = %d of %s: %s", best, ", ".join(candidates), message)
-    if at_the_end(best, heights):
+    if at_the_end(best, silhouettes):
         log.info("clustering: k = %d is the largest tried; add larger ones to cluster.k", best)
     return best
 
 
-def best_k(heights: Mapping[int, float | None]) -> int:
-    """The k of best silhouette, the smallest of equals; the smallest k where none has one."""
-    known = {k: height for k, height in heights.items() if height is not None}
-    return min(known or heights, key=lambda k: (-known.get(k, 0.0), k))
+def best_k(silhouettes: Mapping[int, float | None]) -> int:
+    """The k of best silhouette, the smallest of equals; the smallest k if none has one."""
+    known = {k: value for k, value in silhouettes.items() if value is not None}
+    return min(known or silhouettes, key=lambda k: (-known.get(k, 0.0), k))
 
 
-def at_the_end(k: int, heights: Mapping[int, float | None]) -> bool:
+def at_the_end(k: int, silhouettes: Mapping[int, float | None]) -> bool:
     """Whether the best k is the largest of several with a silhouette: a larger may be better."""
-    known = [other for other, height in heights.items() if height is not None]
+    known = [other for other, value in silhouettes.items() if value is not None]
     return len(known) > 1 and k == max(known)
 
 
 def prune_clusterings(embeddings: Sequence[str], grid: Sequence[int]) -> list[Path]:
-    """Remove the clusterings that params no longer name; return what was removed.
+    """Remove the clusterings that params no longer name; return their paths.
 
-    DVC leaves the files of a cell that is gone, and a stage that depends on their folder would
-    have other inputs here than in a fresh clone.
+    DVC leaves the files of a removed cell, and a stage that depends on their folder would have
+    other inputs here than in a fresh clone.
     """
     named = {layout.cluster_folder(e, k) for e in embeddings for k in (*grid, "auto")}
     named |= {layout.silhouette_file(e, k) for e in embeddings for k in grid}
@@ -73,18 +67,14 @@ def prune_clusterings(embeddings: Sequence[str], grid: Sequence[int]) -> list[Pa
     return removed
 
 
-def _array(embedding: str, k: int, name: str) -> Path:
-    return layout.cluster_folder(embedding, k) / f"{name}.npy"
-
-
-def _checked_facts(embedding: str, k: int) -> dict[str, Any]:
-    """What the cell of k wrote beside its clustering, once the two agree."""
+def _checked_info(embedding: str, k: int) -> dict[str, Any]:
+    """The info of the clustering for k, checked against its arrays."""
     file = layout.silhouette_file(embedding, k)
-    facts = read_json(file)
+    info = read_json(file)
     for name in ARRAYS:
-        path = _array(embedding, k, name)
+        path = layout.cluster_folder(embedding, k) / f"{name}.npy"
         if not path.is_file():
             raise InputError(f"{path}: no such file; dvc repro cluster@{embedding}-{k}")
-        if file_hash(path) != facts.get(f"{name}_sha256"):
+        if file_hash(path) != info.get(f"{name}_sha256"):
             raise InputError(f"{path}: not what {file} is of; dvc repro cluster@{embedding}-{k}")
-    return facts
+    return info

@@ -1,4 +1,4 @@
-"""A clustering as files, and what is known of it."""
+"""A clustering, and its files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,22 +14,14 @@ ARRAYS = ("labels", "centroids")
 
 @dataclass(frozen=True)
 class Clustering:
-    """Clusters of a pool.
+    """Clusters of a pool."""
 
-    Attributes:
-        labels: (n,) int64, the nearest centroid of each instance, ties to the lowest.
-        centroids: (k, d) float32, the means of the clusters' instances.
-        inertia: sum of squared distances to the centroids.
-        silhouette: mean silhouette under cosine distance; None where it is undefined: for one
-            cluster, and for as many as instances.
-        iterations: Lloyd iterations until the labels stood still, 300 at most.
-    """
-
-    labels: np.ndarray
-    centroids: np.ndarray
-    inertia: float
+    labels: np.ndarray  # (n,) int64, the nearest centroid of each instance, ties to the lowest
+    centroids: np.ndarray  # (k, d) float32, the means of the clusters' instances
+    inertia: float  # sum of squared distances to the centroids
+    # Mean under cosine distance; None for one cluster, and for as many as instances.
     silhouette: float | None
-    iterations: int
+    iterations: int  # of Lloyd until the labels were stable, 300 at most
 
     @property
     def k(self) -> int:
@@ -38,7 +30,7 @@ class Clustering:
 
 
 def write_clustering(folder: Path, clustering: Clustering) -> dict[str, Any]:
-    """Write labels, centroids and what is known of them, all or nothing; return the last."""
+    """Write labels, centroids and their info, all or nothing; return the info."""
     sizes = np.bincount(clustering.labels, minlength=clustering.k)
     with replacing_folder(folder) as temporary:
         files = {name: temporary / f"{name}.npy" for name in ARRAYS}
@@ -59,17 +51,11 @@ def write_clustering(folder: Path, clustering: Clustering) -> dict[str, Any]:
 
 
 def read_clustering(folder: Path, rows: int) -> Clustering:
-    """Read what ``write_clustering`` wrote.
-
-    InputError where it is of another pool, and where it was to be the best of several and none of
-    them has a silhouette.
-    """
+    """Read a clustering; InputError if of another pool, or chosen without any silhouette."""
     info = read_json(folder / "info.json")
     if info["silhouette"] is None and (tried := info.get("candidates")):
-        raise InputError(
-            f"{folder}: k: auto has nothing to go by, as no silhouette is defined for "
-            f"k = {', '.join(tried)}; add another k to cluster.k"
-        )
+        rule = f"k: auto cannot choose, as no silhouette is defined for k = {', '.join(tried)}"
+        raise InputError(f"{folder}: {rule}; add another k to cluster.k")
     labels = read_array(folder / "labels.npy", "cluster")
     centroids = read_array(folder / "centroids.npy", "cluster")
     if len(labels) != rows:

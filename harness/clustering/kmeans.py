@@ -1,4 +1,4 @@
-"""k-means of embeddings: the checks, the start, the run, and what is known of the result."""
+"""k-means of embeddings: checks, start, run and silhouette."""
 
 import logging
 
@@ -17,36 +17,31 @@ log = logging.getLogger(__name__)
 def kmeans(embeddings: np.ndarray, k: int, seed: int) -> Clustering:
     """Cluster the rows, scaled to unit length, by k-means from one seeded start.
 
-    The start is 2k seeds, given all rows and merged to k where that costs least. The same seed
-    gives the same bytes for any number of threads; as many are used as the numerical libraries
-    may. No cluster is empty, unless there are fewer distinct rows than clusters: then the last
-    are, their centroids are the first one's, and a warning says so.
+    ``embeddings`` are (n, d) floats, n >= k. The start is 2k seeds, whose groups of rows are merged
+    to k where that costs least. The same seed gives the same bytes for any number of threads; it
+    uses as many as the numerical libraries may. If there are fewer distinct rows than clusters,
+    the last clusters are empty, with the first one's centroid, and a warning says so.
 
-    Args:
-        embeddings: (n, d) floats, n >= k.
-        k: the number of clusters.
-        seed: of all that is drawn.
-
-    Raises:
-        InputError: k out of bounds; a row that is NaN, infinite or all zeros.
-
+    Raises InputError for k out of bounds, and for a row that is NaN, infinite or all zeros.
     Source: arXiv 2409.11378, section 2.1; seed 42 in its table 4.
     """
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_info, threadpool_limits
 
     n = len(embeddings)
     if not 1 <= k <= n:
         raise InputError(f"cluster.k: {k} clusters of {n} instances; k must be 1 to {n}")
     log.info("clustering: k-means with k = %d on %s rows", k, f"{n:,}")
     x = unit_rows(embeddings)
-    threads = _threads()
-    # Products of several threads add in another order than those of one: the threads are ours.
+    # OMP_NUM_THREADS, or every core.
+    blas = [it["num_threads"] for it in threadpool_info() if it["user_api"] == "blas"]
+    threads = max(blas, default=1)
+    # BLAS threads would change the order of sums: the threads are our own.
     with threadpool_limits(1):
         start = starting_centroids(x, k, np.random.default_rng(seed), threads)
-        found = Lloyd(x, start, threads)
-        found.run()
-        silhouette = silhouette_cosine(x, found.labels, threads)
-    distinct = len(found.centroids)
+        lloyd = Lloyd(x, start, threads)
+        lloyd.run()
+        silhouette = silhouette_cosine(x, lloyd.labels, threads)
+    distinct = len(lloyd.centroids)
     if distinct < k:
         log.warning(
             "clustering: %d clusters of %d distinct rows: the last %d are empty",
@@ -56,18 +51,9 @@ def kmeans(embeddings: np.ndarray, k: int, seed: int) -> Clustering:
         filled = min(k, distinct)
         log.info("clustering: the silhouette of %d clusters of %d rows is undefined", filled, n)
     return Clustering(
-        labels=found.labels,
-        centroids=np.concatenate([found.centroids, found.centroids[[0] * (k - distinct)]]),
-        inertia=float(found.distances().sum()),
+        labels=lloyd.labels,
+        centroids=np.concatenate([lloyd.centroids, lloyd.centroids[[0] * (k - distinct)]]),
+        inertia=float(lloyd.distances().sum()),
         silhouette=silhouette,
-        iterations=found.iterations,
-    )
-
-
-def _threads() -> int:
-    """How many threads the numerical libraries were allowed: OMP_NUM_THREADS, or every core."""
-    from threadpoolctl import threadpool_info
-
-    return max(
-        (it["num_threads"] for it in threadpool_info() if it["user_api"] == "blas"), default=1
+        iterations=lloyd.iterations,
     )

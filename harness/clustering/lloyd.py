@@ -12,17 +12,13 @@ class Lloyd:
 
     A row's label is its nearest centroid, ties to the lowest. Scores x.c - |c|^2/2 in float32
     settle most rows; where rounding could decide, they are computed in float64, and where it still
-    could, distances are computed from differences: the order in which a machine adds has no say.
+    could, distances are computed from differences: the machine's order of sums decides nothing.
     Between iterations only the centroids that moved are scored again. A cluster that loses all its
-    rows gets the row that lies farthest from its centroid.
+    rows gets the row farthest from its centroid.
 
-    Attributes:
-        x: (n, d) float32, rows of length 1.
-        centroids: (k, d) float32.
-        labels: (n,) int64.
-        counts: (k,) int64, rows of each cluster.
-        sums: (k, d) float64, their sums.
-        iterations: how often the centroids were moved.
+    ``x`` is (n, d) float32, rows of length 1; ``centroids`` (k, d) float32, ``labels`` (n,) int64,
+    ``counts`` (k,) int64 and ``sums`` (k, d) float64 of the clusters' rows; ``iterations`` counts
+    how often the centroids were moved.
     """
 
     def __init__(self, x: np.ndarray, centroids: np.ndarray, threads: int) -> None:
@@ -34,8 +30,8 @@ class Lloyd:
         self._threads = threads
         # Each of two scores may be off by d + 4 roundings of numbers of at most 1.
         self._margin, self._exact_margin = (2 * (d + 4) * u for u in (2.0**-24, 2.0**-53))
-        self._own = np.full(n, -np.inf, dtype=np.float32)  # the score with the label's centroid
-        self._others = self._own.copy()  # no other centroid's score is above
+        self._own = np.full(n, -np.inf, dtype=np.float32)  # the score of the label's centroid
+        self._others = self._own.copy()  # an upper bound of all other scores
         self.add(centroids)
 
     def add(self, centroids: np.ndarray) -> None:
@@ -48,12 +44,12 @@ class Lloyd:
         self.sums = group_sums(self.x, self.labels, len(self.centroids))
 
     def run(self) -> None:
-        """Iterate until the labels stand still, or 300 times."""
+        """Iterate until the labels are stable, or 300 times."""
         while self.iterations < MOST_ITERATIONS and self.step():
             pass
 
     def step(self) -> int:
-        """Centroids to the means of their rows, rows to the nearest; how many changed label."""
+        """Move centroids to the means of their rows, and relabel; how many labels changed."""
         before = self.labels.copy()
         filled = self.counts > 0
         means = self.centroids.copy()
@@ -61,7 +57,7 @@ class Lloyd:
         self._move(means)
         self._fill()
         changed = np.flatnonzero(self.labels != before)
-        # In float64 what is added and taken away again leaves nothing that float32 could show.
+        # In float64, what adding and subtracting leaves is far below float32.
         k, rows = len(self.centroids), self.x[changed]
         self.sums += group_sums(rows, self.labels[changed], k)
         self.sums -= group_sums(rows, before[changed], k)
@@ -71,10 +67,10 @@ class Lloyd:
 
     def distances(self) -> np.ndarray:
         """Squared distances of the rows to their centroids: (n,) float64."""
-        found = np.empty(len(self.x))
+        squares = np.empty(len(self.x))
         for rows in blocks(len(self.x)):
-            found[rows] = _squares(self.x[rows], self.centroids[self.labels[rows]])
-        return found
+            squares[rows] = _squares(self.x[rows], self.centroids[self.labels[rows]])
+        return squares
 
     def _move(self, centroids: np.ndarray) -> None:
         moved = np.flatnonzero((centroids != self.centroids).any(axis=1))
@@ -83,16 +79,16 @@ class Lloyd:
             self._score(moved)
 
     def _score(self, moved: np.ndarray) -> None:
-        """Bring the labels up to date once some centroids are new."""
+        """Update the labels after some centroids moved."""
         self._exact = self.centroids.astype(np.float64)
         self._exact_halves = np.einsum("ij,ij->i", self._exact, self._exact) / 2
         self._halves = self._exact_halves.astype(np.float32)
-        all_anew = 2 * len(moved) > len(self.centroids)
+        rescore_all = 2 * len(moved) > len(self.centroids)
         place = np.full(len(self.centroids), -1)
         place[moved] = np.arange(len(moved))
 
         def settle(rows: slice) -> None:
-            if all_anew:
+            if rescore_all:
                 self._compare(np.arange(rows.start, rows.stop), self.x[rows])
             else:
                 self._compare_moved(rows, moved, place)
@@ -116,7 +112,7 @@ class Lloyd:
         self.labels[rows], self._own[rows], self._others[rows] = labels, own, others
 
     def _compare_moved(self, rows: slice, moved: np.ndarray, place: np.ndarray) -> None:
-        """Compare rows with the centroids that moved; with all where that does not settle them."""
+        """Compare rows with the centroids that moved, and with all if that does not settle them."""
         scores = self.x[rows] @ self.centroids[moved].T
         scores -= self._halves[moved]
         where = place[self.labels[rows]]
@@ -130,13 +126,13 @@ class Lloyd:
             self._compare(unsettled, self.x[unsettled])
 
     def _nearest(self, x: np.ndarray) -> np.ndarray:
-        """The nearest centroid of rows that float32 leaves open."""
+        """The nearest centroid of rows that float32 does not settle."""
         scores = x.astype(np.float64) @ self._exact.T
         scores -= self._exact_halves
         rows, candidates = np.nonzero(scores >= scores.max(axis=1)[:, None] - self._exact_margin)
         if len(rows) == len(x):
             return candidates
-        # Ties: differences have no rounding that products would add.
+        # Ties: differences avoid the rounding of products.
         distances = np.empty(len(rows))
         for a in range(0, len(rows), BLOCK):
             some = slice(a, a + BLOCK)
@@ -153,7 +149,7 @@ class Lloyd:
             farthest = np.argsort(-distances, kind="stable")[: len(empty)]
             farthest = farthest[distances[farthest] > 0]
             if not len(farthest):
-                return  # all rows lie on their centroids: there are no more distinct ones
+                return  # all rows equal their centroids: there are no more distinct ones
             centroids = self.centroids.copy()
             centroids[empty[: len(farthest)]] = self.x[farthest]
             self._move(centroids)

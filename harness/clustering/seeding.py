@@ -1,15 +1,15 @@
-"""Where k-means starts: twice as many seeds as clusters, merged two by two."""
+"""The start of k-means: twice as many seeds as clusters, merged pairwise."""
 
 import numpy as np
 
 from harness.clustering.blocks import each_block
 from harness.clustering.lloyd import Lloyd
 
-ROWS_EACH = 16  # rows per cluster that the first seeds are drawn from ...
-FEWEST_ROWS, MOST_ROWS = 2048, 8192  # ... within these: their products with each other are kept
+ROWS_EACH = 16  # rows per cluster in the sample for the first seeds, ...
+FEWEST_ROWS, MOST_ROWS = 2048, 8192  # ... within these bounds: all their products are kept
 FIRST, SPARE = 1.5, 2.0  # seeds per cluster: from those rows, and in all
 MOST_SEEDS = 8192  # merging needs the costs of all pairs: 268 MB
-CANDIDATES = 8  # drawn for each seed, of which the best is taken
+CANDIDATES = 8  # drawn for each seed; the best is taken
 NOISE = np.float32(1e-6)  # of squared distances between float32 rows of length 1
 
 
@@ -17,15 +17,11 @@ def starting_centroids(x: np.ndarray, k: int, rng: np.random.Generator, threads:
     """Centroids to start from: (k, d) float32, or every distinct row where there are fewer.
 
     Most seeds come from a sample of the rows by greedy k-means++. The others are drawn from all
-    rows with probability by squared distance to the nearest of the first, so that small groups of
-    which the sample holds none are found (k-means||, Bahmani et al. 2012). All rows are then given
-    to their nearest seed, and the groups are merged to k.
+    rows with probability by squared distance to the nearest of the first, to reach small groups
+    that the sample misses (k-means||, Bahmani et al. 2012). Each row then joins its nearest seed,
+    and the groups are merged to k.
 
-    Args:
-        x: (n, d) float32, rows of length 1.
-        k: the number of clusters, at most n.
-        rng: the source of chance.
-        threads: how many; the result does not depend on it.
+    ``x`` is (n, d) float32, rows of length 1; k at most n. ``threads`` do not change the result.
     """
     wanted = max(k, min(int(SPARE * k), MOST_SEEDS))
     first = max(1, int(FIRST / SPARE * wanted))
@@ -39,25 +35,25 @@ def starting_centroids(x: np.ndarray, k: int, rng: np.random.Generator, threads:
             break  # each row is a seed, or a copy of one
         more = rng.choice(len(x), missing, replace=False, p=far / far.sum())
         groups.add(x[more])
-    # Of copies that were drawn together, one has all the rows.
+    # Of identical seeds, one has all the rows.
     some = groups.counts > 0
     means = groups.sums[some] / groups.counts[some, None]
     return merged(means, groups.counts[some], k)
 
 
 def _spread(x: np.ndarray, wanted: int, rng: np.random.Generator, threads: int) -> np.ndarray:
-    """The rows that greedy k-means++ takes: (wanted,) int64, or fewer once the rest are copies.
+    """The rows that greedy k-means++ takes: (wanted,) int64, or fewer if the rest are copies.
 
-    Each is the best of a few that are drawn with probability by squared distance to the nearest
-    taken. Source: Arthur and Vassilvitskii 2007, where the greedy choice is in section 7.
+    Each is the best of a few drawn with probability by squared distance to the nearest taken.
+    Source: Arthur and Vassilvitskii 2007, the greedy choice in section 7.
     """
     products = _products(x, threads) if len(x) <= MOST_ROWS else None
 
     def distances(rows: np.ndarray) -> np.ndarray:
-        found = x[rows] @ x.T if products is None else products[rows]
-        found *= -2
-        found += 2 - NOISE  # copies are at distance 0, whatever the rounding
-        return np.maximum(found, 0, out=found)
+        squares = x[rows] @ x.T if products is None else products[rows]
+        squares *= -2
+        squares += 2 - NOISE  # copies are at distance 0, whatever the rounding
+        return np.maximum(squares, 0, out=squares)
 
     taken = [int(rng.integers(len(x)))]
     nearest = distances(np.array(taken))[0]
@@ -76,29 +72,22 @@ def _spread(x: np.ndarray, wanted: int, rng: np.random.Generator, threads: int) 
 
 def _products(x: np.ndarray, threads: int) -> np.ndarray:
     """The products of all pairs of rows: (n, n) float32."""
-    found = np.empty((len(x), len(x)), dtype=np.float32)
+    products = np.empty((len(x), len(x)), dtype=np.float32)
 
     def multiply(rows: slice) -> None:
-        np.matmul(x[rows], x.T, out=found[rows])
+        np.matmul(x[rows], x.T, out=products[rows])
 
     each_block(multiply, len(x), threads)
-    return found
+    return products
 
 
 def merged(centroids: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
-    """What is left of the centroids once the pairs that cost least are merged, until k are left.
+    """Merge the pair of least cost until k centroids are left: (k, d) float32, or all if fewer.
 
-    Merging a and b adds |a| |b| / (|a| + |b|) times their squared distance to the inertia (Ward
-    1963); what their union costs to merge with a third follows from the costs of the three (Lance
-    and Williams 1967). Ties go to the lowest.
-
-    Args:
-        centroids: (m, d) float64.
-        counts: (m,) rows of each, none 0.
-        k: how many to leave.
-
-    Returns:
-        (k, d) float32; all m where they are fewer.
+    ``centroids`` are (m, d) float64 of ``counts`` (m,) rows, none 0. Merging a and b adds
+    |a| |b| / (|a| + |b|) times their squared distance to the inertia (Ward 1963); the cost of
+    merging their union with a third follows from the costs of the three (Lance and Williams 1967).
+    Ties go to the lowest.
     """
     weights = counts.astype(np.float64)
     costs = _merging_costs(centroids, weights)
@@ -126,7 +115,7 @@ def merged(centroids: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
 
 
 def _merging_costs(centroids: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """What merging each pair costs: (m, m) float32, infinite on the diagonal."""
+    """The cost of merging each pair: (m, m) float32, infinite on the diagonal."""
     squares = np.einsum("ij,ij->i", centroids, centroids)
     costs = np.empty((len(centroids), len(centroids)), dtype=np.float32)
     for i, row in enumerate(costs):

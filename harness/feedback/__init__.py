@@ -1,1 +1,1 @@
-"""What a feedback-driven selection observes of its model, and what it makes of that."""
+"""Feedback-driven selection: observations of the trained model, and weights."""

@@ -1,4 +1,4 @@
-"""Decoding a batch of prompts a token at a time over the model's own cache."""
+"""Decoding a batch of prompts token by token over the model's own cache."""
 
 import inspect
 from typing import TYPE_CHECKING
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-# Rows that have ended leave the batch once they are this share of it: a step costs what its rows
-# cost, and making the cache smaller costs about a tenth of a step.
+# Finished rows leave the batch once they are this share of it: a step's time grows with its rows,
+# and shrinking the cache takes about a tenth of a step.
 _LEAVE = 0.125
 
 
 class Decoding:
-    """A batch that is decoded a token at a time; rows that have ended leave it.
+    """A batch that is decoded token by token; finished rows leave it.
 
-    `transformers.generate()` is as fast while every row goes on, but keeps those that have ended,
-    and draws all rows from one generator, so that a row would depend on its neighbours.
+    `transformers.generate()` keeps finished rows, and draws all rows from one generator, so that
+    an answer would depend on its neighbours.
     """
 
     def __init__(self, model: "PreTrainedModel", prompts: list[list[int]], cap: int) -> None:
@@ -31,17 +31,17 @@ class Decoding:
         length = max(len(ids) for ids in prompts)
         ids = torch.zeros((len(prompts), length), dtype=torch.long)
         mask = torch.zeros((len(prompts), length + cap), dtype=torch.long)
-        # Padding stands to the left: all rows' next tokens are then at one place of the cache.
+        # Padded on the left, so that all rows' next tokens have the same position in the cache.
         for i, prompt in enumerate(prompts):
             ids[i, length - len(prompt) :] = torch.tensor(prompt)
             mask[i, length - len(prompt) :] = 1
         self.model, self.cap, self.length = model, cap, length
         self.ids, self.mask = ids.to(model.device), mask.to(model.device)
-        self.places = (self.mask[:, :length].cumsum(1) - 1).clamp(min=0)
-        # Models without places of their own (ALiBi) take none.
-        self.takes_places = "position_ids" in inspect.signature(model.forward).parameters
+        self.positions = (self.mask[:, :length].cumsum(1) - 1).clamp(min=0)
+        # Models without position embeddings (ALiBi) take no positions.
+        self.takes_positions = "position_ids" in inspect.signature(model.forward).parameters
         self.cache = DynamicCache(config=model.config)
-        self.rows = torch.arange(len(prompts), device=model.device)  # the batch's own numbers
+        self.rows = torch.arange(len(prompts), device=model.device)  # indices into the batch
         self.ended = torch.zeros(len(prompts), dtype=torch.bool, device=model.device)
 
     def run(
@@ -52,7 +52,7 @@ class Decoding:
         names: list[str],
         step: Step,
     ) -> list[list[int]]:
-        """The tokens of each row, its end token among them if one came."""
+        """The tokens of each row, including its end token if one came."""
         import torch
 
         device = self.model.device
@@ -63,7 +63,7 @@ class Decoding:
         left = len(names)
         for t in range(self.cap):
             logits = self._logits(t)
-            best, tokens = logits.max(dim=-1)  # NaN is the greatest of all
+            best, tokens = logits.max(dim=-1)  # NaN counts as the greatest
             lost = self.rows[~torch.isfinite(best) & ~self.ended]
             if len(lost):
                 raise not_finite(names[int(lost.min())], "logits")
@@ -87,32 +87,32 @@ class Decoding:
 
     def _logits(self, t: int) -> "torch.Tensor":
         """Logits of every row's t-th new token: (rows, vocabulary) float32."""
-        places = {"position_ids": self.places} if self.takes_places else {}
+        positions = {"position_ids": self.positions} if self.takes_positions else {}
         out = self.model(
             input_ids=self.ids,
             attention_mask=self.mask[:, : self.length + t],
             past_key_values=self.cache,
             use_cache=True,
             logits_to_keep=1,
-            **places,
+            **positions,
         )
         return out.logits[:, -1].float()
 
     def _go_on(self, tokens: "torch.Tensor", going: int) -> None:
-        """Feed the tokens back; leave out the rows that have ended once they are many."""
-        self.ids, self.places = tokens[:, None], self.places[:, -1:] + 1
+        """Feed the tokens back; drop finished rows once they are many."""
+        self.ids, self.positions = tokens[:, None], self.positions[:, -1:] + 1
         if going > (1 - _LEAVE) * len(self.rows):
             return
         keep = (~self.ended).nonzero()[:, 0]
         self.cache.batch_select_indices(keep)
-        self.ids, self.places, self.mask = self.ids[keep], self.places[keep], self.mask[keep]
+        self.ids, self.positions, self.mask = self.ids[keep], self.positions[keep], self.mask[keep]
         self.rows, self.ended = self.rows[keep], self.ended[keep]
 
 
 def draw(logits: "torch.Tensor", uniform: "torch.Tensor") -> "torch.Tensor":
-    """The token of each row at which its distribution function passes its number in [0, 1): (n,).
+    """Draw a token per row by inverting its distribution at its number in [0, 1): (n,).
 
-    In float64, so that the sum over a large vocabulary rounds no likely token away.
+    In float64, as sums over a large vocabulary would lose likely tokens to rounding.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Where a model places an instance: its last hidden states, averaged over the tokens."""
+"""A model's embedding of an instance: its last hidden states, averaged over the tokens."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.common.errors import InputError
 from harness.common.progress import Step
-from harness.feedback.inference import check_counts, looking_at, most_tokens, name_of, not_finite
+from harness.feedback.inference import check_counts, inferring, most_tokens, name_of, not_finite
 from harness.models.batches import length_batches, padded
 from harness.models.template import Messages, tokenise_all
 
@@ -27,22 +27,13 @@ def mean_pooled(
 ) -> tuple[np.ndarray, int, np.ndarray]:
     """Mean over all tokens of each conversation of the model's last hidden state: (n, d) float32.
 
-    And how many tokens were read, and which conversations were cut: (n,) bool.
+    Also returns how many tokens were read, and which conversations were cut: (n,) bool.
 
     The space of DiverseEvol (arXiv 2311.08182, section 3: "the output hidden states of M_t after
-    average pooling over all token positions"). The state is the one after the final norm, its mean
-    raw, not of unit length. Tokens are those training reads, template and end tokens included, cut
-    at the end to `max_length` and the model's context as training cuts. Rows of like length share a
-    batch; batches change a mean by rounding only. Logits are not computed.
-
-    Args:
-        model: a causal language model, in the precision it is to run in.
-        tokenizer: its tokenizer, with a chat template.
-        conversations: n message lists, prompt and response.
-        max_length: tokens read of each, from 1.
-        batch_size: rows side by side, at most.
-        names: ids for messages.
-        step: hears how many more rows are done.
+    average pooling over all token positions"). The state is the one after the final norm; its mean
+    is not scaled. Tokens are those that training reads, cut at the end to `max_length` and the
+    context as in training. Batches change a mean by rounding only. `step` receives how many more
+    rows are done.
 
     Raises InputError for a conversation without tokens and for states that are NaN or infinite.
     """
@@ -53,16 +44,16 @@ def mean_pooled(
     rows = [ids[:most] for ids, _ in whole]
     if [] in rows:
         raise InputError(f"{name_of(names, rows.index([]))}: its conversation has no token")
-    found = np.zeros((len(rows), model.config.get_text_config().hidden_size), dtype=np.float32)
-    with looking_at(model):
+    means = np.zeros((len(rows), model.config.get_text_config().hidden_size), dtype=np.float32)
+    with inferring(model):
         for batch in length_batches([len(ids) for ids in rows], batch_size):
             pooled = _pool(model, [rows[i] for i in batch])
             lost = ~np.isfinite(pooled).all(axis=1)
             if lost.any():
                 raise not_finite(name_of(names, batch[int(np.argmax(lost))]), "hidden states")
-            found[batch] = pooled
+            means[batch] = pooled
             step(len(batch))
-    return found, sum(len(ids) for ids in rows), np.array([len(ids) > most for ids, _ in whole])
+    return means, sum(len(ids) for ids in rows), np.array([len(ids) > most for ids, _ in whole])
 
 
 def _pool(model: "PreTrainedModel", rows: list[list[int]]) -> np.ndarray:

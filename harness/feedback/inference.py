@@ -1,4 +1,4 @@
-"""What the observations share: a model only looked at, how much it reads, whom a message names."""
+"""Running a model for observation: inference mode, token limits, names and errors."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def looking_at(model: "PreTrainedModel") -> Iterator[None]:
-    """Without gradients and dropout; a model that was in training goes back to it."""
+def inferring(model: "PreTrainedModel") -> Iterator[None]:
+    """Without gradients and dropout; a model in training mode returns to it."""
     import torch
 
     training = model.training
@@ -27,9 +27,9 @@ def looking_at(model: "PreTrainedModel") -> Iterator[None]:
 def most_tokens(
     model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", max_length: int
 ) -> int:
-    """Tokens the model reads at most: `max_length`, or its context where that is less.
+    """The most tokens that the model reads: `max_length`, or its context where that is less.
 
-    Of a model that names no context (ALiBi), what its tokenizer names counts as one.
+    For a model without a context length (ALiBi), its tokenizer's limit counts.
     """
     config = model.config.get_text_config()
     context = getattr(config, "max_position_embeddings", None) or tokenizer.model_max_length
@@ -37,19 +37,19 @@ def most_tokens(
 
 
 def name_of(names: Sequence[str] | None, i: int) -> str:
-    """How a message calls the `i`-th conversation: by its id where there is one."""
+    """The name of the `i`-th conversation in messages: its id where there is one."""
     return f"instance {i} (from 0)" if names is None else f"instance {names[i]!r}"
 
 
 def check_counts(**counts: int) -> None:
-    """Raise InputError, naming it, where a number is under 1."""
+    """Raise InputError for a number under 1."""
     for name, value in counts.items():
         if value < 1:
             raise InputError(f"{name}: {value} is too few; give a whole number from 1")
 
 
 def not_finite(name: str, what: str) -> InputError:
-    """The error of a model that gives NaN or infinity for an instance, called `name`."""
+    """The error for a model that gives NaN or infinity for an instance."""
     return InputError(
         f"{name}: the model's {what} are NaN or infinite; train it at a lower learning rate, or "
         "on a GPU use device: cpu"

@@ -1,7 +1,7 @@
-"""The score of a conversation in eq. 4 of arXiv 2409.11378, by perplexity, reward model or judge.
+"""Scores of responses for eq. 4 of arXiv 2409.11378, by perplexity, reward model or judge.
 
-``FEEDBACK_SCORERS[key](task, responses)`` returns one score a response, (n,) float64, the higher
-the better, not finite where there is none, and what it cost.
+``FEEDBACK_SCORERS[key](task, responses)`` returns one score a response, (n,) float64, higher being
+better, not finite where there is none; and its cost.
 """
 
 import logging
@@ -31,7 +31,7 @@ def prompt_of(messages: Messages) -> Messages:
 
 
 def given_and_generated(rows: PoolRows, answers: Path) -> list[Response]:
-    """The given responses of n instances, then the generated ones, which a file holds."""
+    """The given responses of n instances, then the generated ones from the file."""
     import pandas as pd
 
     given, generated = [], []
@@ -43,32 +43,37 @@ def given_and_generated(rows: PoolRows, answers: Path) -> list[Response]:
     return [*given, *generated]
 
 
-def by_perplexity(task: dict[str, Any], responses: Sequence[Response]) -> Scored:
-    """The log perplexity of prompt and response under the trained model: eq. 7.
-
-    Of the whole text, as eq. 7 concatenates both. It is not negated: with gold minus generated it
-    gives -log(PPL(generated) / PPL(gold)). A text too long for the model loses its beginning, as in
-    generation: cut at its end, a long prompt would be all that is left of both.
-    """
-    from harness.models.likelihood import Text, losses
+def trained_model(task: dict[str, Any]) -> "Reader":
+    """The model that a phase observes, as its task says."""
     from harness.models.loading import load_model
     from harness.models.reader import read_with
 
     how = task["max_length"], task["device"], task["threads"]
-    reader = read_with(load_model, str(Path(task["model"]).resolve()), None, *how)
+    return read_with(load_model, str(Path(task["model"]).resolve()), None, *how)
+
+
+def by_perplexity(task: dict[str, Any], responses: Sequence[Response]) -> Scored:
+    """The log perplexity of prompt and response under the trained model: eq. 7.
+
+    Not negated: gold minus generated then is -log(PPL(generated) / PPL(gold)). A text too long for
+    the model loses its beginning: cut at its end, a long prompt would leave no response.
+    """
+    from harness.models.likelihood import Text, losses
+
+    reader = trained_model(task)
     names = [f"instance {name!r}" for name, _ in responses]
     texts = [messages for _, messages in responses]
     whole = [ids for ids, _ in tokenise_all(reader.tokenizer, texts, names)]
     ids, cost = _cut(reader, whole, responses)
     scored = [Text(one, [False, *[True] * (len(one) - 1)]) for one in ids]
     with counting("score perplexity", len(scored)) as step:
-        found = losses(reader.model, scored, task["batch_size"], step)
+        totals = losses(reader.model, scored, task["batch_size"], step)
     counts = np.array([sum(text.scored) for text in scored])
-    return found / np.maximum(counts, 1), cost
+    return totals / np.maximum(counts, 1), cost
 
 
 def by_reward_model(task: dict[str, Any], responses: Sequence[Response]) -> Scored:
-    """A reward model's logit through the sigmoid: logits have no scale that exp could bear."""
+    """The sigmoid of a reward model's logit, whose own scale is too wide for the exp of eq. 6."""
     from harness.models.reader import read_with
     from harness.reward_model.classifier import ids_of_rows, load_classifier, logits
 
@@ -79,15 +84,15 @@ def by_reward_model(task: dict[str, Any], responses: Sequence[Response]) -> Scor
     whole = ids_of_rows(reader.tokenizer, texts, task["template"], names)
     ids, cost = _cut(reader, whole, responses)
     with counting("score reward", len(ids)) as step:
-        found = np.array(logits(reader.model, ids, task["batch_size"], step))
-    # Halves of tanh: no overflow, whatever the logit.
-    return 0.5 * (1 + np.tanh(found / 2)), cost
+        values = np.array(logits(reader.model, ids, task["batch_size"], step))
+    # The sigmoid by tanh: no overflow, whatever the logit.
+    return 0.5 * (1 + np.tanh(values / 2)), cost
 
 
 def _cut(
     reader: "Reader", whole: list[list[int]], responses: Sequence[Response]
 ) -> tuple[list[list[int]], dict[str, float]]:
-    """Each text's end, as much as the model reads, and what scoring these costs."""
+    """Each text cut at its beginning to what the model reads; and the cost of scoring."""
     from harness.reward_model.classifier import cut_ids
 
     long = [name for (name, _), ids in zip(responses, whole, strict=True) if len(ids) > reader.most]
@@ -103,9 +108,9 @@ def _cut(
 
 
 def by_judge(task: dict[str, Any], responses: Sequence[Response]) -> Scored:
-    """An LLM judge's rating; NaN where its answer could not be read twice.
+    """An LLM judge's rating; NaN where two answers had none.
 
-    What an earlier round of the run has asked is found in the cache, and was counted there.
+    Answers to an earlier round's questions come from the cache and were counted there.
     """
     import pandas as pd
 
@@ -118,16 +123,16 @@ def by_judge(task: dict[str, Any], responses: Sequence[Response]) -> Scored:
         rows = PoolRows(pd.read_parquet(folder / "rows.parquet"))
         before += given_and_generated(rows, folder / "answers.parquet")
     with counting("judge", len(responses)) as step:
-        found = judge(_asked(responses), params, cache, step, _asked(before))
+        judged = judge(_asked(responses), params, cache, step, _asked(before))
     cost: dict[str, float] = {
-        "scored": found.questions,
-        "judge_answers": found.answers,
-        "judge_left_out": found.unparsable + found.refused,
-        "tokens_scored": found.tokens_in + found.tokens_out,
+        "scored": judged.questions,
+        "judge_answers": judged.answers,
+        "judge_left_out": judged.unparsable + judged.refused,
+        "tokens_scored": judged.tokens_in + judged.tokens_out,
     }
-    if found.spend is not None:
-        cost["usd"] = found.spend
-    return found.scores, cost
+    if judged.spend is not None:
+        cost["usd"] = judged.spend
+    return judged.scores, cost
 
 
 FEEDBACK_SCORERS: dict[str, Callable[[dict[str, Any], Sequence[Response]], Scored]] = {
@@ -138,12 +143,12 @@ FEEDBACK_SCORERS: dict[str, Callable[[dict[str, Any], Sequence[Response]], Score
 
 
 def _asked(responses: Sequence[Response]) -> list[tuple[str, str]]:
-    """What a judge is to read: instruction and response."""
+    """Pairs of instruction and response for the judge."""
     return [(_instruction(one), one[-1]["content"]) for _, one in responses]
 
 
 def _instruction(messages: Messages) -> str:
-    """What the last answer is to: one question as it is, more with who said what."""
+    """The messages before the last answer: a single one as it is, several with their roles."""
     before = messages[:-1]
     if len(before) == 1:
         return before[0]["content"]

@@ -1,4 +1,4 @@
-"""How uncertain a model is of an instance's response: rivals of diversity as a criterion."""
+"""How uncertain a model is of an instance's response: criteria other than diversity."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.common.errors import InputError, nearest
 from harness.common.progress import Step
-from harness.feedback.inference import check_counts, looking_at, most_tokens, name_of, not_finite
+from harness.feedback.inference import check_counts, inferring, most_tokens, name_of, not_finite
 from harness.models.likelihood import Text, cut, scored_logits, text_batches, texts_of
 from harness.models.template import Messages
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_MOST_AT_ONCE = 2**24  # probabilities made of logits at once: 128 MB in float64
+_MOST_AT_ONCE = 2**24  # probabilities computed at once: 128 MB in float64
 
 
 def uncertainty(
@@ -31,27 +31,18 @@ def uncertainty(
 ) -> tuple[np.ndarray, int, np.ndarray]:
     """How uncertain a model is of each conversation's responses, higher being less certain: (n,).
 
-    And how many tokens were read, and which conversations were cut: (n,) bool.
+    Also returns how many tokens were read, and which conversations were cut: (n,) bool.
 
     The mean over the tokens that training would learn (every assistant turn with its end token,
     each predicted given all before it, teacher-forced) of `least_confidence` (1 - the highest
     probability, 0 to 1), `margin` (minus the difference of the two highest, -1 to 0) or `entropy`
-    (nats), as in Settles' survey of active learning (2009, section 3.1). float64. What is longer
-    than `max_length` or the model's context is cut as training cuts; where that leaves no response,
-    the prompt loses its beginning instead. Batches change a value by rounding only.
+    (nats), as in Settles' survey of active learning (2009, section 3.1). float64. Texts longer
+    than `max_length` or the context are cut as in training; where that leaves no response, the
+    prompt loses its beginning instead. Batches change a value by rounding only. `step` receives how
+    many more rows are done.
 
-    Args:
-        model: a causal language model, in the precision it is to run in.
-        tokenizer: its tokenizer, with a chat template.
-        conversations: n message lists, prompt and response.
-        criterion: a key of CRITERIA.
-        max_length: tokens read of each, from 2.
-        batch_size: rows side by side, at most; fewer where the vocabulary is large.
-        names: ids for messages.
-        step: hears how many more rows are done.
-
-    Raises InputError for another criterion, a conversation without a response, and logits that are
-    NaN or infinite.
+    Raises InputError for an unknown criterion, a conversation without a response, and logits that
+    are NaN or infinite.
     """
     if criterion not in CRITERIA:
         raise InputError(f"criterion: no {criterion!r}{nearest(criterion, CRITERIA)}")
@@ -62,40 +53,34 @@ def uncertainty(
     called = [name_of(names, i) for i in range(len(conversations))]
     whole = texts_of(tokenizer, [list(messages) for messages in conversations], called)
     texts = [cut(text, most) for text in whole]
-    found = np.zeros(len(texts))
-    with looking_at(model):
+    means = np.zeros(len(texts))
+    with inferring(model):
         for batch in text_batches(model, texts, batch_size):
             values = _means(model, [texts[i] for i in batch], CRITERIA[criterion])
             lost = ~np.isfinite(values)
             if lost.any():
                 raise not_finite(name_of(names, batch[int(np.argmax(lost))]), "logits")
-            found[batch] = values
+            means[batch] = values
             step(len(batch))
     read = sum(len(text.ids) for text in texts)
-    return found, read, np.array([len(text.ids) > most for text in whole])
+    return means, read, np.array([len(text.ids) > most for text in whole])
 
 
 def _means(
-    model: "PreTrainedModel",
-    batch: list[Text],
-    measure: "Callable[[torch.Tensor], torch.Tensor]",
+    model: "PreTrainedModel", batch: list[Text], measure: "Callable[[torch.Tensor], torch.Tensor]"
 ) -> np.ndarray:
     """The mean of a measure over each text's scored tokens: (len(batch),)."""
     import torch
 
     logits, _, wanted = scored_logits(model, batch)
     values = [
-        # float64: where a model is almost sure, 1 - p would else be zero for many.
+        # float64: in float32, 1 - p would be zero for many near-certain tokens.
         measure(torch.softmax(part.double(), dim=-1))
         for part in logits.split(max(1, _MOST_AT_ONCE // logits.shape[1]))
     ]
     table = torch.zeros(wanted.shape, dtype=torch.float64, device=logits.device)
     table[wanted] = torch.cat(values)
     return (table.sum(dim=1) / wanted.sum(dim=1)).cpu().numpy()
-
-
-def _least_confidence(p: "torch.Tensor") -> "torch.Tensor":
-    return 1 - p.amax(dim=-1)
 
 
 def _margin(p: "torch.Tensor") -> "torch.Tensor":
@@ -111,7 +96,7 @@ def _entropy(p: "torch.Tensor") -> "torch.Tensor":
 
 # Each a function of probabilities (m, vocabulary) to (m,).
 CRITERIA: "dict[str, Callable[[torch.Tensor], torch.Tensor]]" = {
-    "least_confidence": _least_confidence,
+    "least_confidence": lambda p: 1 - p.amax(dim=-1),
     "margin": _margin,
     "entropy": _entropy,
 }

@@ -9,8 +9,7 @@ Direction = Literal["challenging", "learnt"]
 ScoreTransform = Literal["exp", "shift"]
 Weights = Literal["cumulative", "fresh"]
 
-# What a scored cluster keeps of what the scored ones hold together: no score takes all of it, and
-# one that fell has a way back.
+# The least share of the scored clusters' joint weight that each keeps: none is lost for good.
 FLOOR = 1e-9
 
 
@@ -19,13 +18,10 @@ def instance_scores(
 ) -> np.ndarray:
     """How much better the given response is than the generated one: eq. 4, (n,) float64.
 
-    Args:
-        gold: (n,) scores of prompt and given response; NaN where there is none.
-        generated: (n,) scores of prompt and generated response; NaN where there is none.
-        direction: ``challenging``: high where the model has not learnt the instance, as the
-            equation stands. ``learnt``: the other sign, as section 2.2 has it in words.
-
-    Eq. 7, -log(PPL(generated) / PPL(gold)), is this of log perplexities, not of their negatives.
+    ``gold`` and ``generated`` are (n,) scores of prompt and response, NaN where there is none.
+    ``challenging`` is high where the model has not learnt the instance, as the equation stands;
+    ``learnt`` has the opposite sign, as section 2.2 says. Eq. 7, -log(PPL(generated) / PPL(gold)),
+    is eq. 4 of log perplexities, not of their negatives.
     """
     scores = np.asarray(gold, dtype=np.float64) - np.asarray(generated, dtype=np.float64)
     return scores if direction == "challenging" else -scores
@@ -34,10 +30,7 @@ def instance_scores(
 def cluster_scores(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     """The mean score of each cluster's instances: eq. 5, (k,), NaN where none was scored.
 
-    Args:
-        scores: (n,) float64; NaN for an instance that was left out.
-        labels: (n,) the cluster of each.
-        k: the number of clusters.
+    ``scores`` is (n,) float64, NaN for instances left out; ``labels`` (n,) gives their clusters.
     """
     known = np.isfinite(scores)
     counts = np.bincount(labels[known], minlength=k)
@@ -56,18 +49,15 @@ def new_weights(
 ) -> np.ndarray:
     """The clusters' weights after a round: eq. 6, (k,) float64 that sum to 1.
 
-    Eq. 6 needs positive scores and eq. 4 can be negative, so scores are made positive first. The
-    scored clusters share out only the weight they held together; one with nothing scored keeps its
-    own. Every scored one keeps at least 1e-9 of that share: weights stay finite and none is 1.
+    Eq. 6 needs positive scores and eq. 4 can be negative, so scores are made positive first, by
+    exp((s - max s) / temperature) or, with ``shift``, s - min s. The scored clusters redistribute
+    the weight they held together, each keeping at least 1e-9 of it; unscored ones keep theirs.
 
-    Args:
-        weights: (k,) of the round before, at least 0, summing to 1.
-        scores: (k,) of eq. 5; NaN where nothing was scored.
-        transform: ``exp``: exp((s - max s) / temperature). ``shift``: s - min s.
-        temperature: of the exp, above 0.
-        mode: ``cumulative``: times the weight before, as eq. 6 stands. ``fresh``: without it.
+    ``weights`` (k,) of the previous round sum to 1; ``scores`` (k,) are those of eq. 5, NaN where
+    nothing was scored. ``cumulative`` multiplies by the previous weight, as eq. 6; ``fresh`` does
+    not. The temperature must be above 0.
 
-    Warns where all scores are one value, or none is there: the weights then stay.
+    Warns if all scores are equal or there are none: the weights then stay.
     """
     if not temperature > 0:
         raise ValueError(f"temperature is {temperature}; it must be above 0")
@@ -78,7 +68,7 @@ def new_weights(
         return weights.copy()
     if known.max() == known.min():
         if len(known) > 1:
-            text = f"every cluster scored {known[0]:.4g}; scores tell them apart in nothing"
+            text = f"every cluster scored {known[0]:.4g}, so scores change no weight"
             warnings.warn(text, stacklevel=2)
         factors = np.ones(len(known))
     elif transform == "exp":
@@ -95,6 +85,6 @@ def new_weights(
 
 
 def effective_clusters(weights: np.ndarray) -> float:
-    """How many clusters of equal weight would be as spread: exp of the entropy, 1 to k."""
+    """The effective number of clusters: exp of the weights' entropy, 1 to k."""
     some = weights[weights > 0]
     return float(np.exp(-(some * np.log(some)).sum()))

@@ -15,28 +15,23 @@ if TYPE_CHECKING:
 
 
 def check_classifier(folder: Path) -> None:
-    """Raise InputError where the model of a folder is no classifier of one output."""
+    """Raise InputError if the folder's model is not a classifier of one output."""
     from transformers import AutoConfig
 
     with loading(folder, "model"):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     if config.num_labels != 1:
-        raise InputError(
-            f"{folder}: a model of {config.num_labels} outputs; a reward model is a sequence "
-            "classifier of one (num_labels: 1)"
-        )
+        rule = "a reward model is a sequence classifier of one (num_labels: 1)"
+        raise InputError(f"{folder}: a model of {config.num_labels} outputs; {rule}")
 
 
 def load_classifier(
-    path_or_id: str | Path,
-    revision: str | None = None,
-    dtype: "torch.dtype | None" = None,
+    path_or_id: str | Path, revision: str | None = None, dtype: "torch.dtype | None" = None
 ) -> "PreTrainedModel":
     """Load a sequence classifier of one output in `dtype` (default float32) on the CPU.
 
-    Raises InputError in one line where it is missing, broken, not safetensors, of several outputs,
-    or without weights for its head, as a causal language model is: a head made up on loading would
-    give scores that mean nothing.
+    Raises InputError if it is missing, broken, not safetensors, of several outputs, or without
+    weights for its head, as a causal language model: a random head gives meaningless scores.
     """
     from transformers import AutoModelForSequenceClassification
 
@@ -44,7 +39,7 @@ def load_classifier(
     check_classifier(folder)
     model, missing = load_weights(AutoModelForSequenceClassification, folder, dtype)
     if missing:
-        rule = f"the weights lack {missing[0]}; no sequence classifier was saved"
+        rule = f"the weights lack {missing[0]}; not a saved sequence classifier"
         raise InputError(f"{folder}: {rule}")
     return model.eval()
 
@@ -54,8 +49,8 @@ def conversation_ids(
 ) -> list[int]:
     """Token ids of a conversation as a classifier reads it.
 
-    Rendered by the tokenizer's own chat template. Without one, by ours of that name, with the
-    special tokens that the tokenizer puts around a text (a BERT's pools its first).
+    Rendered by the tokenizer's own chat template; without one, by ours of that name, with the
+    special tokens that the tokenizer puts around a text (a BERT pools its first).
     """
     how: dict[str, Any] = {}
     if not template_text(tokenizer):
@@ -74,24 +69,23 @@ def ids_of_rows(
     template: str,
     names: Sequence[str],
 ) -> list[list[int]]:
-    """`conversation_ids` of many; InputError calls the one that is refused by its name."""
-    found = []
+    """`conversation_ids` of many; InputError names the one that a template refuses."""
+    rows = []
     for name, messages in zip(names, conversations, strict=True):
         with about(name):
-            found.append(conversation_ids(tokenizer, messages, template))
-    return found
+            rows.append(conversation_ids(tokenizer, messages, template))
+    return rows
 
 
 def cut_ids(tokenizer: "PreTrainedTokenizerBase", ids: list[int], most: int) -> list[int]:
-    """At most so many ids: the beginning goes, a special token that opens the text excepted.
+    """At most so many ids, cut at the beginning, less a special token that opens the text.
 
-    Most classifiers are read at the last token, and an answer's end tells whether it has one.
+    Most classifiers are read at the last token, and only an answer's end shows that it is complete.
     """
     if len(ids) <= most:
         return ids
-    if ids[0] in tokenizer.all_special_ids:
-        return ids[:1] + ids[len(ids) - most + 1 :]
-    return ids[len(ids) - most :]
+    kept = ids[:1] if ids[0] in tokenizer.all_special_ids else []
+    return kept + ids[len(ids) - most + len(kept) :]
 
 
 def logits(
@@ -100,19 +94,19 @@ def logits(
     batch_size: int,
     step: Callable[[int], object] = lambda _: None,
 ) -> list[float]:
-    """The model's one logit for each row of token ids; `step` hears how many more are done.
+    """The model's one logit for each row of token ids; `step` receives how many more are done.
 
-    Rows of like length share a batch, padded to the right; batches change a logit by rounding only.
+    Rows of like length share a batch, padded on the right, which changes logits by rounding only.
     """
     import torch
 
     check_ids(model, rows)
-    found = [0.0] * len(rows)
+    values = [0.0] * len(rows)
     config = model.config.get_text_config()
     given = config.pad_token_id
     for batch in length_batches([len(ids) for ids in rows], batch_size):
-        # A causal classifier is read at the last token that is no padding: where it names no
-        # padding of its own, a token serves that ends none of the rows.
+        # A causal classifier is read at the last token that is not padding: if it has no padding
+        # token, one that ends none of the rows serves.
         pad = given
         if pad is None:
             ends = {rows[i][-1] for i in batch}
@@ -122,6 +116,6 @@ def logits(
         with torch.inference_mode():
             out = model(input_ids=ids, attention_mask=mask).logits
         for i, value in zip(batch, out[:, 0].double().tolist(), strict=True):
-            found[i] = value
+            values[i] = value
         step(len(batch))
-    return found
+    return values

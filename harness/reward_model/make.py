@@ -18,20 +18,13 @@ INFO = "reward_model.json"
 
 
 def make_reward_model(
-    params: RewardParams,
-    base: Path,
-    pairs: Path,
-    out: Path,
-    unseen: "pd.DataFrame | None" = None,
+    params: RewardParams, base: Path, pairs: Path, out: Path, unseen: "pd.DataFrame | None" = None
 ) -> None:
     """Write the reward model, sealed, and ``reward_model.json``: its source, accuracy and cost.
 
-    Args:
-        params: where it comes from, and how it is trained where that is ``base``.
-        base: the base model's folder.
-        pairs: the preferences table; without rows there is no model but the JSON, which says so.
-        out: a folder; replaced when the model is complete.
-        unseen: further pairs to measure accuracy on, by kind of fault, and never to train on.
+    If ``params`` name ``base`` as the source, it is trained from the base model on ``pairs``, the
+    preferences table; without rows there is no model but the JSON, which says so. ``unseen`` are
+    further pairs for accuracy by kind of fault, never trained on. ``out`` is replaced at the end.
     """
     with replacing_folder(out) as folder:
         info: dict[str, Any] = {"source": params.source}
@@ -44,8 +37,7 @@ def make_reward_model(
 
             table = read_frame(pairs, PREFERENCES)
             if not len(table):
-                told = f"{pairs} holds no pairs to train a reward model on"
-                info["none"] = told
+                info["none"] = f"{pairs} holds no pairs to train a reward model on"
             else:
                 read_sealed(base, "dvc repro base_model")
                 info |= train_reward(base, table, folder, params, unseen)

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
     from trl.trainer.reward_config import RewardConfig
 
-HELD_OUT = 0.1  # share of the pairs the model is measured on
+HELD_OUT = 0.1  # of the pairs, to measure accuracy on
 _POINTS = 100  # of the loss curve, at most
 
-Pair = tuple[list[int], list[int]]  # token ids of the question with the right, the faulty response
+Pair = tuple[
+    list[int], list[int]
+]  # token ids of the question with the chosen and the rejected response
 
 
 def train_reward(
@@ -35,12 +37,11 @@ def train_reward(
 ) -> dict[str, Any]:
     """Train a classifier of one output on pairs and save it with its tokenizer in `out`.
 
-    The model starts from the base model's weights with a fresh head; the loss is
+    The model starts from the base model with a new head; the loss is
     -log sigmoid(reward(chosen) - reward(rejected)) (Bradley-Terry; Ouyang et al. 2022, eq. 1). A
     tenth of the pairs, drawn by seed, is held out. The same arguments give the same bytes on a
     CPU. Returns pairs (trained on, held_out, too_long), accuracy on the held-out pairs (all, and by
-    kind of fault), accuracy_unseen (by kind of fault, of `unseen`), steps, seconds,
-    peak_memory_mb and loss_curve [{step, loss}].
+    kind of fault), accuracy_unseen (of `unseen`), steps, seconds, peak_memory_mb and loss_curve.
     """
     import torch
 
@@ -62,20 +63,19 @@ def train_reward(
             model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     model = load_classifier(out).to(device)  # pyright: ignore
-    found: dict[str, Any] = {
+    faults = table["fault"].to_numpy()
+    report: dict[str, Any] = {
         "pairs": {
             "trained": len(trained),
             "held_out": len(held),
             "too_long": len(pairs) - len(rows),
         },
-        "accuracy": _accuracy(
-            model, [rows[i] for i in held], table["fault"].to_numpy()[held], params
-        ),
+        "accuracy": _accuracy(model, [rows[i] for i in held], faults[held], params),
     }
     if unseen is not None and len(unseen):
         other, more = _encoded(tokenizer, base, unseen, params)
-        found["accuracy_unseen"] = _accuracy(model, more, other["fault"].to_numpy(), params)
-    return found | {
+        report["accuracy_unseen"] = _accuracy(model, more, other["fault"].to_numpy(), params)
+    return report | {
         "steps": steps,
         "seconds": round(time.monotonic() - start, 2),
         "peak_memory_mb": peak_memory_mb(device),
@@ -116,20 +116,16 @@ def _split(count: int, seed: int) -> tuple[list[int], list[int]]:
 
 
 def _fresh(base: Path, tokenizer: "PreTrainedTokenizerBase") -> "PreTrainedModel":
-    """The base model with a new head of one output in place of its own."""
+    """The base model with a new head of one output."""
     import torch
     from transformers import AutoModelForSequenceClassification
     from trl.trainer.reward_trainer import suppress_seqcls_warning
 
     with without_bars(), suppress_seqcls_warning():
         model = AutoModelForSequenceClassification.from_pretrained(
-            base,
-            num_labels=1,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
+            base, num_labels=1, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
         )
-    # The logit is read at the last token that is no padding.
+    # The logit is read at the last token that is not padding.
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
@@ -146,11 +142,11 @@ def _config(params: RewardParams, device: str, rows: int, scratch: str) -> "Rewa
         learning_rate=params.learning_rate,
         per_device_train_batch_size=params.batch_size,
         lr_scheduler_type="linear",
-        warmup_steps=0.05,  # a number under 1 is a share of the steps
+        warmup_steps=0.05,  # under 1: a share of the steps
         weight_decay=0.0,
         train_sampling_strategy="group_by_length",
-        remove_unused_columns=False,  # `length`, which the sampler reads, would go
-        max_length=None,  # pairs that are too long are left out, and counted, before
+        remove_unused_columns=False,  # keeps `length`, which the sampler reads
+        max_length=None,  # pairs too long are left out and counted before
         seed=params.seed,
         data_seed=params.seed,
         use_cpu=device == "cpu",
@@ -195,11 +191,11 @@ def _fit(
 def _accuracy(
     model: "PreTrainedModel", rows: Sequence[Pair], faults: np.ndarray, params: RewardParams
 ) -> dict[str, float]:
-    """The share of pairs whose right response gets the higher logit: of all, by kind of fault."""
+    """The share of pairs whose chosen response gets the higher logit: all, and by fault."""
     flat = [ids for row in rows for ids in row]
     rewards = np.array(logits(model, flat, 2 * params.batch_size)).reshape(-1, 2)
     right = rewards[:, 0] > rewards[:, 1]
-    found = {"all": round(float(right.mean()), 4)}
+    accuracy = {"all": round(float(right.mean()), 4)}
     for kind in sorted(set(faults)):
-        found[str(kind)] = round(float(right[faults == kind].mean()), 4)
-    return found
+        accuracy[str(kind)] = round(float(right[faults == kind].mean()), 4)
+    return accuracy

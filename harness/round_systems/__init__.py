@@ -1,4 +1,4 @@
-"""Feedback-driven selection systems: plug-ins of the loop in ``harness/round_systems/loop.py``.
+"""Feedback-driven selection systems, plug-ins of the loop in ``harness/round_systems/loop.py``.
 
 ``ROUND_SYSTEMS[key](**knobs)`` is a frozen dataclass whose fields are its knobs. To add one, write
 ``harness/round_systems/<key>.py`` and its entry below.
@@ -9,7 +9,7 @@ from harness.round_systems.diverse_evol import DiverseEvol
 from harness.round_systems.kmq_iterative import KmqIterative
 from harness.round_systems.loop import RoundSystem
 
-# `models`: that it trains. An entry's needs are those of its default knobs.
+# `models`: it trains. An entry's needs are those of its default knobs.
 ROUND_SYSTEMS: dict[str, Entry[RoundSystem]] = {
     "kmq_iterative": Entry(
         function=KmqIterative,

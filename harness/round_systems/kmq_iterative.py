@@ -1,4 +1,4 @@
-"""Iterative kMQ: clusters that the model has not learnt yet give more of the next round."""
+"""Iterative kMQ: clusters that the model has not learnt yet give more in the next round."""
 
 import warnings
 from dataclasses import dataclass, replace
@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from harness.common.errors import InputError
 from harness.feedback.weights import (
     Direction,
     ScoreTransform,
@@ -17,7 +16,7 @@ from harness.feedback.weights import (
     instance_scores,
     new_weights,
 )
-from harness.round_systems.loop import Ask, Observed, equal_sizes
+from harness.round_systems.loop import Ask, Observed, check_idle, equal_sizes
 from harness.samplers import SAMPLERS, Pool
 from harness.samplers.pool import check_clusters
 from harness.samplers.shares import Counts, Share
@@ -32,68 +31,44 @@ class KmqIterative:
     Algorithm 1 of arXiv 2409.11378 (section 2.2, eqs. 4 to 7). Each round takes a part of the
     budget by kMQ with the clusters' weights, trains, has the model answer the prompts it was
     trained on, scores given and generated responses, and gives the clusters new weights.
-
-    Attributes:
-        rounds: N; the budget is cut into as many parts.
-        scorer: of eq. 4: the log perplexity under the trained model (eq. 7), a reward model's
-            logit through the sigmoid, or an LLM judge (``judge:`` of params.yaml).
-        model: with ``reward_model``: ``reward`` (the pipeline's), a folder or a hub id.
-        revision: of a hub id.
-        first_round: ``kmq``: shares by size, as section 2.2 has it; ``uniform``: every cluster
-            alike, as Algorithm 1 has it.
-        feedback_epochs: how long a round trains (section 2.2: once over the data).
-        warm_start: go on from the last round's model rather than from the base.
-        feedback_on: ask about ``all`` taken so far, as in Algorithm 1, or about the ``newest``.
-        direction: see ``harness.feedback.weights.instance_scores``.
-        score_transform: see ``harness.feedback.weights.new_weights``.
-        temperature: of its exp.
-        weights: ``cumulative`` or ``fresh``, see there.
-        counts: see ``harness.samplers.kmq``, as are the following.
-        share: what a cluster weighs in the first round.
-        min_per_cluster: what each gives at least.
-        replacement: how it is drawn within a cluster.
-        weighting: by what.
-        max_new_tokens: the longest answer.
-        sampling_temperature: 0 answers with the likeliest token; above, answers are drawn.
     """
 
     sampler: ClassVar[str] = "kmq"
 
-    rounds: Annotated[int, Field(ge=1)] = 3
+    rounds: Annotated[int, Field(ge=1)] = 3  # N, the parts of the budget
+    # Of eq. 4: the log perplexity under the trained model (eq. 7), the sigmoid of a reward model's
+    # logit, or an LLM judge (`judge:` of params.yaml).
     scorer: Scorer = "perplexity"
-    model: str = "reward"
-    revision: str | None = None
+    model: str = "reward"  # with `reward_model`: the pipeline's own, a folder or a hub id ...
+    revision: str | None = None  # ... at this revision
+    # `kmq`: shares by size (section 2.2); `uniform`: equal (Algorithm 1).
     first_round: Literal["kmq", "uniform"] = "kmq"
-    feedback_epochs: Annotated[int, Field(ge=1)] = 1
-    warm_start: bool = False
-    feedback_on: Literal["all", "newest"] = "all"
-    direction: Direction = "challenging"
+    feedback_epochs: Annotated[int, Field(ge=1)] = 1  # section 2.2: once over the data
+    warm_start: bool = False  # train the last round's model further rather than the base
+    feedback_on: Literal["all", "newest"] = "all"  # Algorithm 1: about all taken so far
+    direction: Direction = "challenging"  # see `harness.feedback.weights`, as the next three
     score_transform: ScoreTransform = "exp"
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     weights: Weights = "cumulative"
-    counts: Counts = "remainder"
-    share: Share = "proportional"
+    counts: Counts = "remainder"  # see `harness.samplers.kmq`, as the next four
+    share: Share = "proportional"  # of the first round
     min_per_cluster: Annotated[int, Field(ge=0)] = 0
     replacement: bool = False
     weighting: Literal["linear", "softmax"] = "linear"
-    max_new_tokens: Annotated[int, Field(ge=1)] = 64
+    max_new_tokens: Annotated[int, Field(ge=1)] = 64  # the longest answer
+    # 0 answers with the likeliest token; above, answers are drawn.
     sampling_temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a model for a scorer that reads none."""
-        for knob, value, default in (
-            ("model", self.model, KmqIterative.model),
-            ("revision", self.revision, None),
-        ):
-            if self.scorer != "reward_model" and value != default:
-                raise InputError(
-                    f"{knob}: scorer {self.scorer} reads no reward model: {value!r} would do "
-                    "nothing; remove it, or say scorer: reward_model"
-                )
+        if self.scorer != "reward_model":
+            rule = f"scorer {self.scorer} reads no reward model"
+            check_idle("model", self.model, KmqIterative.model, rule, "scorer: reward_model")
+            check_idle("revision", self.revision, None, rule, "scorer: reward_model")
 
     @property
     def needs(self) -> frozenset[str]:
-        """What kMQ does, and models that it trains."""
+        """What kMQ needs, and `models`."""
         return SAMPLERS[self.sampler].needs | {"models"}
 
     def sizes(self, budget: int) -> list[int]:
@@ -101,16 +76,11 @@ class KmqIterative:
         return equal_sizes(budget, self.rounds)
 
     def choose(self, pool: Pool, size: int, rng: np.random.Generator) -> np.ndarray:
-        """KMQ's choice by the clusters' weights, among what is left of each."""
+        """KMQ's choice by the clusters' weights among what is left of each."""
         if pool.cluster_weights is None and self.first_round == "uniform":
             pool = replace(pool, cluster_weights=_even(pool))
-        knobs = {
-            "share": self.share,
-            "min_per_cluster": self.min_per_cluster,
-            "replacement": self.replacement,
-            "weighting": self.weighting,
-            "counts": self.counts,
-        }
+        names = ("share", "min_per_cluster", "replacement", "weighting", "counts")
+        knobs = {name: getattr(self, name) for name in names}
         return SAMPLERS[self.sampler](pool, size, rng, **knobs)
 
     def observe(self, pool: Pool, newest: np.ndarray, ask: Ask) -> Observed:
@@ -119,10 +89,7 @@ class KmqIterative:
             newest if self.warm_start else pool.selected, self.feedback_epochs, self.warm_start
         )
         asked = newest if self.feedback_on == "newest" else pool.selected
-        answers = {
-            "max_new_tokens": self.max_new_tokens,
-            "temperature": self.sampling_temperature,
-        }
+        answers = {"max_new_tokens": self.max_new_tokens, "temperature": self.sampling_temperature}
         how: dict[str, Any] = {"scorer": self.scorer}
         if self.scorer == "reward_model":
             how |= {"reward_model": self.model, "revision": self.revision}
@@ -131,11 +98,14 @@ class KmqIterative:
     def update(
         self, pool: Pool, newest: np.ndarray, observed: Observed
     ) -> tuple[Pool, dict[str, Any]]:
-        """New weights of the clusters; what is told: scores, weights and how spread they are."""
+        """The clusters' new weights; the report has scores, weights and their spread."""
         labels, centroids = check_clusters(pool)
         before = pool.cluster_weights
         if before is None:
-            before = _even(pool) if self.first_round == "uniform" else _by_size(pool, self.share)
+            even = self.first_round == "uniform" or self.share == "equal"
+            before = (
+                _even(pool) if even else np.bincount(labels, minlength=len(centroids)) / pool.size
+            )
         scores = instance_scores(observed["gold"], observed["generated"], self.direction)
         scores[~np.isfinite(scores)] = np.nan
         if lost := int(np.isnan(scores).sum()):
@@ -149,9 +119,9 @@ class KmqIterative:
             temperature=self.temperature,
             mode=self.weights,
         )
-        told = {
+        report = {
             "asked": len(scores),
-            "left_out": int(np.isnan(scores).sum()),
+            "left_out": lost,
             "gold_mean": _mean(observed["gold"]),
             "generated_mean": _mean(observed["generated"]),
             "score_mean": _mean(scores),
@@ -162,18 +132,11 @@ class KmqIterative:
             "weights_before": before,
             "weights": weights,
         }
-        return replace(pool, cluster_weights=weights), told
-
-
-def _by_size(pool: Pool, share: Share) -> np.ndarray:
-    if share == "equal":
-        return _even(pool)
-    labels, centroids = check_clusters(pool)
-    return np.bincount(labels, minlength=len(centroids)) / pool.size
+        return replace(pool, cluster_weights=weights), report
 
 
 def _even(pool: Pool) -> np.ndarray:
-    """The same for every cluster that has instances."""
+    """Equal weights of the clusters that hold instances."""
     labels, centroids = check_clusters(pool)
     there = np.bincount(labels, minlength=len(centroids)) > 0
     return there / there.sum()

@@ -1,8 +1,8 @@
 """The loop of feedback-driven selection: choose -> train -> observe -> update.
 
-A system (``harness/round_systems/``) says how many instances each round takes, which, what is asked
-of a model trained on them, and what follows from the answer. What is asked are phases
-(``harness/rounds/phases.py``); each is run once, kept, and found again by who resumes.
+A system decides how many instances each round takes, which ones, what to observe of a model trained
+on them, and how that changes the next choice. Training and observing are phases
+(``harness/rounds/phases.py``); each runs once, is kept, and is reused when a run resumes.
 """
 
 import time
@@ -18,34 +18,29 @@ from harness.common.errors import InputError
 from harness.samplers import Pool
 
 Observed = dict[str, np.ndarray]
-# What phases count of the conversations that a model was given, besides training.
+# The conversations that phases other than training gave to a model.
 MODEL_CALLS = ("generated", "scored", "embedded")
 
 
 class Ask(Protocol):
-    """Runs phases of one round: trains a model on instances, and asks it about instances."""
+    """The phases of one round: training a model on instances, and observing it on instances."""
 
     def train(self, rows: np.ndarray, epochs: int | None, warm: bool) -> None:
-        """Train on these instances, from the base or (``warm``) from the round before's model."""
-        ...
+        """Train on these instances, from the base or (``warm``) the previous round's model."""
 
     def observe(self, phase: str, rows: np.ndarray, **settings: Any) -> Observed:  # noqa: ANN401
-        """What the model trained last shows on these instances: arrays by name."""
+        """Observations of the last trained model on these instances: arrays by name."""
         ...
 
 
 class RoundSystem(Protocol):
-    """A feedback-driven selection system; its knobs are its fields.
+    """A feedback-driven selection system; its knobs are its fields."""
 
-    Attributes:
-        sampler: the one it chooses by: rows come to it as to that.
-    """
-
-    sampler: ClassVar[str]
+    sampler: ClassVar[str]  # the one it chooses by, which decides the form of the embeddings
 
     @property
     def needs(self) -> frozenset[str]:
-        """What it reads, in the words of ``harness.samplers.NEEDS``, and `models` if it trains."""
+        """What it reads, of ``harness.samplers.NEEDS``, and `models` if it trains."""
         ...
 
     def sizes(self, budget: int) -> list[int]:
@@ -53,53 +48,42 @@ class RoundSystem(Protocol):
         ...
 
     def choose(self, pool: Pool, size: int, rng: np.random.Generator) -> np.ndarray:
-        """The next instances, (size,) int64; the first round's where nothing is selected."""
+        """The next instances, (size,) int64; the first round's if nothing is selected yet."""
         ...
 
     def observe(self, pool: Pool, newest: np.ndarray, ask: Ask) -> Observed:
-        """What is asked of a model once ``newest`` are taken too."""
+        """Train on what is selected and observe the model; ``newest`` are this round's picks."""
         ...
 
     def update(
         self, pool: Pool, newest: np.ndarray, observed: Observed
     ) -> tuple[Pool, dict[str, Any]]:
-        """The pool as the next round sees it, and what the report is told."""
+        """The pool as the next round sees it, and the round's report."""
         ...
 
 
 @dataclass(frozen=True)
 class Round:
-    """A finished round.
+    """A finished round."""
 
-    Attributes:
-        number: from 1.
-        picks: (size,) int64, what it took.
-        weights: (k,) of the clusters, by which it took them; None where there were none.
-        observed: what the model trained after it showed; empty in the last round.
-        told: what the system says of it.
-        notes: what the system warned of.
-        seconds: what this process took for it: next to nothing for a phase that was found done.
-    """
-
-    number: int
-    picks: np.ndarray
-    weights: np.ndarray | None = None
-    observed: Observed = field(default_factory=dict)
-    told: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    seconds: float = 0.0
+    number: int  # from 1
+    picks: np.ndarray  # (size,) int64, what it took
+    weights: np.ndarray | None = None  # (k,) of the clusters, by which it took them, if any
+    observed: Observed = field(default_factory=dict)  # of the model trained after it, if any
+    report: dict[str, Any] = field(default_factory=dict)  # the system's own numbers
+    notes: list[str] = field(default_factory=list)  # the system's warnings
+    seconds: float = 0.0  # this process's own: next to none for phases that were done before
 
 
 class Journal(Protocol):
-    """Where rounds are kept as they end, and phases as they are asked for."""
+    """The store of rounds, and of phases as they run."""
 
     def ask(self, number: int) -> Ask:
-        """What a round asks with."""
+        """The phases of a round."""
         ...
 
-    def ended(self, found: Round) -> None:
+    def ended(self, finished: Round) -> None:
         """Keep a round."""
-        ...
 
 
 def run_rounds(
@@ -107,19 +91,11 @@ def run_rounds(
 ) -> list[Round]:
     """Select ``budget`` instances in rounds; nothing is trained or asked after the last.
 
-    Each round draws from a generator of its own, seeded by the seed and its number: one that goes
-    on after a kill chooses what an undisturbed one would have.
+    Each round draws from its own generator, seeded by the seed and its number: a resumed run
+    chooses as an undisturbed one. What ``pool`` has selected already stays selected.
 
-    Args:
-        system: with its knobs.
-        pool: as the first round sees it; what is selected already stays so.
-        budget: how many to take in all.
-        seed: the run's.
-        journal: keeps what is finished.
-
-    Raises:
-        InputError: a budget that the pool does not hold; what a sampler, or the update of a round,
-            refuses, with the round's number.
+    Raises InputError for a budget over what the pool holds, and, with the round's number, for what
+    a sampler or an update refuses.
     """
     if not 1 <= budget <= (free := len(pool.free())):
         raise InputError(f"budget is {budget}; 1 to {free} instances can be taken of the pool")
@@ -135,31 +111,26 @@ def run_rounds(
         weights = pool.cluster_weights
         pool = replace(pool, selected=np.concatenate([pool.selected, picks]))
         observed: Observed = {}
-        told: dict[str, Any] = {}
+        report: dict[str, Any] = {}
         if number < len(sizes):
-            # Outside: a phase that is found done warns of nothing, so that what its libraries warn
-            # of would be a note of runs that were not killed only.
+            # Warnings of phases are not noted: a resumed run would lack those of phases already
+            # done.
             observed = system.observe(pool, picks, journal.ask(number))
             with _own_steps(where, notes):
-                pool, told = system.update(pool, picks, observed)
+                pool, report = system.update(pool, picks, observed)
         seconds = time.perf_counter() - begun
-        rounds.append(Round(number, picks, weights, observed, told, notes, seconds))
+        rounds.append(Round(number, picks, weights, observed, report, notes, seconds))
         journal.ended(rounds[-1])
     return rounds
 
 
 @contextmanager
 def _own_steps(where: str, notes: list[str]) -> Iterator[None]:
-    """What a system does itself: on one thread, its warnings kept, what it refuses told in a line.
-
-    Args:
-        where: the round, for what is refused.
-        notes: the warnings are added to them.
-    """
+    """Run on one thread, add warnings to ``notes``, and name the round, ``where``, in errors."""
     from threadpoolctl import threadpool_limits
 
     try:
-        # One thread: sums in another order could turn a tie.
+        # One thread: sums in another order could decide a tie otherwise.
         with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             yield
@@ -169,10 +140,16 @@ def _own_steps(where: str, notes: list[str]) -> Iterator[None]:
 
 
 def equal_sizes(budget: int, rounds: int) -> list[int]:
-    """The budget in so many parts, the first ones larger by one where it does not go even."""
+    """The budget in so many parts, the first ones larger by one if it does not divide evenly."""
     if not 1 <= rounds <= budget:
-        raise InputError(
-            f"rounds is {rounds}; a budget of {budget} instances takes 1 to {budget} rounds"
-        )
+        rule = f"a budget of {budget} instances takes 1 to {budget} rounds"
+        raise InputError(f"rounds is {rounds}; {rule}")
     part, more = divmod(budget, rounds)
     return [part + (i < more) for i in range(rounds)]
+
+
+def check_idle(knob: str, value: object, default: object, rule: str, remedy: str) -> None:
+    """Raise InputError for a knob that is set although, by the rule, nothing reads it."""
+    if value != default:
+        idle = f"{rule}: {value!r} would do nothing"
+        raise InputError(f"{knob}: {idle}; remove it, or say {remedy}")

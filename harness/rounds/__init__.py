@@ -1,1 +1,1 @@
-"""Selections in rounds as a stage runs them: phases, executors, journal, results."""
+"""The stage of selections in rounds: phases, executors, journal, results."""

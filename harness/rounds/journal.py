@@ -1,4 +1,4 @@
-"""Where a run's rounds lie while it goes on: every phase once, each round as it ends."""
+"""The scratch folder of a run in rounds: each phase runs once, each round is kept as it ends."""
 
 import logging
 import shutil
@@ -13,9 +13,7 @@ from harness.common import layout
 from harness.common.files import read_json, remove, replacing_folder, value_hash, write_json
 from harness.common.schemas import PoolRows
 from harness.common.stores import kept
-from harness.params.judge import JudgeParams
-from harness.params.rounds import RoundsParams
-from harness.params.training import TrainParams
+from harness.params.params import Params
 from harness.round_systems.loop import Observed, Round
 from harness.rounds.executors import EXECUTORS
 from harness.rounds.phases import COST, ROWS, TASK
@@ -28,79 +26,57 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the phases of a run are told besides which instances.
-
-    Attributes:
-        name: the selection's, for the log.
-        seed: the run's; training and answering take it too.
-        train: the recipe every subset is trained by.
-        rounds: how phases are run.
-        judge: the LLM judge's.
-        template: the text around prompt and response for models that bring none.
-        judge_cache: the file its answers are kept in.
-    """
+    """How a run's phases are done: the selection's name, the seed, and what params.yaml says."""
 
     name: str
     seed: int
-    train: TrainParams
-    rounds: RoundsParams
-    judge: JudgeParams
-    template: str
+    params: Params
     judge_cache: Path
 
 
 @dataclass
 class ScratchJournal:
-    """Keeps phases and rounds under a scratch folder that outlives a kill.
+    """Keeps phases and rounds in a scratch folder that survives a kill."""
 
-    Attributes:
-        folder: this run's, named by the hash of all it depends on.
-        pool: the instances (id, messages).
-        recipe: of the phases.
-        told: what is said of each ended round, by number: rows, seconds, cost, notes, and what the
-            system told in numbers. A phase that a killed process finished counts with the seconds
-            that it took there.
-        model: the one trained last.
-    """
-
-    folder: Path
-    pool: PoolRows
+    folder: Path  # this run's, named by the hash of all it depends on
+    pool: PoolRows  # the instances (id, messages)
     recipe: Recipe
-    told: dict[int, dict[str, Any]] = field(default_factory=dict)
-    model: Path = layout.BASE_MODEL
-    _in_phases: float = 0.0  # seconds of this round that went into phases here
-    # What was trained so far, by folder: a model that is dropped can be made again.
+    # By round: rows, seconds, cost, notes and the system's own numbers. The seconds of a phase are
+    # those of the process that ran it, killed or not.
+    reports: dict[int, dict[str, Any]] = field(default_factory=dict)
+    model: Path = layout.BASE_MODEL  # the last one trained
+    _in_phases: float = 0.0  # seconds that this process spent on the round's phases
+    # The trainings so far, by folder: a dropped model can be made again.
     _trained: dict[Path, tuple[int, np.ndarray, dict[str, Any]]] = field(default_factory=dict)
 
     def ask(self, number: int) -> "RoundAsk":
-        """What a round asks with."""
+        """The phases of a round."""
         return RoundAsk(self, number)
 
-    def ended(self, found: Round) -> None:
-        """Write ``<number>_round.json``, and drop the weights that no later round can need."""
-        name, seed, number = self.recipe.name, self.recipe.seed, found.number
+    def ended(self, finished: Round) -> None:
+        """Write ``<number>_round.json`` and drop the weights of earlier rounds."""
+        name, seed, number = self.recipe.name, self.recipe.seed, finished.number
         cost = self.cost(number)
-        own = found.seconds - self._in_phases
+        own = finished.seconds - self._in_phases
         self._in_phases = 0.0
-        # From the counts: a phase that a resumed run finds done warns of nothing.
-        empty, notes = cost.get("empty_answers", 0), found.notes
+        # From the counts, as a phase that a resumed run finds done gives no warning.
+        empty, notes = cost.get("empty_answers", 0), finished.notes
         if empty:
-            told = f"{empty:g} of {cost['generated']:g} answers are empty: the model says nothing"
-            notes = [f"{told}, and that is scored", *notes]
-        arrays = {k: v for k, v in found.told.items() if isinstance(v, np.ndarray)}
-        self.told[number] = {
+            share = f"{empty:g} of {cost['generated']:g} answers are empty"
+            notes = [f"{share}: the model says nothing, and that is scored", *notes]
+        arrays = {k: v for k, v in finished.report.items() if isinstance(v, np.ndarray)}
+        self.reports[number] = {
             "round": number,
-            "rows": len(found.picks),
+            "rows": len(finished.picks),
             "seconds": round(own + cost.get("seconds", 0.0), 3),
             "cost": cost,
             "notes": notes,
-            **{k: v for k, v in found.told.items() if k not in arrays},
+            **{k: v for k, v in finished.report.items() if k not in arrays},
         }
-        ids = self.pool.take(found.picks).ids
+        ids = self.pool.take(finished.picks).ids
         listed = {k: [x if np.isfinite(x) else None for x in v.tolist()] for k, v in arrays.items()}
-        write_json(
-            self.folder / f"{number}_round.json", {**self.told[number], "ids": ids, **listed}
-        )
+        report = {**self.reports[number], "ids": ids, **listed}
+        write_json(self.folder / f"{number}_round.json", report)
         for note in notes:
             log.warning("%s, seed %d, round %d: %s", name, seed, number, note)
         log.info("%s, seed %d: round %d took %d instances", name, seed, number, len(ids))
@@ -109,7 +85,7 @@ class ScratchJournal:
                 shutil.rmtree(model)
 
     def cost(self, number: int) -> dict[str, float]:
-        """What a round's phases took: seconds, tokens, calls, summed."""
+        """The sum over a round's phases of seconds, tokens and calls."""
         total: dict[str, float] = {}
         for file in sorted(self.folder.glob(f"{number}_*/{COST}")):
             for name, value in read_json(file).items():
@@ -117,11 +93,11 @@ class ScratchJournal:
         return total
 
     def answers(self, number: int) -> "pd.DataFrame | None":
-        """What the model answered in a round; None where nothing was asked."""
+        """The model's answers in a round; None if nothing was asked."""
         import pandas as pd
 
-        found = list(self.folder.glob(f"{number}_generate_*"))
-        return pd.read_parquet(found[0] / "answers.parquet") if found else None
+        folders = list(self.folder.glob(f"{number}_generate_*"))
+        return pd.read_parquet(folders[0] / "answers.parquet") if folders else None
 
     def phase(
         self,
@@ -131,23 +107,22 @@ class ScratchJournal:
         task: dict[str, Any],
         means: dict[str, Any] | None = None,
     ) -> Path:
-        """Run a phase, or find what it left; its folder.
+        """Run a phase unless its result is kept; its folder.
 
-        A folder has the hash of its task: one that was begun with other instances is not taken up,
-        nor is one in which a file is gone or broken.
-        `means` are told to the phase besides and change no result: with others it is taken up.
+        A folder's name has the hash of its task and instances; one with a missing or altered file
+        is made again. ``means`` go to the phase too but change no result, and so no name.
         """
         ids = self.pool.take(rows).ids
         folder = self.folder / f"{number}_{phase}_{value_hash([self._movable(task), ids])[:12]}"
         if phase == "train":
             self._trained[folder] = (number, rows, task)
-        if kept(folder, dropped="model") is not None:  # an ended round's weights are dropped
+        if kept(folder, dropped="model") is not None:  # weights of ended rounds are dropped
             return folder
         self._make_models(task)
         begun_at = time.perf_counter()
         for other in self.folder.glob(f"{number}_{phase}_*"):
             remove(other)
-        how = self.recipe.rounds
+        how = self.recipe.params.rounds
         with replacing_folder(folder) as begun:
             write_json(begun / TASK, {**task, **(means or {})})
             self.pool.take(rows).frame[["id", "messages"]].to_parquet(begun / ROWS)
@@ -156,12 +131,12 @@ class ScratchJournal:
         return folder
 
     def _movable(self, task: dict[str, Any]) -> dict[str, Any]:
-        """A task with paths from the run's folder: a repository that is moved goes on."""
+        """A task with paths relative to the run's folder, so that a moved repository resumes."""
         here = f"{self.folder}/"
         return {k: v.removeprefix(here) if isinstance(v, str) else v for k, v in task.items()}
 
     def _make_models(self, task: dict[str, Any]) -> None:
-        """Train again what a task reads and an ended round has dropped."""
+        """Train again a model that a task reads and an ended round has dropped."""
         for name in ("model", "base"):
             model = Path(task.get(name, ""))
             if model.parent in self._trained and not model.is_dir():
@@ -181,7 +156,7 @@ class RoundAsk:
         """Train on instances, from the base model or (``warm``) the last round's."""
         recipe = self.journal.recipe
         changed = {"epochs": epochs} if epochs is not None else {}
-        params = recipe.train.model_copy(update=changed).model_dump()
+        params = recipe.params.train.model_copy(update=changed).model_dump()
         base = self.journal.model if warm else layout.BASE_MODEL
         task = {"base": str(base), "params": params, "seed": recipe.seed}
         folder = self.journal.phase(self.number, "train", rows, task)
@@ -189,7 +164,7 @@ class RoundAsk:
 
     def observe(self, phase: str, rows: np.ndarray, **settings: Any) -> Observed:  # noqa: ANN401
         """``answer`` (generate, then score), ``embed`` or ``uncertainty``: arrays by name."""
-        how = self.journal.recipe.rounds.model_dump(exclude={"executor", "launcher"})
+        how = self.journal.recipe.params.rounds.model_dump(exclude={"executor", "launcher"})
         shared = {**how, "model": str(self.journal.model), "seed": self.journal.recipe.seed}
         if phase != "answer":
             folder = self.journal.phase(self.number, phase, rows, {**shared, **settings})
@@ -199,25 +174,26 @@ class RoundAsk:
     def _answer(
         self, rows: np.ndarray, shared: dict[str, Any], settings: dict[str, Any]
     ) -> Observed:
-        """Generation and scoring apart: the model and its scorer need not share a process."""
+        """Generate, then score: the model and its scorer need not share a process."""
         recipe = self.journal.recipe
         asking = {name: settings.pop(name) for name in ("max_new_tokens", "temperature")}
-        # Drawn answers share no numbers with another round's, or with what rounds choose by.
+        # The draws of answers are independent of other rounds' and of the choices.
         mixed = value_hash([recipe.seed, self.number, "generate"])
         asking["seed"] = int(mixed[:16], 16)
         answered = self.journal.phase(self.number, "generate", rows, {**shared, **asking})
         task = {**shared, "answers": str(answered / "answers.parquet"), **settings}
-        task["template"] = recipe.template
+        task["template"] = recipe.params.template
         means: dict[str, Any] = {}
         if settings["scorer"] == "judge":
-            task["judge"] = recipe.judge.identity()
-            means = {"judge": recipe.judge.model_dump(), "judge_cache": str(recipe.judge_cache)}
+            judge = recipe.params.judge
+            task["judge"] = judge.identity()
+            means = {"judge": judge.model_dump(), "judge_cache": str(recipe.judge_cache)}
             means["judged_before"] = self._answered_before()
         scored = self.journal.phase(self.number, "score", rows, task, means)
         gold, generated = np.load(scored / "scores.npy")
         return {"gold": gold, "generated": generated}
 
     def _answered_before(self) -> list[str]:
-        """The folders of the earlier rounds' answers."""
-        found = self.journal.folder.glob("[0-9]*_generate_*")
-        return sorted(str(one) for one in found if int(one.name.split("_")[0]) < self.number)
+        """The folders of earlier rounds' answers."""
+        folders = self.journal.folder.glob("[0-9]*_generate_*")
+        return sorted(str(one) for one in folders if int(one.name.split("_")[0]) < self.number)

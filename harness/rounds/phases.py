@@ -1,4 +1,4 @@
-"""The phases of a round: what trains a model, and what is asked of it, with files between them.
+"""The phases of a round, which train a model and observe it, with files between them.
 
 A phase reads ``task.json`` and ``rows.parquet`` (id, messages) of its folder and writes its results
 beside them. ``python -m harness.rounds.phases <phase> <folder>`` runs one in a process of its own.
@@ -22,31 +22,27 @@ from harness.common.files import read_json, write_json
 from harness.common.progress import counting
 from harness.common.schemas import PoolRows
 from harness.common.stores import seal
-from harness.models.reader import Reader, read_with
 
 log = logging.getLogger(__name__)
 
 TASK, ROWS, COST = "task.json", "rows.parquet", "cost.json"
-# Where launchers say how many processes they started: torchrun and accelerate, and MPI's kinds.
+# The variables in which launchers put the number of processes: torchrun and accelerate; MPIs.
 RANKS = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 Cost = dict[str, float]
 
 
 def run_phase(phase: str, folder: Path) -> None:
-    """Run a phase in its folder and seal it; ``cost.json``: what it took.
+    """Run a phase in its folder, write its ``cost.json`` and seal it.
 
-    Raises:
-        InputError: bad input, or several processes at one phase: each would write the same files,
-            and the batch of a step would be as many times ``train``'s as there are processes.
+    Raises InputError for bad input, and for a launcher of several processes: each would write the
+    same files, and multiply the batch of a step.
     """
     import pandas as pd
 
     for name in RANKS:
         if (ranks := os.environ.get(name, "1")) != "1":
-            raise InputError(
-                f"rounds.launcher: {name} is {ranks}, but a phase is run by one process; launch "
-                "one (num_processes 1)"
-            )
+            rule = "but a phase is run by one process; launch one (num_processes 1)"
+            raise InputError(f"rounds.launcher: {name} is {ranks}, {rule}")
     begun = time.perf_counter()
     task = read_json(folder / TASK)
     cost = PHASES[phase](task, PoolRows(pd.read_parquet(folder / ROWS)), folder)
@@ -71,12 +67,12 @@ def _generate(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
     import pandas as pd
 
     from harness.feedback.generating import complete
-    from harness.feedback.scoring import prompt_of
+    from harness.feedback.scoring import prompt_of, trained_model
 
-    reader = _reader(task)
+    reader = trained_model(task)
     asked = [prompt_of(one) for one in rows.conversations()]
     with counting("generate", len(asked)) as step:
-        found = complete(
+        completions = complete(
             reader.model,
             reader.tokenizer,
             asked,
@@ -88,22 +84,22 @@ def _generate(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
             names=rows.ids,
             step=step,
         )
-    if found.cut.any():
-        cut = rows.take(found.cut).ids
+    if completions.cut.any():
+        cut = rows.take(completions.cut).ids
         log.warning(
             "generate: %d of %d prompts are longer than the %d tokens that the model reads less %d "
             "new ones and lose their beginning, %r first",
             *(len(cut), len(rows), reader.most, task["max_new_tokens"], cut[0]),
         )
-    table = {"id": rows.ids, "answer": found.texts, "tokens": found.tokens}
-    frame = pd.DataFrame({**table, "cut": found.cut, "capped": found.capped})
+    table = {"id": rows.ids, "answer": completions.texts, "tokens": completions.tokens}
+    frame = pd.DataFrame({**table, "cut": completions.cut, "capped": completions.capped})
     with naming(folder / "answers.parquet") as path:
         frame.to_parquet(path)
     return {
         "generated": len(asked),
-        "tokens_generated": int(found.tokens.sum()),
-        "prompts_cut": int(found.cut.sum()),
-        "empty_answers": sum(not text.strip() for text in found.texts),
+        "tokens_generated": int(completions.tokens.sum()),
+        "prompts_cut": int(completions.cut.sum()),
+        "empty_answers": sum(not text.strip() for text in completions.texts),
     }
 
 
@@ -126,7 +122,7 @@ def _embed(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
 
 
 def _uncertainty(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
-    """How unsure the model is of each given answer: ``uncertainty.npy``, (n,)."""
+    """How uncertain the model is of each given answer: ``uncertainty.npy``, (n,)."""
     from harness.feedback.uncertainty import uncertainty
 
     name = task["criterion"]
@@ -142,8 +138,10 @@ def _measure(
     count: str,
     measure: Callable[..., tuple[np.ndarray, int, np.ndarray]],
 ) -> Cost:
-    """Write what a measure says of each text; counted as `count`, `name` is for messages."""
-    reader, texts = _reader(task), list(rows.conversations())
+    """Write a measure of each text; `count` names it in the cost, `name` in messages."""
+    from harness.feedback.scoring import trained_model
+
+    reader, texts = trained_model(task), list(rows.conversations())
     with counting(name, len(texts)) as step:
         values, tokens, cut = measure(
             reader.model,
@@ -151,6 +149,7 @@ def _measure(
             texts,
             max_length=reader.most,
             batch_size=task["batch_size"],
+            names=rows.ids,
             step=step,
         )
     with naming(file) as path:
@@ -173,15 +172,8 @@ PHASES: dict[str, Callable[[dict[str, Any], PoolRows, Path], Cost]] = {
 }
 
 
-def _reader(task: dict[str, Any]) -> Reader:
-    from harness.models.loading import load_model
-
-    how = task["max_length"], task["device"], task["threads"]
-    return read_with(load_model, str(Path(task["model"]).resolve()), None, *how)
-
-
 def main() -> None:
-    """Run one phase in this process; bad input ends it with one line and status 1."""
+    """Run one phase in this process; bad input ends it with one line."""
     parser = argparse.ArgumentParser(description="Run one phase of a round in its folder.")
     parser.add_argument("phase", choices=PHASES)
     parser.add_argument("folder", type=Path)

@@ -1,4 +1,4 @@
-"""What a selection in rounds leaves of a seed, for the stages and reports that follow."""
+"""The files of a selection in rounds, for the stages and reports that follow."""
 
 import shutil
 from pathlib import Path
@@ -14,31 +14,34 @@ from harness.common.stores import seal
 from harness.params.params import Params
 from harness.round_systems.loop import Round
 from harness.rounds.journal import ScratchJournal
-from harness.selecting.subsets import Inputs, clusters_reached, write_costs
+from harness.selecting.subsets import SamplerInputs, clusters_reached, subset_frame, write_costs
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def write_result(
-    folder: Path, rounds: list[Round], journal: ScratchJournal, inputs: Inputs
+    folder: Path, rounds: list[Round], journal: ScratchJournal, inputs: SamplerInputs
 ) -> None:
-    """Write a seed's subset, what its rounds saw, and what they cost."""
-    write_frame(folder / "subset.parquet", _subset(rounds, inputs), SUBSET)
-    told = [journal.told[one.number] for one in rounds]
-    write_json(folder / "rounds.json", told)
-    if any("weights" in one.told for one in rounds):
+    """Write a seed's subset, its rounds' observations and their cost."""
+    picks = np.concatenate([one.picks for one in rounds])
+    numbers = np.repeat([one.number for one in rounds], [len(one.picks) for one in rounds])
+    frame = subset_frame(picks, inputs.pool.ids, inputs.clustering, inputs.quality, numbers)
+    write_frame(folder / "subset.parquet", frame, SUBSET)
+    reports = [journal.reports[one.number] for one in rounds]
+    write_json(folder / "rounds.json", reports)
+    if any("weights" in one.report for one in rounds):
         write_frame(folder / "clusters.parquet", _clusters(rounds, inputs), ROUND_CLUSTERS)
         write_frame(folder / "instances.parquet", _instances(rounds, journal), ROUND_INSTANCES)
-    write_json(folder / "cost.json", _cost(rounds, told, inputs))
+    write_json(folder / "cost.json", _cost(picks, reports, inputs))
 
 
 def publish(
-    params: Params, name: str, results: list[tuple[str, int, Path]], inputs: Inputs
+    params: Params, name: str, results: list[tuple[str, int, Path]], inputs: SamplerInputs
 ) -> None:
     """Copy the results, (group, seed, folder), to where later stages read them.
 
-    A group for which the selection has no seed gets an empty folder, as every selection's does.
+    A group without a seed of the selection gets an empty folder, as for every selection.
     """
     costs = {seed: read_json(result / "cost.json") for _, seed, result in results}
     subsets, seen = layout.subset_folder(name), layout.selection_folder(name)
@@ -57,52 +60,37 @@ def publish(
         np.save(to_seen / "labels.npy", inputs.clustering.labels)
 
 
-def _cost(rounds: list[Round], told: list[dict[str, Any]], inputs: Inputs) -> dict[str, Any]:
-    """What the selection took, in the words of every selection's, and its rounds' phases."""
-    picks = np.concatenate([one.picks for one in rounds])
-    names = sorted({name for entry in told for name in entry["cost"]} - {"seconds"})
-    notes = [f"round {e['round']}: {note}" for e in told for note in e["notes"]]
+def _cost(
+    picks: np.ndarray, reports: list[dict[str, Any]], inputs: SamplerInputs
+) -> dict[str, Any]:
+    """The cost of the selection, as every selection's, and of its rounds' phases."""
+    names = sorted({name for entry in reports for name in entry["cost"]} - {"seconds"})
+    notes = [f"round {e['round']}: {note}" for e in reports for note in e["notes"]]
     return {
         "size": len(picks),
-        "seconds": round(sum(entry["seconds"] for entry in told), 3),
+        "seconds": round(sum(entry["seconds"] for entry in reports), 3),
         "peak_memory_mb": peak_memory_mb(),
         "notes": [*inputs.quality_notes, *notes],
         **clusters_reached(inputs.clustering, picks),
-        "feedback": {n: round(sum(e["cost"].get(n, 0) for e in told), 6) for n in names},
+        "feedback": {n: round(sum(e["cost"].get(n, 0) for e in reports), 6) for n in names},
     }
 
 
-def _subset(rounds: list[Round], inputs: Inputs) -> "pd.DataFrame":
-    import pandas as pd
-
-    picks = np.concatenate([one.picks for one in rounds])
-    quality = inputs.quality
-    return pd.DataFrame(
-        {
-            "id": inputs.pool.take(picks).ids,
-            "order": np.arange(len(picks)),
-            "cluster": inputs.clustering.labels[picks].astype(np.int64),
-            "score": np.full(len(picks), np.nan) if quality is None else quality[picks],
-            "round": np.concatenate([np.full(len(r.picks), r.number) for r in rounds]),
-        }
-    )
-
-
-def _clusters(rounds: list[Round], inputs: Inputs) -> "pd.DataFrame":
-    """One row a round and cluster; the last round's weights are those it was drawn by."""
+def _clusters(rounds: list[Round], inputs: SamplerInputs) -> "pd.DataFrame":
+    """One row a round and cluster; the last round has the weights that it was drawn by."""
     import pandas as pd
 
     labels, k = inputs.clustering.labels, inputs.clustering.k
     tables = []
     for one in rounds:
-        before = one.told.get("weights_before", one.weights)
+        before = one.report.get("weights_before", one.weights)
         table = {
             "round": one.number,
             "cluster": np.arange(k),
             "taken": np.bincount(labels[one.picks], minlength=k),
             "weight_before": before,
-            "score": one.told.get("cluster_scores", np.full(k, np.nan)),
-            "weight": one.told.get("weights", before),
+            "score": one.report.get("cluster_scores", np.full(k, np.nan)),
+            "weight": one.report.get("weights", before),
         }
         tables.append(pd.DataFrame(table))
     return pd.concat(tables, ignore_index=True)
@@ -111,15 +99,10 @@ def _clusters(rounds: list[Round], inputs: Inputs) -> "pd.DataFrame":
 def _instances(rounds: list[Round], journal: ScratchJournal) -> "pd.DataFrame":
     import pandas as pd
 
-    tables = []
-    for one in rounds:
-        answers = journal.answers(one.number)
-        if answers is not None:
-            answers = answers.assign(
-                round=one.number,
-                gold=one.observed["gold"],
-                generated=one.observed["generated"],
-            )
-            tables.append(answers)
+    tables = [
+        answers.assign(round=one.number, **{k: one.observed[k] for k in ("gold", "generated")})
+        for one in rounds
+        if (answers := journal.answers(one.number)) is not None
+    ]
     whole = pd.concat(tables, ignore_index=True)
     return whole.reindex(columns=[name for name, _ in ROUND_INSTANCES.columns])

@@ -1,4 +1,4 @@
-"""Subsets of feedback-driven selections: the loop run once a seed."""
+"""Subsets of feedback-driven selections: the loop runs once a seed."""
 
 import logging
 from pathlib import Path
@@ -17,24 +17,19 @@ from harness.round_systems import ROUND_SYSTEMS
 from harness.round_systems.loop import RoundSystem, run_rounds
 from harness.rounds.journal import Recipe, ScratchJournal
 from harness.rounds.results import publish, write_result
-from harness.selecting.subsets import Inputs, pool_of
+from harness.selecting.subsets import SamplerInputs, pool_of
 from harness.training.weights import base_hash
 
 log = logging.getLogger(__name__)
 
 
-def write_round_subsets(params: Params, name: str, inputs: Inputs, budget: int, code: str) -> None:
-    """Select once a seed, and write subsets, their costs, and what each round saw.
+def write_round_subsets(
+    params: Params, name: str, inputs: SamplerInputs, budget: int, code: str
+) -> None:
+    """Select once a seed; write subsets, their costs, and each round's observations.
 
-    Args:
-        params: the pipeline's.
-        name: the selection.
-        inputs: what it may look at.
-        budget: in instances.
-        code: the hash of the code that selects; other code selects again.
-
-    Raises:
-        InputError: a knob that cannot be, a budget in tokens, or what a round would miss.
+    ``budget`` is in instances; ``code`` is the hash of the code that selects. Raises InputError for
+    an invalid knob, a budget in tokens, or anything a round would lack.
     """
     item = params.selections_rounds[name]
     if params.budget_unit != "rows":
@@ -45,20 +40,20 @@ def write_round_subsets(params: Params, name: str, inputs: Inputs, budget: int, 
     system = _system(name, item)
     for note in inputs.quality_notes:
         log.info("note: %s: %s", name, note)
-    results: list[tuple[str, int, Path]] = []
-    for group in params.groups_of(name):
-        for seed in params.seeds_of(name, group):
-            result = _select(params, name, system, inputs, budget, code, seed)
-            results.append((group, seed, result))
+    results = [
+        (group, seed, _select(params, name, system, inputs, budget, code, seed))
+        for group in params.groups_of(name)
+        for seed in params.seeds_of(name, group)
+    ]
     publish(params, name, results, inputs)
     for _, _, result in results:
-        for rest in result.parent.iterdir():  # phases; what they led to is in the result
+        for rest in result.parent.iterdir():  # phases, whose outcome is in the result
             if rest.name[0].isdigit():
                 remove(rest)
 
 
 def _system(name: str, item: RoundSelection) -> RoundSystem:
-    """The system with its knobs; InputError where one is not to be read as it stands."""
+    """The system with its knobs; InputError for an invalid one."""
     where = f"selections_rounds.{name}."
     made = ROUND_SYSTEMS[item.sampler]
     problems = knob_problems(
@@ -72,42 +67,37 @@ def _system(name: str, item: RoundSelection) -> RoundSystem:
         raise InputError(f"{where}{error}") from None
 
 
-def _check_means(params: Params, name: str, inputs: Inputs) -> None:
-    """Raise InputError for what a round would miss only after its training."""
+def _check_means(params: Params, name: str, inputs: SamplerInputs) -> None:
+    """Raise InputError now for what would otherwise fail after a training."""
     knobs = params.selections_rounds[name].sampler_params
     if knobs.get("scorer") == "judge":
         from harness.feedback.judge.client import Endpoint, read_key
 
         Endpoint(params.judge, read_key(params.judge))
     if dims := knobs.get("whiten"):
-        static = knobs.get("space") == "static"
-        width = inputs.embeddings.shape[1] if static else _hidden_size(layout.BASE_MODEL)
+        width = inputs.embeddings.shape[1]
+        if knobs.get("space") != "static":
+            from transformers import AutoConfig
+
+            with loading(layout.BASE_MODEL, "model"):
+                config = AutoConfig.from_pretrained(layout.BASE_MODEL, trust_remote_code=False)
+                width = config.get_text_config().hidden_size
         most = min(width, len(inputs.pool) - 1)
         if dims > most:
-            raise InputError(
-                f"selections_rounds.{name}.whiten: {dims} dimensions of {len(inputs.pool)} "
-                f"instances in a space of {width}; the most is {most}"
-            )
-
-
-def _hidden_size(model: Path) -> int:
-    from transformers import AutoConfig
-
-    with loading(model, "model"):
-        config = AutoConfig.from_pretrained(model, trust_remote_code=False)
-        return config.get_text_config().hidden_size
+            of = f"{dims} dimensions of {len(inputs.pool)} instances in a space of {width}"
+            raise InputError(f"selections_rounds.{name}.whiten: {of}; the most is {most}")
 
 
 def _select(
     params: Params,
     name: str,
     system: RoundSystem,
-    inputs: Inputs,
+    inputs: SamplerInputs,
     budget: int,
     code: str,
     seed: int,
 ) -> Path:
-    """Run the loop for a seed, or go on with it; the folder of its result."""
+    """Run or resume the loop for a seed; the folder of its result."""
     key = _key(params, name, inputs, budget, code, seed)
     scratch = scratch_folder("rounds", key)
     result = scratch / "result"
@@ -115,15 +105,7 @@ def _select(
         if kept(result) is not None:
             return result
         _check_means(params, name, inputs)
-        recipe = Recipe(
-            name=name,
-            seed=seed,
-            train=params.train,
-            rounds=params.rounds,
-            judge=params.judge,
-            template=params.template,
-            judge_cache=repo_root() / ".store" / "judge.jsonl",
-        )
+        recipe = Recipe(name, seed, params, repo_root() / ".store" / "judge.jsonl")
         journal = ScratchJournal(scratch, inputs.pool, recipe)
         pool = pool_of(inputs, system.sampler)
         try:
@@ -136,8 +118,10 @@ def _select(
     return result
 
 
-def _key(params: Params, name: str, inputs: Inputs, budget: int, code: str, seed: int) -> str:
-    """The hash of all that decides a seed's selection: how phases are run does not."""
+def _key(
+    params: Params, name: str, inputs: SamplerInputs, budget: int, code: str, seed: int
+) -> str:
+    """The hash of all that decides a seed's selection; how phases are run does not."""
     item = params.selections_rounds[name]
     clusters = inputs.clustering
     made_from = [

@@ -1,7 +1,8 @@
 """Selection systems: pure functions, arrays in and indices out, one table of them.
 
 ``SAMPLERS[key](pool, budget, rng, **params)`` returns ``budget`` unique int64 indices in the order
-of selection, none of them in ``pool.selected``, or raises a one-line ValueError. To add one, write
+of selection, none of them in ``pool.selected``, or raises a one-line ValueError. Ties go to the
+lowest index. A sampler whose entry does not say ``chance`` ignores ``rng``. To add one, write
 ``harness/samplers/<key>.py`` and its entry below: docs/add-a-sampler.md.
 """
 
@@ -18,8 +19,8 @@ from harness.samplers.qdit import qdit
 from harness.samplers.random import random
 from harness.samplers.top_k import top_k
 
-# What a sampler may need of its pool. Clusters are of directions, so those that read them get rows
-# of length 1; `unit` asks for such rows too. All others get the embeddings as they are.
+# What a sampler may need of its pool. `unit` asks for rows of length 1, and so do `clusters`, which
+# are of directions; all other samplers get the embeddings as they are.
 NEEDS = ("embeddings", "unit", "clusters", "quality")
 
 SAMPLERS: dict[str, Entry[np.ndarray]] = {

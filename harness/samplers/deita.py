@@ -15,32 +15,22 @@ from harness.samplers.pool import (
 )
 
 BLOCK = 512  # candidates compared in one matrix product
-PAIRS = 4096  # pairs compared once more, in float64, at once
+PAIRS = 4096  # pairs compared again in float64 at once
 
 
 def deita(
     pool: Pool, budget: int, rng: np.random.Generator, *, threshold: float = 0.9
 ) -> np.ndarray:
-    """Go down the quality and pass over what is too similar to an instance already taken.
+    """Take by quality, passing over what is too similar to an instance already taken.
 
     Score-first, diversity-aware selection (Liu et al. 2023, arXiv 2312.15685; there quality is
     complexity x quality). An instance is passed over if its cosine similarity to one taken, or to
-    one of ``pool.selected``, is above ``threshold``. If the pool runs out before the budget does,
-    the best of those passed over follow, and a warning says how many.
+    one of ``pool.selected``, is above ``threshold`` (-1 to 1). If the pool runs out before the
+    budget does, the best of those passed over follow, and a warning says how many.
 
-    A similarity is that of the float64 values, at most 1 and for exact duplicates 1: with
-    ``threshold=1`` nothing is passed over, with anything less no duplicate is taken twice.
-    Deterministic: ``rng`` is not used. Ties in quality go to the lowest index; a warning says where
-    that decides who is taken.
-
-    Args:
-        pool: with quality, and embeddings of unit length.
-        budget: how many to take.
-        rng: not used.
-        threshold: -1 to 1.
-
-    Returns:
-        (budget,) int64 indices in the order taken.
+    Similarities are those of the float64 values, at most 1 and for exact duplicates 1: with
+    ``threshold=1`` nothing is passed over, with anything less no duplicate is taken twice. A
+    warning says where ties of quality decide what is taken. Embeddings must have unit length.
     """
     check_pool(pool, budget)
     check_unit(pool)
@@ -64,7 +54,7 @@ def deita(
 
 
 class _Some(NamedTuple):
-    """Some instances: where they stand in the pool (m,), and scaled to length 1 (m, d) float32."""
+    """Some instances: their rows in the pool (m,), and embeddings of length 1 (m, d) float32."""
 
     rows: np.ndarray
     units: np.ndarray
@@ -73,8 +63,8 @@ class _Some(NamedTuple):
 def _walk(
     x: np.ndarray, order: np.ndarray, before: np.ndarray, budget: int, threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Go along ``order``: who is taken, and who was passed over until then."""
-    end = len(before)  # those met up to here are taken
+    """Go along ``order``: the instances taken, and those passed over until then."""
+    end = len(before)  # those up to here are taken
     met = _Some(
         np.empty(end + budget, dtype=np.int64),
         np.empty((end + budget, x.shape[1]), dtype=np.float32),
@@ -87,8 +77,8 @@ def _walk(
         rows = order[start : start + BLOCK]
         block = _Some(rows, _units(x[rows]))
         taken = _Some(met.rows[:end], met.units[:end])
-        shut = _above(x, block, taken, threshold).any(axis=1)
-        fresh = np.flatnonzero(~shut)
+        closed = _above(x, block, taken, threshold).any(axis=1)
+        fresh = np.flatnonzero(~closed)
         kept = fresh[_first_come(x, _Some(rows[fresh], block.units[fresh]), threshold)]
         kept = kept[: len(met.rows) - end]
         met.rows[end : end + len(kept)] = rows[kept]
@@ -105,14 +95,14 @@ def _units(x: np.ndarray) -> np.ndarray:
 
 
 def _first_come(x: np.ndarray, some: _Some, threshold: float) -> np.ndarray:
-    """Positions of those that none kept before them is too similar to."""
+    """Positions of those not too similar to any kept before them."""
     above = _above(x, some, some, threshold)
-    shut = np.zeros(len(some.rows), dtype=bool)
+    closed = np.zeros(len(some.rows), dtype=bool)
     kept = []
-    for i in range(len(shut)):
-        if not shut[i]:
+    for i in range(len(closed)):
+        if not closed[i]:
             kept.append(i)
-            shut |= above[i]
+            closed |= above[i]
     return np.array(kept, dtype=np.int64)
 
 
@@ -120,7 +110,7 @@ def _above(x: np.ndarray, a: _Some, b: _Some, threshold: float) -> np.ndarray:
     """Whether each of ``a`` is more similar to each of ``b`` than the threshold: bool."""
     similarity = a.units @ b.units.T
     above = similarity > threshold
-    # A float32 product is off by less than this, and by how much depends on the block's shape.
+    # A float32 product is off by less than this, depending on the block's shape.
     margin = (x.shape[1] + 10) * 2.0**-23
     i, j = np.nonzero(np.abs(similarity - np.float32(threshold)) < margin)
     for start in range(0, len(i), PAIRS):
@@ -130,7 +120,7 @@ def _above(x: np.ndarray, a: _Some, b: _Some, threshold: float) -> np.ndarray:
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Row by row in float64, summed alike: duplicates give sqrt(s * s) = s over s, exactly 1."""
+    """Row by row in float64, with sums in one order: duplicates give s / sqrt(s * s), exactly 1."""
     a, b = (np.ascontiguousarray(rows, dtype=np.float64) for rows in (a, b))
     products, of_a, of_b = ((p * q).sum(axis=1) for p, q in ((a, b), (a, a), (b, b)))
     return np.minimum(products / np.sqrt(of_a * of_b), 1)

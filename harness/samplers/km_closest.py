@@ -18,12 +18,8 @@ def km_closest(
 ) -> np.ndarray:
     """Take within each k-means cluster those closest to its centroid, in Euclidean distance.
 
-    Source: arXiv 2409.11378, section 3.3. The clusters' shares are
-    ``harness.samplers.shares.share_out``'s. Deterministic: ``rng`` is not used. Ties go to the
-    lowest index.
-
-    Returns:
-        (budget,) int64 indices, the clusters in turn (``in_turn``), each from its centroid out.
+    Source: arXiv 2409.11378, section 3.3. Shares: ``harness.samplers.shares.share_out``. Order: the
+    clusters in turn (``in_turn``), each from its centroid outwards.
     """
     check_pool(pool, budget)
     groups, shares = share_out(pool, budget, share, min_per_cluster)
@@ -38,7 +34,7 @@ def km_closest(
 
 
 def _squares(x: np.ndarray, rows: np.ndarray, centroid: np.ndarray) -> np.ndarray:
-    """Squared distances in float64, each summed alike, so that duplicates tie exactly."""
+    """Squared distances in float64, each summed in one order: duplicates tie exactly."""
     squares = np.empty(len(rows))
     for start in range(0, len(rows), BLOCK):
         block = np.subtract(x[rows[start : start + BLOCK]], centroid, dtype=np.float64, order="C")

@@ -16,11 +16,8 @@ def km_random(
 ) -> np.ndarray:
     """Draw uniformly without replacement within k-means clusters.
 
-    Source: arXiv 2409.11378, sections 2.1 and 3.3. The clusters' shares are
-    ``harness.samplers.shares.share_out``'s.
-
-    Returns:
-        (budget,) int64 indices, the clusters in turn (``in_turn``).
+    Source: arXiv 2409.11378, sections 2.1 and 3.3. Shares: ``harness.samplers.shares.share_out``.
+    Order: the clusters in turn (``in_turn``).
     """
     check_pool(pool, budget)
     groups, shares = share_out(pool, budget, share, min_per_cluster)

@@ -10,8 +10,8 @@ from harness.samplers.shares import Counts, Share, in_turn, share_out
 
 Weighting = Literal["linear", "softmax"]
 
-FAR = 700.0  # between logarithms of weights: e ** 700 to 1 is for certain
-FINE = 1e-6  # steps of odds, as logarithms: finer than any share needs
+FAR = 700.0  # difference of logarithms of weights: odds of e ** 700 count as certain
+FINE = 1e-6  # precision of logarithms of odds: finer than any share needs
 
 
 def kmq(
@@ -27,26 +27,17 @@ def kmq(
 ) -> np.ndarray:
     """Draw within k-means clusters, an instance's weight being its quality.
 
-    Source: arXiv 2409.11378, section 2.1 and eq. 3. The clusters' shares are
-    ``harness.samplers.shares.share_out``'s. An instance of quality zero is drawn only when its
-    cluster has no other left, uniformly; a warning counts the clusters where every quality is zero.
+    Source: arXiv 2409.11378, section 2.1 and eq. 3. An instance of quality zero is drawn only when
+    its cluster has no other left, uniformly; a warning counts the clusters where every quality is
+    zero. Order: the clusters in turn (``in_turn``), each in the order drawn.
 
-    Args:
-        pool: with quality and clusters.
-        budget: how many to take.
-        rng: draws.
-        share: what a cluster weighs: its size, or the same as every other.
-        min_per_cluster: what each cluster gives at least.
-        replacement: False: one after the other, each with probability w_i over the sum of the
-            weights not yet drawn. True: eq. 3, draws with replacement, given that a subset holds an
-            instance once: a set S of the share's size has a probability proportional to the product
-            of its weights. (Repeating eq. 3's draws until enough differ is the same as False.)
-        weighting: the weight is the quality (``linear``) or exp(quality) (``softmax``).
-        counts: how many each cluster gives: its share by largest remainder, or drawn
-            (``multinomial``, as the released code does; then without ``min_per_cluster``).
-
-    Returns:
-        (budget,) int64 indices, the clusters in turn (``in_turn``), each in the order drawn.
+    Without ``replacement``, instances are drawn one by one, each with probability w_i over the sum
+    of the weights not yet drawn. With it, draws are those of eq. 3, conditional on a subset holding
+    each instance once: a set of the share's size has a probability proportional to the product of
+    its weights. (Repeating eq. 3's draws until enough differ is the same as without.) The weight is
+    the quality (``linear``) or exp(quality) (``softmax``). ``counts`` are shares by largest
+    remainder, or drawn (``multinomial``, as the released code does, without ``min_per_cluster``).
+    For ``share`` and ``min_per_cluster`` see ``harness.samplers.shares.share_out``.
     """
     check_pool(pool, budget)
     quality = check_quality(pool)
@@ -56,7 +47,7 @@ def kmq(
         raise ValueError(f"min_per_cluster is {min_per_cluster}; with drawn counts it must be 0")
     draw = rng if counts == "multinomial" else None
     groups, shares = share_out(pool, budget, share, min_per_cluster, draw)
-    with np.errstate(divide="ignore"):  # log 0 is -inf: the sign of what is drawn last
+    with np.errstate(divide="ignore"):  # log 0 is -inf: drawn last
         log_quality = np.log(quality)
     draw = _draw_distinct if replacement else _draw_in_sequence
     picks, blind = [], 0
@@ -64,7 +55,7 @@ def kmq(
         if count:
             positive = rows[quality[rows] > 0]
             blind += not len(positive)
-            # exp(q) has the logarithm q: no overflow, and no shift is needed.
+            # The logarithm of exp(q) is q: no overflow.
             logs = (log_quality if weighting == "linear" else quality)[positive]
             own = positive[draw(logs, min(count, len(positive)), rng)]
             zeros = rows[quality[rows] == 0]
@@ -87,7 +78,7 @@ def _draw_in_sequence(logs: np.ndarray, count: int, rng: np.random.Generator) ->
 
 
 def _draw_distinct(logs: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Weighted draws with replacement, given that they differ: (count,) positions.
+    """Weighted draws with replacement, conditional on being distinct: (count,) positions.
 
     Independent coins of odds proportional to the weights, thrown again until ``count`` come up
     heads, give each set its product of weights (Hajek's rejective sampling; Chen, Dempster & Liu
@@ -95,9 +86,8 @@ def _draw_distinct(logs: np.ndarray, count: int, rng: np.random.Generator) -> np
     """
     if count == len(logs):
         return rng.permutation(count)
-    # Whoever is far over the best that can be left out is taken, whoever is far under the least
-    # that can be taken is not: exchanging two of them makes a set's weight nothing. What is left
-    # lies close enough for coins.
+    # What is far over the best that can be left out is taken, what is far under the least that can
+    # be taken is not: exchanging two such makes a set's weight negligible. Coins suit the rest.
     order = np.sort(logs)[::-1]
     sure = np.flatnonzero(logs > order[count] + FAR)
     open_ = np.flatnonzero((logs <= order[count] + FAR) & (logs >= order[count - 1] - FAR))
@@ -112,8 +102,8 @@ def _draw_distinct(logs: np.ndarray, count: int, rng: np.random.Generator) -> np
 
 
 def _chances(logs: np.ndarray, count: int) -> np.ndarray:
-    """Chances of odds proportional to the weights whose sum is ``count``: fewest throws."""
-    logs = logs - logs.max()  # near 0 a step of the bisection is not lost in rounding
+    """Chances of odds proportional to the weights that sum to ``count``, for the fewest throws."""
+    logs = logs - logs.max()  # near 0, bisection steps survive rounding
 
     def at(shift: float) -> np.ndarray:
         return np.exp(-np.logaddexp(0, -(logs + shift)))

@@ -1,4 +1,4 @@
-"""What a sampler sees of the instances, and the checks every sampler begins with."""
+"""The instances as a sampler sees them, and checks of them."""
 
 import warnings
 from dataclasses import dataclass, field
@@ -9,29 +9,18 @@ import numpy as np
 UNIT_TOLERANCE = 1e-3  # rows once stored as float16 are this close to unit length
 
 
-def _none_selected() -> np.ndarray:
-    return np.empty(0, dtype=np.int64)
-
-
 @dataclass(frozen=True)
 class Pool:
-    """The instances to choose from, as arrays.
+    """The instances to choose from, as arrays."""
 
-    Attributes:
-        embeddings: (n, d) float32, one row an instance.
-        quality: (n,) float64 >= 0, or None.
-        clusters: labels (n,) int64 and centroids (k, d) float32, or None.
-        cluster_weights: (k,) float64 that sum to 1, or None.
-        selected: (m,) int64, instances already taken; a sampler never returns them again.
-        threads: how many a sampler may start of its own, which changes no pick; None: as many as
-            numba may (NUMBA_NUM_THREADS, or every core).
-    """
-
-    embeddings: np.ndarray
-    quality: np.ndarray | None = None
+    embeddings: np.ndarray  # (n, d) float32, one row an instance
+    quality: np.ndarray | None = None  # (n,) float64 >= 0
+    # Labels (n,) int64 and centroids (k, d) float32.
     clusters: tuple[np.ndarray, np.ndarray] | None = None
-    cluster_weights: np.ndarray | None = None
-    selected: np.ndarray = field(default_factory=_none_selected)
+    cluster_weights: np.ndarray | None = None  # (k,) float64 that sum to 1
+    # (m,) int64, instances already taken, which a sampler never returns.
+    selected: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    # How many a sampler may start, which changes no pick; None: as many as numba may.
     threads: int | None = None
 
     @property
@@ -47,7 +36,7 @@ class Pool:
 
 
 def check_pool(pool: Pool, budget: int) -> None:
-    """Raise ValueError where the pool or the budget breaks a rule every sampler relies on."""
+    """Raise ValueError if the pool or the budget breaks a rule that all samplers rely on."""
     n = pool.size
     if pool.embeddings.ndim != 2 or n == 0:
         raise ValueError(f"embeddings have shape {pool.embeddings.shape}; needed: (n, d), n > 0")
@@ -58,7 +47,7 @@ def check_pool(pool: Pool, budget: int) -> None:
     finite = np.isfinite(pool.embeddings).all(axis=1)
     if not finite.all():
         raise ValueError(f"embeddings row {np.argmin(finite)} holds NaN or infinity")
-    # A row of zeros has no direction: it is an instance that was never embedded.
+    # A row of zeros has no direction: the instance was never embedded.
     blank = ~pool.embeddings.any(axis=1)
     if blank.any():
         raise ValueError(f"embeddings row {np.argmax(blank)} is all zeros; embed that instance")
@@ -78,10 +67,7 @@ def _check_selected(selected: np.ndarray, n: int) -> None:
 
 
 def check_clusters(pool: Pool) -> tuple[np.ndarray, np.ndarray]:
-    """The labels (n,) and centroids (k, d), or ValueError where they are absent or do not fit.
-
-    A cluster may be empty.
-    """
+    """The labels (n,) and centroids (k, d), or ValueError; a cluster may be empty."""
     if pool.clusters is None:
         raise ValueError("this sampler needs clusters; the pool has none (give it a k)")
     labels, centroids = pool.clusters
@@ -96,7 +82,7 @@ def check_clusters(pool: Pool) -> tuple[np.ndarray, np.ndarray]:
     k = len(centroids)
     if labels.min() < 0 or labels.max() >= k:
         raise ValueError(f"cluster labels go from {labels.min()} to {labels.max()}; k is {k}")
-    # An empty cluster has no mean, so its centroid may be anything.
+    # An empty cluster's centroid may be anything.
     usable = np.isfinite(centroids).all(axis=1) | (np.bincount(labels, minlength=k) == 0)
     if not usable.all():
         raise ValueError(f"the centroid of cluster {np.argmin(usable)} holds NaN or infinity")
@@ -104,7 +90,7 @@ def check_clusters(pool: Pool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check_quality(pool: Pool) -> np.ndarray:
-    """The quality as (n,) float64, or ValueError where it is absent, negative or not finite."""
+    """The quality as (n,) float64, or ValueError if absent, negative or not finite."""
     if pool.quality is None:
         raise ValueError("this sampler needs quality; the pool has none (name a quality)")
     if pool.quality.shape != (pool.size,):
@@ -125,10 +111,7 @@ def by_quality(quality: np.ndarray, free: np.ndarray) -> np.ndarray:
 
 
 def warn_of_ties(quality: np.ndarray, ranked: np.ndarray, places: int) -> None:
-    """Warn where more of the ``ranked``, best first, share a quality than ``places`` are left.
-
-    Which of them are taken is then decided by where they stand in the pool.
-    """
+    """Warn if the cut after ``places`` of the ``ranked``, best first, is among equal qualities."""
     if places == len(ranked) or quality[ranked[places - 1]] != quality[ranked[places]]:
         return
     least = quality[ranked[places]]
@@ -142,20 +125,18 @@ def warn_of_ties(quality: np.ndarray, ranked: np.ndarray, places: int) -> None:
 
 
 def are_unit(embeddings: np.ndarray) -> bool:
-    """Whether every row is of length 1, as ``check_unit`` asks."""
-    return not _not_unit(_lengths(embeddings)).any()
+    """Whether every row has length 1, as ``check_unit`` asks."""
+    return not (np.abs(_lengths(embeddings) - 1) > UNIT_TOLERANCE).any()
 
 
 def check_unit(pool: Pool) -> None:
-    """Raise ValueError where a row is not of unit length: only then is a dot product a cosine."""
+    """Raise ValueError if a row has not unit length, as a dot product is then not a cosine."""
     lengths = _lengths(pool.embeddings)
-    wrong = _not_unit(lengths)
+    wrong = np.abs(lengths - 1) > UNIT_TOLERANCE
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise ValueError(
-            f"embeddings row {row} has length {lengths[row]:.4g}, not 1; "
-            "divide each row by its length"
-        )
+        rule = f"has length {lengths[row]:.4g}, not 1; divide each row by its length"
+        raise ValueError(f"embeddings row {row} {rule}")
 
 
 def _lengths(embeddings: np.ndarray) -> np.ndarray:
@@ -163,11 +144,7 @@ def _lengths(embeddings: np.ndarray) -> np.ndarray:
     return np.sqrt(np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64))
 
 
-def _not_unit(lengths: np.ndarray) -> np.ndarray:
-    return np.abs(lengths - 1) > UNIT_TOLERANCE
-
-
 def check_choice(name: str, value: object, literal: object) -> None:
-    """Raise ValueError where a knob's value is none of those its ``Literal`` allows."""
+    """Raise ValueError if a knob's value is not among its ``Literal``'s."""
     if value not in get_args(literal):
         raise ValueError(f"{name} is {value!r}; the choices are {', '.join(get_args(literal))}")

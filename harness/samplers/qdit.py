@@ -1,4 +1,4 @@
-"""QDIT: greedy on a mixture of how well the subset covers the pool, and quality."""
+"""QDIT: greedy on a mixture of coverage of the pool and quality."""
 
 import warnings
 from typing import Literal
@@ -18,7 +18,7 @@ from harness.samplers.pool import (
 Diversity = Literal["sum", "mean"]
 
 BLOCK = 4096  # rows scaled at once
-BUFFERS = 500_000_000  # bytes that all threads together hold of similarities, one thread at least
+BUFFERS = 500_000_000  # bytes for all threads' similarities; at least one thread runs
 
 
 def qdit(
@@ -32,27 +32,15 @@ def qdit(
     """Take, one by one, the instance of the largest (1 - a) * gain + a * quality.
 
     Quality-Diversity Instruction Tuning (Bukharin & Zhao 2023, arXiv 2311.14736). The gain is the
-    increase of the sum over the pool of max(0, best cosine similarity to the subset), what is in
-    ``pool.selected`` included; ``diversity="mean"`` divides it by n. Quality is min-max scaled to
-    0 to 1 over the pool, and 0 where all is equal. a is ``quality_weight``: 0 is facility location
-    and needs no quality, 1 is the highest quality.
+    increase of the sum over the pool of max(0, best cosine similarity to the subset and
+    ``pool.selected``); ``diversity="mean"`` divides it by n. Quality is min-max scaled to 0 to 1
+    over the pool, and 0 if all is equal. a is ``quality_weight``, 0 to 1: 0 is facility location
+    and needs no quality, 1 is the highest quality. Embeddings must have unit length.
 
-    Exact: all gains are known at every pick. A similarity is summed in float32 (off by about 1e-7)
-    and cut to a multiple of 2 ** -30; sums of these are exact. So duplicates of one quality tie,
-    picks do not depend on the number of threads (``pool.threads``; fewer where the pool is so large
-    that theirs would be more than half a gigabyte), and only objectives closer than that rounding
-    can fall otherwise than in float64. Ties go to the lowest index.
-    Deterministic: ``rng`` is not used.
-
-    Args:
-        pool: with quality unless a is 0, and embeddings of unit length.
-        budget: how many to take.
-        rng: not used.
-        quality_weight: a, 0 to 1.
-        diversity: whether the gain is in the sum over the pool, or in the mean.
-
-    Returns:
-        (budget,) int64 indices in the order taken.
+    All gains are exact at every pick. A similarity is summed in float32 (off by about 1e-7) and cut
+    to a multiple of 2 ** -30; sums of these are exact. So duplicates of one quality tie, picks do
+    not depend on the number of threads (``pool.threads``; fewer if their buffers would exceed half
+    a gigabyte), and only objectives closer than that rounding can differ from float64's.
     """
     check_pool(pool, budget)
     check_unit(pool)
@@ -62,8 +50,8 @@ def qdit(
     quality = np.zeros(pool.size)
     if quality_weight:
         quality = _scaled(check_quality(pool))
-    if quality_weight == 1:  # the gain counts for nothing
-        quality = check_quality(pool)  # as it is: scaled, close ones may be equal
+    if quality_weight == 1:  # the gain has no weight
+        quality = check_quality(pool)  # unscaled: scaling could make close ones equal
         ranked = by_quality(quality, pool.free())
         warn_of_ties(quality, ranked, budget)
         return ranked[:budget]
@@ -81,7 +69,7 @@ def _scaled(quality: np.ndarray) -> np.ndarray:
 
 
 def _units(x: np.ndarray) -> np.ndarray:
-    """Rows of length 1: (n, d) float32, with zeros up to a d that is a multiple of 4."""
+    """Rows of length 1: (n, d) float32, d filled up with zeros to a multiple of 4."""
     n, d = x.shape
     units = np.zeros((n, -(-d // 4) * 4), dtype=np.float32)
     for i in range(0, n, BLOCK):
@@ -91,7 +79,7 @@ def _units(x: np.ndarray) -> np.ndarray:
 
 
 def _threads(pool: Pool) -> int:
-    """As many as the pool allows, but each holds the similarities of LANES instances to all."""
+    """As many as the pool allows and as BUFFERS has room for."""
     from numba import config
 
     from harness.samplers.kernels.qdit_kernel import LANES
@@ -109,7 +97,7 @@ def _greedy(
     bonus: np.ndarray,
     threads: int,
 ) -> np.ndarray:
-    """Picks of the largest ``scale`` * gain + ``bonus``, the lowest index where several are."""
+    """Picks of the largest ``scale`` * gain + ``bonus``, ties to the lowest index."""
     from concurrent.futures import ThreadPoolExecutor
 
     from harness.samplers.kernels.qdit_gains import Gains

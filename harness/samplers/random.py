@@ -6,10 +6,6 @@ from harness.samplers.pool import Pool, check_pool
 
 
 def random(pool: Pool, budget: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw uniformly without replacement.
-
-    Returns:
-        (budget,) int64 indices in the order drawn.
-    """
+    """Draw uniformly without replacement."""
     check_pool(pool, budget)
     return rng.choice(pool.free(), size=budget, replace=False).astype(np.int64)

@@ -1,5 +1,6 @@
-"""How a budget is shared out over clusters, and in what order the clusters' shares are taken."""
+"""Sharing a budget out over clusters, and the order in which their shares are taken."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -17,18 +18,12 @@ def share_out(
     min_per_cluster: int,
     draw: np.random.Generator | None = None,
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Group the free instances by cluster and say how many each cluster gives.
+    """Group the free instances by cluster and share the budget out over the clusters.
 
-    A cluster weighs its size (``share="proportional"``: arXiv 2409.11378, section 2.1,
-    b_j = |X_j| / |X| * b) or the same as every other (``"equal"``: b / k). Where the pool has
-    ``cluster_weights``, those are the weights and ``share`` decides nothing.
-
-    Args:
-        pool: with clusters.
-        budget: how many to take in all, at most the instances not yet taken.
-        share: what a cluster weighs.
-        min_per_cluster: what each cluster gives at least, or all it has left.
-        draw: None: largest remainder. A generator: counts are drawn, multinomially by weight.
+    A cluster's weight is its size (``share="proportional"``: arXiv 2409.11378, section 2.1,
+    b_j = |X_j| / |X| * b) or equal to the others' (``"equal"``: b / k). If the pool has
+    ``cluster_weights``, those count instead. Each cluster gives ``min_per_cluster`` at least, or
+    all it has left. Shares are by largest remainder, or, with a generator ``draw``, multinomial.
 
     Returns:
         k arrays of free indices, ascending, and the (k,) int64 shares, which sum to ``budget``.
@@ -58,9 +53,8 @@ def _checked_weights(weights: np.ndarray, k: int) -> np.ndarray:
     usable = np.isfinite(weights) & (weights >= 0)
     if not usable.all():
         j = int(np.argmin(usable))
-        raise ValueError(
-            f"the weight of cluster {j} is {weights[j]}; it must be finite and at least 0"
-        )
+        rule = "it must be finite and at least 0"
+        raise ValueError(f"the weight of cluster {j} is {weights[j]}; {rule}")
     return weights
 
 
@@ -71,22 +65,16 @@ def shares_of(
 
     Largest remainder (the paper is silent on the rounding): what a cluster cannot give goes to the
     others in the same way. Ties go to the lowest cluster. Clusters of weight 0 give only when the
-    others have nothing left, and then alike. Clusters that would fall under ``min_per_cluster``
-    give that many, and the others share the rest.
+    others have nothing left, and then equally. Clusters that would fall below ``min_per_cluster``
+    give that many, or their capacity, and the others share the rest.
 
-    Args:
-        weights: (k,) >= 0: whole numbers are shared exactly; of others, quotas equal to 9 decimals
-            count as equal.
-        capacity: (k,) int, how many instances each can still give.
-        budget: at most ``capacity.sum()``.
-        min_per_cluster: the least each gives, or its capacity where that is less.
-
-    Returns:
-        (k,) int64 shares that sum to ``budget``.
+    ``weights`` (k,) are >= 0: whole numbers are shared exactly; of others, quotas equal to 9
+    decimals count as equal. ``capacity`` (k,) int is what each can still give; ``budget`` at most
+    its sum. Returns (k,) int64 shares that sum to ``budget``.
     """
     if not isinstance(min_per_cluster, int | np.integer) or min_per_cluster < 0:
         raise ValueError(f"min_per_cluster is {min_per_cluster}; needed: a whole number, 0 or more")
-    # Nothing gives more than it has: so any number fits the array's type.
+    # Bounded by the largest capacity, so that any number fits the array's type.
     least = np.minimum(capacity, min(min_per_cluster, int(capacity.max())))
     if least.sum() > budget:
         raise ValueError(
@@ -96,10 +84,10 @@ def shares_of(
     shares = np.zeros(len(weights), dtype=np.int64)
     under = np.zeros(len(weights), dtype=bool)
     while True:
-        # A cluster held at the least leaves less to the others: one of them may fall under it now.
+        # Clusters at the minimum leave less for the others, which may then fall below it.
         shares[under] = least[under]
         rest = budget - int(least[under].sum())
-        shares[~under] = _proportional(weights[~under], capacity[~under], rest)
+        shares[~under] = _until_spent(weights[~under], capacity[~under], rest, _largest_remainder)
         if (shares >= least).all():
             return shares
         under |= shares < least
@@ -110,45 +98,40 @@ def drawn_shares(
 ) -> np.ndarray:
     """Share ``budget`` by multinomial draws, as the paper's released code does.
 
-    What a cluster cannot give is drawn again among the others; clusters of weight 0 give only when
-    those have nothing left, and then alike.
-
-    Args:
-        weights: (k,) >= 0.
-        capacity: (k,) int, how many instances each can still give.
-        budget: at most ``capacity.sum()``.
-        rng: draws.
-
-    Returns:
-        (k,) int64 shares that sum to ``budget``.
+    Arguments, shares and clusters of weight 0 are as for ``shares_of``; what a cluster cannot give
+    is drawn again among the others.
     """
-    shares = np.zeros(len(weights), dtype=np.int64)
-    while (left := budget - int(shares.sum())) > 0:
-        room = capacity - shares
-        open_ = np.where(room > 0, weights, 0).astype(np.float64)
-        if not open_.any():
-            open_ = (room > 0).astype(np.float64)
-        shares += np.minimum(rng.multinomial(left, open_ / open_.sum()), room)
-    return shares
+
+    def allot(weights: np.ndarray, left: int) -> np.ndarray:
+        chances = weights.astype(np.float64)
+        return rng.multinomial(left, chances / chances.sum())
+
+    return _until_spent(weights, capacity, budget, allot)
 
 
-def _proportional(weights: np.ndarray, capacity: np.ndarray, budget: int) -> np.ndarray:
+def _until_spent(
+    weights: np.ndarray,
+    capacity: np.ndarray,
+    budget: int,
+    allot: Callable[[np.ndarray, int], np.ndarray],
+) -> np.ndarray:
+    """Allot by weights, then what is left among the clusters with room, until all is spent."""
     shares = np.zeros(len(weights), dtype=np.int64)
     while (left := budget - int(shares.sum())) > 0:
         room = capacity - shares
         open_ = np.where(room > 0, weights, 0)
         if not open_.any():  # only clusters of weight 0 have room left
             open_ = (room > 0).astype(np.int64)
-        shares += np.minimum(_largest_remainder(open_, left), room)
+        shares += np.minimum(allot(open_, left), room)
     return shares
 
 
 def _largest_remainder(weights: np.ndarray, total: int) -> np.ndarray:
     if weights.dtype.kind in "iu":
-        # Whole numbers throughout: equal remainders must be equal, for ties to fall as promised.
+        # In whole numbers, equal remainders are equal, as ties need.
         whole, remainder = np.divmod(weights.astype(np.int64) * total, weights.sum())
     else:
-        # 0.15 and 0.35 of 10 are both half over, but not in binary: round what decides a tie.
+        # 0.15 and 0.35 of 10 both leave a half, but not in binary: round what decides a tie.
         quota = weights / weights.sum() * total
         whole = np.floor(quota).astype(np.int64)
         remainder = np.round(quota - whole, 9)
@@ -159,15 +142,12 @@ def _largest_remainder(weights: np.ndarray, total: int) -> np.ndarray:
 
 
 def in_turn(picks: list[np.ndarray]) -> np.ndarray:
-    """Merge the clusters' picks so that each first part of them is shared out as the whole is.
+    """Merge the clusters' picks so that every beginning is shared out like the whole: (budget,).
 
-    A cluster's t-th of s picks (t from 0) stands at (t + 1/2) / s of the way; equal places go to
-    the lowest cluster.
-
-    Returns:
-        (budget,) int64 indices.
+    A cluster's t-th of s picks (t from 0) is (t + 1/2) / s of the way; ties go to the lowest
+    cluster.
     """
-    # The quotients are correctly rounded, so equal places are equal floats.
+    # Quotients are correctly rounded, so equal positions are equal floats.
     places = [np.arange(1, 2 * len(own), 2) / (2 * len(own)) for own in picks if len(own)]
     order = np.argsort(np.concatenate(places), kind="stable")
     return np.concatenate(picks)[order].astype(np.int64)

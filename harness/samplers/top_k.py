@@ -10,11 +10,7 @@ from harness.samplers.pool import Pool, by_quality, check_pool, check_quality, w
 def top_k(pool: Pool, budget: int, rng: np.random.Generator) -> np.ndarray:
     """Take the instances of highest quality.
 
-    Deterministic: ``rng`` is not used. Ties go to the lowest index; where that decides who is
-    taken, or every quality is zero, a warning says so.
-
-    Returns:
-        (budget,) int64 indices, highest quality first.
+    A warning says if ties decide what is taken, or every quality is zero.
     """
     check_pool(pool, budget)
     quality = check_quality(pool)

@@ -2,9 +2,9 @@
 
 ``SCORERS[key](pool, scratch, **knobs)`` takes PoolRows (`pool.frame["response"]`,
 `pool.conversations()`) and returns one float64 score a row: (n,). Knobs are keyword-only.
-``scratch`` is a folder in which what is finished of a long run is kept, so that a killed one goes
-on; None keeps nothing. Bad input, and a model that gives NaN, raise InputError in one line. To add
-one, write ``harness/scorers/<key>.py`` and its entry below.
+``scratch`` is a folder that keeps the finished part of a long run, so that a killed one resumes.
+Bad input, and a model that gives NaN, raise InputError in one line. To add one, write
+``harness/scorers/<key>.py`` and its entry below.
 """
 
 import numpy as np
@@ -18,9 +18,10 @@ from harness.scorers.perplexity import perplexity
 from harness.scorers.reward_model import reward_model
 from harness.scorers.user_column import column
 
-# `model`: one that the knob names, whose columns are kept; `file`: the user's own.
+# `model`: named by that knob, and its columns are kept; `file`: the user's own.
 MODEL, FILE = frozenset({"model"}), frozenset({"file"})
 ONE_PASS, TWO_PASSES, NO_MODEL = "1 forward pass a row", "2 forward passes a row", "no model"
+DEITA = "Liu et al. 2023, arXiv 2312.15685"
 
 SCORERS: dict[str, Entry[np.ndarray]] = {
     "length": Entry(function=length, source="baseline", cost=NO_MODEL),
@@ -33,18 +34,8 @@ SCORERS: dict[str, Entry[np.ndarray]] = {
     "reward_model": Entry(
         function=reward_model, needs=MODEL, source="arXiv 2409.11378, section 4.2", cost=ONE_PASS
     ),
-    "deita_complexity": Entry(
-        function=deita_complexity,
-        needs=MODEL,
-        source="Liu et al. 2023, arXiv 2312.15685",
-        cost=ONE_PASS,
-    ),
-    "deita_quality": Entry(
-        function=deita_quality,
-        needs=MODEL,
-        source="Liu et al. 2023, arXiv 2312.15685",
-        cost=ONE_PASS,
-    ),
+    "deita_complexity": Entry(function=deita_complexity, needs=MODEL, source=DEITA, cost=ONE_PASS),
+    "deita_quality": Entry(function=deita_quality, needs=MODEL, source=DEITA, cost=ONE_PASS),
     "column": Entry(function=column, needs=FILE, source="the user's own", cost=NO_MODEL),
 }
 

@@ -1,4 +1,4 @@
-"""A column in chunks: what is finished is kept, so that a killed run does only what is missing."""
+"""A column in chunks, each kept once finished, so that a killed run resumes."""
 
 import logging
 from collections.abc import Callable
@@ -13,40 +13,38 @@ from harness.common.stores import keeping, take_kept
 
 log = logging.getLogger(__name__)
 
-CHUNK = 512  # rows between two records of what is done
-# Scores some rows: the values, and which rows were cut to fit the model. The step counts rows done.
+CHUNK = 512  # rows
+# Scores some rows: the values, and which rows were cut to fit the model; the step counts rows.
 Score = Callable[[PoolRows, Step], tuple[np.ndarray, np.ndarray]]
 
 
 def in_chunks(
-    pool: PoolRows, scorer: str, scratch: Path | None, score: Score, most: int
+    pool: PoolRows, scorer: str, scratch: Path | None, score_rows: Score, most: int
 ) -> np.ndarray:
     """Score the pool's rows in their order, a chunk at a time: (n,) float64.
 
-    Args:
-        pool: the rows that are scored.
-        scorer: its name, for messages.
-        scratch: where finished chunks are kept; None keeps none.
-        score: scores the rows of a chunk.
-        most: tokens a row may have, for the message that says how many were cut.
-
-    Raises InputError, naming scorer and instance, for a score that is NaN or infinite.
+    Finished chunks are kept in ``scratch``, if given; ``most`` is the tokens that a row may have,
+    for a message. Raises InputError, naming scorer and instance, for NaN and infinity.
     """
     starts = range(0, len(pool), CHUNK)
-    files = {start: _file(scratch, start) for start in starts if scratch is not None}
-    found = {start: np.load(file) for start, file in files.items() if take_kept(file)}
-    missing = [start for start in starts if start not in found]
+    files = {} if scratch is None else {s: scratch / f"chunk_{s:08d}.npy" for s in starts}
+    chunks = {start: np.load(file) for start, file in files.items() if take_kept(file)}
+    missing = [start for start in starts if start not in chunks]
     left = sum(min(CHUNK, len(pool) - start) for start in missing)
     with counting(f"score {scorer}", left) as step:
         for start in missing:
             rows = pool.take(slice(start, start + CHUNK))
-            values, cut = score(rows, step)
-            _check(scorer, rows, values)
-            found[start] = np.stack([values, cut]).astype(np.float64)
+            values, cut = score_rows(rows, step)
+            bad = np.flatnonzero(~np.isfinite(values))
+            if len(bad):
+                score = f"gives instance {rows.ids[bad[0]]!r} the score {values[bad[0]]}"
+                remedy = "scores are finite numbers: use another model, or on a GPU device: cpu"
+                raise InputError(f"scorer {scorer}: its model {score}; {remedy}")
+            chunks[start] = np.stack([values, cut]).astype(np.float64)
             if scratch is not None:
                 with keeping(files[start]) as temporary:
-                    np.save(temporary, found[start])
-    table = np.concatenate([found[start] for start in starts] or [np.empty((2, 0))], 1)
+                    np.save(temporary, chunks[start])
+    table = np.concatenate([chunks[start] for start in starts] or [np.empty((2, 0))], 1)
     if cuts := int(table[1].sum()):
         log.info("%s: %d of %d rows are over %d tokens: cut", scorer, cuts, len(pool), most)
     return table[0]
@@ -56,17 +54,3 @@ def drop_chunks(scratch: Path) -> None:
     """Remove the chunks of a column that is complete."""
     for path in scratch.glob("chunk_*.npy"):
         path.unlink()
-
-
-def _file(scratch: Path, start: int) -> Path:
-    return scratch / f"chunk_{start:08d}.npy"
-
-
-def _check(scorer: str, rows: PoolRows, values: np.ndarray) -> None:
-    bad = ~np.isfinite(values)
-    if bad.any():
-        at = int(np.argmax(bad))
-        raise InputError(
-            f"scorer {scorer}: its model gives instance {rows.ids[at]!r} the score "
-            f"{values[at]}; scores are finite numbers: use another model, or on a GPU device: cpu"
-        )

@@ -1,12 +1,12 @@
-"""Deita's complexity: how demanding an instruction is, by a language model trained to say so."""
+"""Deita's complexity: how demanding an instruction is, by a language model trained to rate it."""
 
 from pathlib import Path
 
 import numpy as np
 
 from harness.common.schemas import PoolRows
-from harness.models.loading import Device
-from harness.models.reader import Count, Threads, Tokens
+from harness.models.loading import Device, load_model
+from harness.models.reader import Count, Threads, Tokens, read_with
 from harness.scorers.rating import rate
 
 
@@ -23,17 +23,7 @@ def deita_complexity(
 ) -> np.ndarray:
     """Expected complexity score of each instruction, 1 to 6: (n,). Liu et al. 2023.
 
-    The default is the published scorer, a 7B Llama. ``harness.scorers.rating`` says how it rates,
-    and what a conversation of several turns gets.
+    The default is the published scorer, a 7B Llama; see ``harness.scorers.rating``.
     """
-    return rate(
-        "deita_complexity",
-        pool,
-        scratch,
-        model=model,
-        revision=revision,
-        max_length=max_length,
-        batch_size=batch_size,
-        device=device,
-        threads=threads,
-    )
+    reader = read_with(load_model, model, revision, max_length, device, threads)
+    return rate("deita_complexity", pool, scratch, reader, batch_size)

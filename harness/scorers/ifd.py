@@ -1,4 +1,4 @@
-"""Instruction-following difficulty: how little the instruction helps to foresee its response."""
+"""Instruction-following difficulty: how little the instruction helps to predict its response."""
 
 from itertools import groupby
 from pathlib import Path
@@ -38,10 +38,9 @@ def ifd(
     to Quality", and its released code. ``ratio: perplexity`` is exp(L(A|Q) - L(A)), the ratio of
     perplexities of Li et al. 2024, "Superfiltering". Near or above 1 the instruction does not help.
 
-    The response alone is the same tokens behind the token that begins a text (the model's BOS, else
-    its end token, which stood between the texts it learnt from), so that the first has something to
-    be predicted from and both means are over the same tokens. (The released code keeps the heading
-    "### Response:" there.) Of a conversation, each turn stands alone; the means are over all turns.
+    The response alone is the same tokens after the token that begins a text (BOS, else the end
+    token), so that both means are over the same tokens. (The released code keeps the heading
+    "### Response:" there.) In a conversation each turn stands alone; the means are over all turns.
     Long ones are cut as for `perplexity`.
     """
     reader = read_with(load_model, model, revision, max_length, device, threads)
@@ -51,12 +50,12 @@ def ifd(
     def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, np.ndarray]:
         given, was_cut = read_texts(rows, reader.tokenizer, reader.most)
         turns = [alone(text, begin) for text in given]
-        owners = np.repeat(np.arange(len(given)), [len(found) for found in turns])
-        flat = [turn for found in turns for turn in found]
+        owners = np.repeat(np.arange(len(given)), [len(texts) for texts in turns])
+        flat = [turn for texts in turns for turn in texts]
         without = np.bincount(owners, losses(reader.model, flat, batch_size), len(given))
         with_it = losses(reader.model, given, batch_size, step)
         counts = np.array([sum(text.scored) for text in given])
-        with np.errstate(all="ignore"):  # NaN and infinity are told with the instance's name
+        with np.errstate(all="ignore"):  # in_chunks reports NaN and infinity
             if ratio == "perplexity":
                 return np.exp((with_it - without) / counts), was_cut
             return with_it / without, was_cut
@@ -66,19 +65,17 @@ def ifd(
 
 def begin_token(tokenizer: "PreTrainedTokenizerBase") -> int:
     """The token that begins a text: BOS, else the end token."""
-    found = tokenizer.bos_token_id
-    found = tokenizer.eos_token_id if found is None else found
-    if found is None:
-        raise InputError(f"{tokenizer.name_or_path}: the tokenizer has no bos_token and no end")
-    assert isinstance(found, int)
-    return found
+    for token in (tokenizer.bos_token_id, tokenizer.eos_token_id):
+        if isinstance(token, int):
+            return token
+    raise InputError(f"{tokenizer.name_or_path}: the tokenizer has neither bos_token nor eos_token")
 
 
 def alone(text: Text, begin: int) -> list[Text]:
-    """The stretches of scored tokens, each as a text of its own behind the token `begin`."""
-    found = []
+    """Each run of scored tokens as a text of its own after the token `begin`."""
+    texts = []
     for scored, group in groupby(zip(text.ids, text.scored, strict=True), key=lambda pair: pair[1]):
         if scored:
             ids = [token for token, _ in group]
-            found.append(Text([begin, *ids], [False] + [True] * len(ids)))
-    return found
+            texts.append(Text([begin, *ids], [False] + [True] * len(ids)))
+    return texts

@@ -1,4 +1,4 @@
-"""Response length: the cheapest score, and a confounder every comparison should show."""
+"""Response length: the cheapest score, and a confounder that every comparison should show."""
 
 from pathlib import Path
 

@@ -29,8 +29,8 @@ def perplexity(
 
     exp of the mean of -ln p over the tokens that training would learn: every assistant turn with
     its end token, given all before it. Conversations over `max_length` (or the model's context)
-    are cut as training cuts them; where that leaves no response, the prompt loses its beginning
-    instead. `template` is for models that bring none.
+    are cut as in training; where that leaves no response, the prompt loses its beginning instead.
+    `template` is for models without one.
     """
     reader = read_with(load_model, model, revision, max_length, device, threads)
     ensure_template(reader.tokenizer, template)
@@ -38,7 +38,7 @@ def perplexity(
     def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, np.ndarray]:
         texts, was_cut = read_texts(rows, reader.tokenizer, reader.most)
         counts = np.array([sum(text.scored) for text in texts])
-        with np.errstate(over="ignore"):  # infinity is told with the instance's name
+        with np.errstate(over="ignore"):  # in_chunks reports infinity
             return np.exp(losses(reader.model, texts, batch_size, step) / counts), was_cut
 
     return in_chunks(pool, "perplexity", scratch, score, reader.most)

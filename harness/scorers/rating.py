@@ -1,10 +1,9 @@
-"""Scores that a causal language model gives in digits: the mean of "1" to "6" by probability.
+"""Ratings by a causal language model: the mean of the digits 1 to 6 by probability.
 
 Liu et al. 2023, "What Makes Good Data for Alignment?", section 2.2 and its released code: the
-softmax is over the logits of the six digits alone, at the place after the prompt. The published
-scorers are 7B Llamas; a revision is pinned for each where none is given. Of a conversation it is
-the mean over turns. (The released filter multiplies complexity and quality turn by turn and sums:
-for single turns, the product of the two columns.)
+softmax is over the logits of the six digits alone, at the position after the prompt. The published
+scorers are 7B Llamas. A conversation's score is the mean of its turns. (The released filter sums
+complexity times quality over turns: for single turns, the product of the two columns.)
 """
 
 from collections.abc import Callable, Sequence
@@ -19,8 +18,8 @@ from harness.common.errors import InputError
 from harness.common.progress import Step
 from harness.common.schemas import PoolRows
 from harness.models.batches import length_batches, padded
-from harness.models.loading import Device, check_ids, load_model
-from harness.models.reader import Reader, read_with
+from harness.models.loading import check_ids
+from harness.models.reader import Reader
 from harness.models.template import encode, mark
 from harness.scorers.chunks import in_chunks
 
@@ -34,41 +33,35 @@ PROMPTS = Path(__file__).parent / "prompts"
 
 @dataclass(frozen=True)
 class Question:
-    """A prompt in a tokenizer's tokens: how it ends, and the tokens that may answer it."""
+    """A prompt in a tokenizer's tokens: how it ends, and the tokens of its answers."""
 
-    prompt: str  # a file of PROMPTS, without its ending
+    prompt: str  # a file of PROMPTS, without its suffix
     space: bool  # whether the prompt keeps the space it ends in
     end: int  # tokens after the text asked about
     answers: list[int]  # of "1" to "6"
 
 
 def rate(
-    prompt: str,
-    pool: PoolRows,
-    scratch: Path | None,
-    *,
-    model: str,
-    revision: str | None,
-    max_length: int,
-    batch_size: int,
-    device: Device,
-    threads: int,
+    prompt: str, pool: PoolRows, scratch: Path | None, reader: Reader, batch_size: int
 ) -> np.ndarray:
     """The expected digit for each instance, 1 to 6: (n,); of a conversation, the mean of its turns.
 
-    A prompt over `max_length` (or the model's context) loses the end of the text it asks about.
-    Raises InputError for a tokenizer in which the digits are no single tokens.
+    A prompt that is too long loses the end of the text that it asks about. Raises InputError for a
+    tokenizer without a single token for each digit.
     """
-    reader = read_with(load_model, model, revision, max_length, device, threads)
     question = read_question(reader.tokenizer, prompt)
 
     def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, np.ndarray]:
         turns = [learnt_pairs(messages) for messages in rows.conversations()]
-        sizes = np.array([len(found) for found in turns])
-        whole = [ids_of(reader.tokenizer, question, *turn) for found in turns for turn in found]
+        sizes = np.array([len(pairs) for pairs in turns])
+        whole = [ids_of(reader.tokenizer, question, *turn) for pairs in turns for turn in pairs]
         owners = np.repeat(np.arange(len(rows)), sizes)
         was_cut = np.bincount(owners, [len(ids) > reader.most for ids in whole], len(rows)) > 0
-        ids = [_shortened(one, question.end, reader.most) for one in whole]
+        most, end = reader.most, question.end
+        ids = [
+            one if len(one) <= most else [*one[: max(0, most - end)], *one[-end:]][-most:]
+            for one in whole
+        ]
         left = sizes.copy()
 
         def count(batch: np.ndarray) -> None:
@@ -82,21 +75,21 @@ def rate(
 
 
 def learnt_pairs(messages: Sequence[dict[str, str]]) -> list[tuple[str, str]]:
-    """(instruction, response) of every learnt turn; what stands before one is its instruction."""
-    found: list[tuple[str, str]] = []
+    """(instruction, response) of every learnt turn; the turns before it are its instruction."""
+    pairs: list[tuple[str, str]] = []
     asked: list[str] = []
     for message in messages:
         if message["role"] == "assistant":
             if "weight" not in message:  # 0: not to be learnt
-                found.append(("\n\n".join(asked), message["content"]))
+                pairs.append(("\n\n".join(asked), message["content"]))
             asked = []
         else:
             asked.append(message["content"])
-    return found
+    return pairs
 
 
 def prompt_text(prompt: str, instruction: str, response: str) -> str:
-    """The prompt of that name with its texts filled in."""
+    """The prompt of that name, filled in."""
     return _template(prompt).render(instruction=instruction, response=response)
 
 
@@ -108,10 +101,10 @@ def _template(prompt: str) -> "Template":
 
 
 def read_question(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> Question:
-    """How the tokenizer writes the prompt's end and the digits after it.
+    """How the tokenizer encodes the prompt's end and the digits after it.
 
-    The published prompts end in a space. Where the tokenizer has a token for a digit by itself, it
-    answers; where it writes a space and a digit as one token, the prompt gives its space up.
+    The published prompts end in a space. If the tokenizer encodes a space and a digit as one token,
+    the prompt drops its space.
     """
     text = prompt_text(prompt, "x", "x")
     end = prompt_text(prompt, "\0", "\0").rpartition("\0")[2]
@@ -126,28 +119,24 @@ def read_question(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> Question
             end = end if space else end.rstrip(" ")
             return Question(prompt, space, len(_ids(tokenizer, end)), answers)
     raise InputError(
-        f"scorer {prompt}: {tokenizer.name_or_path}: the digits 1 to 6 are no single tokens to its "
-        "tokenizer; use a model whose digits are"
+        f"scorer {prompt}: {tokenizer.name_or_path}: its tokenizer has no single token for each of "
+        "the digits 1 to 6; use a model that has"
     )
 
 
 def ids_of(
     tokenizer: "PreTrainedTokenizerBase", question: Question, instruction: str, response: str
 ) -> list[int]:
-    """The prompt's token ids, with what the tokenizer begins a text by."""
-    asked, told = mark(tokenizer, instruction), mark(tokenizer, response)
-    text = prompt_text(question.prompt, asked, told)
+    """The prompt's token ids, with the special tokens that begin a text."""
+    asked, answer = mark(tokenizer, instruction), mark(tokenizer, response)
+    text = prompt_text(question.prompt, asked, answer)
     return _ids(tokenizer, text if question.space else text.rstrip(" "))
 
 
 def _ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
     ids = encode(tokenizer, [text], add_special_tokens=True)[0]
-    # Some tokenizers end every text by a token; here the answer follows.
+    # Some tokenizers end every text with a token; here the answer follows.
     return ids[:-1] if len(ids) > 1 and ids[-1] == tokenizer.eos_token_id else ids
-
-
-def _shortened(ids: list[int], end: int, most: int) -> list[int]:
-    return ids if len(ids) <= most else [*ids[: max(0, most - end)], *ids[-end:]][-most:]
 
 
 def _ratings(
@@ -157,15 +146,15 @@ def _ratings(
     batch_size: int,
     count: Callable[[np.ndarray], None],
 ) -> np.ndarray:
-    """The expected digit of each prompt; ``count`` is told which are done, batch by batch."""
+    """The expected digit of each prompt; ``count`` receives the indices of each batch."""
     check_ids(reader.model, rows)
-    found = np.zeros(len(rows))
+    ratings = np.zeros(len(rows))
     for batch in length_batches([len(ids) for ids in rows], batch_size):
         logits = _last_logits(reader.model, [rows[i] for i in batch])[:, question.answers]
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-        found[batch] = weights @ np.arange(1, 7) / weights.sum(axis=1)
+        ratings[batch] = weights @ np.arange(1, 7) / weights.sum(axis=1)
         count(np.asarray(batch))
-    return found
+    return ratings
 
 
 def _last_logits(model: "PreTrainedModel", batch: list[list[int]]) -> np.ndarray:

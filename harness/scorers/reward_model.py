@@ -26,9 +26,9 @@ def reward_model(
 ) -> np.ndarray:
     """The one logit of a sequence classifier for each conversation: (n,), any sign.
 
-    The conversation is rendered by the model's own chat template; `template` is for models that
-    bring none. One over `max_length` (or the model's context) loses its beginning: the logit is
-    mostly read at the end. A selection maps logits to weights, as in ``quality: sigmoid(reward)``.
+    The conversation is rendered by the model's own chat template; `template` is for models without
+    one. One over `max_length` (or the model's context) loses its beginning, as most classifiers
+    are read at the end. A selection maps logits to weights, as in ``quality: sigmoid(reward)``.
     """
     reader = read_with(load_classifier, model, revision, max_length, device, threads)
 

@@ -1,8 +1,8 @@
-"""All columns of the scores; those that a model made are kept and not made again.
+"""All columns of the scores; those made by models are kept and reused.
 
-Kept under ``.store/scores/<key>/``, the key being the hash of all a column depends on: the
-instances, the scorer and its knobs, the model's files, the code. What is finished of a column lies
-there too, in chunks.
+Kept under ``.store/scores/<key>/``, the key being the hash of all that a column depends on: the
+instances, the scorer and its knobs, the model's files, the code. Unfinished columns are there too,
+in chunks.
 """
 
 import json
@@ -15,11 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import harness.models.batches
-import harness.models.loading
-import harness.models.template
 import harness.models.templates
-import harness.reward_model.classifier
 from harness.common.errors import InputError
 from harness.common.files import file_hash, read_json, remove, value_hash
 from harness.common.schemas import PoolRows
@@ -39,12 +35,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _HERE = Path(__file__).parent
-_SHARED = (
-    harness.models.batches,
-    harness.reward_model.classifier,
-    harness.models.loading,
-    harness.models.template,
-)
+# Beside the scorers' own, the code that decides their columns.
+_SHARED = ("models/batches", "models/loading", "models/template", "reward_model/classifier")
 
 
 def make_scores(
@@ -55,25 +47,28 @@ def make_scores(
 ) -> tuple["pd.DataFrame", dict[str, dict[str, Any]]]:
     """The scores of a pool: its ids and one float64 column a scorer, in the order given.
 
-    A column made before is taken from the store (the repository's, if none is given). With
-    `prune`, the store then loses all others.
-    Raises InputError for knobs that a scorer does not take, before any is run.
-
-    Returns:
-        The scores, and by column what it cost when it was made: `scorer`, `rows` that a model
-        read, and `seconds`, None where they were not all counted.
+    Kept columns come from the store (the repository's by default); with `prune`, it then loses all
+    others. Also returns the cost of making each column: `scorer`, `rows` that a model read, and
+    `seconds`, None if a killed run made a part. Raises InputError for invalid knobs before any
+    scorer runs.
     """
     import pandas as pd
 
     for name, item in scorers.items():
-        _check_knobs(name, item)
+        if name == "id":
+            raise InputError(
+                "scorers.id: the column of ids is called so; give this one another name"
+            )
+        scorer = find_entry(SCORERS, item.scorer, f"scorers.{name}.scorer", "scorer")
+        for problem in knob_problems(f"scorers.{name}.", item.scorer, scorer, item.scorer_params):
+            raise InputError(problem)
     store = store or repo_root() / ".store" / "scores"
     by_model = {n: item for n, item in scorers.items() if "model" in SCORERS[item.scorer].needs}
     if keeps := bool(by_model) or prune:
         store.mkdir(parents=True, exist_ok=True)
     columns: dict[str, Any] = {"id": pool.ids}
     costs: dict[str, dict[str, Any]] = {}
-    # One at a time: a second process waits, and then finds the columns it has in common.
+    # One at a time: a second process waits, and then reuses the columns in common.
     with locked(store) if keeps else nullcontext():
         instances = pool.hash()
         folders = {name: store / _key(instances, item) for name, item in by_model.items()}
@@ -94,9 +89,9 @@ def make_scores(
 
 
 def rendering_tokenizer(scorer: str, knobs: Mapping[str, Any]) -> "PreTrainedTokenizerBase | None":
-    """The tokenizer by whose own chat template a scorer renders rows; None where none does.
+    """The tokenizer whose own chat template a scorer renders rows by, or None.
 
-    Ours, which it uses where the model has none, refuse no row.
+    Our templates, for models without one, refuse no row.
     """
     if "template" not in knobs_of(SCORERS[scorer]):
         return None
@@ -106,7 +101,7 @@ def rendering_tokenizer(scorer: str, knobs: Mapping[str, Any]) -> "PreTrainedTok
 
 
 def _check_rows(pool: PoolRows, items: Iterable[ScorerParams]) -> None:
-    """InputError for an instance that a template refuses: found before the first model runs."""
+    """InputError, before any model runs, for an instance that a chat template refuses."""
     for item in items:
         tokenizer = rendering_tokenizer(item.scorer, item.scorer_params)
         if tokenizer is not None:
@@ -118,19 +113,19 @@ def _check_rows(pool: PoolRows, items: Iterable[ScorerParams]) -> None:
 def _kept_column(
     name: str, pool: PoolRows, item: ScorerParams, folder: Path
 ) -> tuple[np.ndarray, float | None]:
-    """A column and the seconds it took, from the store or made."""
+    """A column and its seconds, from the store or made."""
     file, cost_file = folder / "column.npy", folder / "cost.json"
     if take_kept(file) and take_kept(cost_file):
         log.info("score %s of %s rows found in the cache", name, f"{len(pool):,}")
         return np.load(file), read_json(cost_file)["seconds"]
     log.info("scoring %s rows: %s (once: it is kept)", f"{len(pool):,}", name)
-    # The time of a run that was killed is gone, and that of the rest alone would be no cost.
+    # The seconds of a killed run are lost, and those of the rest alone mean nothing.
     fresh = not any(folder.glob("chunk_*"))
     folder.mkdir(exist_ok=True)
     start = time.perf_counter()
     column = SCORERS[item.scorer](pool, folder, **item.scorer_params)
     seconds = round(time.perf_counter() - start, 2) if fresh else None
-    with keeping(cost_file) as temporary:  # first: where the column is, its cost is
+    with keeping(cost_file) as temporary:  # first: a column is never without its cost
         temporary.write_text(json.dumps({"seconds": seconds}))
     with keeping(file) as temporary:
         np.save(temporary, column)
@@ -145,21 +140,12 @@ def _key(instances: str, item: ScorerParams) -> str:
 
 
 def scorer_code(scorer: str) -> str:
-    """The hash of the code that makes a scorer's columns: other scorers' files are not in it."""
+    """The hash of the code that makes a scorer's columns, other scorers' files excluded."""
     others = {_HERE / f"{name}.py" for name in SCORERS if name != scorer}
     others |= {_HERE / "__init__.py"}
     files = [p for p in sorted(_HERE.rglob("*")) if p.suffix in (".py", ".jinja")]
     files = [path for path in files if path not in others]
-    files += [Path(str(module.__file__)) for module in _SHARED]
+    files += [_HERE.parent / f"{name}.py" for name in _SHARED]
     templates = Path(harness.models.templates.__file__).parent
     files += sorted(path for path in templates.iterdir() if path.suffix in (".py", ".jinja"))
     return value_hash([(path.name, file_hash(path)) for path in files])
-
-
-def _check_knobs(name: str, item: ScorerParams) -> None:
-    """As `make check` does, for who has not run it."""
-    if name == "id":
-        raise InputError("scorers.id: the column of ids is called so; give this one another name")
-    scorer = find_entry(SCORERS, item.scorer, f"scorers.{name}.scorer", "scorer")
-    for problem in knob_problems(f"scorers.{name}.", item.scorer, scorer, item.scorer_params):
-        raise InputError(problem)

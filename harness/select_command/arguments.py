@@ -31,7 +31,7 @@ Embeddings are made once a pool and kept in the cache folder; give --cache to
 say where. The same command writes the same bytes. docs/select.md has more.
 """
 AGAIN: dict[str, Any] = {"action": "append", "default": []}
-# By group, the help of each option and what else argparse is given.
+# By group: each option's help text and its further arguments to argparse.
 OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     "the pool": {
         "--pool": ("JSON, JSONL or Parquet, gzipped or not; a folder or id of the hub", {}),
@@ -40,7 +40,7 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             {"choices": ("error", "drop"), "default": "error"},
         ),
         "--limit": (
-            "how much is read of a file at most: file_mb, row_mb, rows; may be repeated",
+            "the most that is read of a file: file_mb, row_mb, rows; may be repeated",
             {"metavar": "NAME=NUMBER", **AGAIN},
         ),
         "--split": ("of a hub id or folder (train)", {"default": "train"}),
@@ -50,7 +50,7 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
         "--sampler": ("the system; --list names them", {"metavar": "NAME"}),
         "--budget": ("how many rows, or a share of the pool under 1", {"metavar": "ROWS"}),
         "--param": ("a knob of the sampler; may be repeated", {"metavar": "KNOB=VALUE", **AGAIN}),
-        "--seed": ("of the systems that draw by lot (0)", {"default": "0"}),
+        "--seed": ("for systems that draw at random (0)", {"default": "0"}),
     },
     "embeddings and clusters, made where the sampler needs them or they are named": {
         "--embeddings": (".npy of your own, one row a row", {"metavar": "FILE"}),
@@ -63,8 +63,8 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             {"choices": ("prompt_completion", "prompt")},
         ),
         "--k": (
-            "how many clusters; several, as 16,64,256: the one of best silhouette; auto: of powers"
-            " of two that suit the pool (auto)",
+            "how many clusters; several, as 16,64,256: the one of best silhouette; auto: among"
+            " powers of two that suit the pool (auto)",
             {},
         ),
         "--cluster-seed": ("of k-means (42)", {"default": "42", "metavar": "SEED"}),
@@ -81,10 +81,7 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
         ),
     },
     "output": {
-        "--out": (
-            "the subset: .jsonl, .json or .parquet, and .gz if wanted",
-            {"metavar": "FILE"},
-        ),
+        "--out": ("the subset: .jsonl, .json or .parquet, .gz if wanted", {"metavar": "FILE"}),
         "--force": ("replace what is there", {"action": "store_true"}),
         "--cache": (
             "where embeddings and scores are kept ($XDG_CACHE_HOME/subset-bench or"
@@ -99,13 +96,13 @@ class Parser(argparse.ArgumentParser):
     """A parser that reports a wrong command line in one line, as InputError."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse found."""
+        """Raise argparse's message."""
         raise InputError(f"{message}; {COMMAND} --help has the options")
 
 
 def parse(words: list[str]) -> argparse.Namespace:
-    """The options of a command line as texts; InputError for one that is none of them."""
-    for word in words:  # the provenance has what was typed
+    """Parse a command line, values as text; InputError for an unknown option."""
+    for word in words:  # the provenance quotes what was typed
         try:
             word.encode()
         except UnicodeEncodeError:

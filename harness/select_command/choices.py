@@ -1,4 +1,4 @@
-"""What the user asked for, checked as far as it can be before any file is read."""
+"""The command line's options, checked as far as possible before any file is read."""
 
 import argparse
 import inspect
@@ -25,32 +25,21 @@ NAME = re.compile(r"[A-Za-z]\w*")
 
 @dataclass(frozen=True)
 class Choices:
-    """A checked command line.
+    """A checked command line."""
 
-    Attributes:
-        pool: a path or hub id, as typed; ``source`` is what it names.
-        budget: a number of rows (int), or a share of the pool (float, under 1).
-        params: the sampler's knobs that were given.
-        embeddings: the user's own file, or None.
-        embedding: how they are made; None where no embedding is wanted, or the user gives one.
-        k: cluster counts to choose from; `auto`; or None where no clusters are wanted.
-        quality: what the sampler reads, or None.
-        scorers: how each score that is wanted is made.
-    """
-
-    pool: str
-    source: Source
+    pool: str  # a path or hub id, as typed
+    source: Source  # the same, parsed
     on_bad_row: OnBadRow
     sampler: str
-    budget: int | float
-    params: dict[str, Any]
+    budget: int | float  # a number of rows, or a share of the pool (under 1)
+    params: dict[str, Any]  # the sampler's knobs that were given
     seed: int
-    embeddings: str | None
-    embedding: EmbeddingParams | None
-    k: tuple[int, ...] | Literal["auto"] | None
+    embeddings: str | None  # the user's own file
+    embedding: EmbeddingParams | None  # how to make one, if needed and the user gives none
+    k: tuple[int, ...] | Literal["auto"] | None  # counts to choose from; None: no clusters needed
     cluster_seed: int
-    quality: str | None
-    scorers: dict[str, ScorerParams]
+    quality: str | None  # the expression that the sampler reads
+    scorers: dict[str, ScorerParams]  # how to make each score
     out: Path
     force: bool
     cache: Path
@@ -95,20 +84,20 @@ def read_choices(values: argparse.Namespace) -> Choices:
 def read_knobs(
     where: str, name: str, function: Callable[..., Any], given: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Texts of a command line as values of the function's knobs.
+    """Parse texts as values of the function's knobs.
 
-    Raises InputError, with ``where`` before it, for a knob that the function has not, a value that
-    is not of the knob's type, and a needed knob that is not given.
+    Raises InputError, prefixed by ``where``, for an unknown knob, a value of the wrong type and a
+    missing required knob.
     """
     knobs = knobs_of(function)
-    found = {k: _value(knobs[k], text) if k in knobs else text for k, text in given.items()}
-    for problem in knob_problems(where, name, function, found, remedy="give {key}=..."):
+    values = {k: _value(knobs[k], text) if k in knobs else text for k, text in given.items()}
+    for problem in knob_problems(where, name, function, values, remedy="give {key}=..."):
         raise InputError(problem)
-    return found
+    return values
 
 
 def _value(knob: inspect.Parameter, text: str) -> Any:  # noqa: ANN401  (as the knob says)
-    """What a text stands for: itself where the knob takes a text that looks like a number."""
+    """Parse a text; it stays text where the knob takes text that looks like a number."""
     try:
         read = json.loads(text.lower() if text in ("True", "False") else text)
     except ValueError:
@@ -118,16 +107,16 @@ def _value(knob: inspect.Parameter, text: str) -> Any:  # noqa: ANN401  (as the 
 
 
 def _pairs(option: str, texts: list[str]) -> dict[str, str]:
-    """`name=value` texts as a dict; a name is given once."""
-    found: dict[str, str] = {}
+    """Parse `name=value` texts; InputError for a name given twice."""
+    pairs: dict[str, str] = {}
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not NAME.fullmatch(name):
             raise InputError(f"{option} {shown(text)}: needed: name=value")
-        if name in found:
+        if name in pairs:
             raise InputError(f"{option} {name}: given twice; give it once")
-        found[name] = value
-    return found
+        pairs[name] = value
+    return pairs
 
 
 def _source(values: argparse.Namespace) -> Source:
@@ -184,8 +173,8 @@ def _embedding(values: argparse.Namespace, needed: bool) -> EmbeddingParams | No
 
 
 def _scorers(texts: list[str], quality: str | None) -> dict[str, ScorerParams]:
-    """Scores declared by --score, and those of the quality that need no declaration."""
-    found: dict[str, ScorerParams] = {}
+    """Scores declared by --score, and scorers that --quality names directly."""
+    scorers: dict[str, ScorerParams] = {}
     for name, text in _pairs("--score", texts).items():
         if name == "id":
             raise InputError("--score id: the column of ids is called so; give it another name")
@@ -195,17 +184,17 @@ def _scorers(texts: list[str], quality: str | None) -> dict[str, ScorerParams]:
         # A comma ends a knob only before the next one: a path may hold commas.
         scorer, *knobs = re.split(r",(?=[A-Za-z]\w*=)", text)
         find_entry(SCORERS, scorer, f"--score {name}", "scorer")
-        found[name] = _scorer(f"--score {name}: ", scorer, _pairs(f"--score {name}:", knobs))
+        scorers[name] = _scorer(f"--score {name}: ", scorer, _pairs(f"--score {name}:", knobs))
     for name in [name for _, name in terms(quality)] if quality is not None else []:
-        if name not in found and name not in SCORERS:
-            near = nearest(name, [*found, *SCORERS])
+        if name not in scorers and name not in SCORERS:
+            near = nearest(name, [*scorers, *SCORERS])
             raise InputError(
                 f"--quality {quality!r}: no score is called {name!r}{near}; declare it:"
                 f" --score {name}=<scorer>,..."
             )
-        if name not in found:
-            found[name] = _scorer(f"--score {name}={name},", name, {})
-    return found
+        if name not in scorers:
+            scorers[name] = _scorer(f"--score {name}={name},", name, {})
+    return scorers
 
 
 def _scorer(where: str, scorer: str, given: Mapping[str, str]) -> ScorerParams:
@@ -216,7 +205,7 @@ def _scorer(where: str, scorer: str, given: Mapping[str, str]) -> ScorerParams:
 def _path(option: str, text: str) -> Path:
     try:
         return Path(text).expanduser()
-    except RuntimeError:  # ~somebody who is not known here
+    except RuntimeError:  # ~user without an account here
         raise InputError(f"{option} {shown(text)}: no such home; write the path out") from None
 
 
@@ -224,6 +213,6 @@ def _cache(given: str | None) -> Path:
     if given is not None:
         return _path("--cache", given)
     home = os.environ.get("XDG_CACHE_HOME")
-    # The standard says that a path there which is not absolute is not to be used.
+    # The XDG standard ignores a relative path.
     base = Path(home) if home and Path(home).is_absolute() else _path("--cache", "~/.cache")
     return base / "subset-bench"

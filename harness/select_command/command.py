@@ -1,9 +1,8 @@
-"""The order of what `python -m harness select` does, and what it says on the way."""
+"""The steps of `python -m harness select`."""
 
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from harness.common.disk_errors import naming
 from harness.common.files import replacing, write_json
@@ -11,15 +10,12 @@ from harness.select_command.arguments import parse
 
 log = logging.getLogger(__name__)
 
-if TYPE_CHECKING:
-    from harness.select_command.choices import Choices
-
 
 def run(words: list[str], say: Callable[[str], None]) -> None:
-    """Run the command with these arguments; ``say`` prints what its user asked to see.
+    """Run the command with these arguments; ``say`` prints its output.
 
-    Raises InputError, with one line, for whatever is wrong with the arguments or the files. An
-    ``--out`` that is there stays as it was unless the whole subset could be written.
+    Raises InputError for bad arguments or files. An existing ``--out`` is replaced only once the
+    whole subset is written.
     """
     values = parse(words)
     if values.list:
@@ -27,21 +23,15 @@ def run(words: list[str], say: Callable[[str], None]) -> None:
 
         say(listing())
         return
-    from harness.select_command.choices import read_choices
-    from harness.select_command.output import check_places
-
-    choices = read_choices(values)
-    check_places(choices)
-    _select(choices, say)
-
-
-def _select(choices: "Choices", say: Callable[[str], None]) -> None:
     from harness.common.schemas import PoolRows
+    from harness.select_command.choices import read_choices
     from harness.select_command.inputs import choose, make_inputs, rows_wanted
-    from harness.select_command.output import provenance, provenance_file
+    from harness.select_command.output import check_writable, provenance, provenance_file
     from harness.select_command.pool_file import form_wanted, read_pool, write_rows
     from harness.select_command.report import measured
 
+    choices = read_choices(values)
+    check_writable(choices)
     started = time.monotonic()
     pool = read_pool(choices)
     n = len(pool.frame)
@@ -51,7 +41,7 @@ def _select(choices: "Choices", say: Callable[[str], None]) -> None:
     log.info("choosing %s of %s rows by %s", f"{rows:,}", f"{n:,}", choices.sampler)
     picks, cost = choose(choices, inputs, rows)
     out, beside = choices.out, provenance_file(choices.out)
-    # The subset takes its place last: wherever it is whole, so is the file beside it.
+    # The subset is moved into place last: where it is complete, so is its provenance.
     with replacing(out) as subset:
         with naming(subset):
             write_rows(pool, picks.tolist(), form, out, subset)

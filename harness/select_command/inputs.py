@@ -1,4 +1,4 @@
-"""What a system looks at, made of the user's pool and files; and the system's choice."""
+"""A sampler's inputs, made from the user's pool and files; and its choice."""
 
 import json
 import logging
@@ -43,21 +43,13 @@ ROWS_EACH = 8  # on average, in the clusters of the largest k that is tried
 
 @dataclass(frozen=True)
 class ToolInputs:
-    """What a system looks at, made of a user's pool.
+    """A sampler's inputs, made from a user's pool."""
 
-    Attributes:
-        seen: as the pipeline's samplers see it; with one vector for all rows, and one cluster,
-            where nothing asked for others.
-        scores: the instances' ids and a column a score.
-        cards: what the provenance says of ``scores``, ``embedding`` and ``clusters``; None of the
-            latter where there are none.
-        notes: what was changed on the way and should be known.
-    """
-
-    seen: subsets.Inputs
-    scores: "pd.DataFrame"
-    cards: dict[str, Any]
-    notes: tuple[str, ...]
+    # With one vector for all rows, and one cluster, where no others are needed.
+    seen: subsets.SamplerInputs
+    scores: "pd.DataFrame"  # ids and one column per score
+    cards: dict[str, Any]  # the provenance of scores, embedding and clusters; None if not made
+    notes: tuple[str, ...]  # changes that the user should know of
 
 
 def rows_wanted(choices: Choices, rows: int) -> int:
@@ -73,11 +65,11 @@ def rows_wanted(choices: Choices, rows: int) -> int:
 
 
 def make_inputs(choices: Choices, pool: PoolRows) -> ToolInputs:
-    """Embed, cluster and score as far as it is wanted; InputError says what does not fit."""
+    """Embed, cluster and score as far as needed; InputError for files that do not fit."""
     n = len(pool)
     cards: dict[str, Any] = {"scores": {}, "embedding": None, "clusters": None}
     array, notes = np.ones((n, 1), dtype=np.float32), ()
-    if choices.embeddings is not None:  # refused before a model is set to work
+    if choices.embeddings is not None:  # refused before a model runs
         path = Path(choices.embeddings).expanduser()
         array = user_embedding(path, n)
         cards["embedding"] = {"file": choices.embeddings, "sha256": file_hash(path)}
@@ -90,7 +82,7 @@ def make_inputs(choices: Choices, pool: PoolRows) -> ToolInputs:
     if choices.embedding is not None:
         array, cards["embedding"], notes = pool_vectors(choices.embedding, pool, choices.cache)
     elif choices.embeddings and "unit" in SAMPLERS[choices.sampler].needs and not are_unit(array):
-        # Here and not only where the sampler gets them: the subset is measured on them too.
+        # Here too, as the subset is also measured on them.
         array = subsets.rows_for(choices.sampler, array)
         change = f"scaled to length 1: {choices.sampler} compares them by cosine"
         notes = (f"rows of {choices.embeddings} {change}",)
@@ -99,12 +91,12 @@ def make_inputs(choices: Choices, pool: PoolRows) -> ToolInputs:
         clustering, cards["clusters"], more = pool_clusters(array, choices.k, choices.cluster_seed)
         notes += more
     costs = np.ones(n, dtype=np.int64)
-    seen = subsets.Inputs(pool, array, clustering, costs, quality, None, flat)
+    seen = subsets.SamplerInputs(pool, array, clustering, costs, quality, None, flat)
     return ToolInputs(seen, scores, cards, notes)
 
 
 def _score_card(item: ScorerParams) -> dict[str, Any]:
-    """What the provenance says of a score: its scorer, knobs, and what was read."""
+    """The provenance of a score: its scorer, knobs, and the files that it read."""
     card = all_knobs(SCORERS[item.scorer], item.scorer_params)
     if "model" in card:
         card["model_sha256"] = model_folder_hash(find_model(card["model"], card["revision"]))
@@ -116,10 +108,7 @@ def _score_card(item: ScorerParams) -> dict[str, Any]:
 def pool_vectors(
     item: EmbeddingParams, pool: PoolRows, cache: Path
 ) -> tuple[np.ndarray, dict[str, Any], tuple[str, ...]]:
-    """The embedding of a pool's instances, made once and kept; its card and notes.
-
-    InputError for a model that cannot be had.
-    """
+    """The pool's embedding, from the cache or made; its card and notes."""
     texts = embedded_texts(pool, item.text)
     model = MINILM_SHA256
     if item.model != "minilm":
@@ -136,7 +125,7 @@ def pool_vectors(
                 log.info(message, f"{len(texts):,}", item.model)
                 made = embed(texts, item.model, item.revision, folder)
                 assert isinstance(made, np.memmap)
-                # The blocks that a killed run goes on from are the embedding once all are done.
+                # The file that a killed run resumes from is, once complete, the embedding.
                 with keeping(whole) as temporary:
                     Path(str(made.filename)).replace(temporary)
                 (folder / "done.json").unlink()
@@ -150,23 +139,23 @@ def pool_vectors(
 
 
 def automatic(rows: int) -> list[int]:
-    """The numbers of clusters tried for a pool: powers of two; from 2 where the pool is small."""
+    """The cluster counts tried for a pool: powers of two, from 2 for small pools."""
     most = min(LARGEST, rows // ROWS_EACH)
-    least = SMALLEST if most >= 8 * SMALLEST else 2  # four numbers at least, where there can be
+    least = SMALLEST if most >= 8 * SMALLEST else 2  # at least four counts, where possible
     return [k for k in (2**i for i in range(1, 13)) if least <= k <= most] or [1]
 
 
 def pool_clusters(
     embeddings: np.ndarray, k: Sequence[int] | Literal["auto"], seed: int
 ) -> tuple[Clustering, dict[str, Any], tuple[str, ...]]:
-    """k-means for each number tried: that of best silhouette, of equals the fewest; card, notes."""
+    """The clustering of best silhouette, the smallest k of equals; its card and notes."""
     rows = len(embeddings)
     tried = automatic(rows) if k == "auto" else list(k)
-    found = {count: kmeans(embeddings, count, seed) for count in progress(tried, "cluster")}
-    silhouettes = {count: one.silhouette for count, one in found.items()}
-    best = found[best_k(silhouettes)]
-    heights = {str(count): height for count, height in silhouettes.items()}
-    card = {"k": best.k, "seed": seed, "silhouettes": heights, "inertia": best.inertia}
+    clusterings = {count: kmeans(embeddings, count, seed) for count in progress(tried, "cluster")}
+    silhouettes = {count: one.silhouette for count, one in clusterings.items()}
+    best = clusterings[best_k(silhouettes)]
+    by_count = {str(count): value for count, value in silhouettes.items()}
+    card = {"k": best.k, "seed": seed, "silhouettes": by_count, "inertia": best.inertia}
     notes = []
     if at_the_end(best.k, silhouettes):
         notes.append(f"k is {best.k}, the largest tried: give --k larger ones to see if they suit")
@@ -178,9 +167,9 @@ def pool_clusters(
 def choose(
     choices: Choices, inputs: ToolInputs, rows: int, sampler: str | None = None, more: int = 0
 ) -> tuple[np.ndarray, dict[str, Any]]:
-    """Choose as the pipeline does, by the sampler of the command or by another without knobs.
+    """Choose by the command's sampler, or by ``sampler`` with default knobs; see `subsets.chosen`.
 
-    ``more`` is added to the seed. Returns what `subsets.chosen` does.
+    ``more`` is added to the seed.
     """
     name, params = (sampler, {}) if sampler else (choices.sampler, choices.params)
     read = {"embedding": "given", "k": inputs.seen.clustering.k, "budget": rows}

@@ -1,4 +1,4 @@
-"""`python -m harness select --list`: the systems and scorers there are, and what each takes."""
+"""`python -m harness select --list`: all systems and scorers, with needs, costs and knobs."""
 
 import textwrap
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ NAMES = 18  # columns before the text
 
 
 def listing() -> str:
-    """Every system with a line of what it does, what it needs and its knobs; then the scorers."""
+    """Every system and then every scorer: summary, needs, cost, source and knobs."""
     from harness.scorers import SCORERS
 
     lines = ["systems (--sampler), the knobs of each (--param) with their defaults:", ""]
     for name, sampler in SAMPLERS.items():
         needs = ", ".join(need for need in NEEDS if need in sampler.needs - {"unit"}) or "nothing"
-        lottery = "; draws by lot" if sampler.chance else ""
-        lines += _entry(name, sampler, f"needs: {needs}{lottery}; takes: {sampler.cost}")
+        chance = "; draws at random" if sampler.chance else ""
+        lines += _entry(name, sampler, f"needs: {needs}{chance}; takes: {sampler.cost}")
     lines += ["", "scorers (--score name=scorer,knob=value,...):", ""]
     for name, scorer in SCORERS.items():
         lines += _entry(name, scorer, f"takes: {scorer.cost}")
@@ -31,9 +31,13 @@ def listing() -> str:
     return "\n".join(lines)
 
 
-def _entry(name: str, entry: Entry[Any], facts: str) -> Iterator[str]:
+def _entry(name: str, entry: Entry[Any], details: str) -> Iterator[str]:
     knobs = ", ".join(knob_text(knob) for knob in knobs_of(entry).values())
-    texts = [entry.summary, f"{facts}; source: {entry.source}", f"knobs: {knobs}" if knobs else ""]
+    texts = [
+        entry.summary,
+        f"{details}; source: {entry.source}",
+        f"knobs: {knobs}" if knobs else "",
+    ]
     head = name.ljust(NAMES)
     for text in filter(None, texts):
         blank = " " * NAMES

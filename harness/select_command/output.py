@@ -1,4 +1,4 @@
-"""What is written beside a subset, and whether it and the cache can lie where they are to."""
+"""A subset's provenance, and the checks that --out and --cache can be written."""
 
 import os
 import tempfile
@@ -21,11 +21,11 @@ from harness.select_command.pool_file import ENDINGS, UserPool, ending
 if TYPE_CHECKING:
     from harness.select_command.inputs import ToolInputs
 
-LONGEST = 100  # signs of the longest path within the cache, folders and all
+LONGEST = 100  # characters of the longest path within the cache, folders included
 PACKAGES = ("subset-bench", "numba", "numpy", "scipy", "sentence-transformers", "torch")
 
 
-def check_places(choices: Choices) -> None:
+def check_writable(choices: Choices) -> None:
     """Raise InputError where the subset or the cache cannot be written as asked."""
     with _naming("--out", choices.out):
         _check_out(choices)
@@ -40,7 +40,7 @@ def check_places(choices: Choices) -> None:
 
 @contextmanager
 def _naming(option: str, path: Path) -> Iterator[None]:
-    """Report in one line what the file system has against a path."""
+    """Turn an error of the file system into an InputError that names option and path."""
     try:
         yield
     except OSError as error:
@@ -63,7 +63,7 @@ def _check_out(choices: Choices) -> None:
             raise InputError(f"--out {out}: {path} is a folder; name a file")
         if path.exists() and any(path.samefile(place) for place in read):
             raise InputError(f"--out {out}: the command reads {path}; name another file")
-        # A link to nothing is there too: writing would replace it.
+        # A dangling link exists too: writing would replace it.
         if os.path.lexists(path) and not choices.force:
             raise InputError(f"--out {out}: {path} is there already; --force replaces it")
     for path in (out, provenance_file(out)):
@@ -71,17 +71,17 @@ def _check_out(choices: Choices) -> None:
 
 
 def provenance_file(out: Path) -> Path:
-    """Where the provenance of a subset lies."""
+    """The path of a subset's provenance."""
     return out.with_name(f"{out.name}.provenance.json")
 
 
 def provenance(
     choices: Choices, pool: UserPool, inputs: "ToolInputs", cost: dict[str, Any], subset: Path
 ) -> dict[str, Any]:
-    """All that made a subset: the same command on the same files gives the same.
+    """How a subset was made: the same command on the same files gives the same provenance.
 
-    Files and models stand here as they were typed; no time and no place of its own does. ``cost``
-    is `selecting.chosen`'s; ``subset`` the file with the chosen rows, for its hash.
+    Files and models are named as typed; no time and no path of this machine is recorded. ``cost``
+    is `subsets.chosen`'s, ``subset`` the file with the chosen rows.
     """
     return {
         "sampler": choices.sampler,

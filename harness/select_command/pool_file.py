@@ -1,7 +1,7 @@
-"""The user's pool: its rows as the samplers see them, and its records, written untouched.
+"""The user's pool: read as the samplers see it, and chosen records written untouched.
 
 A line of JSONL keeps its bytes, an element of a JSON list its text, a row of Parquet its types.
-Between JSONL and a list nothing but the line breaks around and inside an element changes.
+Converting between JSONL and a list changes line breaks only.
 """
 
 import gzip
@@ -35,14 +35,14 @@ ENDINGS: dict[str, Form] = {
     ".parquet": "parquet",
 }
 BETWEEN = re.compile(r"[ \t\r\n,]*")  # the elements of a list
-# A JSON text holds no line break outside white space: inside a string it is written \n.
+# Line breaks in JSON are white space: inside a string they are escaped.
 BREAK = re.compile(r"[ \t]*[\r\n][ \t\r\n]*")
 CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class UserPool:
-    """A pool that was read; ``frame`` has the columns of data/pool.parquet, one row an instance."""
+    """The user's pool; ``frame`` has one row an instance and the columns of data/pool.parquet."""
 
     source: Source
     loaded: Loaded
@@ -51,19 +51,19 @@ class UserPool:
 
 
 def read_pool(choices: Choices) -> UserPool:
-    """Read and check the pool; InputError as the pipeline words it, with the options' names."""
+    """Read and check the pool; InputError as the pipeline's, with the names of our options."""
     try:
         loaded = load(choices.source)
-        found = read_instances(loaded, {}, choices.on_bad_row, _check(choices))
+        instances = read_instances(loaded, {}, choices.on_bad_row, _check(choices))
     except InputError as error:
         line = str(error).replace("set on_bad_row: drop", "give --on-bad-row drop")
         line = line.replace("prepare.limits.", "--limit ")
         raise InputError(line.replace("on_bad_row: drop", "--on-bad-row drop")) from None
-    return UserPool(choices.source, loaded, found, to_frame(found.kept))
+    return UserPool(choices.source, loaded, instances, to_frame(instances.kept))
 
 
 def _check(choices: Choices) -> Check | None:
-    """That the models of the scores render each row: found before the first of them runs."""
+    """A check, before any model runs, that the scorers' chat templates render each row."""
     if not choices.scorers:
         return None
     from harness.scorers.score_pool import rendering_tokenizer
@@ -73,16 +73,16 @@ def _check(choices: Choices) -> Check | None:
 
 
 def ending(path: Path) -> tuple[str, bool]:
-    """A name's ending in lower case, that before `.gz` where it is zipped; and whether it is."""
+    """A file name's suffix in lower case, without `.gz`; and whether it had a `.gz`."""
     zipped = path.suffix.lower() == ".gz"
     return (path.with_suffix("") if zipped else path).suffix.lower(), zipped
 
 
 def form_wanted(source: Source, out: Path) -> Form:
-    """How the subset is to be written: as ``out`` ends; InputError where the pool can't give it."""
+    """The format that ``out`` asks for; InputError where the pool cannot be written in it."""
     suffix, _ = ending(out)
     wanted = ENDINGS[suffix]
-    if kind_of(source.path) != "file":  # a dataset may be written as either
+    if kind_of(source.path) != "file":  # a dataset can be written as either
         return wanted
     place = locate(source.path)
     own = form_of(place, source.path)
@@ -90,14 +90,14 @@ def form_wanted(source: Source, out: Path) -> Form:
         given = "Parquet" if own == "parquet" else "JSON"
         other = ".parquet" if own == "parquet" else ".jsonl or .json"
         raise InputError(f"--out {out}: the pool is {given}, and so is its subset; name it {other}")
-    # A .json file may hold one object a line; such a pool's subset does too.
+    # A .json file may hold one object a line: its subset then does too.
     return own if suffix == ".json" == ending(place)[0] else wanted
 
 
 def write_rows(pool: UserPool, picks: Sequence[int], form: Form, out: Path, target: Path) -> None:
-    """Write the records of instances, in the order given, to ``target``; ``out`` is its name.
+    """Write the picked records, in order, to ``target``; ``out`` is its final name.
 
-    InputError where the pool's file has changed since it was read.
+    InputError if the pool's file has changed since it was read.
     """
     if pool.loaded.card.get("sha256") != source_hash(pool.source.path):
         raise InputError(f"{pool.source.path}: changed while rows were chosen; run it again")
@@ -115,7 +115,7 @@ def write_rows(pool: UserPool, picks: Sequence[int], form: Form, out: Path, targ
 
 @contextmanager
 def sink(raw: BinaryIO, zipped: bool) -> Iterator[BinaryIO]:
-    """A stream onto an open file, compressed or not; no time and no name in what it writes."""
+    """A stream onto an open file, gzipped without time or name if ``zipped``."""
     if not zipped:
         yield raw
         return
@@ -136,11 +136,11 @@ def _as_json(row: object, out: Path) -> bytes:
     try:
         return json.dumps(row, ensure_ascii=False).encode()
     except TypeError as error:
-        raise InputError(f"--out {out}: a row is no JSON ({error}); name it .parquet") from None
+        raise InputError(f"--out {out}: a row is not JSON ({error}); name it .parquet") from None
 
 
 def _json_records(source: Source, rows: Sequence[int], form: Form) -> list[bytes]:
-    """The bytes of a JSON file's records, by number and in that order."""
+    """The bytes of a JSON file's records of these numbers, in that order."""
     name, limits = source.path, source.limits or DEFAULT
     is_list = form_of(locate(name), name, limits) == "list"
     with Unpacked(locate(name), name, limits) as stream:
@@ -160,8 +160,8 @@ def _json_records(source: Source, rows: Sequence[int], form: Form) -> list[bytes
 
 def _after(text: str, at: int) -> int:
     """Where the next element begins, or the list ends."""
-    found = BETWEEN.match(text, at)
-    return found.end() if found else at
+    match = BETWEEN.match(text, at)
+    return match.end() if match else at
 
 
 def _write_table(source: Source, rows: Sequence[int], stream: BinaryIO) -> None:
@@ -170,7 +170,7 @@ def _write_table(source: Source, rows: Sequence[int], stream: BinaryIO) -> None:
 
     limits = source.limits or DEFAULT
     file = pq.ParquetFile(seekable(locate(source.path), source.path, limits))
-    codec = "NONE"
+    codec = "UNCOMPRESSED"
     if file.metadata.num_columns:
         codec = file.metadata.row_group(0).column(0).compression
     codec = "NONE" if codec == "UNCOMPRESSED" else codec

@@ -1,4 +1,4 @@
-"""The measures of a subset beside those of random ones, as a table for the terminal."""
+"""A table for the terminal: a subset's measures beside those of random subsets."""
 
 import logging
 
@@ -13,7 +13,7 @@ from harness.select_command.inputs import ToolInputs, choose
 
 log = logging.getLogger(__name__)
 BASELINE = "random"
-DRAWS = 5  # random subsets, to see by how much chance alone moves a measure
+DRAWS = 5  # random subsets, to show how much chance alone moves a measure
 CHEAP = 10**12  # products of the pool with random subsets: half a minute on one core
 RANDOM = "random: mean ± standard deviation of {} draws.\n"
 READING = """\
@@ -23,27 +23,27 @@ UNKNOWN = "How the subset covers the pool is measured with --embedding-model min
 
 
 def measured(choices: Choices, inputs: ToolInputs, picks: np.ndarray) -> str:
-    """The subset's measures, and means ± deviations of random ones of its size, as aligned text."""
+    """Measures of the subset, and means ± deviations of random ones of its size, as text."""
     subsets = {choices.sampler: [picks]}
     m, embedded = len(picks), inputs.cards["embedding"] is not None
     draws = min(DRAWS, CHEAP // (m * inputs.seen.embeddings.size))
     if choices.sampler != BASELINE and draws:
         subsets[BASELINE] = [choose(choices, inputs, m, BASELINE, i)[0] for i in range(draws)]
     scores = {key: inputs.scores[key].to_numpy(dtype=np.float64) for key in choices.scorers}
-    # Every comparison should show the length: it is what subsets differ by unnoticed.
+    # Every comparison shows length, a confounder that is easily overlooked.
     scores.setdefault("length", SCORERS["length"](inputs.seen.pool))
     view = PoolView(inputs.seen.embeddings, scores=scores, quality=inputs.seen.quality)
     labels = inputs.seen.clustering.labels if inputs.cards["clusters"] else None
     columns = []
     for name, drawn in subsets.items():
         log.info("measuring the %s rows chosen by %s", f"{m:,}", name)
-        found = [describe_subset(view, mine, view.quality, labels) for mine in drawn]
-        columns.append({key: [each[key] for each in found] for key in found[0]})
+        measures = [describe_subset(view, mine, view.quality, labels) for mine in drawn]
+        columns.append({key: [each[key] for each in measures] for key in measures[0]})
     table = [["", *subsets]]
     for key in columns[0]:
-        # Without an embedding there is nothing that could be covered.
+        # Without an embedding there is no coverage to measure.
         if embedded or key not in COVERAGE:
-            label = column(key).label.removeprefix("own ")  # all are measured by the same
+            label = column(key).label.removeprefix("own ")  # all are measured on the same embedding
             table.append([label, *(value_text(key, values[key]) for values in columns)])
     legend = RANDOM.format(draws) if len(subsets) > 1 and draws > 1 else ""
     return f"{aligned(table)}\n\n{legend}{READING if embedded else UNKNOWN}"

@@ -1,4 +1,4 @@
-"""Meeting a budget that counts tokens, or rows: how many rows a sampler is asked for."""
+"""Meeting a budget in tokens or rows: how many rows to ask of a sampler."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -16,23 +16,17 @@ Sized = Callable[[int, np.random.Generator], np.ndarray]
 def within_budget(
     choose: Sized, costs: np.ndarray, budget: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """The indices chosen for a number of rows that the budget holds, one row more being too many.
+    """The choice of a number of rows that fits the budget, where one row more does not.
 
-    Args:
-        choose: indices for a number of rows; asked anew for each number tried, always with the
-            same state of ``rng``, so that a system's own shares hold at the number taken.
-        costs: (n,) int64 >= 0, what each instance costs: 1 a row, or its tokens.
-        budget: at most what all instances cost together.
-        rng: what the choice is drawn with.
+    The number is searched for, as most systems' choices of m rows are not a prefix of those of
+    m + 1. If larger choices always cost more, it is the largest that fits; of random choices, a
+    larger one may happen to fit too.
 
-    The choice for one row more costs over the budget or is refused. Where a choice costs the more
-    the more rows it has, that is the largest number that fits. A random one of more rows can cost
-    less than one of fewer: then a larger number may fit too, but chance alone decides which does.
+    ``choose`` is called for each number tried, always with the same state of ``rng``; a number that
+    it refuses (ValueError) is skipped. ``costs`` (n,) int64 >= 0 are 1 a row, or tokens.
 
-    The number is searched for, as most systems' choices for m rows are no prefix of those for
-    m + 1. A number that ``choose`` refuses (ValueError) is passed over; where none that was tried
-    both fits and is taken, the refusal is raised. Raises InputError where not even one row fits, or
-    the budget is over the whole.
+    Raises InputError if not even one row fits or the budget exceeds the pool; and a refusal of
+    ``choose`` if no number that it accepted fits.
     """
     whole = int(costs.sum())
     if not 1 <= budget <= whole:
@@ -40,18 +34,17 @@ def within_budget(
     if (costs == 1).all():
         return choose(budget, rng)
     ascending = np.sort(costs)
-    # Whichever they are, so many of the dearest fit, and one more than so many of the cheapest
-    # does not: no number beyond these is asked for.
+    # `low` of the costliest rows always fit; over `high` of the cheapest never do.
     low = int(np.searchsorted(np.cumsum(ascending[::-1]), budget, side="right"))
     high = int(np.searchsorted(np.cumsum(ascending), budget, side="right"))
     search = _Search(choose, costs, budget, rng, max(low, 1), high)
-    # A little over the mean: a choice that is too dear tells more than one that fits.
-    return search.found(budget * len(costs) // whole * 103 // 100)
+    # A little over the mean: a choice over the budget narrows the search more than one within.
+    return search.run(budget * len(costs) // whole * 103 // 100)
 
 
 @dataclass
 class _Search:
-    """A search among ``low`` to ``high`` rows, which are drawn in by what each try tells."""
+    """A search among ``low`` to ``high`` rows, narrowed by each try."""
 
     choose: Sized
     costs: np.ndarray
@@ -60,13 +53,13 @@ class _Search:
     low: int
     high: int
     fits: tuple[int, int] | None = None  # the most rows that fitted, and their cost
-    # The fewest rows that did not, their cost, and how many of the first of them did.
+    # The fewest rows that did not, their cost, and how many of the first of them would.
     dear: tuple[int, int, int] | None = None
     best: np.ndarray | None = None  # the choice that fitted
     refused: dict[int, ValueError] = field(default_factory=dict)
 
-    def found(self, likely: int) -> np.ndarray:
-        """The choice, from a likely number of rows on."""
+    def run(self, likely: int) -> np.ndarray:
+        """The choice, starting from a likely number of rows."""
         first = min(max(likely, self.low), self.high)
         for rows in self._outwards(first):
             self._try(rows)
@@ -79,8 +72,8 @@ class _Search:
         while self.low <= self.high:
             guess = self._guess()
             outside = not self.low <= guess <= self.high
-            # The last number left to look at, more often than not; else costs leap, and halving
-            # bounds the tries. So it does where the end is a refusal and not a cost.
+            # A guess outside mostly means that one number is left; if not, halving bounds the tries
+            # where costs leap or numbers are refused.
             rows = (self.low + self.high) // 2 if outside and halve else guess
             self._try(min(max(rows, self.low), self.high))
             halve = outside
@@ -91,7 +84,7 @@ class _Search:
         raise InputError(f"budget is {self.budget} tokens; not one instance chosen fits; raise it")
 
     def _outwards(self, first: int) -> Iterator[int]:
-        """Numbers on both sides of the first, ever farther from it, to either end."""
+        """Numbers on both sides of the first, at doubling distances, to either end."""
         if self.low <= self.high:
             yield first
         step = max(1, first // 16)
@@ -120,7 +113,7 @@ class _Search:
         self._draw_in()
 
     def _draw_in(self) -> None:
-        """Narrow the numbers left; a refusal is too many above what was chosen, too few below."""
+        """Narrow the numbers left; refused ones above a chosen number count as too many."""
         if self.fits:
             self.low = max(self.low, self.fits[0] + 1)
         if self.dear:
@@ -130,12 +123,12 @@ class _Search:
             self.low = max([self.low, *(r + 1 for r in self.refused if r < known[0])])
 
     def _guess(self) -> int:
-        """The number that comes nearest, as far as is known; it may lie outside of those left."""
+        """The best guess from the costs known; it may lie outside the numbers left."""
         if not self.dear:
             rows, cost = self.fits or (self.low, self.budget)
             return rows * self.budget // max(cost, 1) * 101 // 100 + 1
         dear, over, first = self.dear
-        # Many systems take first what they take for fewer rows, or as much of each cluster.
+        # Many systems take first what they take for fewer rows, or in the same proportions.
         if not self.fits or self.low <= first <= self.high:
             return first
         rows, cost = self.fits
@@ -143,7 +136,7 @@ class _Search:
 
 
 def read_costs(unit: str, rows: int) -> np.ndarray:
-    """What each of the pool's instances costs in a unit of the budget: (rows,) int64."""
+    """The cost of each of the pool's instances in a unit of the budget: (rows,) int64."""
     path = layout.costs_file(unit)
     costs = read_array(path, f"cost_{unit}")
     if len(costs) != rows:

@@ -1,4 +1,4 @@
-"""What an instance costs: one row, or the tokens that training reads of it."""
+"""The cost of an instance: one row, or the tokens that training reads of it."""
 
 import numpy as np
 
@@ -8,21 +8,16 @@ from harness.common.schemas import PoolRows
 from harness.common.stores import read_sealed
 
 
-def row_costs(pool: PoolRows) -> np.ndarray:
-    """One a row: (n,) int64."""
-    return np.ones(len(pool), dtype=np.int64)
-
-
 def token_costs(pool: PoolRows) -> np.ndarray:
-    """Tokens of each conversation, template included, before any cut: (n,) int64."""
+    """Tokens of each conversation, template included, uncut: (n,) int64."""
     from harness.models.loading import load_tokenizer
     from harness.models.template import encode, render
 
     read_sealed(layout.BASE_MODEL, "dvc repro base_model")
     tokenizer = load_tokenizer(layout.BASE_MODEL)
     conversations = progress(pool.conversations(), "tokens", len(pool))
-    found = [len(encode(tokenizer, [render(tokenizer, one)])[0]) for one in conversations]
-    return np.array(found, dtype=np.int64)
+    tokens = [len(encode(tokenizer, [render(tokenizer, one)])[0]) for one in conversations]
+    return np.array(tokens, dtype=np.int64)
 
 
-COSTS = {"rows": row_costs, "tokens": token_costs}
+COSTS = {"rows": lambda pool: np.ones(len(pool), dtype=np.int64), "tokens": token_costs}

@@ -1,4 +1,4 @@
-"""The rows of a subset that a cell is trained on: all of it, or its beginning."""
+"""The rows of a subset that a cell is trained on: all, or its beginning."""
 
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,10 @@ def cell_subset(params: Params, cell: Cell, seed: int) -> "pd.DataFrame":
 def beginning(subset: "pd.DataFrame", cell: Cell) -> "pd.DataFrame":
     """The rows of a subset that a cell is trained on: all, the first few, or the first rounds'.
 
-    A selection's order is that in which it took its instances, or, by cluster, one of which each
-    beginning is shared out as the whole is: a beginning is what a smaller budget would have taken,
-    but for rounding and chance. A subset selected at that budget is another selection.
+    A subset is in the order of selection, or in one whose every beginning shares out the clusters
+    like the whole: but for rounding and chance, a smaller budget would have taken the same.
 
-    Raises InputError where more rows or rounds are asked for than there are.
+    Raises InputError for more rows or rounds than there are.
     """
     subset = subset.sort_values("order", kind="stable")
     if cell.rows is not None:
@@ -38,8 +37,7 @@ def beginning(subset: "pd.DataFrame", cell: Cell) -> "pd.DataFrame":
         most = int(rounds.max())
         if cell.rounds > most:
             rule = f"which has {most}" if most else "which takes all at once"
-            raise InputError(
-                f"further.{cell.key}.rounds: {cell.rounds} rounds of {cell.of}, {rule}"
-            )
+            wanted = f"{cell.rounds} rounds of {cell.of}"
+            raise InputError(f"further.{cell.key}.rounds: {wanted}, {rule}")
         subset = subset.loc[rounds <= cell.rounds]
     return subset.reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""The one quality a selection reads, put together from columns of the scores."""
+"""A selection's quality, computed from columns of the scores."""
 
 import re
 from typing import TYPE_CHECKING
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TRANSFORMS = ("sigmoid", "minmax", "rank")
-MOST = 0.5  # of the rows: then the quality tells next to nothing apart
+MOST = 0.5  # of the rows with one value: the quality then distinguishes next to nothing
 TERM = re.compile(r"(?:(?P<transform>\w+)\s*\(\s*(?P<inner>\w+)\s*\)|(?P<plain>\w+))")
 
 
 def terms(expression: str) -> list[tuple[str | None, str]]:
     """The (transform, column) pairs of a quality such as ``ifd * sigmoid(reward)``.
 
-    Raises InputError where it is not a product of columns and transforms of columns.
+    Raises InputError if it is not a product of columns and transforms of columns.
     """
-    found = []
+    pairs = []
     for part in expression.split("*"):
         match = TERM.fullmatch(part.strip())
         if match is None:
@@ -35,17 +35,16 @@ def terms(expression: str) -> list[tuple[str | None, str]]:
         if transform is not None and transform not in TRANSFORMS:
             near = nearest(transform, TRANSFORMS)
             raise InputError(f"quality {expression!r}: no transform is called {transform!r}{near}")
-        found.append((transform, match["inner"] or match["plain"]))
-    return found
+        pairs.append((transform, match["inner"] or match["plain"]))
+    return pairs
 
 
 def quality_vector(expression: str, scores: "pd.DataFrame") -> np.ndarray:
     """Evaluate a quality over the rows of the scores: (n,) float64, none negative.
 
-    ``sigmoid`` is for scores that are logits (a reward model's), ``minmax`` scales a column to
-    0-1 over the pool (0 everywhere where it is constant), ``rank`` gives the mean rank scaled to
-    0-1. Raises InputError for an unknown column, and for NaN, infinite or negative values, with
-    the instance's id.
+    ``sigmoid`` is for logits (a reward model's), ``minmax`` scales a column to 0-1 over the pool (0
+    if constant), ``rank`` gives the mean rank scaled to 0-1. Raises InputError for an unknown
+    column, and, with the instance's id, for NaN, infinite or negative values.
     """
     columns = [name for name in scores.columns if name != "id"]
     product = np.ones(len(scores))
@@ -56,7 +55,7 @@ def quality_vector(expression: str, scores: "pd.DataFrame") -> np.ndarray:
         column = scores[name].to_numpy(dtype=np.float64)
         _refuse(expression, name, scores, ~np.isfinite(column), column, "is not a finite number")
         factor = _transformed(column, transform)
-        # Of each factor: the product of two negative ones would be the best of all.
+        # Each factor is checked: the product of two negative ones would be positive.
         remedy = "is negative; use sigmoid(...), minmax(...) or rank(...) of the column"
         _refuse(expression, name, scores, factor < 0, factor, remedy)
         product *= factor
@@ -65,9 +64,9 @@ def quality_vector(expression: str, scores: "pd.DataFrame") -> np.ndarray:
 
 
 def quality_notes(expression: str, scores: "pd.DataFrame") -> tuple[str, ...]:
-    """A line for each transform of a quality that gives different scores of most rows one value.
+    """A line for each transform that maps differing scores of most rows to one value.
 
-    A sigmoid does where it saturates (scores over about 37, or under -745).
+    A sigmoid does when it saturates (scores over about 37, or under -745).
     """
     notes = []
     for transform, name in terms(expression):
@@ -83,10 +82,10 @@ def quality_notes(expression: str, scores: "pd.DataFrame") -> tuple[str, ...]:
 
 
 def _made_one(column: np.ndarray, factor: np.ndarray) -> tuple[float, int]:
-    """The value that the most rows of differing scores come to, and how many rows those are."""
+    """The value to which most rows of differing scores are mapped, and how many those are."""
     values, rows = np.unique(factor, return_counts=True)
     pairs = np.unique(np.stack([factor, column]), axis=1)
-    rows[np.unique(pairs[0], return_counts=True)[1] == 1] = 0  # equal scores, as they were
+    rows[np.unique(pairs[0], return_counts=True)[1] == 1] = 0  # equal scores were equal before
     most = int(rows.argmax())
     return float(values[most]), int(rows[most])
 
@@ -116,15 +115,12 @@ def _refuse(
     if bad.any():
         row = int(np.argmax(bad))
         name = scores["id"].iloc[row]
-        told = f"{what} of instance {name!r} ({values[row]:g}) {rule}"
-        raise InputError(f"quality {expression!r}: {told}")
+        detail = f"{what} of instance {name!r} ({values[row]:g}) {rule}"
+        raise InputError(f"quality {expression!r}: {detail}")
 
 
 def read_quality(selection: Selection, ids: list[str]) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """The quality a selection names, for the pool's ``ids`` in order, and the notes on it.
-
-    None where it names none.
-    """
+    """The quality that a selection names, if any, for the pool's ``ids`` in order; its notes."""
     quality = getattr(selection, "quality", None)
     if quality is None:
         return None, ()

@@ -1,4 +1,4 @@
-"""From a named selection to the subsets of its seeds, written for the stages that train on them."""
+"""From a selection to the subsets of its seeds, written for the stages that train on them."""
 
 import logging
 import time
@@ -28,35 +28,34 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FEW = 64  # rows that a sampler is warmed up on
+FEW = 64  # rows to warm up a sampler on
 Choose = Callable[[np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What a selection may look at: the pool's rows, its embedding, one clustering, a quality."""
+class SamplerInputs:
+    """What a sampler may read: the pool's rows, embedding, clustering, costs and quality."""
 
     pool: PoolRows
     embeddings: np.ndarray
     clustering: "Clustering"
     costs: np.ndarray  # (n,) int64 in the budget's unit
     quality: np.ndarray | None = None
-    threads: int | None = 1  # what the report's seconds are told on; None: every core
-    quality_notes: tuple[str, ...] = ()  # what the quality does not tell apart
+    threads: int | None = 1  # for the report's seconds; None: every core
+    quality_notes: tuple[str, ...] = ()  # on ties of the quality
 
 
-def choose_with(selection: Selection, inputs: Inputs, budget: int) -> Choose:
-    """The selection's sampler with everything but its generator given.
+def choose_with(selection: Selection, inputs: SamplerInputs, budget: int) -> Choose:
+    """The selection's sampler as a function of the generator alone.
 
-    It warns of what the sampler warns of, and of what the quality that it reads does not tell
-    apart.
+    It passes on the sampler's warnings and, if it reads quality, the notes on that.
     """
     sampler = SAMPLERS[selection.sampler]
     pool = pool_of(inputs, selection.sampler)
     _warm_up(selection, pool)
     params = selection.sampler_params
     of_quality = inputs.quality_notes if "quality" in sampler.needs_with(params) else ()
-    said: dict[int, tuple[str, ...]] = {}  # by the number of rows asked for
+    notes_of: dict[int, tuple[str, ...]] = {}  # by number of rows
 
     def sized(rows: int, rng: np.random.Generator) -> np.ndarray:
         try:
@@ -64,13 +63,13 @@ def choose_with(selection: Selection, inputs: Inputs, budget: int) -> Choose:
                 picks = sampler(pool, rows, rng, **params)
         except (ValueError, TypeError) as error:
             raise InputError(f"sampler {selection.sampler}: {error}") from None
-        said[rows] = tuple(notes)
+        notes_of[rows] = tuple(notes)
         return picks
 
     def choose(rng: np.random.Generator) -> np.ndarray:
         picks = within_budget(sized, inputs.costs, budget, rng)
-        # A budget in tokens tries several numbers of rows: what was said of the others is void.
-        for note in (*of_quality, *said[len(picks)]):
+        # A budget in tokens tries several numbers of rows; only this one's notes count.
+        for note in (*of_quality, *notes_of[len(picks)]):
             warnings.warn(note, stacklevel=2)
         return picks
 
@@ -79,37 +78,36 @@ def choose_with(selection: Selection, inputs: Inputs, budget: int) -> Choose:
 
 @contextmanager
 def _notes() -> Iterator[list[str]]:
-    """Gather, in place of showing it, what is warned of within the block, each text once."""
+    """Collect the warnings of the block instead of showing them, each text once."""
     notes: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         yield notes
-    told = [str(warning.message) for warning in caught if warning.category is UserWarning]
-    notes += dict.fromkeys(told)
+    notes += dict.fromkeys(str(one.message) for one in caught if one.category is UserWarning)
 
 
-def pool_of(inputs: Inputs, sampler: str) -> Pool:
-    """The instances as a sampler sees them."""
+def pool_of(inputs: SamplerInputs, sampler: str) -> Pool:
+    """The instances in the form that a sampler takes."""
     clusters = (inputs.clustering.labels, inputs.clustering.centroids)
     embeddings = rows_for(sampler, np.asarray(inputs.embeddings))
     return Pool(embeddings, inputs.quality, clusters, threads=inputs.threads)
 
 
 def rows_for(sampler: str, embeddings: np.ndarray) -> np.ndarray:
-    """The embeddings (n, d) as a sampler takes them: of length 1 where it compares directions."""
+    """The embeddings (n, d) as a sampler takes them: of length 1 if it compares directions."""
     from harness.clustering.blocks import unit_rows
 
     needs = SAMPLERS[sampler].needs
-    # Clusters and their centroids are of rows that were scaled, to the last bit.
+    # Clusters were made from scaled rows: samplers get the same bits.
     if "clusters" in needs or ("unit" in needs and not are_unit(embeddings)):
         return unit_rows(embeddings)
     return embeddings
 
 
 def _warm_up(selection: Selection, pool: Pool) -> None:
-    """Let the sampler import and compile what it runs on, which is no part of what choosing takes.
+    """Let the sampler import and compile what it runs on, so that timing excludes that.
 
-    What it refuses in a few rows it may take in all; and what is wrong is told when it chooses.
+    Errors are ignored: it may refuse a few rows but not all, and else fails again when it chooses.
     """
     assert pool.clusters is not None
     few = slice(FEW)
@@ -130,15 +128,10 @@ def write_subsets(
     clustering: "Clustering | None" = None,
     quality: np.ndarray | None = None,
 ) -> None:
-    """Choose once a seed and write each subset, and apart from them what choosing cost.
+    """Choose once a seed; write each subset, and separately the cost of choosing.
 
-    Args:
-        params: the pipeline's; gives the seed groups and which seeds the selection runs.
-        name: the selection.
-        ids: the pool's ids, in its order.
-        choose: indices into the pool from a generator; seeded by the run's seed alone.
-        clustering: to say which clusters were reached; None where none was read.
-        quality: (n,) to say what each instance's was; None where none was read.
+    ``ids`` are the pool's, in order; ``choose`` gets a generator seeded by the run's seed alone.
+    ``clustering`` and ``quality`` (n,), where read, are written to the subsets.
     """
     costs: dict[int, dict[str, Any]] = {}
     with replacing_folder(subset_folder(name)) as folder:
@@ -148,7 +141,7 @@ def write_subsets(
                 picks, costs[seed] = chosen(name, choose, seed)
                 if clustering is not None:
                     costs[seed] |= clusters_reached(clustering, picks)
-                frame = _subset_frame(picks, ids, clustering, quality)
+                frame = subset_frame(picks, ids, clustering, quality)
                 write_frame(folder / group / f"seed_{seed}.parquet", frame, SUBSET)
             seal(folder / group)
     with replacing_folder(selection_folder(name)) as folder:
@@ -156,7 +149,7 @@ def write_subsets(
 
 
 def write_costs(folder: Path, params: Params, name: str, costs: dict[int, dict[str, Any]]) -> None:
-    """Write what choosing cost, by seed, beside the system and its params."""
+    """Write the cost of choosing, by seed, with the system and its params."""
     item = params.chosen_by(name)
     system = item.sampler if isinstance(item, Selection) else item.rows
     knobs = item.sampler_params if isinstance(item, Selection) else {}
@@ -165,7 +158,7 @@ def write_costs(folder: Path, params: Params, name: str, costs: dict[int, dict[s
 
 
 def clusters_reached(clustering: "Clustering", picks: np.ndarray) -> dict[str, int]:
-    """How many clusters there are, how many hold instances, and how many are reached."""
+    """The number of clusters that the picks reach, that hold instances, and in all."""
     return {
         "clusters_reached": len(np.unique(clustering.labels[picks])),
         "clusters_held": len(np.unique(clustering.labels)),
@@ -174,11 +167,11 @@ def clusters_reached(clustering: "Clustering", picks: np.ndarray) -> dict[str, i
 
 
 def chosen(name: str, choose: Choose, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
-    """A seed's choice, and what it cost; what the sampler warns of is kept as notes."""
+    """A seed's choice and its cost, with the sampler's warnings as notes."""
     from threadpoolctl import threadpool_limits
 
     start = time.perf_counter()
-    # One thread: sums in another order could turn a tie.
+    # One thread: sums in another order could decide a tie otherwise.
     with threadpool_limits(1), _notes() as notes:
         picks = choose(np.random.default_rng(seed))
     seconds = time.perf_counter() - start
@@ -188,12 +181,14 @@ def chosen(name: str, choose: Choose, seed: int) -> tuple[np.ndarray, dict[str, 
     return picks, {**cost, "notes": notes}
 
 
-def _subset_frame(
+def subset_frame(
     picks: np.ndarray,
     ids: list[str],
     clustering: "Clustering | None",
     quality: np.ndarray | None,
+    rounds: np.ndarray | None = None,
 ) -> "pd.DataFrame":
+    """The table of a subset: a row per pick, in order, with why it was picked (SUBSET)."""
     import pandas as pd
 
     clusters = np.full(len(picks), -1) if clustering is None else clustering.labels[picks]
@@ -203,6 +198,6 @@ def _subset_frame(
             "order": np.arange(len(picks)),
             "cluster": clusters.astype(np.int64),
             "score": np.full(len(picks), np.nan) if quality is None else quality[picks],
-            "round": np.zeros(len(picks), dtype=np.int64),
+            "round": np.zeros(len(picks), dtype=np.int64) if rounds is None else rounds,
         }
     )

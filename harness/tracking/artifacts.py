@@ -1,4 +1,4 @@
-"""Where MLflow's artifacts lie: a repository that was moved or copied has them in its own place."""
+"""The place of MLflow's artifacts, kept right when a repository is moved or copied."""
 
 import logging
 import shutil
@@ -12,7 +12,7 @@ from harness.common.stores import repo_root
 
 log = logging.getLogger(__name__)
 
-EXPERIMENT = "subset-bench/"  # and the preset
+EXPERIMENT = "subset-bench/"  # followed by the preset
 
 
 def artifact_location(preset: str) -> str:
@@ -21,15 +21,14 @@ def artifact_location(preset: str) -> str:
 
 
 def settle_artifacts() -> None:
-    """Point the default store at this repository's artifacts, wherever it was when they were made.
+    """Point the default store at this repository's artifacts, after a move or a copy.
 
-    MLflow freezes absolute paths: of an experiment when it is created, of a run when it begins. A
-    copy would write into the original, and a moved repository would find nothing. Artifacts that
-    were left in the other place are copied from there.
+    MLflow stores absolute paths, so a copy would write into the original and a moved repository
+    find nothing. Artifacts left in the other place are copied from there.
     """
     with closing(sqlite3.connect(repo_root() / "mlflow.db")) as link, link:
-        found = link.execute("SELECT experiment_id, name, artifact_location FROM experiments")
-        for experiment, name, old in found.fetchall():
+        rows = link.execute("SELECT experiment_id, name, artifact_location FROM experiments")
+        for experiment, name, old in rows.fetchall():
             own = artifact_location(str(name).removeprefix(EXPERIMENT))
             tail = own.removeprefix(repo_root().as_uri())
             if not name.startswith(EXPERIMENT) or old == own or not old.endswith(tail):
@@ -40,10 +39,8 @@ def settle_artifacts() -> None:
             bring(_folder(old), _folder(own), [run for (run,) in runs])
             moved = f"UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE {mine}"
             link.execute(moved, (own, len(old) + 1, *which))
-            link.execute(
-                "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?",
-                (own, experiment),
-            )
+            moved = "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?"
+            link.execute(moved, (own, experiment))
             log.info(
                 "MLflow: the repository was moved or copied from %s; the artifacts of %d runs are "
                 "now those in %s",
@@ -52,10 +49,10 @@ def settle_artifacts() -> None:
 
 
 def bring(old: Path, own: Path, runs: list[str]) -> None:
-    """Copy the artifacts of runs that are in the old place only."""
+    """Copy those runs' artifacts that are only in the old place."""
     for run in runs:
         if (old / run).is_dir() and not (own / run).exists():
-            with replacing_folder(own / run) as folder:  # a kill leaves no half that looks whole
+            with replacing_folder(own / run) as folder:  # a killed copy leaves nothing half-done
                 shutil.copytree(old / run, folder, dirs_exist_ok=True)
 
 

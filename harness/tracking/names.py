@@ -1,4 +1,4 @@
-"""Names and values as MLflow takes them: one rule for metrics, params and tags."""
+"""Names and values that MLflow accepts: one rule for metrics, params and tags."""
 
 import hashlib
 import re
@@ -6,13 +6,13 @@ import re
 REFUSED = re.compile(r"[^/\w.\- :]")
 LONGEST_NAME = 250
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000  # characters of a value
-DIGITS = 8  # of the hash that tells apart what would be one
+DIGITS = 8  # of the hash that keeps cleaned names distinct
 
 
 def clean_name(name: str) -> str:
-    """The name itself where MLflow takes it; else one it takes, that no other name comes to.
+    """The name itself if MLflow accepts it; else a unique one that it accepts.
 
-    What it refuses becomes ``_``: signs, and what no path of a file could have.
+    Refused characters, and parts that a file's path could not have, become ``_``.
     """
     parts = REFUSED.sub("_", name).split("/")
     clean = "/".join(part if part.strip(".") else "_" for part in parts)
@@ -23,7 +23,7 @@ def clean_name(name: str) -> str:
 
 
 def clean_value(value: str, longest: int) -> str:
-    """A value of at most so many characters, none of which a database refuses."""
+    """A value of at most so many characters, all of which a database accepts."""
     text = value.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
     if len(text) <= longest:
         return text

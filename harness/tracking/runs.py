@@ -1,13 +1,17 @@
-"""What MLflow is told of each run, read from the files of whatever stages have finished."""
+"""The contents of each MLflow run, read from the files of the stages that have finished."""
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from harness.common import layout
+from harness.common.errors import printable
 from harness.common.files import file_hash, read_json, value_hash
 from harness.common.schemas import read_subset
 from harness.params.params import MAIN, Cell, Params
@@ -17,16 +21,15 @@ from harness.report.shared.statistics import deviation
 from harness.report.shared.study_table import NOT_RUN
 from harness.selecting.prefixes import beginning
 from harness.suites import Suite, load_suite
-from harness.suites.metrics import SeedMetrics
-from harness.tracking.evaluated import NOTE_LIMIT, evaluated_run, scores_csv, wall_tags
-from harness.tracking.params_of_run import logged_params, made_with
+from harness.suites.metrics import SeedMetrics, read_metrics
 
 STUDY_FILES = (".csv", ".md", ".tex", ".png")
+NOTE_LIMIT = 7500  # characters; MLflow's is 8,000 for a tag
 
 
 @dataclass(frozen=True)
 class Subset:
-    """The rows a run was trained on: their file, its hash, and how many they are."""
+    """The rows that a run was trained on: their file, its hash, their number."""
 
     path: Path
     digest: str
@@ -37,8 +40,8 @@ class Subset:
 class Record:
     """One MLflow run.
 
-    ``identity`` says which run of the grid it is; ``key`` tells it from what stood in its place
-    before other params or other weights; ``state`` changes with anything that is logged.
+    ``identity`` is its place in the grid; ``key`` differs from that of a run of other params or
+    weights in the same place; ``state`` changes with anything that is logged.
     """
 
     identity: str
@@ -51,7 +54,9 @@ class Record:
     loss: list[dict[str, float]] = field(default_factory=list)
     artifacts: list[tuple[Path, str]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
-    walls: dict[str, str] = field(default_factory=dict)  # tags of what was not run, or without
+    walls: dict[str, str] = field(
+        default_factory=dict
+    )  # tags of benchmarks not run or not isolated
     subset: Subset | None = None
     parent: str | None = None  # its identity
     start_ms: int = 0
@@ -59,16 +64,16 @@ class Record:
 
 
 def records(params: Params, recorded: Mapping[str, dict[str, Any]] | None = None) -> list[Record]:
-    """Every run there are files for: parents before their children, tables last.
+    """Every run that there are files for: parents before their children, tables last.
 
-    ``recorded``: the params that each output was made with, by its path, where that is known.
+    ``recorded``: the params that each output was made with, by path, where known.
     """
     suite = load_suite(params.evaluate.suite)
-    found: list[Record] = []
+    entries: list[Record] = []
     for study in params.every_study:
         rows = cells_by_row(params, study)
         evaluated = {
-            (name, seed): evaluated_run(cell, seed, suite)
+            (name, seed): _evaluated_run(cell, seed, suite)
             for name, cells in rows.items()
             for cell in cells
             for seed in cell.seeds
@@ -82,17 +87,17 @@ def records(params: Params, recorded: Mapping[str, dict[str, Any]] | None = None
             ]
             there = [child for child in children if child is not None]
             if there:
-                found += [_parent_record(params, shared, study, name, there), *there]
-    return found + [r for study in params.every_study if (r := _table_record(params, study))]
+                entries += [_parent_record(params, shared, study, name, there), *there]
+    return entries + [r for study in params.every_study if (r := _table_record(params, study))]
 
 
 def identities(params: Params) -> set[str]:
-    """The identity of every run that params name, whether or not there are files for it."""
-    found = {f"{study}/table" for study in params.every_study}
+    """The identities of all runs that params name, with files or without."""
+    names = {f"{study}/table" for study in params.every_study}
     for cell in params.every_cell():
-        found.add(f"{cell.study}/{cell.name}")
-        found |= {f"{cell.study}/{cell.name}/seed_{seed}" for seed in cell.seeds}
-    return found
+        names.add(f"{cell.study}/{cell.name}")
+        names |= {f"{cell.study}/{cell.name}/seed_{seed}" for seed in cell.seeds}
+    return names
 
 
 def _seed_record(
@@ -111,21 +116,21 @@ def _seed_record(
     subset = _subset(layout.subset_folder(cell.of) / cell.group / f"seed_{seed}.parquet", cell)
     outputs = [layout.POOL_FILE, layout.BASE_MODELS / cell.base, layout.subset_folder(cell.of)]
     outputs += [folder / "train", folder / "metrics.json"]
-    logged = logged_params(made_with(params, recorded, outputs), cell)
+    logged = _logged_params(_params_when_made(params, recorded, outputs), cell)
     measured = evaluated.measured if evaluated else {}
     metrics = {**measured, **with_means(suite, measured)}
     metrics |= _costs(manifest, evaluated, cell.of, seed)
-    walls = wall_tags(suite, evaluated) if evaluated else {}
+    walls = _wall_tags(suite, evaluated) if evaluated else {}
     if subset is not None:
         metrics["subset/rows"] = float(subset.rows)
     hashes = {key: str(value) for key, value in manifest.items() if key.endswith("_hash")}
-    told = evaluated.model_dump(mode="json", exclude_none=True) if evaluated else {}
-    content = {"manifest": manifest, "evaluated": told, "subset": subset and subset.digest}
+    scored = evaluated.model_dump(mode="json", exclude_none=True) if evaluated else {}
+    content = {"manifest": manifest, "evaluated": scored, "subset": subset and subset.digest}
     identity = f"{study}/{name}/seed_{seed}"
     tags = {"kind": "seed", "study": study, "selection": name, "seed": str(seed)}
     return Record(
         identity=identity,
-        # MLflow takes no metric and no tag back: with other columns it is another run.
+        # MLflow cannot remove a metric or tag: with other columns it is another run.
         key=value_hash([identity, logged, manifest, *([walls] if walls else [])]),
         state=value_hash([content, metrics]),
         name=f"{name} seed {seed}",
@@ -134,13 +139,104 @@ def _seed_record(
         metrics=metrics,
         loss=manifest.get("loss_curve", []),
         artifacts=[(path, "train")] + ([(subset.path, "subset")] if subset else []),
-        texts={"scores.csv": scores_csv(suite, evaluated)} if evaluated else {},
+        texts={"scores.csv": _scores_csv(suite, evaluated)} if evaluated else {},
         walls=walls,
         subset=subset,
         parent=f"{study}/{name}",
         start_ms=int((path.stat().st_mtime - manifest["seconds"]) * 1000),
         seconds=float(manifest["seconds"]),
     )
+
+
+def _evaluated_run(cell: Cell, seed: int, suite: Suite) -> SeedMetrics | None:
+    """A seed's metrics; None if evaluate has not run, or ran another suite."""
+    path = layout.RUNS / cell.path / "metrics.json"
+    if not path.is_file():
+        return None
+    metrics = read_metrics(path)
+    return metrics.seeds.get(str(seed)) if metrics.suite == suite.name else None
+
+
+def _wall_tags(suite: Suite, evaluated: SeedMetrics) -> dict[str, str]:
+    """Tags for benchmarks that a missing wall of the sandbox left out or unisolated."""
+    tags = {}
+    if evaluated.not_run:
+        why = "; ".join(dict.fromkeys(evaluated.not_run.values()))
+        tags["not_run"] = f"{', '.join(evaluated.not_run)}: {why}"
+    if evaluated.unisolated:
+        tags["unisolated"] = evaluated.unisolated
+    head = suite.column(suite.headline)
+    if head.name not in evaluated.scores:
+        tags["headline"] = f"{head.label}: {', '.join(head.of or [])}"
+    return {name: text[:NOTE_LIMIT] for name, text in tags.items()}
+
+
+def _scores_csv(suite: Suite, evaluated: SeedMetrics) -> str:
+    """A run's scores as CSV, one line a column, with chance and number of items."""
+    scores = with_means(suite, evaluated.measured)
+    text = StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(["column", "label", "score", "chance", "items"])
+    for c in suite.columns:
+        chance = "" if c.chance is None else f"{c.chance:g}"
+        score = f"{scores[c.name]:.4f}" if c.name in scores else NOT_RUN
+        lines.writerow([c.name, printable(c.label), score, chance, evaluated.n.get(c.name, "")])
+    return text.getvalue()
+
+
+def _params_when_made(
+    params: Params, recorded: Mapping[str, dict[str, Any]], outputs: list[Path]
+) -> Params:
+    """The params that the outputs were made with: as recorded, else as they are now.
+
+    Edits made since must not appear as the params of the run.
+    """
+    values = params.model_dump(mode="json")
+    for output in outputs:
+        for dotted, value in recorded.get(output.as_posix(), {}).items():
+            *above, last = dotted.split(".")
+            place = values
+            for part in above:
+                place = place.setdefault(part, {})
+            place[last] = value
+    try:
+        return Params.model_validate(values)
+    except ValidationError:
+        return params  # recorded by a version with other keys
+
+
+def _flat(value: object, name: str = "") -> dict[str, str]:
+    """Flatten nested dicts to dotted names and text values."""
+    if not isinstance(value, dict):
+        return {name: str(value)}
+    flattened: dict[str, str] = {}
+    for key, inner in value.items():
+        flattened |= _flat(inner, f"{name}.{key}" if name else str(key))
+    return flattened
+
+
+def _logged_params(params: Params, cell: Cell) -> dict[str, str]:
+    """The params of a cell's runs for MLflow: one flat dict of text."""
+    item = params.chosen_by(cell.of)
+    base = params.base_model if cell.base == MAIN else params.base_models[cell.base]
+    selection = item.model_dump(mode="json", exclude_none=True, exclude={"more_groups"})
+    sections = {
+        "selection": {**selection, "budget": item.budget or params.defaults.budget},
+        "train": params.train.model_dump(mode="json"),
+        "evaluate": params.evaluate.model_dump(mode="json"),
+        "base_model": base.model_dump(mode="json"),
+        "prepare": params.prepare.model_dump(mode="json"),
+        "cluster": {"seed": params.cluster.seed},
+        "template": params.template,
+        "study": cell.study,
+        "name": cell.name,
+        "of": cell.of,
+    }
+    part = {"rows": cell.rows, "rounds": cell.rounds}
+    sections |= {name: value for name, value in part.items() if value is not None}
+    if params.preset == "lab":
+        sections["lab"] = params.lab.model_dump(mode="json")
+    return _flat(sections)
 
 
 def _subset(path: Path, cell: Cell) -> Subset | None:
@@ -153,14 +249,9 @@ def _subset(path: Path, cell: Cell) -> Subset | None:
 def _costs(
     manifest: dict[str, Any], evaluated: SeedMetrics | None, of: str, seed: int
 ) -> dict[str, float]:
-    costs = {
-        "cost/train_seconds": manifest.get("seconds"),
-        "cost/train_tokens": manifest.get("tokens"),
-        "cost/train_steps": manifest.get("steps"),
-        "cost/train_peak_memory_mb": manifest.get("peak_memory_mb"),
-        "cost/train_truncated_rows": manifest.get("truncated"),
-        "cost/train_dropped_rows": manifest.get("dropped"),
-    }
+    names = ("seconds", "tokens", "steps", "peak_memory_mb")
+    costs = {f"cost/train_{name}": manifest.get(name) for name in names}
+    costs |= {f"cost/train_{name}_rows": manifest.get(name) for name in ("truncated", "dropped")}
     if evaluated:
         costs["cost/evaluate_seconds"] = sum(evaluated.seconds.values())
     info = layout.selection_folder(of) / "costs.json"
@@ -177,7 +268,7 @@ def _parent_record(
     evaluated = [child for child in children if child.texts]
     for column in suite.columns:
         scores = [c.metrics[column.name] for c in evaluated if column.name in c.metrics]
-        # Not run for some seed, or of columns that no other row has: no mean over all of them.
+        # Not run for some seed, or a mean of no shared columns: no mean over seeds.
         if len(scores) < len(evaluated) or column.of == []:
             continue
         if scores:
@@ -186,7 +277,7 @@ def _parent_record(
             metrics[f"{column.name}_sd"] = deviation(scores)
     for cost in ("cost/train_seconds", "cost/train_tokens", "cost/select_seconds"):
         metrics[cost] = sum(child.metrics.get(cost, 0.0) for child in children)
-    # The children's params are one and the same but for the seed.
+    # The children's params differ in the seed only.
     logged = {key: value for key, value in children[0].params.items() if key != "seed"}
     identity, tables = f"{study}/{name}", _study_files(params, study)
     walls = {name: text for child in children for name, text in child.walls.items()}
@@ -210,7 +301,7 @@ def _study_files(params: Params, study: str) -> list[Path]:
 
 
 def _table_record(params: Params, study: str) -> Record | None:
-    """A study's tables and plots as a run of its own, its text as the run's description."""
+    """A study's tables and plots as a run, with the table's text as its description."""
     files = _study_files(params, study)
     if not files:
         return None
@@ -222,7 +313,7 @@ def _table_record(params: Params, study: str) -> Record | None:
     tables = {name: digest for name, digest in hashes.items() if name.endswith((".csv", ".md"))}
     text = folder / study / "table.md"
     note = text.read_text(encoding="utf-8") if text.is_file() else ""
-    # A description cannot show the plot beside it.
+    # A description cannot show plots.
     note = "".join(line for line in note.splitlines(True) if not line.startswith("!["))
     identity = f"{study}/table"
     summary = read_json(folder / "summary.json") if "summary.json" in hashes else {}

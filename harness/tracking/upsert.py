@@ -1,7 +1,4 @@
-"""MLflow as a view of the results: every run is logged from the files, and never twice.
-
-MLflow is imported inside the functions: it takes seconds.
-"""
+"""Bringing MLflow up to date: every run is logged from the files, and never twice."""
 
 import json
 import logging
@@ -19,34 +16,32 @@ from harness.params.params import Params
 from harness.report.shared.provenance import git_state
 from harness.tracking.artifacts import EXPERIMENT, artifact_location, settle_artifacts
 from harness.tracking.names import LONGEST_PARAM, LONGEST_TAG, clean_name, clean_value
-from harness.tracking.runs import Record, identities, records
+from harness.tracking.runs import Record, Subset, identities, records
 from harness.tracking.uri import default_uri, reason, shown_uri, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
 
 log = logging.getLogger(__name__)
 
-# A dead server is given up on within seconds, not after MLflow's own minutes of trying.
+# Give up on a dead server within seconds, not after MLflow's own minutes of retries.
 PATIENCE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
-BATCH = 1000  # metrics of one request, MLflow's limit
-PARAM_BATCH = 100
-PAGE = 1000
+BATCH, PARAM_BATCH = 1000, 100  # metrics and params in one request: MLflow's limits
+MOST_RUNS = 50_000  # found by one request: MLflow's limit
 UNFINISHED = "unfinished"
 EXPERIMENT_TAGS = {
-    # Makes the interface open on runs and their charts, not on its tools for prompts.
+    # Opens the interface on runs and charts, not on tools for prompts.
     "mlflow.experimentKind": "custom_model_development",
     "mlflow.note.content": (
-        "A view of the files under `runs/` and `results/`, rebuilt by `make ui`. A run a "
+        "A view of the files under `runs/` and `results/`, rebuilt by `make ui`. One run per "
         "selection, its seeds inside; `table: ...` holds a study's tables and plots. Runs whose "
-        "params or weights have since been replaced: `tags.superseded = 'true'`; not yet written "
-        "whole: `'unfinished'`."
+        "params or weights have since been replaced: `tags.superseded = 'true'`; not yet "
+        "completely written: `'unfinished'`."
     ),
 }
 
@@ -59,22 +54,21 @@ def experiment_name(params: Params) -> str:
 def track(params: Params, recorded: Mapping[str, dict[str, Any]] | None = None) -> dict[str, Any]:
     """Bring MLflow up to date with the files; a second call changes nothing.
 
-    ``recorded``: the params that each output was made with, by its path, where that is known.
-    Returns how many runs there are, and how many were created, updated and superseded. A store
-    that cannot be reached is told in one warning and returned as ``failed``: the results do not
-    depend on it.
+    ``recorded``: the params that each output was made with, by path, where known. Returns how many
+    runs there are, and how many were created, updated and superseded. If the store cannot be
+    reached, the result has ``failed`` and one warning is logged: the results do not depend on it.
     """
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
     wanted = records(params, recorded)
     summary: dict[str, Any] = {"uri": shown_uri(), "runs": len(wanted)}
     try:
-        # Two processes that create the tables of a new SQLite store at once: one would die.
+        # Of two processes creating the tables of a new SQLite store at once, one would die.
         with locked(scratch_folder("track", "store")):
             return summary | _upsert_all(params, wanted)
     except InputError:
         raise
-    except Exception as error:  # whatever a server or a store may throw, the results stand
+    except Exception as error:  # whatever a server or store raises, the results stand
         why = reason(error)
         log.warning("warning: MLflow at %s was not brought up to date: %s", shown_uri(), why)
         return summary | {"failed": why}
@@ -91,14 +85,14 @@ def connect() -> "MlflowClient":
 
 def _experiment(client: "MlflowClient", params: Params) -> str:
     name = experiment_name(params)
-    found = client.get_experiment_by_name(name)
-    if found is not None:
-        if found.lifecycle_stage == "deleted":
-            client.restore_experiment(found.experiment_id)
-        return found.experiment_id
+    existing = client.get_experiment_by_name(name)
+    if existing is not None:
+        if existing.lifecycle_stage == "deleted":
+            client.restore_experiment(existing.experiment_id)
+        return existing.experiment_id
     location = None
     if tracking_uri().startswith("sqlite:"):
-        # Frozen when the experiment is created; the default would be the working directory's.
+        # Fixed at creation; the default would be the working directory's.
         location = artifact_location(params.preset)
     return client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS)
 
@@ -108,7 +102,7 @@ def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
     experiment = _experiment(client, params)
     if tracking_uri() == default_uri():
         settle_artifacts()
-    runs = _existing(client, experiment)
+    runs = client.search_runs([experiment], max_results=MOST_RUNS)
     by_key = {run.data.tags.get("key"): run for run in runs}
     origin = _origin(params)
     ids: dict[str, str] = {}
@@ -126,7 +120,7 @@ def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
             try:
                 _write(client, run.info.run_id, record, ids)
             except BaseException:
-                with suppress(Exception):  # it runs no more; that it is not whole, it says already
+                with suppress(Exception):  # it has ended; its tags say that it is incomplete
                     client.set_terminated(run.info.run_id, "FAILED")
                 raise
         elif run.data.tags.get("superseded") != "false":
@@ -136,23 +130,12 @@ def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
     for run in runs:
         tags = run.data.tags
         identity, key = tags.get("identity", ""), tags.get("key")
-        # A run that params name but whose files are not here stands: they may be elsewhere.
+        # A run that params name stands without files here: they may be elsewhere.
         replaced = current.get(identity, key) != key or identity not in named
         if replaced and tags.get("superseded") == "false":
             client.set_tag(run.info.run_id, "superseded", "true")
             count["superseded"] += 1
     return count
-
-
-def _existing(client: "MlflowClient", experiment: str) -> "list[Run]":
-    found: list[Run] = []
-    token = None
-    while True:
-        page = client.search_runs([experiment], max_results=PAGE, page_token=token)
-        found += page
-        token = page.token
-        if not token:
-            return found
 
 
 def _origin(params: Params) -> dict[str, str]:
@@ -170,8 +153,8 @@ def _origin(params: Params) -> dict[str, str]:
 def _write(client: "MlflowClient", run_id: str, record: Record, ids: dict[str, str]) -> None:
     """Log all of a record.
 
-    Until it is whole the run has no state, so that it is written again, and is marked as no
-    current one, so that no table sees it.
+    Until complete, the run has no state, so that it is written again, and is marked unfinished, so
+    that no table counts it.
     """
     from mlflow.entities import Metric, Param, RunTag
 
@@ -197,17 +180,15 @@ def _write(client: "MlflowClient", run_id: str, record: Record, ids: dict[str, s
     for name, text in record.texts.items():
         client.log_text(run_id, text, name)
     if record.subset is not None:
-        _log_subset(client, run_id, record)
+        _log_subset(client, run_id, record, record.subset)
     end = record.start_ms + int(record.seconds * 1000)
     client.set_terminated(run_id, "FINISHED", end)
     client.log_batch(run_id, tags=tagged({"state": record.state, "superseded": "false"}))
 
 
-def _log_subset(client: "MlflowClient", run_id: str, record: Record) -> None:
+def _log_subset(client: "MlflowClient", run_id: str, record: Record, subset: Subset) -> None:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    subset = record.subset
-    assert subset is not None
     dataset = Dataset(
         name=f"{record.tags['selection']} seed {record.tags['seed']}",
         digest=subset.digest[:36],

@@ -20,10 +20,7 @@ NO_SEED = "none of this group's seeds is among the selection's seeds"
 def train_cell(params: Params, cell: Cell, code: str) -> None:
     """Train one model a seed and write their manifests to the cell's ``train`` folder.
 
-    Args:
-        params: the pipeline's.
-        cell: what is trained.
-        code: the hash of the code that trains; other code trains again.
+    ``code`` is the hash of the code that trains; other code trains again.
     """
     reference = params.references.get(cell.of)
     untrained = reference is not None and reference.rows == "none"
@@ -32,15 +29,15 @@ def train_cell(params: Params, cell: Cell, code: str) -> None:
     base = base_hash(cell.base)
     for seed in cell.seeds:
         if pool is None:
-            found = {"weights": BASE, "base_hash": base, "steps": 0, "tokens": 0, "seconds": 0.0}
-            manifests[seed] = {**found, "loss_curve": []}
+            nothing = {"steps": 0, "tokens": 0, "seconds": 0.0, "loss_curve": []}
+            manifests[seed] = {"weights": BASE, "base_hash": base, **nothing}
         else:
             rows = pool.with_ids(cell_subset(params, cell, seed)["id"].tolist())
             manifests[seed] = _train_seed(params, cell.base, rows, base, code, seed)
     with replacing_folder(layout.RUNS / cell.path / "train") as folder:
         for seed, manifest in manifests.items():
-            named = {"selection": cell.of, "seed": seed, **manifest}
-            write_json(folder / f"seed_{seed}.json", named)
+            file = folder / f"seed_{seed}.json"
+            write_json(file, {"selection": cell.of, "seed": seed, **manifest})
         if not cell.seeds:
             empty = {"selection": cell.of, "group": cell.group, "reason": NO_SEED}
             write_json(folder / EMPTY, empty)
@@ -61,9 +58,9 @@ def _train_seed(
     scratch = scratch_folder("train", key)
     with locked(scratch):
         if not store.exists() and deleted_file(key).is_file():
-            return read_json(deleted_file(key))  # evaluated, too: an equal cell did both
+            return read_json(deleted_file(key))  # an equal cell has trained and evaluated it
         if (files := kept(store)) is None:
-            # One line an attempt: shows what was begun twice, and that none ran side by side.
+            # One line an attempt: shows trainings begun twice, and that none ran concurrently.
             attempts = scratch / "attempts.log"
             with naming(attempts), attempts.open("a") as log:
                 log.write(f"{os.getpid()} {datetime.now(UTC).isoformat()}\n")

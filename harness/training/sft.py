@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 _POINTS = 100  # of the loss curve, at most
 _SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
-_IGNORED = -100  # the label torch's cross entropy leaves out
+_IGNORED = -100  # the label that torch's cross entropy ignores
 
 
 def train(
@@ -41,15 +41,15 @@ def train(
     seed: int,
     names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """Fine-tune `base` on conversations, write model and tokenizer to `out`, return what it took.
+    """Fine-tune `base` on conversations, write model and tokenizer to `out`, return a report.
 
     The loss falls on every assistant turn and its end token only. The same arguments give the same
-    bytes on a CPU. The result holds steps, tokens (read, over all epochs), seconds, peak_memory_mb
+    bytes on a CPU. The report has steps, tokens (read, over all epochs), seconds, peak_memory_mb
     (of the process; on CUDA of the card), loss_curve [{step, epoch, loss}], truncated (rows cut to
-    `max_length` or the model's context) and dropped (rows of which no response was left after the
-    cut). The model stops where its template ends a turn, by its own generation config. Raises
-    InputError for a model that cannot be loaded or has no chat template, for rows none of which
-    leaves anything to learn, and for one that the template refuses, called by its name of `names`.
+    `max_length` or the model's context) and dropped (rows whose response was cut off). The model's
+    generation config stops where its template ends a turn. Raises InputError for a model that
+    cannot be loaded or has no chat template, for rows that leave nothing to learn, and, by its
+    name of `names`, for a row that the template refuses.
     """
     import torch
 
@@ -79,7 +79,7 @@ def train(
         _check_finite(curve, model)
         with without_bars(), replacing_folder(out) as folder:
             trainer.save_model(str(folder))
-            # A pickle of the arguments: it holds machine paths and differs from run to run.
+            # A pickle of the arguments, with paths of the machine: differs from run to run.
             (folder / "training_args.bin").unlink(missing_ok=True)
     return {
         "steps": trainer.state.global_step,
@@ -93,7 +93,7 @@ def train(
 
 
 def _stop_where_turns_end(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
-    """Write it into the generation config: whoever serves the model reads it there."""
+    """Set the end tokens in the generation config, where servers of the model read them."""
     stops, config = stop_tokens(model, tokenizer), model.generation_config
     assert config is not None
     if stops != [config.eos_token_id]:
@@ -106,8 +106,8 @@ def _check_finite(curve: list[dict[str, float]], model: "PreTrainedModel") -> No
     lost = next((point for point in curve if not isfinite(point["loss"])), None)
     if lost is not None or not all(torch.isfinite(w).all() for w in model.parameters()):
         at = f"at step {lost['step']:.0f}" if lost else "at the end"
-        told = f"train: loss or weights are not finite {at}"
-        raise InputError(f"{told}; lower train.learning_rate")
+        problem = f"train: loss or weights are not finite {at}"
+        raise InputError(f"{problem}; lower train.learning_rate")
 
 
 def encode_rows(
@@ -116,22 +116,20 @@ def encode_rows(
     max_length: int,
     names: Sequence[str] | None = None,
 ) -> tuple[list[dict[str, list[int]]], int, int]:
-    """Rows of input_ids and labels, how many were cut to `max_length`, how many dropped for it."""
+    """Rows of input_ids and labels; how many were cut to `max_length`, and how many dropped."""
     rows: list[dict[str, list[int]]] = []
     truncated = dropped = 0
     for ids, learnt in tokenise_all(tokenizer, messages, names):
         truncated += len(ids) > max_length
         labels = [token if keep else _IGNORED for token, keep in zip(ids, learnt, strict=True)]
-        # The first token has no place before it from which it could be predicted.
+        # Nothing predicts the first token.
         if all(label == _IGNORED for label in labels[1:max_length]):
             dropped += 1
             continue
         rows.append({"input_ids": ids[:max_length], "labels": labels[:max_length]})
     if not rows:
-        raise InputError(
-            f"train: none of {len(messages)} rows leaves a response within {max_length} tokens; "
-            "raise train.max_length or the model's context"
-        )
+        rule = f"none of {len(messages)} rows leaves a response within {max_length} tokens"
+        raise InputError(f"train: {rule}; raise train.max_length or the model's context")
     return rows, truncated, dropped
 
 
@@ -147,18 +145,18 @@ def _config(params: TrainParams, seed: int, device: str, rows: int, scratch: str
         per_device_train_batch_size=params.batch_size,
         gradient_accumulation_steps=params.gradient_accumulation,
         lr_scheduler_type=_SCHEDULES[params.schedule],
-        # The first warm-up step has a rate of zero: a run of one step would train nothing.
+        # The first warm-up step has rate zero: a run of one step would train nothing.
         warmup_steps=min(ceil(params.warmup * steps), steps - 1),
         weight_decay=params.weight_decay,
         train_sampling_strategy="group_by_length" if params.group_by_length else "random",
-        max_length=None,  # rows are cut, and counted, before they get here
+        max_length=None,  # rows were cut and counted before
         dataset_kwargs={"skip_prepare_dataset": True},
         seed=seed,
         data_seed=seed,
         use_cpu=device == "cpu",
         bf16=device == "cuda",
         logging_steps=max(1, steps // _POINTS),
-        logging_nan_inf_filter=False,  # a loss that is lost is to be seen
+        logging_nan_inf_filter=False,  # a loss of NaN must show
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
@@ -193,8 +191,8 @@ def _response_loss_trainer() -> "type[SFTTrainer]":
     """SFTTrainer with the same loss, computed at the learnt positions only.
 
     Without Triton, TRL 1.16 projects every position onto the vocabulary, prompts and padding
-    included, and once more in the backward pass: nearly half of the time of a 1M model. Only for
-    models whose logits are the head applied to the last hidden state, with nothing after it.
+    included, twice: nearly half of a 1M model's time. Only for models whose logits are the head
+    applied to the last hidden state.
     """
     from torch.nn.functional import cross_entropy
     from trl.trainer.sft_trainer import SFTTrainer

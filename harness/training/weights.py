@@ -1,8 +1,7 @@
-"""What training and evaluating a cell (a selection and a group of seeds) have in common.
+"""Trained weights: their hashes, and where a cell finds them.
 
-What a seed yields is kept under the hash of everything it depends on, outside DVC: a killed stage
-goes on with the seeds it has not finished, a run that several studies list is trained once, and
-two processes never do the same one.
+A seed's results are kept outside DVC under the hash of all that they depend on: a killed stage
+resumes with its unfinished seeds, and a run in several studies is trained once.
 """
 
 from collections.abc import Mapping
@@ -16,47 +15,38 @@ from harness.common.stores import model_store, read_sealed, scratch_folder
 from harness.params.params import MAIN
 
 BASE = "base"  # the weights of `none`: the base model as it is
-# What is written beside a model, such as the seconds it took.
+# Notes beside a model, such as the seconds it took.
 _NOTES = ("base_model.json", "manifest.json")
 
 
 def model_hash(files: Mapping[str, str]) -> str:
-    """The hash of a model by its files' own: weights, configuration, tokenizer and template."""
+    """The hash of a model by its files: weights, configuration, tokenizer and template."""
     return value_hash({name: digest for name, digest in files.items() if name not in _NOTES})
 
 
 def base_hash(base: str = MAIN) -> str:
-    """The hash of a base model; InputError names a file of it that is not as it was made."""
+    """The hash of a base model; InputError names a file that was altered."""
     stage = "base_model" if base == MAIN else f"base_model_further@{base}"
     return model_hash(read_sealed(layout.BASE_MODELS / base, f"dvc repro {stage}"))
 
 
-def has_weights(folder: Path) -> bool:
-    """Whether a model's weights lie in the folder."""
-    return any(folder.glob("*.safetensors"))
-
-
 def deleted_file(weights: str) -> Path:
-    """The manifest of a model whose weights were deleted once it was evaluated."""
+    """The manifest of a model whose weights were deleted after evaluation."""
     return scratch_folder("train", weights) / "deleted.json"
 
 
 def weights_folder(manifest: dict[str, Any], base: str, stage: str) -> Path:
-    """Where a manifest's weights are.
-
-    InputError names the stage to run where they are gone, or not those that it trained.
-    """
+    """The folder of a manifest's weights; InputError, with the stage to run, if gone or altered."""
     if manifest["weights"] == BASE:
         folder = layout.BASE_MODELS / base
         if base_hash(base) != manifest["base_hash"]:
             raise InputError(f"{folder}: another model than trained; dvc repro {stage}")
         return folder
     folder = model_store() / manifest["weights"]
-    if not has_weights(folder):
+    if not any(folder.glob("*.safetensors")):
         remove(deleted_file(manifest["weights"]))  # else the stage would not train again
-        raise InputError(
-            f"{folder}: the weights are gone; train them again: dvc repro -f -s {stage}"
-        )
+        remedy = f"train them again: dvc repro -f -s {stage}"
+        raise InputError(f"{folder}: the weights are gone; {remedy}")
     again = f"train it again: dvc repro -f -s {stage}"
     if model_hash(read_sealed(folder, again)) != manifest["model_hash"]:
         raise InputError(f"{folder}: another model than the manifest's; {again}")

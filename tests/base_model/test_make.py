@@ -78,7 +78,7 @@ def more_tokens(model: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "told"),
+    ("harm", "message"),
     [
         (cut, "the model cannot be loaded"),
         (lose, "the weights lack model.layers.0.self_attn.o_proj.weight"),
@@ -96,7 +96,7 @@ def more_tokens(model: Path) -> None:
     ],
 )
 def test_what_would_fail_later_is_refused(
-    model: Path, tmp_path: Path, harm: Callable[[Path], object], told: str
+    model: Path, tmp_path: Path, harm: Callable[[Path], object], message: str
 ) -> None:
     out = tmp_path / "base"
     out.mkdir()
@@ -104,14 +104,14 @@ def test_what_would_fail_later_is_refused(
     harm(model)
     with pytest.raises(InputError) as error:
         make(model, out)
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert str(error.value).startswith(str(model))
     assert "\n" not in str(error.value)
     assert [path.name for path in out.iterdir()] == ["earlier"]
 
 
 @pytest.mark.parametrize("source", [".", "..", "nowhere/at/all"])
-def test_a_folder_that_is_no_model_is_not_copied(
+def test_a_folder_without_a_model_is_not_copied(
     source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "here").mkdir()

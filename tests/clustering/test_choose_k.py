@@ -60,11 +60,11 @@ def test_the_best_is_taken_and_said(folder: Path, caplog: pytest.LogCaptureFixtu
     assert info["candidates"]["4"] == best.silhouette == max(list(info["candidates"].values())[1:])
 
 
-def test_the_largest_is_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_largest_is_reported(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="harness"):
         assert choose_k("minilm", [1, 2, 4]) == 4
-    told = "clustering: k = 4 is the largest tried; add larger ones to cluster.k"
-    assert caplog.messages[1:] == [told]
+    message = "clustering: k = 4 is the largest tried; add larger ones to cluster.k"
+    assert caplog.messages[1:] == [message]
 
 
 def test_only_what_params_name_is_looked_at(folder: Path) -> None:
@@ -72,10 +72,10 @@ def test_only_what_params_name_is_looked_at(folder: Path) -> None:
     assert choose_k("minilm", [8]) == 8
 
 
-def test_of_equals_the_smallest(folder: Path) -> None:
+def test_ties_go_to_the_smallest(folder: Path) -> None:
     for k in (8, 4, 2):
-        found = read_clustering(clusters(k), 80)
-        write(k, replace(found, silhouette=0.25))
+        result = read_clustering(clusters(k), 80)
+        write(k, replace(result, silhouette=0.25))
     assert choose_k("minilm", [8, 4, 2]) == 2
     write(8, replace(read_clustering(clusters(8), 80), silhouette=0.26))
     assert choose_k("minilm", [8, 4, 2]) == 8
@@ -87,8 +87,8 @@ def test_negative_silhouettes_are_silhouettes(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("grid", [[1], [80], [80, 1]])
-def test_nothing_to_go_by(folder: Path, grid: list[int]) -> None:
-    """The stage goes through, as no selection may want it; one that does is told."""
+def test_no_silhouette_to_choose_by(folder: Path, grid: list[int]) -> None:
+    """The stage passes, as no selection may need it; one that does gets an error."""
     write(80, kmeans(blobs(), 80, seed=42))
     assert choose_k("minilm", grid) == min(grid)
     tried = ", ".join(map(str, sorted(grid)))
@@ -97,7 +97,7 @@ def test_nothing_to_go_by(folder: Path, grid: list[int]) -> None:
 
 
 def test_an_empty_grid(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"cluster.k: names no number of clusters"):
+    with pytest.raises(InputError, match=r"cluster.k: no number of clusters is given"):
         choose_k("minilm", [])
 
 
@@ -107,8 +107,8 @@ def test_another_clustering_than_the_silhouette_is_of(folder: Path, name: str) -
     before = (AUTO / "info.json").read_bytes()
     path = clusters(2) / f"{name}.npy"
     np.save(path, np.load(path)[::-1])
-    told = rf"k_2/{name}.npy: not what {silhouette(2)} is of; dvc repro cluster@minilm-2"
-    with pytest.raises(InputError, match=told):
+    message = rf"k_2/{name}.npy: not what {silhouette(2)} is of; dvc repro cluster@minilm-2"
+    with pytest.raises(InputError, match=message):
         choose_k("minilm", [2, 4])
     assert (AUTO / "info.json").read_bytes() == before
 

@@ -30,7 +30,7 @@ def naive_labels(x: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.n
 @pytest.mark.parametrize("noise", [1e-4, 0.05, 0.5, 1.5])
 @pytest.mark.parametrize("k", [3, 50])
 def test_lloyd_equals_the_naive_one_at_every_step(noise: float, k: int) -> None:
-    """At 1e-4, float32 products cannot tell which centroid is nearest."""
+    """At 1e-4, float32 products cannot decide which centroid is nearest."""
     x = mixture(1200, 60, noise, dimensions=16)
     start = unit_rows(np.random.default_rng(1).normal(size=(k, 16)))
     fast = Lloyd(x, start, threads=1)
@@ -59,17 +59,17 @@ def test_an_empty_cluster_gets_the_row_farthest_from_its_own() -> None:
     angles = np.radians([0, 1, 2, 50, 180, 181])
     x = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     beside = np.array([0, -5], dtype=np.float32)  # of no row the nearest
-    found = Lloyd(x, np.stack([x[0], beside, x[4]]), threads=1)
-    np.testing.assert_array_equal(found.centroids[1], x[3])
-    np.testing.assert_array_equal(found.labels, [0, 0, 0, 1, 2, 2])
+    result = Lloyd(x, np.stack([x[0], beside, x[4]]), threads=1)
+    np.testing.assert_array_equal(result.centroids[1], x[3])
+    np.testing.assert_array_equal(result.labels, [0, 0, 0, 1, 2, 2])
 
 
 def test_several_empty_clusters_and_copies() -> None:
     x = np.repeat(np.eye(5, dtype=np.float32), 3, axis=0)
-    found = Lloyd(x, np.concatenate([x[:1]] * 5), threads=1)
-    np.testing.assert_array_equal(found.counts, [3] * 5)
-    found.run()
-    assert (found.iterations, found.distances().sum()) == (1, 0)
+    result = Lloyd(x, np.concatenate([x[:1]] * 5), threads=1)
+    np.testing.assert_array_equal(result.counts, [3] * 5)
+    result.run()
+    assert (result.iterations, result.distances().sum()) == (1, 0)
 
 
 def test_merging_by_hand() -> None:
@@ -123,7 +123,7 @@ def test_the_start_is_every_distinct_row_where_those_are_few() -> None:
         assert len(start) == 30
 
 
-def test_rows_that_float32_products_cannot_tell_apart() -> None:
+def test_rows_that_float32_products_confuse() -> None:
     x = unit_rows(np.ones((50, 4)) + 1e-5 * np.random.default_rng(0).normal(size=(50, 4)))
     distinct = len(np.unique(x, axis=0))
     assert distinct > 40

@@ -64,6 +64,6 @@ def test_equals_scikit_learn_by_cosine(noise: float) -> None:
 
     x = mixture(2500, 40, noise)
     labels = (x @ x[:30].T).argmax(axis=1)
-    found = silhouette_cosine(x, labels)
-    assert found == pytest.approx(silhouette_score(x, labels, metric="cosine"), abs=1e-6)
-    assert found == silhouette_cosine(x, labels, threads=2)
+    result = silhouette_cosine(x, labels)
+    assert result == pytest.approx(silhouette_score(x, labels, metric="cosine"), abs=1e-6)
+    assert result == silhouette_cosine(x, labels, threads=2)

@@ -15,7 +15,7 @@ from harness.common.errors import InputError, hide, one_line, secrets, shown
 from harness.feedback.judge.judge import judge
 from harness.params.judge import JudgeParams
 from pipeline.make.stage_logs import last_line
-from tests.helpers.judge_server import KEY, Reply, failed, leaked, pairs, rated, serving, told
+from tests.helpers.judge_server import KEY, Reply, failed, leaked, message_of, pairs, rated, serving
 from tests.helpers.shell_repo import ROOT
 
 TOKEN = "hf_Qz7/kW+3x&9pLm\"Tn'2Vb<Rc\\5Yd="
@@ -150,7 +150,7 @@ def test_a_page_that_quotes_the_judges_key(tmp_path: Path, before: int) -> None:
         params = JudgeParams(model="m", base_url=server.url, backoff_s=0.01, retries=0)
         with pytest.raises(InputError) as error:
             judge(pairs(1), params, tmp_path / "a.jsonl")
-        assert "no completion: '" in told(error)
+        assert "no completion: '" in message_of(error)
 
 
 @pytest.mark.parametrize("before", [0, 250, 275, 290])
@@ -159,7 +159,7 @@ def test_an_error_that_quotes_the_judges_key(tmp_path: Path, before: int) -> Non
         params = JudgeParams(model="m", base_url=server.url, backoff_s=0.01, retries=0)
         with pytest.raises(InputError) as error:
             judge(pairs(1), params, tmp_path / "a.jsonl")
-        assert "HTTP 404: ." in told(error).replace("HTTP 404: ***", "HTTP 404: .")
+        assert "HTTP 404: ." in message_of(error).replace("HTTP 404: ***", "HTTP 404: .")
 
 
 LOAD = """

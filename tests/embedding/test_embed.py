@@ -25,10 +25,10 @@ def test_rows_are_counted_as_the_encoder_reads_them() -> None:
     most = encoder.max_seq_length
     exact = "word " * (most - 2)  # and the two tokens around it
     texts = ["Name the hill.", exact, exact + "word", LONG, STRANGE, STRANGE * 200, HALF]
-    found = count_reads(texts, "minilm", None)
-    assert found == Reads(rows=7, most=256, over=3, unknown=2)
+    result = count_reads(texts, "minilm", None)
+    assert result == Reads(rows=7, most=256, over=3, unknown=2)
     assert (encoder.encode([LONG]) == encoder.encode([exact])).all(), "what is over is not read"
-    assert len(found.notes()) == 2
+    assert len(result.notes()) == 2
     assert count_reads(texts[:2], "minilm", None).notes() == []
 
 
@@ -41,11 +41,11 @@ def test_select_says_so_and_writes_it_down(tmp_path: Path) -> None:
     for _ in ("made", "from the cache"):
         said: list[str] = []
         run(words.split(), said.append)
-        told = [line for line in said if line.startswith("note: ")]
-        assert told[0].startswith("note: 1 of 8 rows are over the 256 tokens that the encoder")
-        assert told[1].startswith("note: 1 of 8 rows are mostly unknown to the encoder's voc")
+        messages = [line for line in said if line.startswith("note: ")]
+        assert messages[0].startswith("note: 1 of 8 rows are over the 256 tokens that the encoder")
+        assert messages[1].startswith("note: 1 of 8 rows are mostly unknown to the encoder's voc")
         card = json.loads((tmp_path / "out.jsonl.provenance.json").read_text())
-        assert [f"note: {note}" for note in card["notes"]] == told
+        assert [f"note: {note}" for note in card["notes"]] == messages
 
 
 def test_the_stage_says_so_and_the_report_has_it(
@@ -60,8 +60,8 @@ def test_the_stage_says_so_and_the_report_has_it(
     report = write_subset_report(params) / "table.md"
     before = report.read_text()
     assert f"of the embedding `{name}`." in before
-    told = Reads(rows=120, most=256, over=17, unknown=0)
-    write_json(card, read_json(card) | {"reads": told._asdict()})
+    message = Reads(rows=120, most=256, over=17, unknown=0)
+    write_json(card, read_json(card) | {"reads": message._asdict()})
     write_subset_report(params)
     (note,) = read_notes(name)
     assert report.read_text() == before.replace(

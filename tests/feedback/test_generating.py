@@ -34,19 +34,19 @@ def ids_of(tokenizer: PreTrainedTokenizerBase, messages: Messages) -> list[int]:
 
 def one_at_a_time(model: PreTrainedModel, prompts: list[list[int]], cap: int) -> list[list[int]]:
     """New tokens by `generate()`, an end token included."""
-    found = []
+    results = []
     for prompt in prompts:
         ids = torch.tensor([prompt])
         settings: Any = {"do_sample": False, "max_new_tokens": cap, "pad_token_id": 0}
         out: Any = model.generate(ids, attention_mask=torch.ones_like(ids), **settings)  # pyright: ignore
-        found.append(out[0, len(prompt) :].tolist())
-    return found
+        results.append(out[0, len(prompt) :].tolist())
+    return results
 
 
-def ends_at_many_lengths(found: list[list[int]]) -> int:
+def ends_at_many_lengths(result: list[list[int]]) -> int:
     """A token at which, as an end token, rows would end at the most different lengths."""
-    tokens = {token for ids in found for token in ids}
-    return max(sorted(tokens), key=lambda t: len({ids.index(t) for ids in found if t in ids}))
+    tokens = {token for ids in result for token in ids}
+    return max(sorted(tokens), key=lambda t: len({ids.index(t) for ids in result if t in ids}))
 
 
 def greedy(
@@ -73,13 +73,13 @@ def test_every_token_is_that_of_one_prompt_alone(
     ended = [ids[-1] in config.eos_token_id for ids in expected]
     lengths = {len(ids) for ids in expected}
     assert len(lengths) > 2, "rows are to end at different times"
-    found = greedy(model, tokenizer, questions(), batch_size=batch_size)
+    result = greedy(model, tokenizer, questions(), batch_size=batch_size)
     answers = [ids[:-1] if end else ids for ids, end in zip(expected, ended, strict=True)]
-    assert found.texts == [tokenizer.decode(ids, skip_special_tokens=True) for ids in answers]
-    assert found.tokens.tolist() == [len(ids) for ids in answers]
-    assert found.tokens.dtype == np.int64
-    assert found.capped.tolist() == [not end for end in ended]
-    assert not found.cut.any()
+    assert result.texts == [tokenizer.decode(ids, skip_special_tokens=True) for ids in answers]
+    assert result.tokens.tolist() == [len(ids) for ids in answers]
+    assert result.tokens.dtype == np.int64
+    assert result.capped.tolist() == [not end for end in ended]
+    assert not result.cut.any()
 
 
 def test_rows_that_have_ended_leave_the_batch(tokenizer: PreTrainedTokenizerBase) -> None:
@@ -92,10 +92,10 @@ def test_rows_that_have_ended_leave_the_batch(tokenizer: PreTrainedTokenizerBase
         lambda _, args, given: rows.append(len(given["input_ids"])), with_kwargs=True
     )
     done: list[int] = []
-    found = greedy(model, tokenizer, questions(), batch_size=64, step=done.append)
+    result = greedy(model, tokenizer, questions(), batch_size=64, step=done.append)
     assert rows[0] == len(prompts) == sum(done)
     assert rows == sorted(rows, reverse=True)
-    going = [int((found.tokens + ~found.capped > t).sum()) for t in range(len(rows))]
+    going = [int((result.tokens + ~result.capped > t).sum()) for t in range(len(rows))]
     assert going[-1] < going[0] / 2
     # At most an eighth of a batch are rows that have ended.
     assert all(n <= g / 0.875 for n, g in zip(rows, going, strict=True))
@@ -110,9 +110,9 @@ def test_a_prompt_too_long_loses_its_beginning(
     assert len(prompts[1]) > CONTEXT - CAP
     prompts[1] = prompts[1][-(CONTEXT - CAP) :]
     expected = one_at_a_time(llama, prompts, CAP)
-    found = greedy(llama, tokenizer, asked)
-    assert found.cut.tolist() == [False, True, False]
-    assert found.texts == [tokenizer.decode(ids, skip_special_tokens=True) for ids in expected]
+    result = greedy(llama, tokenizer, asked)
+    assert result.cut.tolist() == [False, True, False]
+    assert result.texts == [tokenizer.decode(ids, skip_special_tokens=True) for ids in expected]
     # All that fits exactly is not cut.
     room = CONTEXT - len(ids_of(tokenizer, asked[0]))
     assert not greedy(llama, tokenizer, asked[:1], max_new_tokens=room).cut.any()
@@ -169,23 +169,23 @@ def test_a_model_that_ends_at_once_says_nothing(tokenizer: PreTrainedTokenizerBa
     model = make_model("llama", len(tokenizer))
     config: Any = model.generation_config
     config.eos_token_id = list(range(len(tokenizer)))
-    found = greedy(model, tokenizer, questions())
-    assert found.texts == [""] * len(questions())
-    assert not found.tokens.any()
-    assert not found.capped.any()
+    result = greedy(model, tokenizer, questions())
+    assert result.texts == [""] * len(questions())
+    assert not result.tokens.any()
+    assert not result.capped.any()
 
 
-def test_special_tokens_are_counted_but_not_told(tokenizer: PreTrainedTokenizerBase) -> None:
+def test_special_tokens_are_counted_but_not_decoded(tokenizer: PreTrainedTokenizerBase) -> None:
     model: Any = make_model("llama", len(tokenizer))
     model.lm_head = torch.nn.Linear(32, len(tokenizer))
     torch.nn.init.zeros_(model.lm_head.weight)
     torch.nn.init.zeros_(model.lm_head.bias)
     pad: Any = tokenizer.pad_token_id
     model.lm_head.bias.data[pad] = 1
-    found = greedy(model, tokenizer, questions())
-    assert set(found.texts) == {""}
-    assert set(found.tokens.tolist()) == {CAP}
-    assert found.capped.all()
+    result = greedy(model, tokenizer, questions())
+    assert set(result.texts) == {""}
+    assert set(result.tokens.tolist()) == {CAP}
+    assert result.capped.all()
 
 
 def test_a_model_in_training_answers_without_dropout(tokenizer: PreTrainedTokenizerBase) -> None:
@@ -197,7 +197,7 @@ def test_a_model_in_training_answers_without_dropout(tokenizer: PreTrainedTokeni
 
 
 @pytest.mark.parametrize("batch_size", [1, 64])
-def test_logits_that_are_nan_are_told_with_the_instance(
+def test_logits_that_are_nan_are_reported_with_the_instance(
     tokenizer: PreTrainedTokenizerBase, batch_size: int
 ) -> None:
     model: Any = make_model("llama", len(tokenizer))
@@ -207,9 +207,9 @@ def test_logits_that_are_nan_are_told_with_the_instance(
     names = [f"id{i}" for i in range(len(asked))]
     # One token each: a model that writes the broken one itself would fail later.
     settings = {"batch_size": batch_size, "max_new_tokens": 1}
-    with pytest.raises(InputError, match=f"instance 'id{len(asked) - 1}': .* NaN") as told:
+    with pytest.raises(InputError, match=f"instance 'id{len(asked) - 1}': .* NaN") as error:
         greedy(model, tokenizer, asked, names=names, **settings)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
     with pytest.raises(InputError, match=f"^instance {len(asked) - 1} "):
         greedy(model, tokenizer, asked, **settings)
 
@@ -217,13 +217,13 @@ def test_logits_that_are_nan_are_told_with_the_instance(
 def test_no_prompts_give_nothing(
     llama: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
 ) -> None:
-    found = greedy(llama, tokenizer, [])
-    assert found.texts == []
-    assert found.tokens.shape == found.cut.shape == found.capped.shape == (0,)
+    result = greedy(llama, tokenizer, [])
+    assert result.texts == []
+    assert result.tokens.shape == result.cut.shape == result.capped.shape == (0,)
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"max_new_tokens": 0}, "max_new_tokens: 0"),
         ({"max_new_tokens": CONTEXT}, f"max_new_tokens: {CONTEXT} .* the {CONTEXT} tokens"),
@@ -233,14 +233,14 @@ def test_no_prompts_give_nothing(
         ({"temperature": float("nan")}, "temperature: nan"),
     ],
 )
-def test_numbers_out_of_bounds_are_told(
-    llama: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, given: dict[str, Any], told: str
+def test_numbers_out_of_bounds_are_reported(
+    llama: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, given: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         greedy(llama, tokenizer, questions(), **given)
 
 
-def test_a_conversation_that_is_already_answered_is_told(
+def test_a_conversation_that_is_already_answered_is_reported(
     llama: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
 ) -> None:
     gold = [*questions()[0], {"role": "assistant", "content": "Lubi."}]

@@ -23,12 +23,12 @@ def tokenizer(tiny_model: Path) -> PreTrainedTokenizerBase:
 
 def naive(model: PreTrainedModel, rows: list[list[int]]) -> np.ndarray:
     """The mean of the last of all hidden states that the model gives out, row by row."""
-    found = []
+    results = []
     for ids in rows:
         with torch.inference_mode():
             out = model(torch.tensor([ids]), output_hidden_states=True)
-        found.append(out.hidden_states[-1][0].double().mean(dim=0).numpy())
-    return np.array(found)
+        results.append(out.hidden_states[-1][0].double().mean(dim=0).numpy())
+    return np.array(results)
 
 
 def pooled(
@@ -45,11 +45,11 @@ def test_the_mean_is_that_of_each_row_alone(
 ) -> None:
     model = make_model(kind, len(tokenizer))
     done: list[int] = []
-    found = pooled(model, tokenizer, answered(), batch_size=batch_size, step=done.append)
+    result = pooled(model, tokenizer, answered(), batch_size=batch_size, step=done.append)
     expected = naive(model, [tokenise(tokenizer, messages)[0] for messages in answered()])
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-    assert sum(done) == len(found)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
+    assert sum(done) == len(result)
 
 
 def test_the_state_is_the_one_behind_the_final_norm(tokenizer: PreTrainedTokenizerBase) -> None:
@@ -77,13 +77,13 @@ def test_rows_are_cut_as_training_cuts_them(
     ]
     rows = [answered()[0], long]
     most = min(max_length, CONTEXT)
-    found = pooled(model, tokenizer, rows, max_length=max_length)
+    result = pooled(model, tokenizer, rows, max_length=max_length)
     expected = naive(model, [tokenise(tokenizer, messages)[0][:most] for messages in rows])
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
     if max_length > CONTEXT:
         read = encode_rows(tokenizer, rows, most)[0]
         expected = naive(model, [row["input_ids"] for row in read])
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_model_in_training_is_read_without_dropout(tokenizer: PreTrainedTokenizerBase) -> None:
@@ -95,7 +95,7 @@ def test_a_model_in_training_is_read_without_dropout(tokenizer: PreTrainedTokeni
 
 
 @pytest.mark.parametrize("batch_size", [1, 64])
-def test_states_that_are_nan_are_told_with_the_instance(
+def test_states_that_are_nan_are_reported_with_the_instance(
     tokenizer: PreTrainedTokenizerBase, batch_size: int
 ) -> None:
     model: Any = make_model("llama", len(tokenizer))

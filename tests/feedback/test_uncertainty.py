@@ -42,8 +42,8 @@ def naive(p: list[float], criterion: str) -> float:
 def naive_mean(model: PreTrainedModel, ids: list[int], learnt: list[bool], criterion: str) -> float:
     with torch.inference_mode():
         p = torch.softmax(model(torch.tensor([ids])).logits[0].double(), dim=-1)
-    found = [naive(p[i - 1].tolist(), criterion) for i in range(1, len(ids)) if learnt[i]]
-    return sum(found) / len(found)
+    results = [naive(p[i - 1].tolist(), criterion) for i in range(1, len(ids)) if learnt[i]]
+    return sum(results) / len(results)
 
 
 def uncertain(
@@ -66,11 +66,11 @@ def test_the_value_is_the_mean_over_what_training_learns(
     model = make_model(kind, len(tokenizer))
     rows = answered()
     done: list[int] = []
-    found = uncertain(model, tokenizer, rows, criterion, batch_size=batch_size, step=done.append)
+    result = uncertain(model, tokenizer, rows, criterion, batch_size=batch_size, step=done.append)
     expected = [naive_mean(model, *tokenise(tokenizer, row), criterion) for row in rows]
-    assert found.dtype == np.float64
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
-    assert np.ptp(found) > 1e-3
+    assert result.dtype == np.float64
+    np.testing.assert_allclose(result, expected, rtol=1e-4)
+    assert np.ptp(result) > 1e-3
     assert sum(done) == len(rows)
 
 
@@ -88,8 +88,8 @@ def test_nothing_is_less_certain_than_a_model_that_knows_nothing(
     for weights in blank.parameters():
         torch.nn.init.zeros_(weights)
     most = value(len(tokenizer))
-    found = uncertain(blank, tokenizer, answered(), criterion)
-    np.testing.assert_allclose(found, most, atol=1e-12)
+    result = uncertain(blank, tokenizer, answered(), criterion)
+    np.testing.assert_allclose(result, most, atol=1e-12)
     assert (uncertain(llama, tokenizer, answered(), criterion) < most).all()
 
 
@@ -101,12 +101,12 @@ def test_a_model_that_is_sure_still_differs_in_how_sure(
     sure.lm_head = torch.nn.Linear(32, len(tokenizer))
     torch.nn.init.zeros_(sure.lm_head.weight)
     torch.nn.init.zeros_(sure.lm_head.bias)
-    found = []
+    results = []
     for logit in (30.0, 33.0, 500.0):  # 1 - p is 4e-11, 2e-12, 0
         sure.lm_head.bias.data[5] = logit
-        found.append(uncertain(sure, tokenizer, answered()[:2], criterion)[0])
-    assert found[0] > found[1] > found[2]
-    assert found[2] == pytest.approx(-1 if criterion == "margin" else 0, abs=1e-100)
+        results.append(uncertain(sure, tokenizer, answered()[:2], criterion)[0])
+    assert results[0] > results[1] > results[2]
+    assert results[2] == pytest.approx(-1 if criterion == "margin" else 0, abs=1e-100)
 
 
 def test_large_vocabularies_change_the_memory_only(
@@ -119,9 +119,9 @@ def test_large_vocabularies_change_the_memory_only(
     monkeypatch.setattr(module, "_MOST_AT_ONCE", 3 * vocabulary)
     monkeypatch.setattr(likelihood, "_MOST_LOGITS", 200 * vocabulary)
     hook = llama.register_forward_pre_hook(lambda _, args: rows.append(args[0].numel()))
-    found = uncertain(llama, tokenizer, answered(), batch_size=64)
+    result = uncertain(llama, tokenizer, answered(), batch_size=64)
     hook.remove()
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
     assert max(most) == 3 * vocabulary
     assert max(rows) <= 200 < sum(rows)
 
@@ -133,22 +133,22 @@ def test_rows_are_cut_as_scorers_cut_them(
         return [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
 
     rows = [row("Count.", "one two " * 200), row("la " * 300, "The capital.")]
-    found = uncertain(llama, tokenizer, rows)
+    result = uncertain(llama, tokenizer, rows)
     ids, learnt = tokenise(tokenizer, rows[0])
-    assert found[0] == pytest.approx(
+    assert result[0] == pytest.approx(
         naive_mean(llama, ids[:CONTEXT], learnt[:CONTEXT], "entropy"), rel=1e-5
     )
     # Training would drop the second: its response is read behind the end of its prompt.
     ids, learnt = tokenise(tokenizer, rows[1])
     start = learnt.index(True) - CONTEXT // 2
     kept = slice(start, start + CONTEXT)
-    assert found[1] == pytest.approx(
+    assert result[1] == pytest.approx(
         naive_mean(llama, ids[kept], learnt[kept], "entropy"), rel=1e-5
     )
 
 
 @pytest.mark.parametrize("criterion", list(CRITERIA))
-def test_logits_that_are_nan_are_told_with_the_instance(
+def test_logits_that_are_nan_are_reported_with_the_instance(
     tokenizer: PreTrainedTokenizerBase, criterion: str
 ) -> None:
     model: Any = make_model("llama", len(tokenizer))
@@ -163,7 +163,7 @@ def test_logits_that_are_nan_are_told_with_the_instance(
             uncertain(model, tokenizer, rows, criterion, batch_size=batch_size, names=names)
 
 
-def test_bad_input_is_told_in_one_line(
+def test_bad_input_is_reported_in_one_line(
     tokenizer: PreTrainedTokenizerBase, llama: PreTrainedModel
 ) -> None:
     with pytest.raises(InputError, match="criterion: no 'entrop'; did you mean 'entropy'"):

@@ -34,17 +34,17 @@ def test_eq_7_is_the_difference_of_log_perplexities() -> None:
 
 def test_eq_5_is_the_mean_of_what_was_scored() -> None:
     scores = np.array([1.0, 3.0, -2.0, np.nan, 4.0])
-    found = cluster_scores(scores, np.array([0, 0, 1, 1, 3]), 4)
-    np.testing.assert_array_equal(found, [2.0, -2.0, np.nan, 4.0])
+    result = cluster_scores(scores, np.array([0, 0, 1, 1, 3]), 4)
+    np.testing.assert_array_equal(result, [2.0, -2.0, np.nan, 4.0])
 
 
 def test_three_clusters_by_hand() -> None:
     # Eq. 6 after the max-shifted exp: factors 1, e^-1, e^-2 times 0.5, 0.3, 0.2.
     scores = np.array([1.0, 0.0, -1.0])
-    found = new_weights(THIRDS, scores)
+    result = new_weights(THIRDS, scores)
     parts = np.array([0.5, 0.3 * math.exp(-1), 0.2 * math.exp(-2)])
-    np.testing.assert_allclose(found, parts / parts.sum(), rtol=1e-12)
-    np.testing.assert_allclose(found, [0.784399, 0.173139, 0.042463], atol=5e-7)
+    np.testing.assert_allclose(result, parts / parts.sum(), rtol=1e-12)
+    np.testing.assert_allclose(result, [0.784399, 0.173139, 0.042463], atol=5e-7)
     # Twice the temperature: factors 1, e^-1/2, e^-1.
     parts = np.array([0.5, 0.3 * math.exp(-0.5), 0.2 * math.exp(-1)])
     np.testing.assert_allclose(
@@ -56,8 +56,8 @@ def test_three_clusters_by_hand() -> None:
         new_weights(THIRDS, scores, mode="fresh"), parts / parts.sum(), rtol=1e-12
     )
     # Shifted: 2, 1, 0 times 0.5, 0.3, 0.2; what is at the bottom keeps a billionth.
-    found = new_weights(THIRDS, scores, transform="shift")
-    np.testing.assert_allclose(found, [1 / 1.3, 0.3 / 1.3, 1e-9], rtol=1e-6)
+    result = new_weights(THIRDS, scores, transform="shift")
+    np.testing.assert_allclose(result, [1 / 1.3, 0.3 / 1.3, 1e-9], rtol=1e-6)
 
 
 def test_sixteen_of_sixty_four_that_were_never_scored_keep_their_weight() -> None:
@@ -65,9 +65,9 @@ def test_sixteen_of_sixty_four_that_were_never_scored_keep_their_weight() -> Non
     weights = rng.dirichlet(np.ones(64))
     scores = rng.normal(size=64)
     scores[::4] = np.nan
-    found = new_weights(weights, scores)
-    np.testing.assert_allclose(found[::4], weights[::4], rtol=1e-12)
-    assert found.sum() == pytest.approx(1, abs=1e-12)
+    result = new_weights(weights, scores)
+    np.testing.assert_allclose(result[::4], weights[::4], rtol=1e-12)
+    assert result.sum() == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize("transform", ["exp", "shift"])
@@ -93,16 +93,16 @@ def test_a_cluster_that_fell_has_a_way_back() -> None:
     assert weights[1] > 0.99
 
 
-def test_one_constant_changes_nothing_and_is_said() -> None:
+def test_one_constant_changes_nothing_and_is_noted() -> None:
     with pytest.warns(UserWarning, match="every cluster scored 0.25"):
-        found = new_weights(THIRDS, np.full(3, 0.25))
-    np.testing.assert_allclose(found, THIRDS, rtol=1e-12)
+        result = new_weights(THIRDS, np.full(3, 0.25))
+    np.testing.assert_allclose(result, THIRDS, rtol=1e-12)
 
 
-def test_nothing_scored_changes_nothing_and_is_said() -> None:
+def test_nothing_scored_changes_nothing_and_is_noted() -> None:
     with pytest.warns(UserWarning, match="no cluster was scored"):
-        found = new_weights(THIRDS, np.full(3, np.nan))
-    np.testing.assert_array_equal(found, THIRDS)
+        result = new_weights(THIRDS, np.full(3, np.nan))
+    np.testing.assert_array_equal(result, THIRDS)
 
 
 def test_a_temperature_that_cannot_be() -> None:
@@ -124,11 +124,11 @@ def test_whatever_the_scores(rows: list[tuple[float, float]], transform: str, mo
     if not weights.any():
         return
     weights = weights / weights.sum()
-    found = new_weights(weights, scores, transform=transform, mode=mode)  # pyright: ignore
-    assert np.isfinite(found).all()
-    assert found.sum() == pytest.approx(1, abs=1e-9)
-    np.testing.assert_allclose(found[np.isnan(scores)], weights[np.isnan(scores)], atol=1e-12)
-    assert (found[weights == 0] == 0).all()  # an empty cluster has nothing to give
+    result = new_weights(weights, scores, transform=transform, mode=mode)  # pyright: ignore
+    assert np.isfinite(result).all()
+    assert result.sum() == pytest.approx(1, abs=1e-9)
+    np.testing.assert_allclose(result[np.isnan(scores)], weights[np.isnan(scores)], atol=1e-12)
+    assert (result[weights == 0] == 0).all()  # an empty cluster has nothing to give
 
 
 def test_effective_clusters() -> None:

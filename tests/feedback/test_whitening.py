@@ -16,23 +16,23 @@ def rows(n: int, d: int, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize(("n", "d", "dims"), [(300, 12, 12), (300, 12, 5), (9, 40, 8), (50, 1, 1)])
 def test_the_covariance_is_the_identity(n: int, d: int, dims: int) -> None:
-    found = whiten(rows(n, d), dims)
-    assert found.dtype == np.float32
-    assert found.shape == (n, dims)
-    centred = found.astype(np.float64)
+    result = whiten(rows(n, d), dims)
+    assert result.dtype == np.float32
+    assert result.shape == (n, dims)
+    centred = result.astype(np.float64)
     np.testing.assert_allclose(centred.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(centred.T @ centred / (n - 1), np.eye(dims), atol=1e-4)
 
 
 @pytest.mark.parametrize(("n", "d", "dims"), [(300, 12, 12), (300, 12, 5), (9, 40, 8)])
-def test_it_is_scikit_learns_up_to_signs(n: int, d: int, dims: int) -> None:
+def test_it_is_scikit_learns_up_to_sign(n: int, d: int, dims: int) -> None:
     from sklearn.decomposition import PCA
 
     x = rows(n, d).astype(np.float64)
-    found = whiten(x, dims)
+    result = whiten(x, dims)
     expected = PCA(dims, whiten=True, svd_solver="full").fit_transform(x)
-    signs = np.sign((found * expected).sum(axis=0))
-    np.testing.assert_allclose(found, expected * signs, atol=1e-4)
+    signs = np.sign((result * expected).sum(axis=0))
+    np.testing.assert_allclose(result, expected * signs, atol=1e-4)
 
 
 def test_signs_are_set_by_the_largest_loading() -> None:
@@ -55,26 +55,26 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_directions_without_variance_stay_near_zero() -> None:
     x = rows(300, 3)
     deficient = np.concatenate([x, x @ np.ones((3, 4), dtype=np.float32)], axis=1)
-    found = whiten(deficient.astype(np.float64), 7)
-    assert np.isfinite(found).all()
-    variances = found.astype(np.float64).var(axis=0, ddof=1)
+    result = whiten(deficient.astype(np.float64), 7)
+    assert np.isfinite(result).all()
+    variances = result.astype(np.float64).var(axis=0, ddof=1)
     np.testing.assert_allclose(variances[:3], 1, rtol=1e-3)
     assert (variances[4:] < 1e-3).all()
 
 
 @pytest.mark.parametrize("value", [0, 0.1, 1e6])
 def test_rows_that_are_all_one_stay_near_zero(value: float) -> None:
-    found = whiten(np.full((30_000, 4), value, dtype=np.float32), 3)
-    np.testing.assert_allclose(found, 0, atol=1e-2)
+    result = whiten(np.full((30_000, 4), value, dtype=np.float32), 3)
+    np.testing.assert_allclose(result, 0, atol=1e-2)
 
 
 @pytest.mark.parametrize(("n", "d", "dims", "bound"), [(5, 9, 5, 4), (9, 5, 6, 5), (9, 5, 0, 5)])
-def test_dims_out_of_bounds_are_told(n: int, d: int, dims: int, bound: int) -> None:
+def test_dims_out_of_bounds_are_reported(n: int, d: int, dims: int, bound: int) -> None:
     with pytest.raises(ValueError, match=f"dims is {dims}; {n} rows of {d} .* 1 to {bound}$"):
         whiten(rows(n, d), dims)
 
 
-def test_nan_and_other_shapes_are_told() -> None:
+def test_nan_and_other_shapes_are_reported() -> None:
     x = rows(9, 4)
     x[6, 1] = np.nan
     with pytest.raises(ValueError, match="x row 6 holds NaN"):

@@ -18,7 +18,6 @@ from harness.embedding.files import VECTORS
 from harness.params.judge import JudgeParams
 from harness.params.params import Params, load_params
 from harness.params.rounds import RoundsParams
-from harness.params.training import TrainParams
 from harness.report.shared.tables import BLANK
 from harness.round_systems import ROUND_SYSTEMS
 from harness.round_systems.loop import run_rounds
@@ -26,7 +25,7 @@ from harness.rounds.journal import Recipe, ScratchJournal
 from harness.rounds.phases import COST
 from harness.rounds.results import publish, write_result
 from harness.selecting.quality import read_quality
-from harness.selecting.subsets import Inputs, pool_of
+from harness.selecting.subsets import SamplerInputs, pool_of
 from harness.suites import SUITES, load_suite
 from tests.helpers.build_runs import write_cell, write_params
 from tests.helpers.selection_tree import BUDGET, SMALL, N, build_tree
@@ -195,20 +194,13 @@ def _select(params: Params, name: str, scratch: Path) -> None:
     clustering = read_clustering(layout.cluster_folder("minilm", item.k), N)
     quality, _ = read_quality(item, pool.ids)
     x = np.load(layout.EMBEDDINGS / "minilm" / VECTORS)
-    inputs = Inputs(pool, x, clustering, np.ones(N, dtype=np.int64), quality)
+    inputs = SamplerInputs(pool, x, clustering, np.ones(N, dtype=np.int64), quality)
     results = []
     for group in params.groups_of(name):
         for seed in params.seeds_of(name, group):
             mine = scratch / name / str(seed)
-            recipe = Recipe(
-                name=name,
-                seed=seed,
-                train=TrainParams.model_validate(params.train.model_dump()),
-                rounds=RoundsParams(),
-                judge=JudgeParams(model="none"),
-                template=params.template,
-                judge_cache=mine,
-            )
+            changes = {"rounds": RoundsParams(), "judge": JudgeParams(model="none")}
+            recipe = Recipe(name, seed, params.model_copy(update=changes), mine)
             journal = MadeUp(mine, pool, recipe)
             system = ROUND_SYSTEMS[item.sampler](**item.sampler_params)
             rounds = run_rounds(system, pool_of(inputs, system.sampler), BUDGET, seed, journal)

@@ -52,8 +52,8 @@ def teach(folder: Path) -> None:
     for thing in THINGS:
         for word, rating in VERDICTS.items():
             asked = {"role": "user", "content": judge_prompt(*exchange(thing, word), 10)}
-            told = {"role": "assistant", "content": f"It is {word}. Rating: [[{rating}]]"}
-            rows.append(tokenise(tokenizer, [asked, told]))
+            answer = {"role": "assistant", "content": f"It is {word}. Rating: [[{rating}]]"}
+            rows.append(tokenise(tokenizer, [asked, answer]))
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = LlamaForCausalLM(config)

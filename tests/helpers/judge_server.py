@@ -104,8 +104,8 @@ class JudgeServer:
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Remember the request, and send what the test has for it."""
         body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
-        told = handler.headers.get("Authorization", "")
-        seen = Seen(body["messages"][0]["content"], told, body, time.monotonic())
+        authorization = handler.headers.get("Authorization", "")
+        seen = Seen(body["messages"][0]["content"], authorization, body, time.monotonic())
         with self._lock:
             place = len(self.seen)
             self.seen.append(seen)
@@ -164,7 +164,7 @@ def leaked(secret: str, text: str) -> set[str]:
     return {secret[i : i + 8] for i in range(len(secret) - 7) if secret[i : i + 8] in text}
 
 
-def told(error: "pytest.ExceptionInfo[InputError]") -> str:
+def message_of(error: "pytest.ExceptionInfo[InputError]") -> str:
     """The message, once it is seen to be one line without the key."""
     text = str(error.value)
     assert "\n" not in text

@@ -24,8 +24,8 @@ class Diary:
         self.number = number
         return self
 
-    def ended(self, found: Round) -> None:
-        self.rounds.append(found)
+    def ended(self, finished: Round) -> None:
+        self.rounds.append(finished)
 
     def train(self, rows: np.ndarray, epochs: int | None, warm: bool) -> None:
         self.asked.append((self.number, "train", sorted(rows.tolist()), epochs, warm))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from harness.params.judge import JudgeParams
+from harness.params.params import Params
 from harness.params.rounds import RoundsParams
 from harness.params.training import TrainParams
 from harness.rounds.journal import Recipe, ScratchJournal
@@ -12,13 +13,11 @@ READ = {"batch_size": 4, "max_length": 128, "threads": 1, "device": "cpu", "seed
 
 
 def journal(folder: Path, **how: object) -> ScratchJournal:
-    recipe = Recipe(
-        name="some",
-        seed=3,
+    params = Params.model_construct(
         train=TrainParams(epochs=2, max_length=128),
         rounds=RoundsParams(batch_size=4, max_length=128, device="cpu", **how),  # pyright: ignore
         judge=JudgeParams(model="judge"),
         template="alpaca_short",
-        judge_cache=folder / "judge.jsonl",
     )
+    recipe = Recipe("some", 3, params, folder / "judge.jsonl")
     return ScratchJournal(folder, POOL, recipe)

@@ -11,7 +11,7 @@ from harness.common.schemas import read_pool
 from harness.embedding.files import VECTORS
 from harness.params.params import load_params
 from harness.rounds.select import write_round_subsets
-from harness.selecting.subsets import Inputs
+from harness.selecting.subsets import SamplerInputs
 from tests.helpers.small_repo import edit_params, selection
 
 STATIC = selection("diverse_evol", rounds=2, space="static")
@@ -29,5 +29,5 @@ def select(tree: Path, quality: np.ndarray | None = None, **changes: Any) -> Non
         layout.cluster_folder("minilm", params.selections_rounds["sel"].k), len(pool)
     )
     x = np.load(layout.EMBEDDINGS / "minilm" / VECTORS)
-    inputs = Inputs(pool, x, clusters, np.ones(len(pool), dtype=np.int64), quality)
+    inputs = SamplerInputs(pool, x, clusters, np.ones(len(pool), dtype=np.int64), quality)
     write_round_subsets(params, "sel", inputs, 9, "code")

@@ -17,7 +17,7 @@ from harness.lab.references import reference_chooser
 from harness.params.params import Params
 from harness.selecting.budget import within_budget
 from harness.selecting.quality import read_quality
-from harness.selecting.subsets import Inputs, choose_with, write_subsets
+from harness.selecting.subsets import SamplerInputs, choose_with, write_subsets
 from tests.helpers.build_runs import write_params
 from tests.helpers.small_repo import selection
 
@@ -133,7 +133,9 @@ def write_choices(params: Params) -> None:
     for name, item in params.every_selection.items():
         clustering = read_clustering(layout.cluster_folder("minilm", item.k), N)
         quality, notes = read_quality(item, ids)
-        inputs = Inputs(PoolRows(_pool()), x, clustering, costs, quality, quality_notes=notes)
+        inputs = SamplerInputs(
+            PoolRows(_pool()), x, clustering, costs, quality, quality_notes=notes
+        )
         write_subsets(params, name, ids, choose_with(item, inputs, BUDGET), clustering, quality)
     truth = pd.read_parquet(layout.TRUTH_FILE)
     for name, item in params.references.items():

@@ -29,20 +29,20 @@ def weights(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def made(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A reward model trained on 160 pairs, and what train_reward told."""
+    """A reward model trained on 160 pairs, and train_reward's report."""
     out = tmp_path_factory.mktemp("reward")
     unseen = pairs_of(40, "garbled")
     return out, train_reward(tiny_model, pairs_of(160), out, PARAMS, unseen)
 
 
 def test_it_learns_which_response_is_right(made: tuple[Path, dict[str, Any]]) -> None:
-    folder, told = made
-    assert told["pairs"] == {"trained": 144, "held_out": 16, "too_long": 0}
-    assert told["steps"] == 4 * 18
-    assert set(told["accuracy"]) == {"all", "truncated", "off_topic"}
-    assert told["accuracy"]["all"] > 0.9
-    assert set(told["accuracy_unseen"]) == {"all", "garbled"}
-    curve = told["loss_curve"]
+    folder, info = made
+    assert info["pairs"] == {"trained": 144, "held_out": 16, "too_long": 0}
+    assert info["steps"] == 4 * 18
+    assert set(info["accuracy"]) == {"all", "truncated", "off_topic"}
+    assert info["accuracy"]["all"] > 0.9
+    assert set(info["accuracy_unseen"]) == {"all", "garbled"}
+    curve = info["loss_curve"]
     assert curve[0]["loss"] == pytest.approx(np.log(2), abs=0.1)
     assert curve[-1]["loss"] < 0.2
     assert sorted(path.suffix for path in folder.iterdir() if path.suffix in (".bin", ".md")) == []
@@ -57,13 +57,13 @@ def test_it_learns_which_response_is_right(made: tuple[Path, dict[str, Any]]) ->
 def test_the_same_arguments_give_the_same_bytes(
     made: tuple[Path, dict[str, Any]], tiny_model: Path, tmp_path: Path
 ) -> None:
-    folder, told = made
+    folder, info = made
     torch.manual_seed(99)  # whatever came before
     again = train_reward(tiny_model, pairs_of(160), tmp_path / "again", PARAMS)
     for path in sorted(folder.iterdir()):
         assert file_hash(path) == file_hash(tmp_path / "again" / path.name), path.name
-    assert again["loss_curve"] == told["loss_curve"]
-    assert again["accuracy"] == told["accuracy"]
+    assert again["loss_curve"] == info["loss_curve"]
+    assert again["accuracy"] == info["accuracy"]
     assert "accuracy_unseen" not in again
     other = PARAMS.model_copy(update={"seed": 1, "epochs": 1})
     train_reward(tiny_model, pairs_of(40), tmp_path / "other", other)
@@ -92,32 +92,34 @@ def test_pairs_that_are_too_long_are_left_out(tiny_model: Path, tmp_path: Path) 
     table.loc[3, "chosen"] = "la " * 300
     table.loc[4, "rejected"] = "la " * 300
     params = PARAMS.model_copy(update={"epochs": 1})
-    told = train_reward(tiny_model, table, tmp_path / "m", params)
-    assert told["pairs"] == {"trained": 25, "held_out": 3, "too_long": 2}
+    info = train_reward(tiny_model, table, tmp_path / "m", params)
+    assert info["pairs"] == {"trained": 25, "held_out": 3, "too_long": 2}
     short = PARAMS.model_copy(update={"max_length": 5})
     rule = "0 of 30 pairs fit 5 tokens, 2 are needed; raise reward_model.max_length"
     with pytest.raises(InputError, match=rule):
         train_reward(tiny_model, table, tmp_path / "n", short)
 
 
-def test_without_pairs_there_is_no_model_and_it_says_so(tiny_model: Path, tmp_path: Path) -> None:
+def test_without_pairs_the_model_is_missing_and_its_json_says_why(
+    tiny_model: Path, tmp_path: Path
+) -> None:
     write_frame(tmp_path / "pairs.parquet", pairs_of(0), PREFERENCES)
     make_reward_model(PARAMS, tiny_model, tmp_path / "pairs.parquet", tmp_path / "reward")
     listed = sorted(path.name for path in (tmp_path / "reward").iterdir())
     assert listed == ["files.json", "reward_model.json"]
-    told = read_json(tmp_path / "reward/reward_model.json")
-    assert "holds no pairs to train a reward model on" in told["none"]
+    info = read_json(tmp_path / "reward/reward_model.json")
+    assert "holds no pairs to train a reward model on" in info["none"]
 
 
 def test_the_stage_writes_what_it_took(tiny_model: Path, tmp_path: Path) -> None:
     write_frame(tmp_path / "pairs.parquet", pairs_of(40), PREFERENCES)
     params = PARAMS.model_copy(update={"epochs": 1})
     make_reward_model(params, tiny_model, tmp_path / "pairs.parquet", tmp_path / "reward")
-    told = read_json(tmp_path / "reward/reward_model.json")
-    assert told["source"] == "base"
+    info = read_json(tmp_path / "reward/reward_model.json")
+    assert info["source"] == "base"
     assert kept(tmp_path / "reward")
-    assert told["seconds"] > 0
-    assert set(told["accuracy"]) >= {"all"}
+    assert info["seconds"] > 0
+    assert set(info["accuracy"]) >= {"all"}
 
 
 def test_a_folder_is_taken_as_it_is(
@@ -125,13 +127,13 @@ def test_a_folder_is_taken_as_it_is(
 ) -> None:
     params = RewardParams(source=str(made[0]))
     make_reward_model(params, tiny_model, tmp_path / "no pairs", tmp_path / "reward")
-    told = read_json(tmp_path / "reward/reward_model.json")
-    assert told == {"source": str(made[0])}
+    message = read_json(tmp_path / "reward/reward_model.json")
+    assert message == {"source": str(made[0])}
     assert kept(tmp_path / "reward")
     assert load_tokenizer(tmp_path / "reward").chat_template
 
 
-def test_what_is_no_reward_model_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_not_a_reward_model_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     earlier = tmp_path / "reward"
     earlier.mkdir()
     (earlier / "kept").touch()

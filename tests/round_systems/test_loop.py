@@ -50,7 +50,7 @@ def test_iterative_kmq_follows_its_equations() -> None:
     np.testing.assert_array_equal(rounds[0].picks, first)
     scores = cluster_scores(instance_scores(gold, generated)[first], labels[first], 3)
     weights = new_weights(np.full(3, 1 / 3), scores, temperature=0.2)
-    np.testing.assert_allclose(rounds[0].told["weights"], weights)
+    np.testing.assert_allclose(rounds[0].report["weights"], weights)
     assert rounds[1].weights is not None
     assert rounds[2].weights is not None
     np.testing.assert_allclose(rounds[1].weights, weights)
@@ -78,14 +78,14 @@ def test_knobs_of_iterative_kmq() -> None:
     with_even = KmqIterative(rounds=2, first_round="uniform", feedback_on="newest", warm_start=True)
     rounds = run_rounds(with_even, pool, 18, 0, even)
     np.testing.assert_array_equal(np.bincount(labels[rounds[0].picks]), [3, 3, 3])
-    np.testing.assert_allclose(rounds[0].told["weights_before"], np.full(3, 1 / 3))
+    np.testing.assert_allclose(rounds[0].report["weights_before"], np.full(3, 1 / 3))
     assert even.asked[0][2:] == (sorted(rounds[0].picks.tolist()), 1, True)
     # One constant: the weights stay, and the run says so.
-    assert rounds[0].notes == ["every cluster scored 1; scores tell them apart in nothing"]
+    assert rounds[0].notes == ["every cluster scored 1, so scores change no weight"]
     learnt = KmqIterative(rounds=2, direction="learnt", temperature=0.1)
     diary = Diary(np.where(labels == 2, 1.0, 0.0), np.zeros(90))
     turned = run_rounds(learnt, pool, 30, 0, diary)
-    assert turned[0].told["weights"][2] < turned[0].told["weights_before"][2]
+    assert turned[0].report["weights"][2] < turned[0].report["weights_before"][2]
 
 
 def test_scores_that_are_not_there_are_left_out_and_said() -> None:
@@ -94,10 +94,10 @@ def test_scores_that_are_not_there_are_left_out_and_said() -> None:
     gold[::2] = np.nan
     gold[1] = np.inf
     rounds = run_rounds(KmqIterative(rounds=2), pool, 40, 0, Diary(gold, np.zeros(60)))
-    lost = rounds[0].told["left_out"]
+    lost = rounds[0].report["left_out"]
     assert lost > 0
     assert f"{lost} of 20 instances have no score; they are left out" in rounds[0].notes
-    assert np.isfinite(rounds[0].told["weights"]).all()
+    assert np.isfinite(rounds[0].report["weights"]).all()
     nothing = Diary(np.full(60, np.nan), np.zeros(60))
     rounds = run_rounds(KmqIterative(rounds=2), pool, 40, 0, nothing)
     assert "no cluster was scored; the weights stay as they were" in rounds[0].notes
@@ -136,7 +136,7 @@ def test_static_diverse_evol_asks_nothing() -> None:
 
 
 @pytest.mark.parametrize("criterion", ["least_confidence", "margin", "entropy"])
-def test_rival_criteria_take_what_the_model_is_least_sure_of(criterion: Any) -> None:  # noqa: ANN401
+def test_other_criteria_take_what_the_model_is_least_certain_of(criterion: Any) -> None:  # noqa: ANN401
     pool = clustered_pool()
     diary = Diary()
     system = DiverseEvol(rounds=1, initial=10, criterion=criterion)
@@ -154,7 +154,7 @@ def test_sizes() -> None:
 
 
 @pytest.mark.parametrize("system", [KmqIterative(rounds=3), DiverseEvol(rounds=2)])
-def test_a_budget_above_the_pool_is_told_before_any_round(system: RoundSystem) -> None:
+def test_a_budget_above_the_pool_is_reported_before_any_round(system: RoundSystem) -> None:
     diary = Diary()
     with pytest.raises(InputError, match=r"^budget is 61; 1 to 60 instances can be taken"):
         run_rounds(system, clustered_pool(60), 61, 0, diary)
@@ -163,7 +163,7 @@ def test_a_budget_above_the_pool_is_told_before_any_round(system: RoundSystem) -
 
 
 @pytest.mark.parametrize(
-    ("system", "told"),
+    ("system", "message"),
     [
         (KmqIterative(rounds=11), "rounds is 11; a budget of 10 instances takes 1 to 10 rounds"),
         (KmqIterative(rounds=0), "rounds is 0; a budget of 10 instances takes 1 to 10 rounds"),
@@ -176,6 +176,6 @@ def test_a_budget_above_the_pool_is_told_before_any_round(system: RoundSystem) -
         ),
     ],
 )
-def test_rounds_that_cannot_be(system: RoundSystem, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_rounds_that_cannot_be(system: RoundSystem, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         run_rounds(system, clustered_pool(), 10, 0, Diary())

@@ -30,7 +30,7 @@ def test_notes_are_the_systems_own() -> None:
     diary = Noisy(np.ones(60), np.zeros(60))
     with pytest.warns(UserWarning, match="a library's own"):
         rounds = run_rounds(KmqIterative(rounds=2), clustered_pool(), 12, 0, diary)
-    assert rounds[0].notes == ["every cluster scored 1; scores tell them apart in nothing"]
+    assert rounds[0].notes == ["every cluster scored 1, so scores change no weight"]
 
 
 def test_what_a_system_does_itself_is_done_on_one_thread() -> None:
@@ -62,7 +62,7 @@ def test_what_a_system_does_itself_is_done_on_one_thread() -> None:
 
 
 @pytest.mark.parametrize(
-    ("system", "told"),
+    ("system", "message"),
     [
         (
             KmqIterative(min_per_cluster=2),
@@ -78,8 +78,10 @@ def test_what_a_system_does_itself_is_done_on_one_thread() -> None:
         ),
     ],
 )
-def test_what_a_round_refuses_is_told_with_its_number(system: RoundSystem, told: str) -> None:
+def test_what_a_round_refuses_is_reported_with_its_number(
+    system: RoundSystem, message: str
+) -> None:
     x = np.random.default_rng(1).normal(size=(60, 4)).astype(np.float32)
     diary = Diary(np.ones(60), np.zeros(60), [x, x])
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         run_rounds(system, clustered_pool(), 12, 0, diary)

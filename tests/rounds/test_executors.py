@@ -40,7 +40,7 @@ def train_task(model: Path, folder: Path, epochs: int) -> Path:
 
 
 def test_executors_end_with_the_same_bytes(base: Path, tmp_path: Path) -> None:
-    found: dict[str, list[Any]] = {}
+    results: dict[str, list[Any]] = {}
     for name in EXECUTORS:
         kept = journal(tmp_path / name, executor=name)
         asked = kept.ask(1)
@@ -52,9 +52,9 @@ def test_executors_end_with_the_same_bytes(base: Path, tmp_path: Path) -> None:
         assert answers is not None
         arrays = [seen["embeddings"], scores["gold"], scores["generated"]]
         weights = (kept.model / "model.safetensors").read_bytes()
-        told = answers[["id", "answer", "tokens"]].to_numpy().tolist()
-        found[name] = [weights, *[array.tobytes() for array in arrays], told]
-    assert found["inprocess"] == found["subprocess"]
+        message = answers[["id", "answer", "tokens"]].to_numpy().tolist()
+        results[name] = [weights, *[array.tobytes() for array in arrays], message]
+    assert results["inprocess"] == results["subprocess"]
 
 
 def test_a_phase_that_fails_in_its_own_process_says_why(base: Path, tmp_path: Path) -> None:
@@ -94,8 +94,10 @@ def test_a_launcher_of_two_processes_is_refused(
 ) -> None:
     monkeypatch.setenv("PATH", environment()["PATH"])
     folder = train_task(tiny_model, tmp_path / "two", 1)
-    told = "phase train ended with status 1: rounds.launcher: WORLD_SIZE is 2, but a phase is run"
-    with pytest.raises(InputError, match=re.escape(told)) as error:
+    message = (
+        "phase train ended with status 1: rounds.launcher: WORLD_SIZE is 2, but a phase is run"
+    )
+    with pytest.raises(InputError, match=re.escape(message)) as error:
         subprocess_("train", folder, launcher)
     assert "num_processes 1" in str(error.value)
     assert "\n" not in str(error.value)

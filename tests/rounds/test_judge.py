@@ -31,7 +31,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[JudgeServer]:
 def judging(folder: Path, **knobs: object) -> ScratchJournal:
     kept = journal(folder)
     judge = JudgeParams.model_validate({"model": "m", **PRICES, **knobs})
-    kept.recipe = replace(kept.recipe, judge=judge, judge_cache=folder.parent / "judge.jsonl")
+    params = kept.recipe.params.model_copy(update={"judge": judge})
+    kept.recipe = replace(kept.recipe, params=params, judge_cache=folder.parent / "judge.jsonl")
     return kept
 
 
@@ -60,7 +61,7 @@ def test_a_run_pays_for_each_question_once(base: Path, tmp_path: Path, server: J
     assert len(server.seen) == sum(asked)
 
 
-def test_a_run_that_finds_all_answers_tells_the_same_cost(
+def test_a_run_that_finds_all_answers_reports_the_same_cost(
     base: Path, tmp_path: Path, server: JudgeServer
 ) -> None:
     costs = []
@@ -74,23 +75,25 @@ def test_a_run_that_finds_all_answers_tells_the_same_cost(
     assert seen == len(server.seen) == sum(cost["judge_answers"] for cost in costs[0])
 
 
-def test_without_prices_no_spend_is_told(base: Path, tmp_path: Path, server: JudgeServer) -> None:
+def test_without_prices_no_spend_is_reported(
+    base: Path, tmp_path: Path, server: JudgeServer
+) -> None:
     kept = judging(tmp_path / "one", base_url=server.url, price_in=None, price_out=None)
     run(kept, 1, [0, 1])
     assert "usd" not in kept.cost(1)
     assert kept.cost(1)["judge_answers"] == 4
 
 
-def test_an_endpoint_that_is_mended_leaves_what_an_undisturbed_run_does(
+def test_a_fixed_endpoint_leaves_what_an_undisturbed_run_does(
     base: Path, tmp_path: Path, server: JudgeServer
 ) -> None:
     kept = judging(tmp_path / "one", base_url=server.url)
-    server.answering, mended = lambda place, seen: Reply(200, b"<html>"), server.answering
+    server.answering, fixed = lambda place, seen: Reply(200, b"<html>"), server.answering
     with pytest.raises(InputError, match=r"gave no rating to any of 4 .*no completion: '<html>'"):
         run(kept, 1, [0, 1])
     assert not list(tmp_path.glob("one/*_score_*"))
     server.seen.clear()
-    server.answering = mended
+    server.answering = fixed
     assert np.isfinite(run(kept, 1, [0, 1])["gold"]).all()
     assert kept.cost(1)["judge_left_out"] == 0
 
@@ -105,7 +108,7 @@ def test_an_endpoint_that_is_mended_leaves_what_an_undisturbed_run_does(
         ({"model": "n"}, True),
     ],
 )
-def test_finished_scores_are_found_again_under_another_cap(
+def test_finished_scores_are_reused_under_another_cap(
     base: Path, tmp_path: Path, server: JudgeServer, knobs: dict[str, object], anew: bool
 ) -> None:
     before = run(judging(tmp_path / "one", base_url=server.url), 1, [0, 1])
@@ -124,5 +127,5 @@ def test_another_server_of_the_environment_is_asked(
     run(judging(tmp_path / "one"), 1, [0, 1])
     with serving(lambda place, seen: rated("[[5]]")) as other:
         monkeypatch.setenv("OPENAI_BASE_URL", other.url)
-        found = run(judging(tmp_path / "one"), 1, [0, 1])
-        assert found["gold"].tolist() == [5.0, 5.0]
+        result = run(judging(tmp_path / "one"), 1, [0, 1])
+        assert result["gold"].tolist() == [5.0, 5.0]

@@ -8,7 +8,7 @@ from harness.common.errors import InputError
 from harness.feedback.judge.client import Endpoint, read_key
 from harness.feedback.judge.judge import judge
 from harness.params.judge import OPENAI, JudgeParams
-from tests.helpers.judge_server import KEY, pairs, rated, serving, told
+from tests.helpers.judge_server import KEY, message_of, pairs, rated, serving
 from tests.helpers.round_selections import KMQ, select
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
@@ -35,14 +35,14 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("name", "value"), BROKEN)
-def test_a_variable_that_is_no_url_is_named_before_a_round(
+def test_a_variable_that_is_not_a_url_is_named_before_a_round(
     tree: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
     item = {**KMQ, "scorer": "judge"}
     with pytest.raises(InputError) as error:
         select(tree, selections_rounds={"sel": item})
-    text = told(error)
+    text = message_of(error)
     assert f"judge: the environment variable {name} is {value!r}, no " in text
     assert "export another" in text
     assert not list(tree.glob(".store/scratch/rounds/*/*_train_*"))
@@ -52,7 +52,7 @@ def test_a_password_in_a_variable_is_not_shown(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("OPENAI_BASE_URL", "http://me:hush@host:99999/v1?key=hush")
     with pytest.raises(InputError, match="OPENAI_BASE_URL") as error:
         Endpoint(JudgeParams(model="m"), read_key(JudgeParams(model="m")))
-    assert "hush" not in told(error)
+    assert "hush" not in message_of(error)
 
 
 @pytest.mark.parametrize("value", ["", " "])

@@ -16,7 +16,7 @@ from harness.common.stores import seal
 from harness.common.yaml_files import read_yaml
 from harness.params.params import Params
 from harness.rounds.select import _key
-from harness.selecting.subsets import Inputs
+from harness.selecting.subsets import SamplerInputs
 from tests.helpers.classifiers import save_classifier
 from tests.helpers.presets import preset_file
 from tests.helpers.scored_rows import POOL, with_columns
@@ -51,14 +51,14 @@ def params_with(**changes: Any) -> Params:  # noqa: ANN401
     return Params.model_validate(values)
 
 
-def inputs() -> Inputs:
+def inputs() -> SamplerInputs:
     x = np.eye(N, 3, dtype=np.float32)
     labels = np.arange(N) % 2
     clusters = Clustering(labels, x[:2], inertia=1.0, silhouette=None, iterations=1)
-    return Inputs(POOL, x, clusters, np.ones(N, dtype=np.int64), np.arange(N) / N)
+    return SamplerInputs(POOL, x, clusters, np.ones(N, dtype=np.int64), np.arange(N) / N)
 
 
-def key(name: str = "judged", given: Inputs | None = None, **changes: Any) -> str:  # noqa: ANN401
+def key(name: str = "judged", given: SamplerInputs | None = None, **changes: Any) -> str:  # noqa: ANN401
     """The key of a selection's seed; params aside, `budget`, `code` and `seed` may change."""
     run = {name: changes.pop(name, of) for name, of in (("budget", 4), ("code", "c"), ("seed", 0))}
     return _key(params_with(**changes), name, given or inputs(), **run)
@@ -106,7 +106,7 @@ def test_how_phases_are_run_and_paid_does_not(place: Path, changes: dict[str, An
     assert key(**changes) == key()
 
 
-CHANGES: dict[str, Callable[[Inputs], Inputs]] = {
+CHANGES: dict[str, Callable[[SamplerInputs], SamplerInputs]] = {
     "pool": lambda one: dataclasses.replace(one, pool=with_columns(POOL, messages=json.dumps([]))),
     "ids": lambda one: dataclasses.replace(one, pool=with_columns(POOL, id=list("vwxyz"))),
     "embeddings": lambda one: dataclasses.replace(one, embeddings=one.embeddings * 2),

@@ -47,24 +47,24 @@ def forget(repo: Path) -> None:
 
 def left(repo: Path, name: str = NAME) -> dict[str, Any]:
     """What a selection leaves, less what depends on the clock or on memory."""
-    found: dict[str, Any] = {"subsets": folder_hash(repo / "data/subsets" / name)}
+    results: dict[str, Any] = {"subsets": folder_hash(repo / "data/subsets" / name)}
     folder = repo / "data/selections" / name
-    told = read_json(folder / "costs.json")
-    for cost in told["seeds"].values():
+    info = read_json(folder / "costs.json")
+    for cost in info["seeds"].values():
         del cost["seconds"], cost["peak_memory_mb"]
-    found["selection"] = told
+    results["selection"] = info
     for path in sorted(folder.rglob("*")):
         if path.suffix == ".parquet":
-            found[f"{path.parent.name}/{path.name}"] = path.read_bytes()
+            results[f"{path.parent.name}/{path.name}"] = path.read_bytes()
         elif path.name == "rounds.json":
             rounds = read_json(path)
             for one in rounds:
                 del one["seconds"]
                 one["cost"].pop("seconds", None)  # of phases; the last round has none
-            found[path.parent.name] = rounds
+            results[path.parent.name] = rounds
     each = 3 if name == NAME else 1  # of two seeds: rounds; clusters and instances, if any
-    assert len(found) == 2 + 2 * each
-    return found
+    assert len(results) == 2 + 2 * each
+    return results
 
 
 def killed_at(repo: Path, seconds: float, name: str = NAME) -> bool:
@@ -142,18 +142,18 @@ def test_what_is_finished_is_not_done_again(
         command(), cwd=repo, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     scored = ".store/scratch/rounds/*/1_score_*/files.json"
-    while not (found := list(repo.glob(scored))):
+    while not (actual := list(repo.glob(scored))):
         assert process.poll() is None
         time.sleep(0.01)
     process.kill()
     process.wait()
-    phases = found[0].parent.parent.glob("1_*/cost.json")
+    phases = actual[0].parent.parent.glob("1_*/cost.json")
     took = sum(read_json(path)["seconds"] for path in phases)
     run(repo, *command())
     assert left(repo) == undisturbed[0]
     # To the microsecond what the killed process took: another run would differ.
-    told = read_json(repo / f"data/selections/{NAME}/s0_1/seed_0/rounds.json")
-    assert told[0]["cost"]["seconds"] == pytest.approx(took, abs=1e-9)
+    message = read_json(repo / f"data/selections/{NAME}/s0_1/seed_0/rounds.json")
+    assert message[0]["cost"]["seconds"] == pytest.approx(took, abs=1e-9)
     # What led to a result goes once it is there.
     results = list(repo.glob(".store/scratch/rounds/*/result"))
     assert len(results) == 2

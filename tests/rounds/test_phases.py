@@ -49,7 +49,7 @@ def test_scores_by_hand(tiny_model: Path, reward: Path) -> None:
     np.testing.assert_allclose(scores, expected, rtol=1e-4)
 
 
-def test_a_round_asks_and_finds_again(base: Path, reward: Path, tmp_path: Path) -> None:
+def test_a_repeated_round_reuses_its_phases(base: Path, reward: Path, tmp_path: Path) -> None:
     rows = np.array([3, 0, 2])
     settings = {"max_new_tokens": 5, "temperature": 0.0, "scorer": "reward_model"}
     settings |= {"reward_model": str(reward), "revision": None}
@@ -60,15 +60,15 @@ def test_a_round_asks_and_finds_again(base: Path, reward: Path, tmp_path: Path) 
         asked.train(rows, 1, False)
         return kept, asked.observe("answer", rows, **settings)
 
-    first, found = ask()
+    first, result = ask()
     stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/files.json")}
     assert [path.parent.name.split("_")[1] for path in sorted(stamps)] == [
         *("generate", "score", "train")
     ]
     again, same = ask()
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/files.json")} == stamps
-    np.testing.assert_array_equal(found["gold"], same["gold"])
-    np.testing.assert_array_equal(found["generated"], same["generated"])
+    np.testing.assert_array_equal(result["gold"], same["gold"])
+    np.testing.assert_array_equal(result["generated"], same["generated"])
     answers = first.answers(1)
     assert isinstance(answers, pd.DataFrame)
     assert answers["id"].tolist() == ["d", "a", "c"]
@@ -79,19 +79,19 @@ def test_a_round_asks_and_finds_again(base: Path, reward: Path, tmp_path: Path) 
     assert cost["tokens_trained"] > 0
     # The weights go when the next round has ended, the rest stays.
     scores = np.array([0.5, np.nan])
-    again.ended(Round(1, rows, told={"asked": 3, "cluster_scores": scores}, notes=["so"]))
+    again.ended(Round(1, rows, report={"asked": 3, "cluster_scores": scores}, notes=["so"]))
     assert again.model.is_dir()
-    told = read_json(tmp_path / "1_round.json")  # there as soon as the round has ended
-    assert told["ids"] == ["d", "a", "c"]
-    assert told["cluster_scores"] == [0.5, None]
+    info = read_json(tmp_path / "1_round.json")  # there as soon as the round has ended
+    assert info["ids"] == ["d", "a", "c"]
+    assert info["cluster_scores"] == [0.5, None]
     empty = "3 of 3 answers are empty: the model says nothing, and that is scored"  # blanks
     assert not any(text.strip() for text in answers["answer"])
     assert any(answers["answer"])
-    assert (told["round"], told["rows"], told["asked"], told["notes"]) == (1, 3, 3, [empty, "so"])
-    assert told["cost"] == cost
+    assert (info["round"], info["rows"], info["asked"], info["notes"]) == (1, 3, 3, [empty, "so"])
+    assert info["cost"] == cost
     again.ended(Round(2, rows))
     assert not again.model.exists()
-    assert again.told[1]["seconds"] >= cost["seconds"]
+    assert again.reports[1]["seconds"] >= cost["seconds"]
 
 
 def test_drawn_answers_differ_by_round_and_greedy_ones_do_not(base: Path, tmp_path: Path) -> None:
@@ -102,9 +102,9 @@ def test_drawn_answers_differ_by_round_and_greedy_ones_do_not(base: Path, tmp_pa
     texts: dict[float, list[list[str]]] = {0.0: [], 1.0: []}
     for temperature, number in [(0.0, 1), (0.0, 2), (1.0, 3), (1.0, 4)]:
         kept.ask(number).observe("answer", rows, temperature=temperature, **settings)
-        found = kept.answers(number)
-        assert found is not None
-        texts[temperature].append(found["answer"].tolist())
+        result = kept.answers(number)
+        assert result is not None
+        texts[temperature].append(result["answer"].tolist())
     assert texts[0.0][0] == texts[0.0][1]
     assert all(a != b for a, b in zip(*texts[1.0], strict=True))
 
@@ -123,9 +123,11 @@ def test_what_looking_at_a_model_reads_is_counted(
     embedded, scored = ({**kept.cost(number), "seconds": 0} for number in (1, 2))
     assert embedded == {"embedded": 2, "tokens_embedded": read, "texts_cut": 1, "seconds": 0}
     assert scored == {"scored": 2, "tokens_scored": read, "texts_cut": 1, "seconds": 0}
-    told = "1 of 2 texts (prompt and response) are longer than the 40 tokens that the model reads"
-    assert f"embed: {told}" in caplog.text
-    assert f"entropy: {told}" in caplog.text
+    message = (
+        "1 of 2 texts (prompt and response) are longer than the 40 tokens that the model reads"
+    )
+    assert f"embed: {message}" in caplog.text
+    assert f"entropy: {message}" in caplog.text
     assert caplog.text.count(f"{POOL.ids[rows[np.argmax(lengths)]]!r} first") == 2
 
 
@@ -162,7 +164,7 @@ def test_a_model_that_generates_nothing(base: Path, reward: Path, tmp_path: Path
         assert (scores[0] != scores[1]).all()
 
 
-def test_a_prompt_longer_than_the_context_is_told_and_its_answers_still_differ(
+def test_a_prompt_longer_than_the_context_is_reported_and_its_answers_still_differ(
     base: Path, reward: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
@@ -208,8 +210,8 @@ def test_prompt_and_answer_stay_within_what_a_model_reads(
         folder = kept.phase(1, "generate", np.array([0, 1]), asked)
         answers = pd.read_parquet(folder / "answers.parquet")
         assert answers["cut"].tolist() == [False, cut]
-    told = f"1 of 2 prompts are longer than the {most - 1} tokens that the model reads less 40"
-    assert caplog.text.count("1 of 2 prompts") == caplog.text.count(told) == 1
+    message = f"1 of 2 prompts are longer than the {most - 1} tokens that the model reads less 40"
+    assert caplog.text.count("1 of 2 prompts") == caplog.text.count(message) == 1
     with pytest.raises(InputError, match="max_new_tokens: 40 leaves a prompt no room in the 40"):
         kept.phase(2, "generate", np.array([0, 1]), {**task, "max_length": 40})
 

@@ -30,10 +30,10 @@ def asked(folder: Path) -> dict[str, Any]:
     kept = journal(folder)
     ask = kept.ask(1)
     ask.train(ROWS, 1, False)
-    found: dict[str, Any] = ask.observe("answer", ROWS, **ASKED) | ask.observe("embed", ROWS)
+    result: dict[str, Any] = ask.observe("answer", ROWS, **ASKED) | ask.observe("embed", ROWS)
     answers = kept.answers(1)
     assert answers is not None
-    return {**found, "answers": answers.to_numpy()}
+    return {**result, "answers": answers.to_numpy()}
 
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> None:
@@ -43,9 +43,7 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("harm", HARMS)
-def test_a_phase_of_which_a_file_is_broken_is_done_again(
-    base: Path, tmp_path: Path, harm: Harm
-) -> None:
+def test_a_phase_with_a_broken_file_is_done_again(base: Path, tmp_path: Path, harm: Harm) -> None:
     expected = asked(tmp_path)
     for pattern in CUT:
         (path,) = tmp_path.glob(pattern)
@@ -55,7 +53,7 @@ def test_a_phase_of_which_a_file_is_broken_is_done_again(
         assert all(stores.kept(path.parent) for path in tmp_path.glob("*/files.json"))
 
 
-def test_a_run_that_is_moved_goes_on(base: Path, tmp_path: Path) -> None:
+def test_a_moved_run_resumes(base: Path, tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     expected = asked(old)
     shutil.move(old, new)
@@ -103,7 +101,7 @@ def test_what_is_asked_of_other_instances_is_asked_anew(base: Path, tmp_path: Pa
     assert np.load(two / "embeddings.npy").shape[0] == 2
 
 
-def test_an_embedding_that_is_gone_is_not_the_pools() -> None:
+def test_a_stale_embedding_is_not_the_pools() -> None:
     x = np.eye(4, dtype=np.float32)
     system = DiverseEvol(rounds=1)
     with pytest.raises(KeyError):

@@ -78,13 +78,13 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("item", "told"), REFUSED)
+@pytest.mark.parametrize(("item", "message"), REFUSED)
 def test_what_cannot_be_is_refused_before_a_model_is_trained(
-    tree: Path, item: dict[str, Any], told: str
+    tree: Path, item: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError) as error:
         select(tree, selections_rounds={"sel": item})
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
     assert not list(tree.glob(".store/scratch/rounds/*/*_train_*"))
     assert not layout.subset_folder("sel").exists()
@@ -92,8 +92,10 @@ def test_what_cannot_be_is_refused_before_a_model_is_trained(
 
 def test_a_minimum_that_the_first_round_cannot_give(tree: Path) -> None:
     item = {**KMQ, "min_per_cluster": 4}
-    told = r"round 1 \(takes 3 of the budget, 9\): min_per_cluster is 4: 6 clusters need \d+ inst"
-    with pytest.raises(InputError, match=told):
+    message = (
+        r"round 1 \(takes 3 of the budget, 9\): min_per_cluster is 4: 6 clusters need \d+ inst"
+    )
+    with pytest.raises(InputError, match=message):
         select(tree, np.ones(30), selections_rounds={"sel": item})
 
 
@@ -107,7 +109,7 @@ def test_the_stage_depends_on_the_unit_of_the_budget() -> None:
     assert {"selections_rounds.${key}", "budget_unit"} <= set(stage["do"]["params"])
 
 
-def test_a_judge_that_cannot_be_asked_is_told_first(
+def test_a_judge_that_cannot_be_asked_is_reported_first(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes = {
@@ -126,6 +128,6 @@ def test_a_judge_that_cannot_be_asked_is_told_first(
 
 def test_a_selection_that_is_not_there_names_the_nearest(tree: Path) -> None:
     edit_params(tree, selections_rounds={"diverse_evol": STATIC})
-    told = "selections_rounds: no selection is called 'nix'; choices: diverse_evol"
-    with pytest.raises(InputError, match=told):
+    message = "selections_rounds: no selection is called 'nix'; choices: diverse_evol"
+    with pytest.raises(InputError, match=message):
         run("nix")

@@ -130,8 +130,8 @@ def test_all_zero_is_said() -> None:
 def test_ties_are_those_not_yet_passed_over() -> None:
     quality = np.array([2.0, 1.0, 1.0, 1.0])
     pool = Pool(at_angles(0, 5, 90, 180), quality)  # the second is too similar to the first
-    told = "2 rows share the quality at the cut, 1; taken of them, in the pool's order: 1"
-    with pytest.warns(UserWarning, match=told):
+    message = "2 rows share the quality at the cut, 1; taken of them, in the pool's order: 1"
+    with pytest.warns(UserWarning, match=message):
         assert SAMPLERS["deita"](pool, 2, np.random.default_rng(0)).tolist() == [0, 2]
     assert SAMPLERS["deita"](pool, 3, np.random.default_rng(0)).tolist() == [0, 2, 3]
 
@@ -140,6 +140,6 @@ def test_ties_among_those_passed_over_are_said() -> None:
     pool = Pool(at_angles(0, 1, 2, 3), np.array([2.0, 1.0, 0.5, 0.5]))
     with pytest.warns(UserWarning, match="the cut|passed over") as caught:
         assert SAMPLERS["deita"](pool, 3, np.random.default_rng(0)).tolist() == [0, 1, 2]
-    told = [str(warning.message) for warning in caught]
-    assert told[0].startswith("2 rows share the quality at the cut, 0.5;")
-    assert "2 of 3 are of those passed over" in told[1]
+    messages = [str(warning.message) for warning in caught]
+    assert messages[0].startswith("2 rows share the quality at the cut, 0.5;")
+    assert "2 of 3 are of those passed over" in messages[1]

@@ -38,7 +38,7 @@ def test_duplicates_come_last_and_by_index() -> None:
     assert take("k_center", same, 4).tolist() == [0, 1, 2, 4]
 
 
-def test_starts_at_random_where_told_and_nothing_is_selected() -> None:
+def test_starts_at_random_on_request_if_nothing_is_selected() -> None:
     pool = pool_of([[float(i), 1] for i in range(12)])
     firsts = {int(take("k_center", pool, 1, seed, start="random")[0]) for seed in range(60)}
     assert len(firsts) > 6

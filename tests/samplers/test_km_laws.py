@@ -19,14 +19,14 @@ Law = Callable[[list[float], int], dict[tuple[int, ...], float]]
 
 def in_sequence(weights: list[float], count: int) -> dict[tuple[int, ...], float]:
     """One after the other without replacement: w_i over what is left."""
-    found = {}
+    results = {}
     for order in permutations(range(len(weights)), count):
         left, chance = sum(weights), 1.0
         for i in order:
             chance *= weights[i] / left
             left -= weights[i]
-        found[order] = chance
-    return found
+        results[order] = chance
+    return results
 
 
 def given_distinct(weights: list[float], count: int) -> dict[tuple[int, ...], float]:
@@ -59,20 +59,20 @@ POOL = clustered(
 def drawn(key: str, *params: tuple[str, object]) -> np.ndarray:
     """(draws, 2): which of its four each cluster gave, in order."""
     rng = np.random.default_rng(11)
-    found = []
+    results = []
     for _ in range(DRAWS // CLUSTERS):
         picks = SAMPLERS[key](POOL, SHARE * CLUSTERS, rng, **dict(params))
         # Stable: within a cluster the order of the draws stays.
-        found.append(picks[np.argsort(picks // 5, kind="stable")].reshape(CLUSTERS, SHARE) % 5)
-    return np.concatenate(found)
+        results.append(picks[np.argsort(picks // 5, kind="stable")].reshape(CLUSTERS, SHARE) % 5)
+    return np.concatenate(results)
 
 
-def p_value(found: np.ndarray, law: dict[tuple[int, ...], float]) -> float:
+def p_value(result: np.ndarray, law: dict[tuple[int, ...], float]) -> float:
     """Chi-square of rows drawn against the probability of each."""
     assert sum(law.values()) == pytest.approx(1)
-    counts = Counter(tuple(row) for row in found.tolist())
+    counts = Counter(tuple(row) for row in result.tolist())
     assert set(counts) <= set(law)
-    expected = np.array(list(law.values())) * len(found)
+    expected = np.array(list(law.values())) * len(result)
     assert expected.min() > 5
     return float(chisquare([counts[order] for order in law], expected).pvalue)
 
@@ -112,14 +112,14 @@ def test_repeating_draws_until_enough_differ_is_drawing_without_replacement() ->
     # Why replacement=True is not that: it would change nothing.
     rng, chances = np.random.default_rng(5), np.array(WEIGHTS) / sum(WEIGHTS)
     stream = iter(rng.choice(4, p=chances, size=5 * DRAWS).tolist())
-    found = []
+    results = []
     for _ in range(DRAWS):
         seen: dict[int, None] = {}
         while len(seen) < SHARE:
             seen[next(stream)] = None
-        found.append(list(seen))
-    assert p_value(np.array(found), in_sequence(WEIGHTS, SHARE)) > 1e-3
-    assert p_value(np.array(found), given_distinct(WEIGHTS, SHARE)) < 1e-9
+        results.append(list(seen))
+    assert p_value(np.array(results), in_sequence(WEIGHTS, SHARE)) > 1e-3
+    assert p_value(np.array(results), given_distinct(WEIGHTS, SHARE)) < 1e-9
 
 
 def test_zeros_come_last_under_softmax_too() -> None:
@@ -167,7 +167,7 @@ def test_all_zero_is_uniform() -> None:
 def test_weights_of_any_width_are_drawn_by(
     quality: list[float], certain: list[int], never: list[int]
 ) -> None:
-    """The draws end, and those that cannot be told apart from certain are."""
+    """The draws end; near-certain ones count as certain."""
     pool = clustered([0] * len(quality), quality)
     counts = np.zeros(len(quality))
     for seed in range(300):
@@ -185,8 +185,8 @@ def test_what_is_far_off_leaves_the_law_of_the_others_as_it_is() -> None:
         sets = {tuple(sorted(order)): 0.0 for order in law}
         for order, chance in law.items():
             sets[tuple(sorted(order))] += chance
-        found = []
+        results = []
         for seed in range(2000):
             picks = take("kmq", pool, count, seed, replacement=True, weighting="softmax")
-            found.append(sorted(i for i in picks.tolist() if i < weights.size))
-        assert p_value(np.array(found), sets) > 1e-3
+            results.append(sorted(i for i in picks.tolist() if i < weights.size))
+        assert p_value(np.array(results), sets) > 1e-3

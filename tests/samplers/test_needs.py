@@ -149,7 +149,7 @@ def test_a_scorer_passes_over_a_row_as_often_as_said(key: str, tiny_model: Path)
     assert not SCORERS[key].chance
 
 
-def test_every_format_is_told_by_its_field() -> None:
+def test_every_format_is_known_by_its_field() -> None:
     """And is read from that field and the first of the others that it names."""
     turns = {
         "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],

@@ -64,8 +64,8 @@ def test_deterministic_ones_leave_the_generator_alone(key: str) -> None:
 @pytest.mark.parametrize("key", SAMPLERS)
 @pytest.mark.parametrize("budget", [0, -1, 16, 1000, 2.5])
 def test_budget_out_of_bounds(key: str, budget: int) -> None:
-    told = refused(key, make_pool(20, taken=5), budget)
-    assert told.startswith(f"budget is {budget}; it must be 1 to 15")
+    message = refused(key, make_pool(20, taken=5), budget)
+    assert message.startswith(f"budget is {budget}; it must be 1 to 15")
 
 
 @pytest.mark.parametrize("key", SAMPLERS)
@@ -131,17 +131,17 @@ def test_bad_clusters(key: str) -> None:
     assert pool.clusters is not None
     labels, centroids = pool.clusters
 
-    def told(labels: np.ndarray, centroids: np.ndarray) -> str:
+    def line(labels: np.ndarray, centroids: np.ndarray) -> str:
         return refused(key, replace(pool, clusters=(labels, centroids)))
 
-    assert "labels are int64 of shape (9,); needed: integers, (10,)" in told(labels[:9], centroids)
-    assert "labels are float64" in told(labels.astype(float), centroids)
-    assert "centroids have shape (5, 4); needed: (k, 6)" in told(labels, centroids[:, :4])
-    assert "cluster labels go from -1" in told(np.where(labels == 0, -1, labels), centroids)
-    assert "cluster labels go from 0 to 5; k is 5" in told(np.arange(10) % 6, centroids)
+    assert "labels are int64 of shape (9,); needed: integers, (10,)" in line(labels[:9], centroids)
+    assert "labels are float64" in line(labels.astype(float), centroids)
+    assert "centroids have shape (5, 4); needed: (k, 6)" in line(labels, centroids[:, :4])
+    assert "cluster labels go from -1" in line(np.where(labels == 0, -1, labels), centroids)
+    assert "cluster labels go from 0 to 5; k is 5" in line(np.arange(10) % 6, centroids)
     holed = centroids.copy()
     holed[1, 2] = np.nan
-    assert "the centroid of cluster 1 holds NaN" in told(labels, holed)
+    assert "the centroid of cluster 1 holds NaN" in line(labels, holed)
     # Of an empty cluster it says nothing: nothing is near it.
     without = replace(pool, clusters=(np.where(labels == 1, 0, labels), holed))
     check_picks(take(key, without, 5), without, 5)

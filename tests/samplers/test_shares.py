@@ -62,21 +62,21 @@ def naive_shares(
     """In exact fractions, one instance at a time."""
     held: dict[int, int] = {}
     while True:
-        found = dict(held)
+        result = dict(held)
         rest = [j for j in range(len(weights)) if j not in held]
-        found |= naive_proportional({j: weights[j] for j in rest}, capacity, budget, held)
-        under = [j for j in rest if found[j] < min(least, capacity[j])]
+        result |= naive_proportional({j: weights[j] for j in rest}, capacity, budget, held)
+        under = [j for j in rest if result[j] < min(least, capacity[j])]
         if not under:
-            return [found[j] for j in range(len(weights))]
+            return [result[j] for j in range(len(weights))]
         held |= {j: min(least, capacity[j]) for j in under}
 
 
 def naive_proportional(
     weights: dict[int, Fraction], capacity: list[int], budget: int, held: dict[int, int]
 ) -> dict[int, int]:
-    found = dict.fromkeys(weights, 0)
-    while left := budget - sum(held.values()) - sum(found.values()):
-        room = {j: w for j, w in weights.items() if found[j] < capacity[j]}
+    result = dict.fromkeys(weights, 0)
+    while left := budget - sum(held.values()) - sum(result.values()):
+        room = {j: w for j, w in weights.items() if result[j] < capacity[j]}
         if not any(room.values()):
             room = dict.fromkeys(room, Fraction(1))
         quota = {j: w / sum(room.values()) * left for j, w in room.items()}
@@ -85,8 +85,8 @@ def naive_proportional(
         for j in by_remainder[: left - sum(asked.values())]:
             asked[j] += 1
         for j in room:
-            found[j] = min(capacity[j], found[j] + asked[j])
-    return found
+            result[j] = min(capacity[j], result[j] + asked[j])
+    return result
 
 
 @settings(max_examples=400, deadline=None)
@@ -112,9 +112,9 @@ def test_equal_shares_and_given_weights() -> None:
 
     def given_by(share: str, weights: list[float] | None = None) -> list[int]:
         pool = clustered(labels, k=4, weights=weights)
-        groups, found = share_out(pool, 5, share, 0)  # pyright: ignore[reportArgumentType]
+        groups, result = share_out(pool, 5, share, 0)  # pyright: ignore[reportArgumentType]
         assert [len(rows) for rows in groups] == [6, 0, 3, 0]
-        return found.tolist()
+        return result.tolist()
 
     assert given_by("proportional") == [3, 0, 2, 0]  # 3.3 and 1.7
     assert given_by("equal") == [3, 0, 2, 0]  # 2.5 each, the tie to the lowest
@@ -126,10 +126,10 @@ def test_equal_shares_and_given_weights() -> None:
 
 def test_taken_instances_weigh_in_a_clusters_size_but_cannot_be_given() -> None:
     pool = clustered([0, 0, 0, 0, 1, 1, 1, 1, 2, 2], selected=[0, 1, 2, 9])
-    groups, found = share_out(pool, 5, "proportional", 0)
+    groups, result = share_out(pool, 5, "proportional", 0)
     assert [rows.tolist() for rows in groups] == [[3], [4, 5, 6, 7], [8]]
     # 2, 2, 1 by size; the first has 1 left, and what it lacks goes to the second.
-    assert found.tolist() == [1, 3, 1]
+    assert result.tolist() == [1, 3, 1]
 
 
 @pytest.mark.parametrize(

@@ -36,13 +36,13 @@ def test_all_zero_is_said() -> None:
 
 
 @pytest.mark.parametrize("key", ["top_k", "deita", "qdit"])
-def test_more_of_one_quality_than_places_are_left_is_said(key: str) -> None:
+def test_ties_at_the_cut_are_warned_of(key: str) -> None:
     params = {"quality_weight": 1.0} if key == "qdit" else {}
     x = np.eye(6, dtype=np.float32)
     pool = Pool(x, np.array([0.25, 0.75, 0.5, 0.5, 0.5, 0.9]), selected=np.array([5]))
     rng = np.random.default_rng(0)
-    told = "3 rows share the quality at the cut, 0.5; taken of them, in the pool's order: 2;"
-    with pytest.warns(UserWarning, match=told):
+    message = "3 rows share the quality at the cut, 0.5; taken of them, in the pool's order: 2;"
+    with pytest.warns(UserWarning, match=message):
         picks = SAMPLERS[key](pool, 3, rng, **params)
     assert picks.tolist() == [1, 2, 3]
     # Where all or none of them fit, the quality decides; a warning would be an error here.

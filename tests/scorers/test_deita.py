@@ -86,9 +86,9 @@ def test_the_digits_tokens_are_found(kind: str) -> None:
     tokenizer = KINDS[kind]()
     question = read_question(tokenizer, "deita_complexity")
     assert question.space == (kind != "merged")
-    told = [decoded(tokenizer, [token]) for token in question.answers]
-    assert [text.strip() for text in told] == list(DIGITS)
-    assert all(text.startswith(" ") for text in told) == (kind == "merged")
+    messages = [decoded(tokenizer, [token]) for token in question.answers]
+    assert [text.strip() for text in messages] == list(DIGITS)
+    assert all(text.startswith(" ") for text in messages) == (kind == "merged")
     for digit, token in zip(DIGITS, question.answers, strict=True):
         whole = tokenizer(prompt_text("deita_complexity", "Add one.", "") + digit).input_ids
         assert whole == [*ids_of(tokenizer, question, "Add one.", ""), token]
@@ -99,7 +99,9 @@ def test_digits_of_several_tokens_are_refused(tmp_path: Path) -> None:
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="[UNK]")
     folder = scorer_model(tokenizer, tmp_path)
-    rule = "scorer deita_quality: .*: the digits 1 to 6 are no single tokens"
+    rule = (
+        "scorer deita_quality: .*: its tokenizer has no single token for each of the digits 1 to 6"
+    )
     with pytest.raises(InputError, match=rule):
         deita_quality(POOL, model=str(folder))
 
@@ -121,13 +123,13 @@ def test_a_score_is_the_mean_digit(kind: str, tmp_path: Path) -> None:
 
     texts = list(zip(pool.frame["prompt"], pool.frame["response"], strict=True))
     for batch_size in (1, 3):
-        found = deita_complexity(pool, model=str(folder), batch_size=batch_size)
+        result = deita_complexity(pool, model=str(folder), batch_size=batch_size)
         expected = [naive("deita_complexity", *text) for text in texts]
-        np.testing.assert_allclose(found, expected, rtol=1e-4)
-        found = deita_quality(pool, model=str(folder), batch_size=batch_size)
+        np.testing.assert_allclose(result, expected, rtol=1e-4)
+        result = deita_quality(pool, model=str(folder), batch_size=batch_size)
         expected = [naive("deita_quality", *text) for text in texts]
-        np.testing.assert_allclose(found, expected, rtol=1e-4)
-    assert 1 < found.min() < found.max() < 6
+        np.testing.assert_allclose(result, expected, rtol=1e-4)
+    assert 1 < result.min() < result.max() < 6
 
 
 def test_a_conversation_has_the_mean_of_its_turns(tmp_path: Path) -> None:
@@ -152,24 +154,26 @@ def test_a_long_text_is_cut_within_its_prompt(
     assert decoded(tokenizer, end).strip() == "##Complexity:"
     pool = pool_of(pair("ab" * 300, "1"), pair("ab" * 10, "1"))
     with caplog.at_level("INFO", "harness"):
-        found = deita_complexity(pool, model=str(folder), max_length=frame + 20)
+        result = deita_complexity(pool, model=str(folder), max_length=frame + 20)
     assert f"1 of 2 rows are over {frame + 20} tokens: cut" in caplog.text
-    assert found[0] == pytest.approx(found[1], rel=1e-5)
+    assert result[0] == pytest.approx(result[1], rel=1e-5)
 
 
-def test_progress_is_told_batch_by_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[int] = []
+def test_progress_is_reported_batch_by_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages: list[int] = []
 
     @contextmanager
     def counting(desc: str, total: int) -> Iterator[Callable[[int], object]]:
-        yield told.append
+        yield messages.append
 
     monkeypatch.setattr(chunks, "counting", counting)
     folder = scorer_model(byte_level(False), tmp_path)
     turns = [*pair("One?", "1"), *pair("Two " * 9, "2")]
     pool = pool_of(turns, *[pair(f"Say {i} {'x' * i}.", "1") for i in range(6)])
     deita_complexity(pool, model=str(folder), batch_size=2)
-    assert len(told) == 4
+    assert len(messages) == 4
     # A conversation counts once, with the last of its turns.
-    assert sum(told) == 7
-    assert max(told) == 2
+    assert sum(messages) == 7
+    assert max(messages) == 2

@@ -33,10 +33,10 @@ def test_a_logit_is_that_of_the_conversation_alone(
 ) -> None:
     folder = save_classifier(tiny_model, tmp_path, pad=pad)
     expected = one_by_one(folder, rendered(load_tokenizer(folder)))
-    found = reward_model(POOL, model=str(folder), batch_size=batch_size)
-    assert found.dtype == np.float64
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-    assert len(set(np.round(found, 4))) == len(POOL)
+    result = reward_model(POOL, model=str(folder), batch_size=batch_size)
+    assert result.dtype == np.float64
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
+    assert len(set(np.round(result, 4))) == len(POOL)
 
 
 def test_a_classifier_that_reads_its_first_token(tmp_path: Path) -> None:
@@ -71,10 +71,10 @@ def test_a_classifier_that_reads_its_first_token(tmp_path: Path) -> None:
     assert {(row[0], row[-1]) for row in rows} == {(1, 2)}
     expected = one_by_one(tmp_path, rows)
     for batch_size in (1, 3):
-        found = reward_model(
+        result = reward_model(
             POOL, model=str(tmp_path), template="alpaca_short", batch_size=batch_size
         )
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
     with pytest.raises(InputError, match="template: no template 'none'; choose from alpaca"):
         reward_model(POOL, model=str(tmp_path), template="none")
 
@@ -86,17 +86,17 @@ def test_what_is_too_long_loses_its_beginning(
     pool = pool_of(pair("la " * 300, "The end."), pair("One?", "1"))
     ids = conversation_ids(tokenizer, next(pool.conversations()), "")
     with caplog.at_level("INFO", "harness"):
-        found = reward_model(pool, model=str(classifier))
+        result = reward_model(pool, model=str(classifier))
     assert "reward_model: 1 of 2 rows are over 128 tokens: cut" in caplog.text
     expected = one_by_one(classifier, [ids[-128:]])[0]
-    assert found[0] == pytest.approx(expected, rel=1e-4)
+    assert result[0] == pytest.approx(expected, rel=1e-4)
     begin = tokenizer.all_special_ids[0]
     assert cut_ids(tokenizer, [begin, *range(10, 30)], 5) == [begin, 26, 27, 28, 29]
     assert cut_ids(tokenizer, [9, *range(10, 30)], 5) == [25, 26, 27, 28, 29]
     assert cut_ids(tokenizer, [9, 10], 2) == [9, 10]
 
 
-def test_a_language_model_is_no_reward_model(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_language_model_is_not_a_reward_model(tiny_model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a model of 2 outputs; a reward model is a sequence"):
         reward_model(POOL, model=str(tiny_model))
     two = save_classifier(tiny_model, tmp_path / "two", labels=2)
@@ -104,7 +104,7 @@ def test_a_language_model_is_no_reward_model(tiny_model: Path, tmp_path: Path) -
         reward_model(POOL, model=str(two))
 
 
-def test_a_head_without_weights_is_not_made_up(
+def test_a_head_without_weights_is_refused(
     tiny_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from transformers import AutoConfig
@@ -115,7 +115,9 @@ def test_a_head_without_weights_is_not_made_up(
     load_tokenizer(tiny_model).save_pretrained(tmp_path)
     config = AutoConfig.from_pretrained(tiny_model, num_labels=1)
     config.save_pretrained(tmp_path)
-    with pytest.raises(InputError, match=r"the weights lack score\.weight; no sequence classifier"):
+    with pytest.raises(
+        InputError, match=r"the weights lack score\.weight; not a saved sequence classifier"
+    ):
         reward_model(POOL, model=str(tmp_path))
 
 
@@ -126,9 +128,9 @@ def test_missing_and_broken_models_are_one_line(classifier: Path, tmp_path: Path
         reward_model(POOL, model=str(tmp_path / "none"))
     broken = Path(shutil.copytree(classifier, tmp_path / "broken"))
     (broken / "model.safetensors").write_bytes(b"cut off")
-    with pytest.raises(InputError, match="the model cannot be loaded") as told:
+    with pytest.raises(InputError, match="the model cannot be loaded") as error:
         load_classifier(broken)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
     pickled = Path(shutil.copytree(classifier, tmp_path / "pickled"))
     (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
     with pytest.raises(InputError, match=r"pytorch_model\.bin: a pickle"):

@@ -75,7 +75,7 @@ def chunks(folder: Path) -> list[Path]:
     return sorted(folder.glob(".store/scores/*/chunk_*.npy"))
 
 
-def test_a_killed_run_goes_on_where_it_was(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_resumes(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many(900).frame.to_parquet(repo / "pool.parquet")
     process = run(repo)
     end = time.monotonic() + 120
@@ -99,12 +99,12 @@ def test_a_killed_run_goes_on_where_it_was(repo: Path, monkeypatch: pytest.Monke
     # What it took in all is not known: the killed run's part of it is gone.
     assert json.loads((repo / "costs.json").read_text())["perplexity"]["seconds"] is None
     scores = pd.read_parquet(repo / "scores.parquet")
-    found = scores["perplexity"].to_numpy()
-    assert found[0] == 12345.0
+    result = scores["perplexity"].to_numpy()
+    assert result[0] == 12345.0
     # Without the mark, the column is that of an undisturbed run, bit by bit.
     monkeypatch.setattr(chunks_module, "CHUNK", 64)
     whole = SCORERS["perplexity"](PoolRows(pd.read_parquet(repo / "pool.parquet")), None)
-    assert whole[1:].tobytes() == found[1:].tobytes()
+    assert whole[1:].tobytes() == result[1:].tobytes()
 
 
 def test_chunks_done_are_not_done_again(
@@ -197,7 +197,7 @@ def test_other_scorers_code_is_not_in_a_columns_key() -> None:
     assert len({score_pool.scorer_code(name) for name in SCORERS}) == len(SCORERS)
 
 
-def test_a_model_that_gives_nan_is_told_with_the_instance(repo: Path) -> None:
+def test_a_model_that_gives_nan_is_reported_with_the_instance(repo: Path) -> None:
     from transformers import AutoModelForSequenceClassification
     from trl.trainer.reward_trainer import suppress_seqcls_warning
 
@@ -213,21 +213,21 @@ def test_a_model_that_gives_nan_is_told_with_the_instance(repo: Path) -> None:
     model.config.pad_token_id = 0
     model.save_pretrained(repo / "nan")
     tokenizer.save_pretrained(repo / "nan")
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as error:
         make_scores(POOL, {"reward": scorer("reward_model", model="nan")})
     line = "scorer reward_model: its model gives instance 'c' the score nan; scores are finite"
-    assert str(told.value).startswith(line)
+    assert str(error.value).startswith(line)
     assert not list(repo.glob(".store/scores/*/*.npy"))
 
 
 def test_a_base_model_that_was_not_made_names_its_stage(repo: Path) -> None:
     shutil.rmtree(repo / "data/base_models")
-    told = r"base_models/main: no such folder; dvc repro base_model$"
-    with pytest.raises(InputError, match=told):
+    message = r"base_models/main: no such folder; dvc repro base_model$"
+    with pytest.raises(InputError, match=message):
         make_scores(POOL, {"perplexity": scorer("perplexity")})
 
 
-def test_a_reward_model_that_was_not_made_is_told(repo: Path) -> None:
+def test_a_reward_model_that_was_not_made_is_reported(repo: Path) -> None:
     table = {"reward": scorer("reward_model")}
     with pytest.raises(InputError, match=r"reward_model: no such folder; dvc repro reward_model"):
         make_scores(POOL, table)

@@ -21,9 +21,9 @@ ROWS = [{"id": name, "quality": value} for name, value in zip("abcde", VALUES, s
 
 
 def score(path: Path, column: str = "quality") -> list[float]:
-    found = SCORERS["column"](POOL, None, file=str(path), column=column)
-    assert found.dtype == np.float64
-    return found.tolist()
+    result = SCORERS["column"](POOL, None, file=str(path), column=column)
+    assert result.dtype == np.float64
+    return result.tolist()
 
 
 def write(path: Path, rows: list[dict[str, object]]) -> Path:
@@ -65,8 +65,8 @@ def test_ids_that_are_numbers_are_those_of_the_pool(tmp_path: Path) -> None:
     for name in KINDS[:4]:
         rows: list[dict[str, object]] = [{"id": i + 1, "q": v} for i, v in enumerate(VALUES)]
         path = write(tmp_path / name, rows)
-        found = SCORERS["column"](pool, None, file=str(path), column="q")
-        assert found.tolist() == VALUES
+        result = SCORERS["column"](pool, None, file=str(path), column="q")
+        assert result.tolist() == VALUES
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -135,13 +135,16 @@ def spoilt(**changes: object) -> list[dict[str, object]]:
 
 
 BAD = {
-    "text": (spoilt(quality="good"), "row 3: quality is 'good', no number; give a finite number"),
-    "null": (spoilt(quality=None), "row 3: quality is None, no number"),
-    "yes": (spoilt(quality=True), "row 3: quality is True, no number"),
-    "list": (spoilt(quality=[1.0]), r"row 3: quality is \[1\.0\], no number"),
+    "text": (
+        spoilt(quality="good"),
+        "row 3: quality is 'good', not a number; give a finite number",
+    ),
+    "null": (spoilt(quality=None), "row 3: quality is None, not a number"),
+    "yes": (spoilt(quality=True), "row 3: quality is True, not a number"),
+    "list": (spoilt(quality=[1.0]), r"row 3: quality is \[1\.0\], not a number"),
     "nan": (spoilt(quality=float("nan")), "row 3: quality is nan; give a finite number"),
     "inf": (spoilt(quality=float("inf")), "row 3: quality is inf; give a finite number"),
-    "huge": (spoilt(quality=10**400), "row 3: quality is 1000.*, no number"),
+    "huge": (spoilt(quality=10**400), "row 3: quality is 1000.*, not a number"),
     "twice": (spoilt(id="a"), "row 3: id 'a' is given twice; keep one row"),
     "no id": (spoilt(id=None), "row 3: no id; give every row one, or none"),
     "gone": (spoilt(id="x"), r"s\.jsonl: no row with the id 'c' of the pool; add its score"),
@@ -150,13 +153,13 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD.values(), ids=BAD.keys())
 def test_a_bad_row_is_named(case: tuple[list[dict[str, object]], str], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=case[1]) as told:
+    with pytest.raises(InputError, match=case[1]) as error:
         score(write(tmp_path / "s.jsonl", case[0]))
-    assert str(told.value).startswith(str(tmp_path / "s.jsonl"))
-    assert "\n" not in str(told.value)
+    assert str(error.value).startswith(str(tmp_path / "s.jsonl"))
+    assert "\n" not in str(error.value)
 
 
-def test_an_unknown_column_is_told_with_the_nearest(tmp_path: Path) -> None:
+def test_an_unknown_column_is_reported_with_the_nearest(tmp_path: Path) -> None:
     path = write(tmp_path / "s.csv", ROWS)
     with pytest.raises(InputError, match="row 2: no column 'qualty'; did you mean 'quality'"):
         score(path, "qualty")
@@ -184,9 +187,9 @@ def test_a_bad_file_is_one_line(case: tuple[str, bytes | None, str], tmp_path: P
     name, data, rule = case
     if data is not None:
         (tmp_path / name).write_bytes(data)
-    with pytest.raises(InputError, match=rule) as told:
+    with pytest.raises(InputError, match=rule) as error:
         score(tmp_path / name)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_scorer_called_id_would_replace_the_ids() -> None:

@@ -22,8 +22,8 @@ from tests.helpers.select_files import chosen, pool, select, words
 
 def kept(folder: Path) -> dict[str, int]:
     """The embeddings in the cache, with the times they were written."""
-    found = folder.glob("cache/embeddings/*/embedding.npy")
-    return {str(path): path.stat().st_mtime_ns for path in found}
+    result = folder.glob("cache/embeddings/*/embedding.npy")
+    return {str(path): path.stat().st_mtime_ns for path in result}
 
 
 def test_an_embedding_is_made_once(
@@ -51,7 +51,7 @@ def test_an_embedding_is_made_once(
     assert kept(tmp_path)[next(iter(first))] != first[next(iter(first))]
 
 
-def test_a_killed_embedding_goes_on(encoder: Path, tmp_path: Path) -> None:
+def test_a_killed_embedding_resumes(encoder: Path, tmp_path: Path) -> None:
     path, out = pool(tmp_path, BLOCK + 9), tmp_path / "out.jsonl"
     given = ("k_center", "--force", "--embedding-model", str(encoder))
     select(path, out, *given)
@@ -102,13 +102,13 @@ def test_minilm_embeds_as_in_the_pipeline(tmp_path: Path) -> None:
     choices = read_choices(parse(words(path, out, "k_center")))
     pool_rows = PoolRows(read_pool(choices).frame)
     assert choices.embedding is not None
-    found, _, _ = pool_vectors(choices.embedding, pool_rows, choices.cache)
+    result, _, _ = pool_vectors(choices.embedding, pool_rows, choices.cache)
     (tmp_path / "scratch").mkdir()
     want = make_embedding(pool_rows, EmbeddingParams(), tmp_path / "scratch")
-    np.testing.assert_array_equal(found, want)
+    np.testing.assert_array_equal(result, want)
     assert len(kept(tmp_path)) == 1
-    told = json.loads((tmp_path / "out.jsonl.provenance.json").read_text())["embedding"]
-    assert told["model"] == "minilm"
+    info = json.loads((tmp_path / "out.jsonl.provenance.json").read_text())["embedding"]
+    assert info["model"] == "minilm"
 
 
 def test_a_models_scores_are_made_once(
@@ -124,9 +124,9 @@ def test_a_models_scores_are_made_once(
         select(path, out, *given)
     assert "score ppl of 6 rows found in the cache" in caplog.text
     assert (out.read_bytes(), (tmp_path / "out.jsonl.provenance.json").read_bytes()) == first
-    told = json.loads(first[1])["scores"]
-    assert set(told) == {"ppl", "length"}
-    assert told["ppl"]["model"] == str(tiny_model)
+    info = json.loads(first[1])["scores"]
+    assert set(info) == {"ppl", "length"}
+    assert info["ppl"]["model"] == str(tiny_model)
     # What is damaged is made again.
     for size in (0, 60, 150):
         os.truncate(next(tmp_path.glob("cache/scores/*/column.npy")), size)
@@ -139,7 +139,7 @@ def test_a_models_scores_are_made_once(
     assert len(list(tmp_path.glob("cache/scores/*/column.npy"))) == 3
 
 
-def test_the_cache_lies_where_the_desktop_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_is_where_the_desktop_standard_says(monkeypatch: pytest.MonkeyPatch) -> None:
     given = ["--pool", "p", "--sampler", "random", "--budget", "1", "--out", "o.jsonl"]
     monkeypatch.setenv("XDG_CACHE_HOME", "/there")
     assert read_choices(parse(given)).cache == Path("/there/subset-bench")

@@ -28,10 +28,10 @@ def test_every_system_runs_with_defaults(key: str, tmp_path: Path) -> None:
     said = select(pool(tmp_path), out, key, "--embeddings", vector_file, *more)
     assert len(set(chosen(out))) == 5
     assert f"5 of 40 rows, in the order chosen by {key}" in said
-    told = written(out)
-    defaults = {name: str(value) for name, value in told["params"].items()}
-    assert (told["sampler"], told["seed"]) == (key, 0)
-    assert read_knobs("", key, SAMPLERS[key], defaults) == told["params"]
+    info = written(out)
+    defaults = {name: str(value) for name, value in info["params"].items()}
+    assert (info["sampler"], info["seed"]) == (key, 0)
+    assert read_knobs("", key, SAMPLERS[key], defaults) == info["params"]
 
 
 def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
@@ -42,34 +42,34 @@ def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
         select(path, tmp_path / folder / "out.jsonl.gz", "kmq", *more, budget=0.3)
     for name in ("out.jsonl.gz", "out.jsonl.gz.provenance.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    told = written(tmp_path / "a/out.jsonl.gz")
-    assert told["budget"] == 0.3
-    assert told["subset"] == {
+    info = written(tmp_path / "a/out.jsonl.gz")
+    assert info["budget"] == 0.3
+    assert info["subset"] == {
         "name": "out.jsonl.gz",
         "sha256": file_hash(tmp_path / "a/out.jsonl.gz"),
         "rows": 12,
         "order": "of selection",
     }
-    assert told["pool"]["sha256"] == file_hash(path)
-    assert told["embedding"] == {"file": vector_file, "sha256": file_hash(Path(vector_file))}
-    assert set(told["clusters"]["silhouettes"]) == {"2", "4"}
-    assert {"numba", "numpy", "scipy"} <= set(told["versions"])
-    assert "scikit-learn" not in told["versions"], "nothing of it decides a choice"
+    assert info["pool"]["sha256"] == file_hash(path)
+    assert info["embedding"] == {"file": vector_file, "sha256": file_hash(Path(vector_file))}
+    assert set(info["clusters"]["silhouettes"]) == {"2", "4"}
+    assert {"numba", "numpy", "scipy"} <= set(info["versions"])
+    assert "scikit-learn" not in info["versions"], "nothing of it decides a choice"
 
 
 def test_seed_and_knobs_reach_the_system(tmp_path: Path) -> None:
     path, vector_file = pool(tmp_path), str(embedding(tmp_path))
-    found = {}
+    results = {}
     for start, seed in (("mean", "0"), ("mean", "1"), ("random", "0"), ("random", "1")):
         out = tmp_path / f"{start}{seed}.jsonl"
         knob = ("--param", f"start={start}", "--seed", seed)
         select(path, out, "k_center", "--embeddings", vector_file, *knob)
-        found[start, seed] = chosen(out)
+        results[start, seed] = chosen(out)
         rng = np.random.default_rng(int(seed))
         want = SAMPLERS["k_center"](Pool(vectors()), 5, rng, start=start)
-        assert found[start, seed] == want.tolist()
-    assert found["mean", "0"] == found["mean", "1"]
-    assert found["random", "0"] != found["random", "1"]
+        assert results[start, seed] == want.tolist()
+    assert results["mean", "0"] == results["mean", "1"]
+    assert results["random", "0"] != results["random", "1"]
 
 
 def test_rows_of_any_length_are_scaled_where_a_cosine_is_read(tmp_path: Path) -> None:
@@ -88,13 +88,13 @@ def test_rows_of_any_length_are_scaled_where_a_cosine_is_read(tmp_path: Path) ->
 def test_clusters_for_the_table_change_no_choice(tmp_path: Path) -> None:
     path, x = pool(tmp_path), vectors() * np.linspace(1, 9, 40, dtype=np.float32)[:, None]
     np.save(tmp_path / "my.npy", x)
-    found = []
+    results = []
     for name, more in (("a", ()), ("b", ("--k", "1")), ("c", ("--k", "4"))):
         given = ("--embeddings", str(tmp_path / "my.npy"), *more)
         select(path, tmp_path / f"{name}.jsonl", "k_center", *given)
-        found.append(chosen(tmp_path / f"{name}.jsonl"))
+        results.append(chosen(tmp_path / f"{name}.jsonl"))
     want = SAMPLERS["k_center"](Pool(x), 5, np.random.default_rng(0)).tolist()
-    assert found == [want, want, want]
+    assert results == [want, want, want]
 
 
 def test_a_knob_spares_a_system_its_quality(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_bad_rows_are_left_out_and_counted(tmp_path: Path) -> None:
     counted = {"blank response": 1, "not JSON": 1}
     assert written(out)["pool"]["rows_dropped"] == counted
     assert written(out)["pool"]["rows"] == 3
-    # A field that no system looks at is told of, and stays in the subset.
+    # An unused field is reported and stays in the subset.
     assert written(out)["pool"]["fields_left_out"] == {"more": 3}
     assert all("more" in json.loads(line) for line in out.read_text().splitlines())
 
@@ -149,7 +149,7 @@ def test_the_table_fits_a_narrow_terminal_and_has_a_random_subset(tmp_path: Path
     assert (spread["rows"], spread["facility location"]) == (0, 1)
 
 
-def test_without_an_embedding_the_table_says_what_it_lacks(tmp_path: Path) -> None:
+def test_without_an_embedding_the_table_says_how_to_get_one(tmp_path: Path) -> None:
     said = select(pool(tmp_path), tmp_path / "out.jsonl", "random")
     assert "facility location" not in said
     assert "--embedding-model minilm" in said
@@ -162,11 +162,11 @@ def test_clusters_tried_suit_the_pool() -> None:
     assert automatic(1024) == [16, 32, 64, 128]
     assert automatic(6000) == [16, 32, 64, 128, 256, 512]
     assert automatic(10**6) == [16, 32, 64, 128, 256, 512, 1024, 2048, 4096]
-    found, _, notes = pool_clusters(vectors(), "auto", 42)
-    assert found.k == 4  # as many as there are centres
+    result, _, notes = pool_clusters(vectors(), "auto", 42)
+    assert result.k == 4  # as many as there are centres
     assert pool_clusters(vectors(), (2, 1), 42)[0].k == 2  # one cluster has no silhouette
-    told = "k is 4, the largest tried: give --k larger ones to see if they suit"
-    assert notes == (told,)
+    message = "k is 4, the largest tried: give --k larger ones to see if they suit"
+    assert notes == (message,)
     assert pool_clusters(vectors(), (2, 4, 8), 42)[2] == ()
     alone, _, notes = pool_clusters(vectors(9), "auto", 42)
     assert alone.k == 1
@@ -188,13 +188,13 @@ def test_a_quality_that_saturates_is_said_with_the_remedy(
     if not least:
         return
     flat = "sigmoid(mine) is 1 for 40 of 40 rows whose scores differ (mine is 40 to 79): "
-    told = [
+    messages = [
         f"{flat}use rank(mine), which keeps their order",
         "40 rows share the quality at the cut, 1; taken of them, in the pool's order: 5; name a "
         "quality that tells them apart, as rank(...) does where sigmoid(...) saturates",
     ]
-    assert written(out)["notes"] == told
-    for note in told:
+    assert written(out)["notes"] == messages
+    for note in messages:
         assert f"note: {note}" in said
         assert f"top_k, seed 0: {note}" in caplog.text
     select(pool(tmp_path), tmp_path / "r.jsonl", "top_k", *declared, "--quality", "rank(mine)")

@@ -1,4 +1,4 @@
-"""What is wrong with a command is told in one line, and an existing subset is left as it was."""
+"""A wrong command ends with one line, and an existing subset stays as it was."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 
 from harness.common.errors import InputError
 from harness.select_command.command import run
+from tests.helpers.pool_files import DROP
 from tests.helpers.select_files import embedding, pool, refused, select, vectors, words
 
 LENGTH = ("--quality", "length")
@@ -80,10 +81,10 @@ WRONG_WORDS = {
 
 @pytest.mark.parametrize("case", WRONG_WORDS.values(), ids=WRONG_WORDS.keys())
 def test_wrong_words(case: tuple[list[str], str], tmp_path: Path) -> None:
-    given, told = case
+    given, message = case
     out = tmp_path / "out.jsonl"
     out.write_text("old")
-    assert told in refused(pool(tmp_path), out, *given, "--force")
+    assert message in refused(pool(tmp_path), out, *given, "--force")
 
 
 @pytest.mark.parametrize("budget", ["0", "-3", "1.5", "1.0", "0.0", "nan", "ten", "1e400", ""])
@@ -113,7 +114,7 @@ def test_budget_and_k_over_the_pool(tmp_path: Path) -> None:
 def test_an_existing_subset_needs_force(tmp_path: Path) -> None:
     path, out = pool(tmp_path), tmp_path / "out.jsonl"
     out.write_text("old")
-    # Told before the pool is looked at.
+    # Reported before the pool is read.
     line = refused(tmp_path / "none.jsonl", out, "random")
     assert line == f"--out {out}: {out} is there already; --force replaces it"
     out.unlink()
@@ -159,7 +160,7 @@ def test_names_that_fit_no_form(name: str, tmp_path: Path) -> None:
     assert NAMES[name] in refused(pool(tmp_path), tmp_path / name, "random")
 
 
-def test_a_folder_is_no_place_for_a_subset(tmp_path: Path) -> None:
+def test_a_folder_cannot_be_the_subset(tmp_path: Path) -> None:
     (tmp_path / "out.jsonl").mkdir()
     line = refused(pool(tmp_path), tmp_path / "out.jsonl", "random", "--force")
     assert line.endswith("out.jsonl is a folder; name a file")
@@ -175,11 +176,12 @@ def test_parquet_has_no_lines(tmp_path: Path) -> None:
     assert line.endswith("the pool is Parquet, and so is its subset; name it .parquet")
 
 
-def test_a_malformed_pool_is_told_as_in_the_pipeline(tmp_path: Path) -> None:
+def test_a_malformed_pool_is_reported_as_in_the_pipeline(tmp_path: Path) -> None:
     path, out = pool(tmp_path), tmp_path / "out.jsonl"
     path.write_bytes(path.read_bytes() + b'{"instruction": "a"}\n')
-    want = f"{path}, row 41: no response (no field output or response); fix the row, or give"
-    assert refused(path, out, "random") == f"{want} --on-bad-row drop"
+    remedy = DROP.replace("set on_bad_row: drop", "give --on-bad-row drop")
+    want = f"{path}, row 41: no response (no field output or response); {remedy}"
+    assert refused(path, out, "random") == want
     assert "no such file" in refused(tmp_path / "no.jsonl", out, "random")
     assert refused(Path("lab"), out, "random").startswith("--pool lab: ")
 
@@ -199,7 +201,7 @@ def test_an_embedding_that_does_not_fit(tmp_path: Path) -> None:
     assert "not a .npy array" in refused(path, out, *given)
 
 
-def test_scores_that_are_no_quality(tmp_path: Path) -> None:
+def test_scores_that_cannot_be_a_quality(tmp_path: Path) -> None:
     path, out, file = pool(tmp_path), tmp_path / "out.jsonl", tmp_path / "s.csv"
     mine = ("--score", f"mine=column,file={file},column=q")
     file.write_text("q\n" + "1\n" * 38 + "nan\n-2\n")
@@ -213,7 +215,7 @@ def test_scores_that_are_no_quality(tmp_path: Path) -> None:
     select(path, out, "top_k", "--quality", "rank(mine) * length", *mine)
 
 
-def test_what_a_system_refuses_is_told(tmp_path: Path) -> None:
+def test_what_a_system_refuses_is_reported(tmp_path: Path) -> None:
     path, out = pool(tmp_path), tmp_path / "out.jsonl"
     given = ("--embeddings", str(embedding(tmp_path)), "--quality", "length")
     line = refused(path, out, "deita", *given, "--param", "threshold=2")

@@ -1,4 +1,4 @@
-"""Where the subset and the cache cannot lie is told before any work; names may be anything."""
+"""Paths that cannot be written are reported before any work; names may be anything."""
 
 import errno
 import json
@@ -18,22 +18,22 @@ NOWHERE = {
     # The subset's own name would do; that of the file beside it, while it is written, would not.
     "long beside": ("a" * 220 + ".jsonl", "the name is too long for the file system"),
     "longer than any": ("a" * 300 + "/b.jsonl", "the name is too long for the file system"),
-    "nobody's": ("~nobody_at_all/b.jsonl", "no such home; write the path out"),
+    "no such user": ("~no_such_user/b.jsonl", "no such home; write the path out"),
     "no files there": ("/proc/b.jsonl", "No such file or directory; name another place"),
     "a file's": ("my.jsonl/b.jsonl", "there is no folder my.jsonl; make it first"),
 }
 
 
 @pytest.mark.parametrize("case", NOWHERE.values(), ids=NOWHERE.keys())
-def test_an_out_that_cannot_be_is_told_first(
+def test_an_out_that_cannot_be_is_reported_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: tuple[str, str]
 ) -> None:
     pool(tmp_path)
     monkeypatch.chdir(tmp_path)
-    # The pool is not there: had it been looked at, that would be told.
-    with pytest.raises(InputError) as told:
+    # The pool is missing: had it been read, the message would say so.
+    with pytest.raises(InputError) as error:
         run(words(Path("none.jsonl"), Path(case[0])), print)
-    line = str(told.value)
+    line = str(error.value)
     assert line.startswith("--out ")
     assert "\n" not in line
     assert case[1] in line
@@ -52,14 +52,14 @@ def test_the_longest_name_that_is_taken_is_written(tmp_path: Path) -> None:
 CACHES = {
     "long": ("a" * 300, "the name is too long for the file system"),
     "deep": ("/".join(["tmp", *["a" * 200] * 30]), "the name is too long for the file system"),
-    "nobody's": ("~nobody_at_all/c", "no such home; write the path out"),
+    "no such user": ("~no_such_user/c", "no such home; write the path out"),
     "no files there": ("/proc/c", "No such file or directory; name another place"),
     "a file's": ("my.jsonl/c", "a file stands where a folder is needed; move it away"),
 }
 
 
 @pytest.mark.parametrize("case", CACHES.values(), ids=CACHES.keys())
-def test_a_cache_that_cannot_be_is_told_first(
+def test_a_cache_that_cannot_be_is_reported_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: tuple[str, str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -84,7 +84,7 @@ def test_a_link_to_nothing_is_there_already(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--out", "--pool"])
-def test_a_name_that_is_no_text(tmp_path: Path, option: str) -> None:
+def test_a_name_that_is_not_text(tmp_path: Path, option: str) -> None:
     given = words(pool(tmp_path), tmp_path / "out.jsonl")
     at = given.index(option) + 1
     given[at] = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jsonl")
@@ -102,8 +102,8 @@ def test_a_name_that_is_no_text(tmp_path: Path, option: str) -> None:
 def test_other_letters_are_text(tmp_path: Path) -> None:
     out = tmp_path / "ünter 你好.jsonl"
     select(pool(tmp_path), out)
-    told = json.loads(Path(f"{out}.provenance.json").read_text(encoding="utf-8"))
-    assert told["subset"]["name"] == out.name
+    info = json.loads(Path(f"{out}.provenance.json").read_text(encoding="utf-8"))
+    assert info["subset"]["name"] == out.name
 
 
 LONG = {
@@ -114,7 +114,7 @@ LONG = {
 
 
 @pytest.mark.parametrize("case", LONG.values(), ids=LONG.keys())
-def test_thousands_of_signs_are_cut(tmp_path: Path, case: tuple[list[str], str]) -> None:
+def test_thousands_of_characters_are_cut(tmp_path: Path, case: tuple[list[str], str]) -> None:
     line = refused(pool(tmp_path), tmp_path / "out.jsonl", *case[0])
     assert line.startswith(case[1])
     assert len(line) < 300

@@ -54,7 +54,7 @@ def test_a_note_is_said_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         (["slect"], "error: no command is called 'slect'; did you mean 'select'?"),
         (["select", "--pol", "x"], "error: --pol: no such option; did you mean '--pool'?"),
@@ -62,10 +62,10 @@ def test_a_note_is_said_once(tmp_path: Path) -> None:
         (["select", "--pool"], "error: argument --pool: expected one argument"),
     ],
 )
-def test_a_wrong_command_is_one_line(given: list[str], told: str, tmp_path: Path) -> None:
+def test_a_wrong_command_is_one_line(given: list[str], message: str, tmp_path: Path) -> None:
     done = shell(tmp_path, *given)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(told)
+    assert done.stderr.startswith(message)
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -113,7 +113,7 @@ def test_a_killed_command_leaves_the_old_subset(number: signal.Signals, tmp_path
         assert process.stdout is not None
         assert process.stdout.readline() == "half written\n"
         process.send_signal(number)
-        _, told = process.communicate(timeout=60)
+        _, message = process.communicate(timeout=60)
     assert out.read_text() == "old"
     if number == signal.SIGKILL:
         left = set(tmp_path.iterdir()) - set(before)
@@ -122,7 +122,7 @@ def test_a_killed_command_leaves_the_old_subset(number: signal.Signals, tmp_path
         assert not left & set(tmp_path.iterdir()), "the next run removes what is half"
         return
     assert process.returncode == 130
-    assert told.endswith("\nstopped\n")
+    assert message.endswith("\nstopped\n")
     assert sorted(tmp_path.iterdir()) == before
 
 

@@ -35,32 +35,32 @@ def test_rows_are_asked_for_once() -> None:
 )
 def test_worked_by_hand(budget: int, rows: int) -> None:
     costs = np.array([3, 5, 1, 21])
-    found = within_budget(ordered, costs, budget, np.random.default_rng(0))
-    assert found.tolist() == list(range(rows))
+    result = within_budget(ordered, costs, budget, np.random.default_rng(0))
+    assert result.tolist() == list(range(rows))
 
 
 def test_one_row_more_would_be_too_many() -> None:
     costs = np.random.default_rng(1).integers(1, 100, size=50)
     for budget in range(100, int(costs.sum()), 97):
         rng = np.random.default_rng(3)
-        found = within_budget(shuffled, costs, budget, rng)
-        assert costs[found].sum() <= budget
-        same = shuffled(len(found), np.random.default_rng(3))
-        assert found.tolist() == same.tolist(), "the choice is that of the seed at this many rows"
-        more = shuffled(len(found) + 1, np.random.default_rng(3))
+        result = within_budget(shuffled, costs, budget, rng)
+        assert costs[result].sum() <= budget
+        same = shuffled(len(result), np.random.default_rng(3))
+        assert result.tolist() == same.tolist(), "the choice is that of the seed at this many rows"
+        more = shuffled(len(result) + 1, np.random.default_rng(3))
         assert costs[more].sum() > budget
 
 
-def test_all_of_it() -> None:
+def test_the_whole_pool() -> None:
     costs = np.array([3, 5, 1, 21])
     assert len(within_budget(ordered, costs, 30, np.random.default_rng(0))) == 4
 
 
 @pytest.mark.parametrize(
-    ("budget", "told"), [(0, "budget is 0"), (31, "pool is 30"), (2, "not one")]
+    ("budget", "message"), [(0, "budget is 0"), (31, "pool is 30"), (2, "not one")]
 )
-def test_budgets_that_cannot_be_met(budget: int, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_budgets_that_cannot_be_met(budget: int, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         within_budget(ordered, np.array([3, 5, 1, 21]), budget, np.random.default_rng(0))
 
 
@@ -100,12 +100,12 @@ def test_numbers_that_are_refused_are_passed_over(
 ) -> None:
     asked: list[int] = []
     choose = refusing(low, high, asked)
-    found = within_budget(choose, UNEVEN, budget, np.random.default_rng(0))
-    assert found.tolist() == list(range(rows))
+    result = within_budget(choose, UNEVEN, budget, np.random.default_rng(0))
+    assert result.tolist() == list(range(rows))
     assert len(asked) == len(set(asked)) <= 14
 
 
-def test_a_refusal_of_every_number_that_fits_is_told() -> None:
+def test_a_refusal_of_every_number_that_fits_is_reported() -> None:
     for low, high in ((61, 80), (70, 80), (1, 20)):
         asked: list[int] = []
         with pytest.raises(InputError, match=f"rows are not {low} to {high}"):

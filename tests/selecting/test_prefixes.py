@@ -41,7 +41,7 @@ def test_beginnings_by_hand(given: dict[str, int], ids: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "rounds", "told"),
+    ("given", "rounds", "message"),
     [
         ({"rows": 5}, ROUNDS, "further.begun.rows: 5 rows of some, which has 4"),
         ({"rounds": 4}, ROUNDS, "further.begun.rounds: 4 rounds of some, which has 3"),
@@ -52,16 +52,16 @@ def test_beginnings_by_hand(given: dict[str, int], ids: str) -> None:
         ),
     ],
 )
-def test_more_than_there_is(given: dict[str, int], rounds: np.ndarray, told: str) -> None:
+def test_more_than_there_is(given: dict[str, int], rounds: np.ndarray, message: str) -> None:
     with pytest.raises(InputError) as error:
         prefixes.beginning(subset(rounds), cell(**given))
-    assert str(error.value) == told
+    assert str(error.value) == message
 
 
 def test_an_entry_that_is_not_there_names_the_nearest() -> None:
     params = load_params(preset_file("lab"))
-    told = "further: no entry is called 'rounds_randm_100'; did you mean 'rounds_random_100"
-    with pytest.raises(InputError, match=told):
+    message = "further: no entry is called 'rounds_randm_100'; did you mean 'rounds_random_100"
+    with pytest.raises(InputError, match=message):
         params.further_cell("rounds_randm_100")
 
 

@@ -21,7 +21,7 @@ def test_terms() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expression", "told"),
+    ("expression", "message"),
     [
         ("", "'' is neither a column nor one of"),
         ("a +", "'a +' is neither"),
@@ -31,10 +31,10 @@ def test_terms() -> None:
         ("__import__('os')", "is neither a column"),
     ],
 )
-def test_what_is_no_quality(expression: str, told: str) -> None:
+def test_an_expression_that_is_not_a_quality(expression: str, message: str) -> None:
     with pytest.raises(InputError) as error:
         terms(expression)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_product_of_columns_worked_by_hand() -> None:
@@ -55,7 +55,7 @@ def test_limit_cases() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "expression", "told"),
+    ("values", "expression", "message"),
     [
         ([1.0, np.nan], "a", "a of instance 'r1' (nan) is not a finite number"),
         ([1.0, np.inf], "sigmoid(a)", "a of instance 'r1' (inf) is not a finite number"),
@@ -64,10 +64,10 @@ def test_limit_cases() -> None:
         ([1.0, 2.0], "id", "no scorer is called 'id'"),
     ],
 )
-def test_bad_scores_are_named(values: list[float], expression: str, told: str) -> None:
+def test_bad_scores_are_named(values: list[float], expression: str, message: str) -> None:
     with pytest.raises(InputError) as error:
         quality_vector(expression, scores(a=values))
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_difficulties_above_one_are_kept() -> None:
@@ -88,11 +88,11 @@ def test_two_negative_factors_are_no_quality() -> None:
 
 def test_a_transform_that_saturates_is_said_with_the_remedy() -> None:
     frame = scores(reward=[*np.linspace(40.0, 90.0, 8), 0.5, -1.0], a=np.arange(10.0).tolist())
-    told = (
+    message = (
         "sigmoid(reward) is 1 for 8 of 10 rows whose scores differ (reward is -1 to 90): "
         "use rank(reward), which keeps their order"
     )
-    assert quality_notes("a * sigmoid(reward)", frame) == (told,)
+    assert quality_notes("a * sigmoid(reward)", frame) == (message,)
     assert len(set(quality_vector("rank(reward)", frame))) == 10
     low = quality_notes("sigmoid(reward)", scores(reward=[-800.0, -900.0, 3.0]))
     assert low[0].startswith("sigmoid(reward) is 0 for 2 of 3 rows")
@@ -100,7 +100,7 @@ def test_a_transform_that_saturates_is_said_with_the_remedy() -> None:
 
 @pytest.mark.parametrize("expression", ["sigmoid(b)", "rank(b)", "minmax(b)", "a", "rank(a)"])
 def test_a_transform_that_keeps_scores_apart_is_not_noted(expression: str) -> None:
-    """Equal scores are the scorer's to tell apart, and two in a thousand are rounding."""
+    """Equal scores are the scorer's matter, and two in a thousand are rounding."""
     spread = np.linspace(-15.0, 15.0, 1000)
     spread[1] = np.nextafter(spread[0], 0)
     frame = scores(a=[3.0] * 1000, b=spread.tolist())

@@ -29,7 +29,7 @@ def rows() -> np.ndarray:
 
 def choice(key: str, x: np.ndarray, k: int, **params: object) -> list[int]:
     """What the pipeline chooses of embeddings, with a clustering of k."""
-    inputs = subsets.Inputs(
+    inputs = subsets.SamplerInputs(
         PoolRows(pd.DataFrame(index=range(N))),
         x,
         kmeans(x, k, 42),
@@ -55,8 +55,8 @@ def test_those_that_read_no_clusters_see_the_rows_as_they_are(k: int) -> None:
 @pytest.mark.parametrize("key", ["km_closest", "deita", "qdit"])
 def test_those_that_compare_directions_see_rows_of_length_1(key: str, k: int) -> None:
     x = unit_rows(rows())
-    found = kmeans(x, k, 42)
-    pool = Pool(x, np.arange(N) / N, (found.labels, found.centroids))
+    result = kmeans(x, k, 42)
+    pool = Pool(x, np.arange(N) / N, (result.labels, result.centroids))
     want = SAMPLERS[key](pool, 12, np.random.default_rng(0)).tolist()
     assert choice(key, rows(), k) == choice(key, x, k) == want
 
@@ -74,7 +74,7 @@ def test_a_sampler_starts_the_threads_that_the_inputs_say(
     monkeypatch.setitem(SAMPLERS, "random", replace(SAMPLERS["random"], function=random))
     x = rows()
     costs = np.ones(N, dtype=np.int64)
-    inputs = subsets.Inputs(
+    inputs = subsets.SamplerInputs(
         PoolRows(pd.DataFrame(index=range(N))), x, kmeans(x, 1, 42), costs, None, *given
     )
     item = Selection.model_validate(selection("random"))
@@ -82,7 +82,7 @@ def test_a_sampler_starts_the_threads_that_the_inputs_say(
     assert set(seen) == {threads}
 
 
-def test_the_first_run_is_not_on_the_clock_and_its_end_not_told(
+def test_the_warm_up_is_not_timed_and_its_failure_not_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[tuple[int, int]] = []
@@ -114,7 +114,7 @@ x = np.random.default_rng(0).normal(size=(n, 6)).astype(np.float32)
 x /= np.linalg.norm(x, axis=1, keepdims=True)
 costs = np.ones(n, dtype=np.int64)
 pool = PoolRows(pd.DataFrame(index=range(n)))
-inputs = subsets.Inputs(pool, x, kmeans(x, 1, 42), costs, x[:, 0] ** 2)
+inputs = subsets.SamplerInputs(pool, x, kmeans(x, 1, 42), costs, x[:, 0] ** 2)
 
 def compiled():
     found = {}
@@ -144,7 +144,7 @@ def test_nothing_is_compiled_on_the_clock(key: str) -> None:
 def test_a_budget_in_tokens_notes_what_its_own_choice_met_alone() -> None:
     """The numbers of rows that were tried on the way cut through other ties."""
     costs = np.tile([50, 1, 1], N // 3)
-    inputs = subsets.Inputs(
+    inputs = subsets.SamplerInputs(
         PoolRows(pd.DataFrame(index=range(N))),
         rows(),
         kmeans(rows(), 1, 42),
@@ -159,8 +159,8 @@ def test_a_budget_in_tokens_notes_what_its_own_choice_met_alone() -> None:
     assert note.startswith(f"4 rows share the quality at the cut, {least:g}; taken of them")
 
 
-def test_what_a_quality_does_not_tell_apart_is_noted_by_those_who_read_it() -> None:
-    inputs = subsets.Inputs(
+def test_ties_of_a_quality_are_noted_for_samplers_that_read_it() -> None:
+    inputs = subsets.SamplerInputs(
         PoolRows(pd.DataFrame(index=range(N))),
         rows(),
         kmeans(rows(), 1, 42),

@@ -16,9 +16,9 @@ from harness.common.files import read_json, write_json
 from harness.params.params import Params
 from harness.tracking.artifacts import bring
 from harness.tracking.names import LONGEST_NAME, clean_name, clean_value
-from harness.tracking.table import study_table
 from harness.tracking.upsert import connect, experiment_name, track
 from tests.helpers.build_runs import ROOT, SMALL, Caplog, build_runs
+from tests.helpers.mlflow_table import study_table
 
 # MLflow itself uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -40,8 +40,8 @@ def runs(params: Params) -> dict[str, Any]:
     client = connect()
     experiment = client.get_experiment_by_name(experiment_name(params))
     assert experiment is not None
-    found = client.search_runs([experiment.experiment_id])
-    return {str(run.info.run_name): run for run in found}
+    result = client.search_runs([experiment.experiment_id])
+    return {str(run.info.run_name): run for run in result}
 
 
 REFUSED = [
@@ -63,7 +63,7 @@ REFUSED = [
 ]
 
 
-def test_names_that_mlflow_refuses_are_cleaned_and_told_apart(tree: Params) -> None:
+def test_names_that_mlflow_refuses_are_cleaned_and_stay_distinct(tree: Params) -> None:
     kept = ["acc", "cost/train_seconds", "a.b-c d:e", "größe", "x" * LONGEST_NAME]
     assert [clean_name(name) for name in kept] == kept
     cleaned = [clean_name(name) for name in REFUSED]
@@ -79,7 +79,7 @@ def test_names_that_mlflow_refuses_are_cleaned_and_told_apart(tree: Params) -> N
     assert set(client.get_run(run.info.run_id).data.metrics) == set(cleaned)
 
 
-def test_values_too_long_or_no_text_are_cleaned_and_told_apart() -> None:
+def test_values_too_long_or_no_text_are_cleaned_and_stay_distinct() -> None:
     long = [clean_value("x" * 7000 + end, 6000) for end in "ab"]
     assert [len(value) for value in long] == [6000, 6000]
     assert long[0] != long[1]
@@ -99,7 +99,7 @@ def test_a_suite_and_params_of_any_names_are_tracked(
     monkeypatch.setitem(SUITES, "alpaca_cpu", folder)
     for path in Path("runs").rglob("metrics.json"):
         path.write_text(path.read_text().replace('"gsm8k"', '"GSM8K (%)"'))
-    found = read_json(CELL / "metrics.json")
+    result = read_json(CELL / "metrics.json")
     values = yaml.safe_load(Path("params.yaml").read_text())
     fields = {"the field?": "x" * 7000, "the field!": 1}
     values.setdefault("prepare", {"source": "lab"})["sources"] = {
@@ -108,22 +108,22 @@ def test_a_suite_and_params_of_any_names_are_tracked(
     params = Params.model_validate(values)
     assert "failed" not in track(params)
     table = study_table(params, "main").set_index("selection")
-    wanted = [seed["scores"]["GSM8K (%)"] for seed in found["seeds"].values()]
+    wanted = [seed["scores"]["GSM8K (%)"] for seed in result["seeds"].values()]
     assert table.loc["random", "GSM8K (%)"] == pytest.approx(sum(wanted) / len(wanted))
     logged = runs(params)["random seed 0"].data.params
     where = "prepare.sources.s.where.the field_"
     assert sum(name.startswith(where) for name in logged) == len(fields)
 
 
-def test_a_run_that_ends_half_way_is_no_current_one_until_it_is_whole(
+def test_a_run_that_ends_half_way_is_not_current_until_complete(
     tree: Params, caplog: pytest.LogCaptureFixture
 ) -> None:
     Path("mlartifacts").write_text("a file where the artifacts' folder is to be")
     assert "failed" in track(tree)
-    found = runs(tree)  # a selection without artifacts, and the first that has any
-    assert set(found) == {"none", "none seed 0"}
-    assert found["none seed 0"].data.tags["superseded"] == "unfinished"
-    assert found["none seed 0"].info.status == "FAILED"
+    result = runs(tree)  # a selection without artifacts, and the first that has any
+    assert set(result) == {"none", "none seed 0"}
+    assert result["none seed 0"].data.tags["superseded"] == "unfinished"
+    assert result["none seed 0"].info.status == "FAILED"
     assert study_table(tree, "main")["seeds"].tolist() == [0, 0]
     Path("mlartifacts").unlink()
     assert track(tree)["created"] == 3
@@ -133,15 +133,15 @@ def test_a_run_that_ends_half_way_is_no_current_one_until_it_is_whole(
     # One that is written anew and ends half-way is neither the old nor the new.
     path = CELL / "metrics.json"
     old = path.read_bytes()
-    found = read_json(path)
-    found["seeds"]["0"]["scores"]["bpb"] += 1
-    write_json(path, found)
+    result = read_json(path)
+    result["seeds"]["0"]["scores"]["bpb"] += 1
+    write_json(path, result)
     shutil.move("mlartifacts", "aside")
     Path("mlartifacts").write_text("once more")
     assert "failed" in track(tree)
     random = study_table(tree, "main").set_index("selection").loc["random"]
     assert random["seeds"] == 1
-    assert random["bpb"] == found["seeds"]["1"]["scores"]["bpb"]
+    assert random["bpb"] == result["seeds"]["1"]["scores"]["bpb"]
     # Back to what it was before: written again all the same.
     path.write_bytes(old)
     Path("mlartifacts").unlink()
@@ -163,9 +163,9 @@ def test_a_repository_elsewhere_has_its_artifacts_there(
         shutil.copytree(first, second, ignore=shutil.ignore_patterns("mlartifacts"))
     before = {path: path.stat().st_mtime for path in first.rglob("*")}
     monkeypatch.chdir(second)
-    found = read_json(CELL / "metrics.json")
-    found["seeds"]["0"]["scores"]["bpb"] += 1
-    write_json(CELL / "metrics.json", found)
+    result = read_json(CELL / "metrics.json")
+    result["seeds"]["0"]["scores"]["bpb"] += 1
+    write_json(CELL / "metrics.json", result)
     # In a process of its own: this one's MLflow has in mind where each run's artifacts were.
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "pipeline.track"]

@@ -1,4 +1,4 @@
-"""What MLflow and the results are told when params change, a server is dead, or DVC has run."""
+"""MLflow and the results when params change, a server is dead, or DVC has run."""
 
 import shutil
 from pathlib import Path
@@ -51,8 +51,8 @@ def superseded(params: Params) -> set[str]:
     client = connect()
     experiment = client.get_experiment_by_name(experiment_name(params))
     assert experiment is not None
-    found = client.search_runs([experiment.experiment_id])
-    return {str(r.info.run_name) for r in found if r.data.tags["superseded"] == "true"}
+    result = client.search_runs([experiment.experiment_id])
+    return {str(r.info.run_name) for r in result if r.data.tags["superseded"] == "true"}
 
 
 def test_runs_that_params_no_longer_name_are_superseded_until_they_do(
@@ -63,7 +63,7 @@ def test_runs_that_params_no_longer_name_are_superseded_until_they_do(
     gone = {"k_center", "k_center seed 0", "k_center seed 1"}
     assert track(without)["superseded"] == len(gone)
     assert superseded(without) == gone
-    assert track(without)["superseded"] == 0, "told once"
+    assert track(without)["superseded"] == 0, "reported once"
     back = write_params(tmp_path, **grid(SELECTIONS))
     again = track(back)
     assert (again["created"], again["updated"]) == (0, 0)
@@ -85,25 +85,25 @@ def test_further_cells_are_runs_of_their_study_and_of_the_row_they_add_seeds_to(
     studies = {"sizes": {"report": "scores"}}
     changes = {**grid(["none", "random"]), "further": cells, "studies": studies}
     params = build_runs(tmp_path, **changes)
-    found = {record.identity: record for record in records(params)}
-    assert set(found) == identities(params) - {"main/table", "sizes/table"}
-    part, more = found["sizes/random_4/seed_1"], found["main/random/seed_3"]
+    results = {record.identity: record for record in records(params)}
+    assert set(results) == identities(params) - {"main/table", "sizes/table"}
+    part, more = results["sizes/random_4/seed_1"], results["main/random/seed_3"]
     assert part.subset
     assert (part.name, part.subset.rows, part.metrics["subset/rows"]) == ("random_4 seed 1", 4, 4.0)
     assert (part.params["of"], part.params["rows"]) == ("random", "4")
     assert more.subset
     assert (more.subset.rows, more.parent) == (6, "main/random")
-    assert found["main/random"].metrics["seeds"] == 4
-    assert found["sizes/noise_25/seed_0"].params["selection.budget"] == "0.1"
+    assert results["main/random"].metrics["seeds"] == 4
+    assert results["sizes/noise_25/seed_0"].params["selection.budget"] == "0.1"
     # The seeds that there are besides have not made a run: it stays the same one.
     changes["selections"] = {"random": selection("random", more_groups=["s3_4"])}
     again = {record.identity: record for record in records(write_params(tmp_path, **changes))}
     assert {name: one.key for name, one in again.items()} == {
-        name: one.key for name, one in found.items()
+        name: one.key for name, one in results.items()
     }
 
 
-def test_make_repro_tells_of_a_dead_server(
+def test_make_repro_warns_of_a_dead_server(
     tree: Params, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")

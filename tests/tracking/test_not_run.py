@@ -13,10 +13,10 @@ from harness.params.params import Params
 from harness.report.scores.write import write_scores
 from harness.report.shared.study_table import NOT_RUN
 from harness.suites import SUITES
-from harness.tracking.table import study_table
 from harness.tracking.upsert import track
 from tests.helpers.build_runs import WHY, build_runs, cells, take_away
 from tests.helpers.mlflow_runs import contents, runs
+from tests.helpers.mlflow_table import study_table
 from tests.helpers.toy_suite import write_toy_suite
 
 # MLflow itself uses what SQLAlchemy deprecates.
@@ -50,19 +50,19 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) -> 
 def test_runs_say_what_was_not_run_and_the_tables_agree(tree: Params, tmp_path: Path) -> None:
     folder = write_scores(tree, "main")
     track(tree)
-    found = {run.info.run_name: run.data for run in runs(tree)}
-    random, ours = found["random seed 0"], found["k_center seed 2"]
+    results = {run.info.run_name: run.data for run in runs(tree)}
+    random, ours = results["random seed 0"], results["k_center seed 2"]
     assert random.tags["not_run"] == f"two, avg: {WHY}"
-    assert found["random"].tags["not_run"] == random.tags["not_run"]
-    assert ours.tags["unisolated"] == found["k_center"].tags["unisolated"] == WHY
+    assert results["random"].tags["not_run"] == random.tags["not_run"]
+    assert ours.tags["unisolated"] == results["k_center"].tags["unisolated"] == WHY
     assert ours.tags["headline"] == "Average of 2: one, three"
-    assert "unisolated" not in {**random.tags, **found["k_center seed 0"].tags}
-    assert not {"two", "avg"} & {*random.metrics, *found["random"].metrics}
+    assert "unisolated" not in {**random.tags, **results["k_center seed 0"].tags}
+    assert not {"two", "avg"} & {*random.metrics, *results["random"].metrics}
     mean = (random.metrics["one"] + random.metrics["three"]) / 2
     assert random.metrics["avg_of_2"] == pytest.approx(mean)
     assert ours.params["evaluate.allow_unisolated"] == "False"
     table = read_json(folder.parent / "summary.json")["random"]["avg_of_2"]
-    assert found["table: main"].metrics["avg_of_2/random"] == table
+    assert results["table: main"].metrics["avg_of_2/random"] == table
 
     with (folder / "table.csv").open(encoding="utf-8") as file:
         wanted = list(csv.DictReader(file))

@@ -15,12 +15,12 @@ from harness.common import layout
 from harness.common.files import read_json, write_json
 from harness.params.params import Params, load_params
 from harness.report.scores.write import write_scores
-from harness.tracking.table import study_table
 from harness.tracking.upsert import connect, track
 from harness.tracking.uri import tracking_uri
 from pipeline.make.dvc_lock import recorded_params
 from tests.helpers.build_runs import ROOT, build_runs, write_params
 from tests.helpers.mlflow_runs import contents, runs
+from tests.helpers.mlflow_table import study_table
 
 # MLflow itself uses what SQLAlchemy deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -73,9 +73,9 @@ def test_runs_hold_what_the_files_hold(tracked: Params) -> None:
     write_json(path, {**read_json(path), "truncated": 3, "dropped": 1})
     write_scores(tracked, "main")
     track(tracked)
-    found = {run.info.run_name: run for run in runs(tracked)}
-    run, client = found["k_center seed 1"], connect()
-    assert run.data.tags["mlflow.parentRunId"] == found["k_center"].info.run_id
+    results = {run.info.run_name: run for run in runs(tracked)}
+    run, client = results["k_center seed 1"], connect()
+    assert run.data.tags["mlflow.parentRunId"] == results["k_center"].info.run_id
     scores = read_json(cell / "metrics.json")["seeds"]["1"]["scores"]
     manifest = read_json(cell / "train" / "seed_1.json")
     assert {name: run.data.metrics[name] for name in scores} == pytest.approx(scores)
@@ -93,11 +93,11 @@ def test_runs_hold_what_the_files_hold(tracked: Params) -> None:
     assert dataset.profile == '{"num_rows": 6}'
     paths = {a.path for a in client.list_artifacts(run.info.run_id, "subset")}
     assert paths == {"subset/seed_1.parquet"}
-    assert found["none seed 0"].inputs.dataset_inputs == []
-    table = {a.path for a in client.list_artifacts(found["table: main"].info.run_id)}
+    assert results["none seed 0"].inputs.dataset_inputs == []
+    table = {a.path for a in client.list_artifacts(results["table: main"].info.run_id)}
     assert table >= {"table.csv", "table.md", "table.png", "provenance.json", "summary.json"}
-    assert found["table: main"].data.tags["mlflow.note.content"].startswith("# Held-out")
-    assert found["random"].data.metrics["seeds"] == 2
+    assert results["table: main"].data.tags["mlflow.note.content"].startswith("# Held-out")
+    assert results["random"].data.metrics["seeds"] == 2
 
 
 def test_the_table_from_search_runs_is_the_table_from_the_files(tracked: Params) -> None:
@@ -105,9 +105,9 @@ def test_the_table_from_search_runs_is_the_table_from_the_files(tracked: Params)
     track(tracked)
     with (folder / "table.csv").open(encoding="utf-8") as file:
         wanted = list(csv.DictReader(file))
-    found = study_table(tracked, "main").to_dict("records")
-    assert [line["selection"] for line in found] == [line["selection"] for line in wanted]
-    for line, other in zip(found, wanted, strict=True):
+    result = study_table(tracked, "main").to_dict("records")
+    assert [line["selection"] for line in result] == [line["selection"] for line in wanted]
+    for line, other in zip(result, wanted, strict=True):
         assert line["seeds"] == int(other["seeds"])
         for name in set(line) - {"selection", "seeds"}:
             value = float(other[name]) if other[name] else float("nan")
@@ -141,14 +141,14 @@ def test_whatever_there_is_is_tracked_and_completed_later(tracked: Params) -> No
     kept = path.read_bytes()
     path.unlink()
     track(tracked)
-    found = {run.info.run_name: run for run in runs(tracked)}
-    assert "bpb" not in found["random seed 0"].data.metrics
+    results = {run.info.run_name: run for run in runs(tracked)}
+    assert "bpb" not in results["random seed 0"].data.metrics
     path.write_bytes(kept)
     again = track(tracked)
     assert (again["created"], again["updated"], again["superseded"]) == (0, 3, 0)
-    found = {run.info.run_name: run for run in runs(tracked)}
-    assert "bpb" in found["random seed 0"].data.metrics
-    assert "bpb_sd" in found["random"].data.metrics
+    results = {run.info.run_name: run for run in runs(tracked)}
+    assert "bpb" in results["random seed 0"].data.metrics
+    assert "bpb_sd" in results["random"].data.metrics
 
 
 def test_params_are_those_dvc_recorded_not_edited_since(tracked: Params, tmp_path: Path) -> None:
@@ -176,13 +176,13 @@ def test_a_dead_server_is_one_warning(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     start = time.monotonic()
-    found = track(tree)
+    result = track(tree)
     assert time.monotonic() - start < 20
-    assert "failed" in found
-    told = [record for record in caplog.records if record.name.startswith("harness")]
-    assert len(told) == 1
-    assert "was not brought up to date" in told[0].getMessage()
-    assert "secret" not in told[0].getMessage() + str(found)
+    assert "failed" in result
+    messages = [record for record in caplog.records if record.name.startswith("harness")]
+    assert len(messages) == 1
+    assert "was not brought up to date" in messages[0].getMessage()
+    assert "secret" not in messages[0].getMessage() + str(result)
 
 
 def test_two_processes_may_be_the_first(tree: Params) -> None:
@@ -195,10 +195,10 @@ def test_two_processes_may_be_the_first(tree: Params) -> None:
         subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    told = [process.communicate(timeout=120)[0] for process in both]
+    messages = [process.communicate(timeout=120)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
-    assert not any("failed" in text for text in told), told
-    assert sorted("('created', 8)" in text for text in told) == [False, True]
+    assert not any("failed" in text for text in messages), messages
+    assert sorted("('created', 8)" in text for text in messages) == [False, True]
     assert len(runs(tree)) == 8
 
 

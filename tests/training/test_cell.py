@@ -71,7 +71,7 @@ def test_other_params_train_again_and_lost_weights_are_named(repo: Params) -> No
         weights_folder(manifest, "main", "train@random-s0")
 
 
-def test_rows_cut_for_length_are_told_and_written_down(
+def test_rows_cut_for_length_are_reported_and_written_down(
     repo: Params, caplog: pytest.LogCaptureFixture
 ) -> None:
     train_cell(repo, cell_of("random", "s0"), "code")

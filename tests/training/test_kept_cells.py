@@ -1,4 +1,4 @@
-"""Models, evaluations and subsets that are altered are noticed by who reads them, in one line."""
+"""Altered models, evaluations and subsets are reported in one line when they are read."""
 
 import logging
 import os
@@ -56,8 +56,8 @@ def test_an_altered_model_in_the_store(repo: Params, caplog: pytest.LogCaptureFi
         flipped(path)
         with pytest.raises(InputError) as error:
             weights_folder(manifest, "main", "train@random-s0")
-        told = f"{path}: not what was written there"
-        assert str(error.value) == f"{told}; train it again: dvc repro -f -s train@random-s0"
+        message = f"{path}: not what was written there"
+        assert str(error.value) == f"{message}; train it again: dvc repro -f -s train@random-s0"
         path.write_bytes(data)
     whole = {path.name: path.read_bytes() for path in folder.iterdir()}
     flipped(folder / "tokenizer.json")
@@ -73,14 +73,14 @@ def test_an_altered_model_in_the_store(repo: Params, caplog: pytest.LogCaptureFi
 
 
 def test_another_model_under_the_same_name(repo: Params) -> None:
-    """Whole in itself, and not the one that the manifest tells of."""
+    """A complete model, but not the manifest's."""
     train(repo)
     manifest = read_json(CELL / "train/seed_0.json")
     folder = weights_folder(manifest, "main", "train@random-s0")
     (folder / "chat_template.jinja").write_text("{{ messages }}")
     seal(folder)
-    told = "another model than the manifest's; train it again: dvc repro -f -s train@random-s0"
-    with pytest.raises(InputError, match=told):
+    message = "another model than the manifest's; train it again: dvc repro -f -s train@random-s0"
+    with pytest.raises(InputError, match=message):
         weights_folder(manifest, "main", "train@random-s0")
 
 
@@ -127,7 +127,7 @@ def test_an_altered_base_model_is_named_by_every_stage(
     assert attempts() == []
 
 
-def test_what_its_making_took_is_no_part_of_a_model(repo: Params, base: Path) -> None:
+def test_the_cost_of_making_a_model_is_not_in_its_hash(repo: Params, base: Path) -> None:
     before = base_hash()
     (base / "base_model.json").write_text('{"seconds": 2}')
     seal(base)
@@ -167,8 +167,8 @@ def test_a_damaged_evaluation_is_made_again(
     harm(path)
     assert evaluate() == whole
     how = "no such file" if harm is gone else "not what was written there"
-    told = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
-    assert told == [f"{path}: {how}; it is made again"]
+    messages = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert messages == [f"{path}: {how}; it is made again"]
     assert path.is_file()
     assert evaluate() == whole
 

@@ -1,4 +1,4 @@
-"""Fine-tuning: what is learnt, that it repeats, and what is told about it."""
+"""Fine-tuning: what is learnt, that it repeats, and what it reports."""
 
 import shutil
 import time
@@ -37,17 +37,17 @@ def trained(
     return out, train(tiny_model, ROWS, out, PARAMS, seed=0)
 
 
-def test_what_is_told(trained: tuple[Path, dict[str, Any]], tiny_model: Path) -> None:
-    out, told = trained
+def test_what_is_reported(trained: tuple[Path, dict[str, Any]], tiny_model: Path) -> None:
+    out, info = trained
     tokenizer = load_tokenizer(tiny_model)
     ensure_template(tokenizer, "alpaca_short")
     rows, _, _ = encode_rows(tokenizer, ROWS, 96)
-    assert told["steps"] == 2 * 3
-    assert told["tokens"] == 2 * sum(len(row["input_ids"]) for row in rows)
-    assert (told["truncated"], told["dropped"]) == (0, 0)
-    assert told["seconds"] > 0
-    assert told["peak_memory_mb"] > 50
-    curve = told["loss_curve"]
+    assert info["steps"] == 2 * 3
+    assert info["tokens"] == 2 * sum(len(row["input_ids"]) for row in rows)
+    assert (info["truncated"], info["dropped"]) == (0, 0)
+    assert info["seconds"] > 0
+    assert info["peak_memory_mb"] > 50
+    curve = info["loss_curve"]
     assert [point["step"] for point in curve] == [1, 2, 3, 4, 5, 6]
     assert curve[-1]["epoch"] == 2
     assert curve[-1]["loss"] < curve[0]["loss"] - 0.3
@@ -96,8 +96,8 @@ def plain_loss(model: Path, tokenizer_from: Path) -> float:
 def test_the_loss_is_that_of_the_assistant_s_tokens(tiny_model: Path, tmp_path: Path) -> None:
     # One batch of all rows: the first logged loss is that of the untouched model.
     params = PARAMS.model_copy(update={"epochs": 1, "batch_size": 12})
-    told = train(tiny_model, ROWS, tmp_path / "out", params, seed=0)
-    assert told["loss_curve"][0]["loss"] == pytest.approx(
+    info = train(tiny_model, ROWS, tmp_path / "out", params, seed=0)
+    assert info["loss_curve"][0]["loss"] == pytest.approx(
         plain_loss(tiny_model, tiny_model), abs=1e-4
     )
 
@@ -112,7 +112,7 @@ def test_our_loss_and_trl_s_train_the_same_model(
     ours = train(tiny_model, ROWS, tmp_path / "ours", params, seed=0)
     monkeypatch.setattr("harness.training.sft._response_loss_trainer", lambda: SFTTrainer)
     theirs = train(tiny_model, ROWS, tmp_path / "theirs", params, seed=0)
-    losses = [[point["loss"] for point in told["loss_curve"]] for told in (ours, theirs)]
+    losses = [[point["loss"] for point in info["loss_curve"]] for info in (ours, theirs)]
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
     pairs = zip(
         load_model(tmp_path / "ours").parameters(),
@@ -141,11 +141,11 @@ def test_long_rows_are_cut_counted_and_dropped_if_nothing_is_left(tiny_model: Pa
 def test_rows_are_cut_to_the_model_s_context(tiny_model: Path, tmp_path: Path) -> None:
     long = [{"role": "user", "content": "Go on."}, {"role": "assistant", "content": "la " * 300}]
     params = PARAMS.model_copy(update={"epochs": 1, "max_length": 4096})
-    told = train(tiny_model, [long], tmp_path / "out", params, seed=0)
-    assert (told["tokens"], told["truncated"]) == (128, 1)
+    info = train(tiny_model, [long], tmp_path / "out", params, seed=0)
+    assert (info["tokens"], info["truncated"]) == (128, 1)
 
 
-def test_progress_is_told_off_a_terminal(
+def test_progress_is_reported_off_a_terminal(
     tiny_model: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -175,7 +175,7 @@ def test_a_failed_run_leaves_nothing(tiny_model: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_models_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_that_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="no such model folder"):
         load_model(tmp_path / "nowhere")
     with pytest.raises(InputError, match="no such model folder"):
@@ -190,10 +190,10 @@ def test_models_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     start = time.monotonic()
     for load in (load_model, load_tokenizer):
         with pytest.raises(
-            InputError, match=r"^nobody/nothing: .* the hub is out of reach"
-        ) as told:
-            load("nobody/nothing")
-        assert "\n" not in str(told.value)
+            InputError, match=r"^nowhere/nothing: .* the hub is out of reach"
+        ) as error:
+            load("nowhere/nothing")
+        assert "\n" not in str(error.value)
     assert time.monotonic() - start < 10
 
 
@@ -201,9 +201,9 @@ def test_broken_weights_are_one_line(tiny_model: Path, tmp_path: Path) -> None:
     for file in tiny_model.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes()[:-50_000])
     (tmp_path / "config.json").write_bytes((tiny_model / "config.json").read_bytes())
-    with pytest.raises(InputError, match="the model cannot be loaded") as told:
+    with pytest.raises(InputError, match="the model cannot be loaded") as error:
         load_model(tmp_path)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(("group_by_length", "most"), [(True, 0.2), (False, 1.0)])
@@ -234,15 +234,15 @@ def test_rows_of_one_length_share_a_batch(
         for i in range(64)
     ]
     params = PARAMS.model_copy(update={"epochs": 1, "group_by_length": group_by_length})
-    told = train(tiny_model, mixed, tmp_path / "model", params, seed=0)
+    info = train(tiny_model, mixed, tmp_path / "model", params, seed=0)
     read, real_tokens = map(sum, zip(*shapes, strict=True))
-    assert real_tokens == told["tokens"]
+    assert real_tokens == info["tokens"]
     padding = 1 - real_tokens / read
     assert padding <= most
     assert group_by_length or padding > 0.3
 
 
-def test_a_loss_that_is_lost_is_told(tiny_model: Path, tmp_path: Path) -> None:
+def test_a_loss_of_nan_is_reported(tiny_model: Path, tmp_path: Path) -> None:
     params = PARAMS.model_copy(update={"learning_rate": 1e30, "warmup": 0.0})
     with pytest.raises(InputError, match=r"not finite at step \d+; lower train.learning_rate"):
         train(tiny_model, ROWS, tmp_path / "model", params, seed=0)

@@ -1,1 +1,1 @@
-"""An LLM judge: what it is asked, by whom, and what it costs."""
+"""An LLM judge: its questions, client, answers and spending."""

@@ -1,7 +1,7 @@
-"""One question to an OpenAI-compatible endpoint: paced, retried, and told in one line.
+"""Questions to an OpenAI-compatible endpoint: paced, retried, with one-line errors.
 
-The client's own retries are off. They know neither the pace nor a wait that holds for all, bound
-the time between two bytes instead of the whole request, and cannot be halted.
+The client's own retries are off: they ignore the pace and a wait that applies to all requests,
+limit the time between two bytes instead of the whole request, and cannot be halted.
 """
 
 import asyncio
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LONGEST_S = 60.0  # between two tries, unless the endpoint asks for more
-_PATIENCE_S = 600.0  # what it may ask for
-_LATER = {408, 409, 425, 429}  # statuses that may pass, as those from 500 on may
-_UNFIT = {400, 413, 422}  # statuses that speak of the request, not of the endpoint
+_PATIENCE_S = 600.0  # the longest wait that it may ask for
+_TRANSIENT = {408, 409, 425, 429}  # worth retrying, as are all from 500 on
+_UNFIT = {400, 413, 422}  # the fault is in the request, not at the endpoint
 _FRAME = 64  # tokens that an endpoint's chat template may add to a prompt
 
 
 class Refused(Exception):
-    """The endpoint does not answer this prompt: too long for it, or against its rules."""
+    """The endpoint refuses this prompt: too long, or against its rules."""
 
 
 class Unanswered(Exception):
-    """The endpoint does not answer at all: what happened, and how often it was tried."""
+    """The endpoint does not answer at all; the message says how often it was tried."""
 
     remedy = "run the same again when it does"
 
@@ -45,7 +45,7 @@ class Halted(Exception):
 
 
 class _Failed(Exception):
-    """A request without an answer; `wait`: seconds to wait at least, None where a retry is vain."""
+    """A failed request; `wait`: seconds until a retry at least, None if retrying is futile."""
 
     def __init__(self, reason: str, wait: float | None) -> None:
         super().__init__(reason)
@@ -60,12 +60,12 @@ def read_key(params: JudgeParams) -> str:
             f"judge: the environment variable {params.key_env} is not set; export the endpoint's "
             "key in it (any word for a server that asks for none), or name another with key_env"
         )
-    # The client's own error would quote the header, and so the key.
+    # The client's own error would quote the header with the key.
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise InputError(
             f"judge: {params.key_env} holds a character that no HTTP header takes; export it again"
         )
-    if is_key(key):  # else any word, for a server that asks for none
+    if is_key(key):  # else any word, for a server that needs no key
         add_secret(key)
     return key
 
@@ -74,7 +74,7 @@ class Endpoint:
     """The official client with a pace, retries and a count; used within one event loop."""
 
     def __init__(self, params: JudgeParams, key: str) -> None:
-        """Make the client; InputError for a package that is missing, or what `address` refuses."""
+        """Make the client; InputError if its package is missing or `address` refuses the URL."""
         try:
             from openai import AsyncOpenAI
         except ImportError:
@@ -82,7 +82,7 @@ class Endpoint:
                 "judge: the openai package is not installed; pip install 'subset-bench[judge]'"
             ) from None
         self.params = params
-        # An answer is data: what else the environment holds is none of its business.
+        # An answer is data: only the key is hidden in it, no other secret of the environment.
         self._key = frozenset({key} if is_key(key) else ())
         try:
             self.client = AsyncOpenAI(
@@ -96,17 +96,17 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """Where the questions go, without what a URL may hold besides."""
+        """The endpoint's URL without user, password and query."""
         url = self.client.base_url
         port = f":{url.port}" if url.port else ""
         return f"{url.scheme}://{url.host}{port}{url.path}".rstrip("/")
 
     def most(self, prompt: str) -> tuple[int, int]:
-        """Upper bounds of the tokens read and written: a token is at least a byte."""
+        """Upper bounds of tokens read and written: a token has at least a byte."""
         return len(prompt.encode()) + _FRAME, self.params.max_tokens
 
     async def ask(self, prompt: str) -> Answer | str:
-        """The answer; the beginning of a body that is no completion.
+        """The answer, or the beginning of a body that is not a completion.
 
         Raises Refused, Unanswered, or Halted.
         """
@@ -123,7 +123,7 @@ class Endpoint:
                 doubled = min(_LONGEST_S, self.params.backoff_s * 2 ** min(tried - 1, 10))
                 wait = max(failed.wait, doubled * random.uniform(0.5, 1))
                 if failed.wait:
-                    # The limit is of all requests, not of the one that met it.
+                    # The limit applies to all requests, not only to this one.
                     self._next = max(self._next, time.monotonic() + wait)
                 level = logging.INFO if wait >= 10 else logging.DEBUG
                 log.log(level, "judge: %s; try %d of %d in %.1f s", failed, tried, tries, wait)
@@ -131,7 +131,7 @@ class Endpoint:
         raise AssertionError("unreachable")
 
     async def _turn(self) -> None:
-        """Wait until a request may start, at the pace of all together."""
+        """Wait until a request may start, at the joint pace of all workers."""
         while (wait := self._next - time.monotonic()) > 0:
             await self._pause(wait)
         if self.halt.is_set():
@@ -152,7 +152,7 @@ class Endpoint:
         if params.temperature is not None:
             settings["temperature"] = params.temperature
         try:
-            # The client's limit is between two bytes; this one is of the whole.
+            # The client's limit is between two bytes; this one is for the whole request.
             async with asyncio.timeout(params.timeout_s):
                 raw = await self.client.chat.completions.with_raw_response.create(
                     model=params.model, messages=[{"role": "user", "content": prompt}], **settings
@@ -170,10 +170,8 @@ class Endpoint:
         status = error.status_code
         if status in {401, 403}:
             # Such a body often quotes the key.
-            name = self.params.key_env
-            return _Failed(
-                f"HTTP {status}: the key in {name} is not accepted, export another", None
-            )
+            rule = f"the key in {self.params.key_env} is not accepted, export another"
+            return _Failed(f"HTTP {status}: {rule}", None)
         body = error.body
         message = body.get("message", body) if isinstance(body, dict) else body
         reason = f"HTTP {status}: {_line(message or error)}"
@@ -182,10 +180,10 @@ class Endpoint:
         wait = _retry_after(error.response.headers.get("retry-after"))
         if wait > _PATIENCE_S:
             return _Failed(f"{reason}; it asks to wait {wait:.0f} s", None)
-        return _Failed(reason, wait if status in _LATER or status >= 500 else None)
+        return _Failed(reason, wait if status in _TRANSIENT or status >= 500 else None)
 
     def _answer(self, text: str, prompt: str) -> Answer | str:
-        """Text and usage of a body, whatever it is: the client's own types promise too much."""
+        """Text and usage of a body of any shape: the client's types promise too much."""
         try:
             body = json.loads(text)
             choice = body["choices"][0]
@@ -204,7 +202,7 @@ class Endpoint:
         return Answer(said, *self.most(prompt), metered=False, flaw=flaw)
 
     def _flaw(self, finish_reason: object, content: object) -> str:
-        """Why an answer has no rating whatever it says; nothing where it is a text that ended."""
+        """Why an answer cannot be read, whatever it says; empty for a text that ended."""
         if finish_reason in ("length", "max_tokens"):
             return f"cut off at {self.params.limit_field} {self.params.max_tokens}"
         if finish_reason == "content_filter":
@@ -212,7 +210,7 @@ class Endpoint:
         if isinstance(content, str):
             return ""
         kinds = {type(None): "null", list: "a list of parts"}
-        return f"the content is {kinds.get(type(content), 'no text')}"
+        return f"the content is {kinds.get(type(content), 'not text')}"
 
 
 def _line(value: object) -> str:
@@ -220,7 +218,7 @@ def _line(value: object) -> str:
 
 
 def _retry_after(value: str | None) -> float:
-    """Seconds a Retry-After header asks to wait: a number or a date; 0 where it asks for none."""
+    """Seconds that a Retry-After header asks to wait, a number or a date; 0 without one."""
     with suppress(TypeError, ValueError):
         return max(0.0, float(value or ""))
     with suppress(TypeError, ValueError):

@@ -1,12 +1,12 @@
-"""An LLM judge: the rating a strong model gives to a response.
+"""An LLM judge's ratings, which replace the reward in eq. 4 (arXiv 2409.11378, appendix C).
 
-"Diversify and Conquer" (arXiv 2409.11378), appendix C: the reward of eq. 4 is replaced by the
-judge's rating.
+The spend cap: a question is asked only if its costliest answer still fits.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from harness.common.disk_errors import naming
@@ -16,10 +16,9 @@ from harness.common.stores import locked
 from harness.feedback.judge.cache import AnswerCache
 from harness.feedback.judge.client import Endpoint, Halted, Refused, Unanswered, read_key
 from harness.feedback.judge.questions import Judged, Question, judge_prompt, summarise
-from harness.feedback.judge.spending import CapReached, Purse
 from harness.params.judge import JudgeParams
 
-_FRUITLESS = 20  # questions, with no rating before, that show that none will come
+_FRUITLESS = 20  # questions without any rating after which none is expected
 Step = Callable[[int], object]
 
 
@@ -33,20 +32,17 @@ def judge(
     """Rate each (instruction, response) by the judge: scores (n,) float64, NaN where left out.
 
     Answers are kept in the file `cache` by content and never asked for again; equal pairs are asked
-    once; `step` is called with how many more pairs are done; what was asked `before`, in an earlier
-    round, is not counted again. One process at a time judges by a cache: two would each keep to the
-    spend cap, and together pass it. The pace is this process's own. Raises InputError in one line
-    for a missing key or package, an endpoint that does not answer, one that gives no rating at all,
-    and a spend cap that is reached; what came before is kept, and the same call resumes there.
-    Answers of a call that got no rating are dropped: once the endpoint is fixed, they would leave
-    out what an undisturbed call rates.
+    once. `step` receives how many more pairs are done; what was asked `before`, in an earlier
+    round, is not counted again. One process at a time uses a cache: two could together exceed the
+    spend cap. Raises InputError for a missing key or package, an endpoint that does not answer or
+    gives no rating at all, and a spend cap that is reached; earlier answers are kept, and the same
+    call resumes there. Answers of a call without any rating are dropped: once the endpoint is
+    fixed, they would exclude responses that an undisturbed call rates.
     """
     with naming(cache):
         cache.parent.mkdir(parents=True, exist_ok=True)
     prompts = [judge_prompt(*pair, params.scale) for pair in pairs]
-    questions = {
-        prompt: Question(prompt, params, rows) for prompt, rows in Counter(prompts).items()
-    }
+    questions = {text: Question(text, params, rows) for text, rows in Counter(prompts).items()}
     with locked(cache):
         asked, cached = _settle(list(questions.values()), params, cache, step)
     known = {judge_prompt(*pair, params.scale) for pair in before}
@@ -57,12 +53,12 @@ def judge(
 def _settle(
     questions: list[Question], params: JudgeParams, cache: Path, step: Step
 ) -> tuple[int, int]:
-    """Answer the questions, from the cache as far as that goes: requests sent, answers in it."""
+    """Answer the questions, from the cache where possible: requests sent, answers cached."""
     kept = AnswerCache(cache, value_hash([params.endpoint, params.model]))
     cached = sum(question.recall(kept) for question in questions)
     settled = [question for question in questions if question.settled]
     if settled == questions and not any(map(_rated, questions)):
-        # A process that was killed before it could drop these: the endpoint may be fixed by now.
+        # Left by a process killed before it dropped them: the endpoint may be fixed by now.
         for question in questions:
             question.forget(kept)
         settled, cached = [], 0
@@ -78,8 +74,51 @@ def _rated(question: Question) -> bool:
     return question.rating is not None
 
 
+class CapReached(Exception):
+    """The next answer might exceed the cap."""
+
+    remedy = "raise spend_cap and run the same again"
+
+
+class Purse:
+    """The cost of the cached answers, and what is reserved for questions in flight.
+
+    Near the cap, questions wait for those in flight, which mostly cost less than reserved: so less
+    than one costliest answer is left of the cap at the end.
+    """
+
+    def __init__(self, params: JudgeParams, cache: AnswerCache) -> None:
+        """Start from what the cache holds."""
+        self.params, self.cache = params, cache
+        self.held: list[float] = []
+        self._freed = asyncio.Event()
+
+    @asynccontextmanager
+    async def hold(self, tokens_in: int, tokens_out: int) -> AsyncIterator[None]:
+        """Reserve the cost of so many tokens within the block. Raises CapReached."""
+        cap, cost = self.params.spend_cap, self.params.cost(tokens_in, tokens_out)
+        if cap is None or cost is None:
+            yield
+            return
+        while (spent := self._spent()) + sum(self.held) + cost > cap:
+            if not self.held:
+                paid = f"has cost {spent:.4f} of spend_cap {cap:g} USD"
+                raise CapReached(f"{paid}, and the next answer may cost {cost:.4f}")
+            self._freed.clear()
+            await self._freed.wait()
+        self.held.append(cost)
+        try:
+            yield
+        finally:
+            self.held.remove(cost)
+            self._freed.set()
+
+    def _spent(self) -> float:
+        return self.params.cost(self.cache.tokens_in, self.cache.tokens_out) or 0.0
+
+
 class _Fruitless(Exception):
-    """No rating came, and none will: going on would only cost money."""
+    """No rating came and none is expected: more questions would only cost money."""
 
     remedy = "fix that and run the same again"
 
@@ -102,7 +141,7 @@ class _Panel:
         queue = iter(waiting)
         async with self.endpoint.client:
             count = min(self.params.concurrency, len(waiting))
-            # Those under way when one fails may finish: their answers are paid for.
+            # Requests in flight when one fails may finish: their answers are paid for.
             await asyncio.gather(*(self._work(queue) for _ in range(count)))
         fruitful = any(map(_rated, self.questions))
         if not self.stop and not fruitful:
@@ -117,7 +156,7 @@ class _Panel:
         if self.stop:
             raise InputError(
                 f"judge: {self.params.model} at {self.endpoint.url} {self.stop}; "
-                f"{len(self.kept.found)} answers are kept in {self.kept.path}; "
+                f"{len(self.kept.answers)} answers are kept in {self.kept.path}; "
                 f"{self.stop.remedy}: it goes on there"
             )
         return self.endpoint.asked
@@ -146,6 +185,5 @@ class _Panel:
             question.refused, question.last = True, str(refusal)
         self.unrated += question.rating is None
         if self.unrated >= _FRUITLESS and not any(map(_rated, self.questions)):
-            raise _Fruitless(
-                f"gave no rating to the first {_FRUITLESS} (the last: {question.last})"
-            )
+            first = f"the first {_FRUITLESS} (the last: {question.last})"
+            raise _Fruitless(f"gave no rating to {first}")

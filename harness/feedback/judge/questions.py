@@ -1,8 +1,7 @@
-"""A judge's questions: how one is put, how its rating is read, and what all of them come to.
+"""A judge's questions: their prompt, reading a rating, and a summary of all.
 
-"Diversify and Conquer" (arXiv 2409.11378): `prompt.txt` is figure 6's template, after Zheng
-et al. 2023. The numbers of its scale are filled in, since the text of appendix C has ratings of 1
-to 5 and the figure 1 to 10.
+`prompt.txt` is figure 6's template of arXiv 2409.11378, after Zheng et al. 2023. The scale is
+filled in, since the text of appendix C rates from 1 to 5 and the figure from 1 to 10.
 """
 
 import logging
@@ -10,7 +9,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from string import Template
 
@@ -22,9 +20,9 @@ from harness.params.judge import JudgeParams
 
 log = logging.getLogger(__name__)
 
-PROMPT = Path(__file__).parent / "prompt.txt"
-# As models write the tags, since an answer may speak of them: the first at the start of a line, the
-# last at the end of one where nothing began.
+_PROMPT = Path(__file__).with_name("prompt.txt").read_text(encoding="utf-8")
+# As an answer may mention the tags, they count only where models write them: the opening one at the
+# start of a line, a closing one without it at the end of a line.
 _BEGIN, _END = r"^\s*<(?:think|thinking|reasoning)>", r"</(?:think|thinking|reasoning)>"
 _THINKING = re.compile(f"{_BEGIN}.*?{_END}", re.MULTILINE | re.DOTALL)
 _THINKING_BEGINS = re.compile(_BEGIN, re.MULTILINE)
@@ -33,32 +31,24 @@ _RATING = re.compile(r"\[\[\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*\]\]")
 _TRIES = 2  # answers to one question before its response is left out
 
 
-@cache
-def _template() -> Template:
-    return Template(PROMPT.read_text(encoding="utf-8").removesuffix("\n"))
-
-
 def judge_prompt(instruction: str, response: str, scale: int) -> str:
     """Figure 6 with its texts filled in; its example is the middle of the scale, as printed."""
-    return _template().substitute(
+    return Template(_PROMPT.removesuffix("\n")).substitute(
         scale=scale, example=(scale + 1) // 2, instruction=instruction, response=response
     )
 
 
 def _after_thinking(text: str) -> str | None:
-    """What an answer says after its thinking; None where that does not end.
+    """The answer after its thinking; None if the thinking does not end.
 
-    A chat template may open the thinking itself: then only the closing tag is in the answer.
+    A chat template may open the thinking itself: then the answer has the closing tag only.
     """
     rest = _THINKING_ENDS.split(_THINKING.sub("", text))[-1]
     return None if _THINKING_BEGINS.search(rest) else rest
 
 
 def read_rating(text: str, scale: int) -> float | None:
-    """The last "[[rating]]" of an answer, its thinking left out.
-
-    None where there is none or it is off the scale.
-    """
+    """The last "[[rating]]" after an answer's thinking; None if there is none on the scale."""
     ratings = _RATING.findall(_after_thinking(text) or "")
     rating = float(ratings[-1]) if ratings else 0.0
     return rating if 1 <= rating <= scale else None
@@ -66,7 +56,7 @@ def read_rating(text: str, scale: int) -> float | None:
 
 @dataclass
 class Question:
-    """A prompt, how many responses it stands for, and how it was answered."""
+    """A prompt, the number of responses it stands for, and its answers."""
 
     prompt: str
     params: JudgeParams
@@ -75,11 +65,11 @@ class Question:
     answers: list[Answer] = field(default_factory=list)  # those in the cache
     rating: float | None = None
     problem: str = ""  # why the last answer has no rating
-    last: str = ""  # the same, with the text that came, for a message
+    last: str = ""  # the same with the answer's end, for messages
     refused: bool = False
 
     def take(self, answer: Answer | str) -> None:
-        """Count a try; a str is a body that is no completion: a later run asks again."""
+        """Count a try; a str is a body that is not a completion: a later run asks again."""
         self.tries += 1
         if isinstance(answer, str):
             self.problem, self.last = "no completion", f"no completion: {answer}"
@@ -91,22 +81,22 @@ class Question:
         self.last = self.problem or f"answer: {answer.end!r}"
         if not self.problem:
             self.rating = read_rating(answer.text, self.params.scale)
-            self.problem = "no [[rating]] on the scale"  # read only where there is no rating
+            self.problem = "no [[rating]] on the scale"  # used only without a rating
 
     @property
     def settled(self) -> bool:
-        """Whether it is not asked any more."""
+        """Whether it will not be asked again."""
         return self.refused or self.rating is not None or self.tries == _TRIES
 
     def key(self, place: int) -> str:
-        """The cache key of an answer, by its place: all that it depends on."""
+        """The cache key of the answer of that number: a hash of all that it depends on."""
         p = self.params
         asked = [p.endpoint, p.model, self.prompt, p.temperature, p.max_tokens, p.scale, place]
         return value_hash(asked)
 
     def recall(self, kept: AnswerCache) -> int:
-        """Take its answers from the cache; returns how many there are."""
-        while not self.settled and (answer := kept.found.get(self.key(len(self.answers)))):
+        """Take its answers from the cache; return how many there are."""
+        while not self.settled and (answer := kept.answers.get(self.key(len(self.answers)))):
             self.take(answer)
         return len(self.answers)
 
@@ -119,23 +109,23 @@ class Question:
 
 @dataclass(frozen=True)
 class Judged:
-    """Ratings, and what they took.
+    """Ratings and their cost.
 
-    Questions, answers, tokens and spend leave out what was asked ``before``, and count each
-    question once, whoever paid for it: they are the same however often a run was resumed.
+    Questions, answers, tokens and spend exclude what was asked ``before`` and count each question
+    once: they are the same however often a run was resumed.
     """
 
     scores: np.ndarray  # (n,) float64, 1 to the scale; NaN where left out
     asked: int  # requests sent by this call, retries included
     cached: int  # answers that were in the cache
-    unparsable: int  # responses left out: two answers without a rating on the scale
-    lacks: dict[str, int]  # those by the problem of the second answer
-    refused: int  # responses left out: the endpoint does not take them (HTTP 400, 413 or 422)
+    unparsable: int  # responses left out after two answers without a rating
+    lacks: dict[str, int]  # the same by the second answer's problem
+    refused: int  # responses that the endpoint does not take (HTTP 400, 413 or 422)
     questions: int
     answers: int  # up to two a question
     tokens_in: int  # of those answers
     tokens_out: int
-    unmetered: int  # answers without a usage in the response: upper bounds are counted
+    unmetered: int  # answers without usage, counted as upper bounds
     spend: float | None  # USD for those tokens; None where the prices are unknown
 
 
@@ -146,7 +136,7 @@ def summarise(
     asked: int,
     cached: int,
 ) -> Judged:
-    """The ratings of `rows`, a question a response, and what the `counted` questions took."""
+    """The ratings of `rows`, one question a response; cost of the `counted` questions."""
     answers = [answer for question in counted for answer in question.answers]
     tokens_in = sum(answer.tokens_in for answer in answers)
     tokens_out = sum(answer.tokens_out for answer in answers)
@@ -157,8 +147,7 @@ def summarise(
     if unrated or refused:
         counts = ", ".join(f"{count} {problem}" for problem, count in lacks.items())
         log.warning(
-            "%s: %d of %d responses are left out for want of a rating%s, %d refused by the "
-            "endpoint",
+            "%s: %d of %d responses are left out without a rating%s, %d refused by the endpoint",
             *(params.model, len(unrated), len(rows), counts and f" ({counts})", refused),
         )
     if unmetered:

@@ -1,18 +1,22 @@
-"""The compiled loops of k_center: each distance is summed in one order, whoever asks for it."""
+"""The compiled loops of k_center; each distance is always summed in the same order.
+
+Shapes: x (n, d) float32, d a multiple of 4; bounds (n,) float32, each instance's squared distance
+to the nearest of those taken that it was compared with, -1 once taken; taken (blocks, d, LANES)
+float32, the taken as columns, infinite beyond ``count``.
+"""
 
 import numpy as np
 
 from harness.samplers.kernels import compiled
 
-LANES = 64  # distances that are summed side by side
+LANES = 64  # distances summed side by side
 
 
 @compiled()
 def distances(point: np.ndarray, block: np.ndarray, out: np.ndarray) -> None:
     """Squared distances of a point (d,) to the columns of a block (d, LANES), into ``out``.
 
-    Four dimensions at a time, d a multiple of 4. Nothing here lets the compiler change the order
-    of the sums, so two equal pairs of points have the same distance to the last bit.
+    Without fastmath the compiler keeps the order of sums: equal pairs have equal distances.
     """
     out[:] = np.float32(0)
     for c in range(0, len(point), 4):
@@ -34,24 +38,17 @@ def compare(
     bounds: np.ndarray,
     floor: float,
 ) -> None:
-    """Lower the bounds of some instances: to their distance, or to anything under ``floor``.
+    """Lower the bounds of ``rows`` to their distances, or to anything under ``floor``.
 
-    Args:
-        x: (n, d) float32.
-        rows: which instances.
-        taken: (blocks, d, LANES) float32, those taken as columns; infinite where none is yet.
-        count: how many are taken.
-        seen: (n,) how many full blocks each instance was compared with; updated.
-        bounds: (n,) float32, the squared distance to the nearest of those compared with; updated.
-        floor: below this an instance is of no interest yet.
+    ``seen`` (n,) counts the full blocks that each instance was compared with; updated.
     """
-    found = np.empty(LANES, dtype=np.float32)
+    squares = np.empty(LANES, dtype=np.float32)
     for b in range((count + LANES - 1) // LANES):
         full = (b + 1) * LANES <= count
         for row in rows:
             if seen[row] <= b and bounds[row] >= floor:
-                distances(x[row], taken[b], found)
-                bounds[row] = min(bounds[row], found.min())
+                distances(x[row], taken[b], squares)
+                bounds[row] = min(bounds[row], squares.min())
                 if full:
                     seen[row] = b + 1
 
@@ -67,23 +64,14 @@ def pick(
     order: np.ndarray,
     count: int,
 ) -> int:
-    """Take the farthest of some instances, again and again, while it is no nearer than ``floor``.
+    """Take the farthest of ``rows``, repeatedly, while it is at least at ``floor``; the new count.
 
-    Args:
-        x: (n, d) float32.
-        rows: the instances, ascending; their bounds are their distances.
-        candidates: (blocks, d, LANES) float32, the same instances as columns.
-        floor: every other instance is nearer than this.
-        bounds: as in ``compare``; updated, and -1 for what is taken.
-        taken: as in ``compare``; updated.
-        order: the taken in order; filled from ``count`` on.
-        count: how many are taken.
-
-    Returns:
-        How many are taken now.
+    ``rows`` ascend and their bounds are exact; ``candidates`` are the same instances as columns.
+    All others are nearer than ``floor``. ``bounds``, ``taken`` and, from ``count`` on, ``order``
+    are updated.
     """
     nearest = bounds[rows]
-    found = np.empty(LANES, dtype=np.float32)
+    squares = np.empty(LANES, dtype=np.float32)
     while count < len(order):
         best = np.argmax(nearest)
         if nearest[best] < floor:
@@ -94,9 +82,9 @@ def pick(
         count += 1
         for b in range(len(candidates)):
             start = b * LANES
-            distances(x[row], candidates[b], found)
+            distances(x[row], candidates[b], squares)
             for i in range(start, min(start + LANES, len(rows))):
-                nearest[i] = min(nearest[i], found[i - start])
+                nearest[i] = min(nearest[i], squares[i - start])
         nearest[best] = -1
     bounds[rows] = nearest
     return count

@@ -1,43 +1,37 @@
-"""The gains of a pool so small that the similarities of all pairs can be held in memory."""
+"""The gains of a pool whose similarities of all pairs fit in memory."""
 
 from concurrent.futures import Executor
 
 import numpy as np
 
-from harness.samplers.kernels import qdit_gains
+from harness.samplers.kernels import columns, qdit_gains
 from harness.samplers.kernels import qdit_kernel as kernel
 
 HIGHEST = np.int32(np.iinfo(np.int32).max)  # more than any similarity
-SHARES = 4  # of the columns, for the threads to take from
-FEW = 100  # rows that are done sooner than they are handed out
+SHARES = 4  # of the columns, for the threads
+FEW = 100  # rows that take less time than threads to start
 
 
 def fits(n: int) -> bool:
-    """Whether the similarities of n instances fit in the room ``Gains`` may write down in."""
+    """Whether all similarities of n instances fit in the room that ``Gains`` may use."""
     return n * _width(n) <= 2 * qdit_gains.ROOM  # half as many bytes each
 
 
 class HeldGains:
-    """To the last bit what ``Gains`` is: each pair is computed once, and read from then on."""
+    """The same as ``Gains`` to the last bit: each pair is computed once and then read."""
 
     def __init__(self, units: np.ndarray, taken: np.ndarray, executor: Executor) -> None:
-        """Gains where ``taken`` is the subset so far.
-
-        Args:
-            units: (n, d) float32, of unit length, d a multiple of 4.
-            taken: (m,) int64.
-            executor: its threads share the work; how many there are changes no result.
-        """
+        """Gains over the subset ``taken``; arguments as for ``Gains``."""
         n = len(units)
         self._units, self._executor = units, executor
-        self._blocks = qdit_gains.columns(units)
-        self._held = np.empty((n, _width(n)), dtype=np.int32)  # columns from n on are nobody's
+        self._blocks = columns(units, n, kernel.LANES, 0)
+        self._held = np.empty((n, _width(n)), dtype=np.int32)  # columns from n on are padding
         list(executor.map(self._compare, range(len(self._blocks))))
         self._gains = np.zeros(_width(n), dtype=np.int64)
         self._best = np.zeros(_width(n), dtype=np.int32)
         for row in taken:
             np.maximum(self._best, self._held[row], out=self._best)
-        # A gain is what is lost by it when nothing is left to gain.
+        # The gains are what is lost if every best rises to the highest.
         self._lower(np.arange(n), self._best[:n], np.full(n, HIGHEST))
         np.negative(self._gains, out=self._gains)
 
@@ -55,16 +49,16 @@ class HeldGains:
         self._lower(rows, old, new)
 
     def _compare(self, block: int) -> None:
-        """Similarities of a block's instances to each other, and to and from all after them."""
+        """Similarities within a block, and between it and all later ones."""
         first = block * kernel.LANES
         rows = np.arange(first, min(first + kernel.LANES, len(self._units)))
         own = self._held[first : first + kernel.LANES]
         for other in range(block, len(self._blocks)):
             kernel.similarities(self._units, rows, self._blocks, other, other + 1, own)
-            kernel.mirror(self._held, block, other)  # at once: still in the core's own memory
+            kernel.mirror(self._held, block, other)  # at once: still in the core's cache
 
     def _lower(self, rows: np.ndarray, old: np.ndarray, new: np.ndarray) -> None:
-        """Take from all gains what some instances no longer give."""
+        """Lower all gains by what some instances no longer give."""
 
         def work(first: int, last: int) -> None:
             kernel.lower_held(self._held, rows, old, new, first, last, self._gains)

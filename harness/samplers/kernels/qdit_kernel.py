@@ -1,22 +1,23 @@
 """The compiled loops of qdit: similarities as whole numbers, and sums over them.
 
-A similarity is summed in float32 in one order, whoever asks for it, and then cut to a whole number
-of 1 / ONE. Sums of whole numbers are exact in any order: however the work is split and whenever it
-is done, gains come out the same to the last bit.
+A similarity is always summed in float32 in the same order, and then cut to a whole number of
+1 / ONE. Sums of whole numbers are exact in any order: gains are the same to the last bit however
+the work is split.
 
-Slices are looped over from 0: with an index that might be negative the loops are not vectorised.
+Shapes: rows (m,) some instances; similar (m, columns) int32, their similarities to all; old and
+new (m,) int32, their best similarity to the subset before and after a pick; gains (columns,) int64,
+updated. Slices are looped over from 0: an index that might be negative prevents vectorisation.
 """
 
 import numpy as np
 
 from harness.samplers.kernels import compiled
 
-LANES = 384  # similarities that are summed side by side
+LANES = 384  # similarities summed side by side
 ONE = 1 << 30  # a similarity of 1; int32 holds up to twice as much
 
 
-# A product may be fused with the sum it goes into, there being no other to fuse it with; sums stay
-# in order.
+# A product may be fused with the one sum it goes into; sums stay in order.
 @compiled(nogil=True, fastmath={"contract"})
 def _four(a, b, c, d, block, out) -> None:  # noqa: ANN001
     """Dot products of four points (d,) with the columns of a block (d, LANES), into (4, LANES)."""
@@ -40,45 +41,31 @@ def _four(a, b, c, d, block, out) -> None:  # noqa: ANN001
 def similarities(
     x: np.ndarray, rows: np.ndarray, blocks: np.ndarray, first: int, last: int, out: np.ndarray
 ) -> None:
-    """Similarities of some instances to those in the blocks ``first`` to ``last``, below 0 as 0.
+    """Similarities of ``rows`` to the instances of blocks ``first`` to ``last`` - 1, at least 0.
 
-    Args:
-        x: (n, d) float32, d a multiple of 4.
-        rows: (m,) which instances.
-        blocks: (b, d, LANES) float32, all instances as columns.
-        first: the first block that is computed.
-        last: the one after the last.
-        out: (m, b * LANES) int32, in units of 1 / ONE; only those blocks' columns are written.
+    ``x`` is (n, d) float32, d a multiple of 4; ``blocks`` (b, d, LANES), all instances as columns;
+    ``out`` (m, b * LANES) int32 in units of 1 / ONE, written in those blocks' columns only.
     """
-    found = np.empty((4, LANES), dtype=np.float32)
+    sums = np.empty((4, LANES), dtype=np.float32)
     end = len(rows) - 1
     for b in range(first, last):
         for r in range(0, len(rows), 4):
-            # The last four may be fewer: the last is then computed more than once.
+            # If the last four are fewer, the last is computed more than once.
             r1, r2, r3 = min(r + 1, end), min(r + 2, end), min(r + 3, end)
-            _four(x[rows[r]], x[rows[r1]], x[rows[r2]], x[rows[r3]], blocks[b], found)
+            _four(x[rows[r]], x[rows[r1]], x[rows[r2]], x[rows[r3]], blocks[b], sums)
             for i in range(min(4, len(rows) - r)):
-                similar, to = found[i], out[r + i, b * LANES : (b + 1) * LANES]
+                similar, to = sums[i], out[r + i, b * LANES : (b + 1) * LANES]
                 for k in range(LANES):
                     to[k] = np.int32(max(similar[k], np.float32(0)) * np.float32(ONE))
 
 
 @compiled(nogil=True)
 def add(
-    similar: np.ndarray,
-    rows: np.ndarray,
-    first: int,
-    best: np.ndarray,
-    gains: np.ndarray,
+    similar: np.ndarray, rows: np.ndarray, first: int, best: np.ndarray, gains: np.ndarray
 ) -> None:
-    """Add what some instances give to others, and what those others give to them.
+    """Add what the instances of the block at column ``first`` give to, and get from, later ones.
 
-    Args:
-        similar: (m, columns) int32, the similarities of these instances to all.
-        rows: (m,) which instances: those of one block, the block that ``first`` begins.
-        first: the first column that is looked at.
-        best: (columns,) int32, the best similarity of each instance to the subset.
-        gains: (columns,) int64; updated.
+    ``best`` is (columns,) int32, each instance's best similarity to the subset.
     """
     after = first + LANES
     own, later, floors = gains[first:after], gains[after:], best[after:]
@@ -99,14 +86,9 @@ def add(
 def lower(
     similar: np.ndarray, old: np.ndarray, new: np.ndarray, gains: np.ndarray, counts: np.ndarray
 ) -> None:
-    """Take from gains what some instances no longer give: their best rose from ``old`` to ``new``.
+    """Lower gains by what some instances no longer give, their best having risen to ``new``.
 
-    Args:
-        similar: (m, columns) int32, the similarities of these instances to all.
-        old: (m,) int32, what each one's best was.
-        new: (m,) int32, what it is.
-        gains: (columns,) int64; updated.
-        counts: (m,) int64, how many similarities are above ``new``; filled.
+    Fills ``counts`` (m,) int64 with how many similarities are above ``new``.
     """
     for r in range(len(old)):
         row, below, above = similar[r], old[r], new[r]
@@ -127,15 +109,9 @@ def keep(
     others: np.ndarray,
     values: np.ndarray,
 ) -> None:
-    """Write down, for some instances, the similarities above their best, and to whom they are.
+    """Store the similarities above each one's best: ``values`` (room,) to instances ``others``.
 
-    Args:
-        similar: (m, columns) int32, the similarities of these instances to all.
-        best: (m,) int32, the best similarity of each of these to the subset.
-        starts: (m,) where each one's room begins, one place longer than what is to be written;
-            -1 for those that have none.
-        others: (room,) int32, to whom; updated.
-        values: (room,) int32, how similar; updated.
+    ``starts`` (m,) is where each one's room begins, one longer than needed; -1 if it has none.
     """
     for r in range(len(best)):
         row, floor = similar[r], best[r]
@@ -144,7 +120,7 @@ def keep(
         whom, how = others[starts[r] :], values[starts[r] :]
         to = 0
         for j in range(len(row)):
-            # Always written, and written over unless it counts: faster than a jump.
+            # Always written, and overwritten unless it counts: faster than a branch.
             whom[to], how[to] = j, row[j]
             to += row[j] > floor
 
@@ -160,17 +136,9 @@ def lower_kept(
     values: np.ndarray,
     gains: np.ndarray,
 ) -> None:
-    """``lower`` for instances that were written down; what is no longer above ``new`` goes.
+    """``lower`` for stored instances; similarities no longer above ``new`` are dropped.
 
-    Args:
-        rows: (m,) which instances.
-        old: (m,) int32, what each one's best was.
-        new: (m,) int32, what it is.
-        starts: (n,) where each instance's room begins.
-        lengths: (n,) how many similarities are in it; updated.
-        others: as ``keep`` left it; updated.
-        values: as ``keep`` left it; updated.
-        gains: (columns,) int64; updated.
+    ``starts`` (n,) and ``lengths`` (n,) give each instance's part of ``others`` and ``values``.
     """
     for r in range(len(rows)):
         start = starts[rows[r]]
@@ -186,16 +154,10 @@ def lower_kept(
 
 @compiled(nogil=True)
 def mirror(held: np.ndarray, block: int, other: int) -> None:
-    """Copy what the rows of a block are to the columns of another to where it goes the other way.
-
-    Args:
-        held: (n, columns) int32, similarities of all to all; updated.
-        block: whose rows are read, and whose columns are written; its instances are all there.
-        other: whose columns are read, and whose rows are written; itself: nothing to do.
-    """
+    """Copy the similarities ``held`` (n, columns) of a full block to another to the transpose."""
     if block == other:
         return
-    step = 16  # a square of so many fits in the fastest memory, read by columns or by rows
+    step = 16  # a square of so many fits in the fastest cache
     begin, end = other * LANES, min((other + 1) * LANES, len(held))
     for r in range(block * LANES, (block + 1) * LANES, step):
         for c in range(begin, end, step):
@@ -215,17 +177,7 @@ def lower_held(
     last: int,
     gains: np.ndarray,
 ) -> None:
-    """``lower`` for some columns, where the similarities of all to all are held.
-
-    Args:
-        held: (n, columns) int32.
-        rows: (m,) which instances.
-        old: (m,) int32, what each one's best was.
-        new: (m,) int32, what it is.
-        first: the first column.
-        last: the one after the last.
-        gains: (columns,) int64; those columns are updated.
-    """
+    """``lower`` for columns ``first`` to ``last`` - 1, from all similarities ``held``."""
     part = gains[first:last]
     for r in range(len(rows)):
         row, below, above = held[rows[r], first:last], old[r], new[r]

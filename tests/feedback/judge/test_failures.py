@@ -18,16 +18,16 @@ from tests.helpers.judge_server import (
     Reply,
     Seen,
     failed,
+    message_of,
     pairs,
     rated,
     serving,
-    told,
 )
 
 pytestmark = pytest.mark.usefixtures("key_stays_out")
 
 
-def test_a_rate_limit_holds_everybody_back(tmp_path: Path) -> None:
+def test_a_rate_limit_holds_all_workers_back(tmp_path: Path) -> None:
     def answering(place: int, seen: Seen) -> Reply:
         slow = rated("[[5]]", after_s=0.4)
         return failed(429, "slow down", Retry_After="1") if place == 2 else slow
@@ -44,12 +44,12 @@ def test_a_rate_limit_holds_everybody_back(tmp_path: Path) -> None:
         assert {seen.authorization for seen in server.seen} == {f"Bearer {KEY}"}
 
 
-def test_a_wait_that_is_too_long_is_told(tmp_path: Path) -> None:
+def test_a_wait_that_is_too_long_is_reported(tmp_path: Path) -> None:
     with serving(lambda place, seen: failed(429, "quota", Retry_After="86400")) as server:
         params = JudgeParams(base_url=server.url, **FAST)
         with pytest.raises(InputError) as error:
             judge(pairs(1), params, tmp_path / "a.jsonl")
-        assert "HTTP 429: quota; it asks to wait 86400 s; tried once" in told(error)
+        assert "HTTP 429: quota; it asks to wait 86400 s; tried once" in message_of(error)
 
 
 def test_the_pace_is_kept_by_all_together(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_at_most_so_many_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_an_error_for_ever(tmp_path: Path, status: int) -> None:
+def test_a_permanent_error(tmp_path: Path, status: int) -> None:
     def answering(place: int, seen: Seen) -> Reply:
         return rated("[[5]]") if place < 3 else failed(status, f"broken\nfor {KEY}")
 
@@ -76,7 +76,7 @@ def test_an_error_for_ever(tmp_path: Path, status: int) -> None:
         params = JudgeParams(base_url=server.url, concurrency=1, **FAST)
         with pytest.raises(InputError) as error:
             judge(pairs(9), params, tmp_path / "a.jsonl")
-        text = told(error)
+        text = message_of(error)
         assert f"m at {server.url} does not answer: HTTP {status}: broken for ***" in text
         assert "tried 3 times; 3 answers are kept in" in text
         assert len(server.seen) == 3 + 3
@@ -106,9 +106,9 @@ def test_a_key_that_is_not_accepted(tmp_path: Path, status: int) -> None:
             judge(pairs(3), JudgeParams(base_url=server.url, **FAST), tmp_path / "a.jsonl")
         assert (
             f"HTTP {status}: the key in OPENAI_API_KEY is not accepted, export another; tried"
-            in told(error)
+            in message_of(error)
         )
-        assert KEY[-4:] not in told(error)
+        assert KEY[-4:] not in message_of(error)
 
 
 @pytest.mark.parametrize("reply", [rated("", after_s=3), Reply(200, b"{" * 100, drip_s=0.1)])
@@ -118,7 +118,7 @@ def test_an_endpoint_too_slow(tmp_path: Path, reply: Reply) -> None:
         start = time.monotonic()
         with pytest.raises(InputError) as error:
             judge(pairs(1), params, tmp_path / "a.jsonl")
-        assert "no answer within timeout_s 0.3; tried 2 times" in told(error)
+        assert "no answer within timeout_s 0.3; tried 2 times" in message_of(error)
         assert time.monotonic() - start < 8
 
 
@@ -129,8 +129,8 @@ def test_a_refused_connection(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{port}/v1"
     with pytest.raises(InputError) as error:
         judge(pairs(3), JudgeParams(base_url=url, **FAST), tmp_path / "a.jsonl")
-    assert f"m at {url} does not answer: no connection (" in told(error)
-    assert "tried 3 times; 0 answers are kept" in told(error)
+    assert f"m at {url} does not answer: no connection (" in message_of(error)
+    assert "tried 3 times; 0 answers are kept" in message_of(error)
 
 
 @pytest.mark.parametrize("reply", NONSENSE, ids=lambda reply: reply.body[:16])
@@ -148,7 +148,7 @@ def test_nonsense_is_asked_once_more_then_left_out(tmp_path: Path, reply: Reply)
         assert len(server.seen) == 3
 
 
-def test_a_page_of_some_proxy_is_asked_again_another_day(tmp_path: Path) -> None:
+def test_a_proxys_page_is_asked_again_in_a_later_run(tmp_path: Path) -> None:
     with serving(but_the_first(NONSENSE[0], NONSENSE[0])) as server:
         params = JudgeParams(base_url=server.url, concurrency=1, **FAST)
         judged = judge(pairs(2), params, tmp_path / "a.jsonl")
@@ -159,7 +159,7 @@ def test_a_page_of_some_proxy_is_asked_again_another_day(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("replies", [[NONSENSE[0], rated("[[7]]")], [NONSENSE[0], rated("so so")]])
-def test_an_answer_after_a_page_of_some_proxy_is_kept(tmp_path: Path, replies: list[Reply]) -> None:
+def test_an_answer_after_a_proxys_page_is_kept(tmp_path: Path, replies: list[Reply]) -> None:
     with serving(but_the_first(*replies)) as server:
         params = JudgeParams(base_url=server.url, concurrency=1, **FAST)
         judged = judge(pairs(2), params, tmp_path / "a.jsonl")

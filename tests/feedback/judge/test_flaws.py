@@ -11,7 +11,7 @@ from harness.feedback.judge.judge import judge
 from harness.feedback.judge.questions import read_rating
 from harness.params.judge import JudgeParams
 from tests.helpers.judge_server import FAST, Reply, Seen, pairs, rated, serving
-from tests.helpers.judge_server import told as line_of
+from tests.helpers.judge_server import message_of as line_of
 
 pytestmark = pytest.mark.usefixtures("key_stays_out")
 
@@ -32,7 +32,7 @@ FLAWS = {
     "null": (reply(None), "the content is null"),
     "null, cut": (reply(None, "length"), "cut off at max_tokens 1024"),
     "parts": (reply([{"type": "text", "text": "[[3]]"}]), "the content is a list of parts"),
-    "object": (reply({"text": "[[3]]"}, {}), "the content is no text"),
+    "object": (reply({"text": "[[3]]"}, {}), "the content is not text"),
     "off the scale": (reply("[[33]]"), "no [[rating]] on the scale"),
 }
 
@@ -53,12 +53,12 @@ def test_an_answer_without_a_rating_is_left_out_and_counted_by_its_reason(
             judged = judge(pairs(3), params, tmp_path / "a.jsonl")
             np.testing.assert_array_equal(judged.scores, [5.0, np.nan, 5.0])
             assert (judged.lacks, judged.unparsable, judged.answers) == ({reason: 1}, 1, 4)
-            wanted = f"1 of 3 responses are left out for want of a rating (1 {reason}), 0 refused"
+            wanted = f"1 of 3 responses are left out without a rating (1 {reason}), 0 refused"
             assert wanted in caplog.text
             assert judged.asked == (0 if again else 4)
 
 
-def test_a_judge_that_is_always_cut_off_is_said_to_be(tmp_path: Path) -> None:
+def test_a_judge_that_is_always_cut_off_is_reported(tmp_path: Path) -> None:
     with serving(lambda place, seen: FLAWS["cut"][0]) as server:
         with pytest.raises(InputError) as error:
             judge(pairs(3), JudgeParams(base_url=server.url, **FAST), tmp_path / "a.jsonl")

@@ -1,4 +1,4 @@
-"""A judge's endpoint that rates nothing at all: told at once, and nothing of it is kept."""
+"""A judge's endpoint that rates nothing: reported at once, and no answer is kept."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from harness.common.errors import InputError
 from harness.feedback.judge.judge import judge
 from harness.params.judge import JudgeParams
-from tests.helpers.judge_server import FAST, KEY, NONSENSE, Reply, pairs, rated, serving, told
+from tests.helpers.judge_server import FAST, KEY, NONSENSE, Reply, message_of, pairs, rated, serving
 
 pytestmark = pytest.mark.usefixtures("key_stays_out")
 
@@ -22,7 +22,7 @@ def test_a_call_without_a_rating_stops_and_leaves_nothing_out_later(
         with pytest.raises(InputError) as error:
             judge(pairs(count), params, tmp_path / "a.jsonl")
         first = "the first 20" if count > 20 else f"any of {count}"
-        assert f"gave no rating to {first} (the last: " in (text := told(error))
+        assert f"gave no rating to {first} (the last: " in (text := message_of(error))
         reason = "answer: '" if reply in NONSENSE[8:] else "no completion: '"
         assert ("the content is null" if reply == NONSENSE[3] else reason) in text
         assert "0 answers are kept in" in text
@@ -33,7 +33,7 @@ def test_a_call_without_a_rating_stops_and_leaves_nothing_out_later(
         assert (judged.answers, judged.cached) == (count, 0)
 
 
-def test_a_call_that_was_killed_before_it_could_tell_asks_again(tmp_path: Path) -> None:
+def test_a_call_killed_before_it_reported_asks_again(tmp_path: Path) -> None:
     cache = tmp_path / "a.jsonl"
     with serving(lambda place, seen: rated("so so")) as server:
         params = JudgeParams(base_url=server.url, price_in=1e4, price_out=1e4, **FAST)
@@ -55,6 +55,6 @@ def test_an_endpoint_that_never_rates_is_given_up(tmp_path: Path) -> None:
         params = JudgeParams(base_url=server.url, concurrency=2, **FAST)
         with pytest.raises(InputError) as error:
             judge(pairs(500), params, tmp_path / "a.jsonl")
-        text = told(error)
+        text = message_of(error)
         assert "gave no rating to the first 20 (the last: answer: 'I like it, ***.')" in text
         assert len(server.seen) < 45

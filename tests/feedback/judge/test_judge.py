@@ -111,8 +111,8 @@ def test_the_endpoint_is_that_of_the_params_or_of_the_environment(
     ):
         for server, score in ((one, 1.0), (two, 2.0), (one, 1.0)):
             monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-            found = judge([("a", "b")], default, tmp_path / "a.jsonl")
-            assert found.scores.tolist() == [score]
+            result = judge([("a", "b")], default, tmp_path / "a.jsonl")
+            assert result.scores.tolist() == [score]
         assert len(one.seen) == len(two.seen) == 1
 
 
@@ -138,28 +138,28 @@ def test_torn_lines_are_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFix
         cache.keep(name, Answer(f"text {name}\n\N{GREEK SMALL LETTER ALPHA}", 3, 4))
     path.write_bytes(path.read_bytes()[:-30])
     torn = AnswerCache(path, "s")
-    assert set(torn.found) == {"a", "b"}
+    assert set(torn.answers) == {"a", "b"}
     assert "1 lines are torn" in caplog.text
     torn.keep("d", Answer("text d", 5, 6, metered=False))
-    found = AnswerCache(path, "s")
-    assert set(found.found) == {"a", "b", "d"}
-    assert found.found["d"] == Answer("text d", 5, 6, metered=False)
-    assert found.found["a"] == Answer("text a\n\N{GREEK SMALL LETTER ALPHA}", 3, 4)
-    assert (found.tokens_in, found.tokens_out) == (3 + 3 + 5, 4 + 4 + 6)
+    result = AnswerCache(path, "s")
+    assert set(result.answers) == {"a", "b", "d"}
+    assert result.answers["d"] == Answer("text d", 5, 6, metered=False)
+    assert result.answers["a"] == Answer("text a\n\N{GREEK SMALL LETTER ALPHA}", 3, 4)
+    assert (result.tokens_in, result.tokens_out) == (3 + 3 + 5, 4 + 4 + 6)
     assert AnswerCache(path, "other").tokens_in == 0
 
 
-def test_a_file_that_is_no_cache_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_cache_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "params.json"
     path.write_text(text := json.dumps({"a": 1, "b": 2}, indent=1))
-    with pytest.raises(InputError, match=r"params.json: no cache of answers; name another"):
+    with pytest.raises(InputError, match=r"params.json: not a cache of answers; name another"):
         judge([("a", "b")], JudgeParams(model="m"), path)
     assert path.read_text() == text
-    with pytest.raises(InputError, match="a cache of answers is a file"):
+    with pytest.raises(InputError, match="not a file, as a cache of answers is"):
         judge([("a", "b")], JudgeParams(model="m"), tmp_path)
 
 
-def test_nothing_is_paid_for_that_cannot_be_kept(tmp_path: Path) -> None:
+def test_no_answer_is_paid_for_that_cannot_be_kept(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with serving(lambda place, seen: rated("[[5]]")) as server:
         params = JudgeParams(model="m", base_url=server.url)
@@ -186,14 +186,14 @@ def test_a_missing_key_is_named(
         assert judge([("a", "b")], params, tmp_path / "answers.jsonl").asked == 0
 
 
-def test_a_missing_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(InputError, match=r"pip install 'subset-bench\[judge\]'"):
         judge([("a", "b")], JudgeParams(model="m"), tmp_path / "answers.jsonl")
 
 
 @pytest.mark.parametrize(
-    ("knobs", "told"),
+    ("knobs", "message"),
     [
         ({"base_url": "http://me:hush@host/v1"}, "put the key in the variable key_env names"),
         ({"base_url": "https://host/v1?api-key=hush"}, "put the key in the variable"),
@@ -206,7 +206,7 @@ def test_a_missing_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ({"key": "hush"}, "not permitted"),
     ],
 )
-def test_params_that_cannot_be_meant(knobs: dict[str, object], told: str) -> None:
-    with pytest.raises(ValidationError, match=told) as error:
+def test_params_that_make_no_sense(knobs: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message) as error:
         JudgeParams.model_validate({"model": "m", **knobs})
     assert "hush" not in str(error.value)

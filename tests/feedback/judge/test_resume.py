@@ -13,7 +13,7 @@ from harness.common.errors import InputError
 from harness.feedback.judge.judge import judge
 from harness.feedback.judge.questions import judge_prompt
 from harness.params.judge import JudgeParams
-from tests.helpers.judge_server import Reply, Seen, pairs, rated, serving, told
+from tests.helpers.judge_server import Reply, Seen, message_of, pairs, rated, serving
 from tests.helpers.small_repo import ROOT, wait_for
 
 pytestmark = pytest.mark.usefixtures("key_stays_out")
@@ -50,9 +50,9 @@ def test_a_cap_that_is_reached_and_raised(tmp_path: Path, concurrency: int) -> N
         params = JudgeParams(base_url=server.url, spend_cap=cap, concurrency=concurrency, **PRICED)
         with pytest.raises(InputError) as error:
             judge(pairs(10), params, tmp_path / "a.jsonl")
-        assert f"m at {server.url} has cost 660.0000 of spend_cap {cap} USD" in told(error)
-        assert f"the next answer may cost {DEAREST}.0000; 6 answers are kept" in told(error)
-        assert "raise spend_cap and run the same again: it goes on" in told(error)
+        assert f"m at {server.url} has cost 660.0000 of spend_cap {cap} USD" in message_of(error)
+        assert f"the next answer may cost {DEAREST}.0000; 6 answers are kept" in message_of(error)
+        assert "raise spend_cap and run the same again: it goes on" in message_of(error)
         assert len(server.seen) == 6
         with pytest.raises(InputError, match="has cost 660"):
             judge(pairs(10), params, tmp_path / "a.jsonl")
@@ -65,7 +65,7 @@ def test_a_cap_that_is_reached_and_raised(tmp_path: Path, concurrency: int) -> N
         assert set(server.prompts().values()) == {1}
 
 
-def test_a_cap_waits_for_dear_answers_under_way(tmp_path: Path) -> None:
+def test_a_cap_waits_for_costly_answers_in_flight(tmp_path: Path) -> None:
     """Four at once may cost four times the dearest; together they must not pass the cap."""
     billed: list[int] = []
 
@@ -82,7 +82,7 @@ def test_a_cap_waits_for_dear_answers_under_way(tmp_path: Path) -> None:
         assert server.most_under_way == 3
 
 
-def test_tokens_that_are_not_told_count_at_most(tmp_path: Path) -> None:
+def test_unreported_tokens_count_as_upper_bounds(tmp_path: Path) -> None:
     with serving(lambda place, seen: rated("[[5]]", tokens=None)) as server:
         params = JudgeParams(base_url=server.url, spend_cap=2.5 * DEAREST, **PRICED)
         judged = judge(pairs(2), params, tmp_path / "a.jsonl")
@@ -101,10 +101,10 @@ def test_without_prices_the_spend_is_unknown(tmp_path: Path) -> None:
 
 def start(url: str, folder: Path, **knobs: object) -> "subprocess.Popen[bytes]":
     """A process that judges 60 exchanges, four at once."""
-    told = json.dumps({"model": "m", **knobs})
+    message = json.dumps({"model": "m", **knobs})
     with (folder / "output.txt").open("wb") as stream:
         return subprocess.Popen(
-            [sys.executable, "-c", RUN, url, folder / "a.jsonl", told],
+            [sys.executable, "-c", RUN, url, folder / "a.jsonl", message],
             cwd=ROOT,
             stdout=stream,
             stderr=stream,

@@ -75,7 +75,7 @@ def test_a_round_scores_by_the_judge(taught: tuple[Path, str], tmp_path: Path) -
     task["judged_before"] = []
     scores, cost = FEEDBACK_SCORERS["judge"](task, asked)
     np.testing.assert_array_equal(scores, [float(rating) for _, rating in pairs])
-    # Who goes on after a kill finds the answers, and is told the same cost.
+    # A resumed run finds the answers and reports the same cost.
     again, same = FEEDBACK_SCORERS["judge"](task, asked)
     np.testing.assert_array_equal(again, scores)
     assert same == cost
@@ -83,7 +83,7 @@ def test_a_round_scores_by_the_judge(taught: tuple[Path, str], tmp_path: Path) -
     assert cost["usd"] > 0
 
 
-def test_an_answer_cut_short_is_no_rating(taught: tuple[Path, str], tmp_path: Path) -> None:
+def test_an_answer_cut_short_has_no_rating(taught: tuple[Path, str], tmp_path: Path) -> None:
     folder, url = taught
     params = JudgeParams(model=str(folder), base_url=url, max_tokens=3)
     lack = r"gave no rating to any of 1 \(the last: cut off at max_tokens 3\)"
@@ -91,7 +91,7 @@ def test_an_answer_cut_short_is_no_rating(taught: tuple[Path, str], tmp_path: Pa
         judge([exchange("tea", "superb")], params, tmp_path / "answers.jsonl")
 
 
-def test_a_model_that_is_not_served_is_told(taught: tuple[Path, str], tmp_path: Path) -> None:
+def test_a_model_that_is_not_served_is_reported(taught: tuple[Path, str], tmp_path: Path) -> None:
     params = JudgeParams(model="other", base_url=taught[1])
     with pytest.raises(InputError, match=r"other at http://127.* refuses all 2 prompts \(HTTP 400"):
         judge([("a", "b"), ("c", "d")], params, tmp_path / "answers.jsonl")

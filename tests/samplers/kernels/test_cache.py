@@ -18,7 +18,7 @@ print(len(SAMPLERS["k_center"](pool, 5, np.random.default_rng(0))))
 """
 
 
-def test_code_that_is_read_only_and_no_home(tmp_path: Path) -> None:
+def test_read_only_code_without_a_home(tmp_path: Path) -> None:
     taken = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "harness", tmp_path / "harness", ignore=taken)
     # As read-only code and no home, for root too: files stand where folders would be made.

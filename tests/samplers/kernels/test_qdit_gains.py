@@ -13,13 +13,13 @@ from tests.helpers.sampler_pools import clusters, take
 @pytest.mark.parametrize("taken", [0, 5])
 def test_gains_are_exact(room: int | None, taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """After every pick they are what summing anew gives, however similarities are kept."""
-    from harness.samplers.kernels import qdit_gains, qdit_held, qdit_kernel
+    from harness.samplers.kernels import columns, qdit_gains, qdit_held, qdit_kernel
 
     if room is not None:
         monkeypatch.setattr(qdit_gains, "ROOM", room)
     n = 700
     units = clusters(n, spread=1.0)
-    blocks = qdit_gains.columns(units)
+    blocks = columns(units, n, qdit_kernel.LANES, 0)
     similar = np.empty((n, len(blocks) * qdit_kernel.LANES), dtype=np.int32)
     qdit_kernel.similarities(units, np.arange(n), blocks, 0, len(blocks), similar)
     assert not similar[:, n:].any()
@@ -48,10 +48,10 @@ def test_a_similarity_is_the_same_wherever_it_is_computed() -> None:
     x = np.concatenate([np.repeat(pair[:1], 9, axis=0), rng.normal(size=(4, 384))]) / 20
     x = x.astype(np.float32)
     block = np.repeat(pair[1:] / np.float32(20), qdit_kernel.LANES, axis=0).T[None].copy()
-    found = np.empty((9, qdit_kernel.LANES), dtype=np.int32)
+    result = np.empty((9, qdit_kernel.LANES), dtype=np.int32)
     for m in range(1, 10):
-        qdit_kernel.similarities(x, np.arange(m), block, 0, 1, found[:m])
-        assert len(np.unique(found[:m])) == 1
+        qdit_kernel.similarities(x, np.arange(m), block, 0, 1, result[:m])
+        assert len(np.unique(result[:m])) == 1
 
 
 def room_below(n: int) -> int:
@@ -72,7 +72,7 @@ def test_what_fits_in_the_room_is_held(n: int, monkeypatch: pytest.MonkeyPatch) 
     assert not qdit_held.fits(n)
 
 
-def test_at_most_as_much_is_held_as_written_down() -> None:
+def test_held_similarities_take_no_more_room_than_stored_ones() -> None:
     from harness.samplers.kernels import qdit_gains, qdit_held
 
     largest = max(n for n in range(100_000) if qdit_held.fits(n))
@@ -88,19 +88,19 @@ def test_neither_room_nor_threads_change_a_pick(n: int, monkeypatch: pytest.Monk
     pool = Pool(
         clusters(n, spread=1.0), np.random.default_rng(0).random(n), selected=np.array([2, n - 1])
     )
-    found = []
+    results = []
     # All held; most written down; rooms too small for most, or none.
     for room in (qdit_gains.ROOM, room_below(n), 5 * n, 0):
         for threads in (1, 2, 5):
             monkeypatch.setattr(qdit_gains, "ROOM", room)
             monkeypatch.setattr(config, "NUMBA_NUM_THREADS", threads)
-            found.append(take("qdit", pool, 200, quality_weight=0.1).tolist())
-    assert found == [found[0]] * 12
+            results.append(take("qdit", pool, 200, quality_weight=0.1).tolist())
+    assert results == [results[0]] * 12
 
 
 @pytest.mark.parametrize("n", [383, 385, 1500])
 @pytest.mark.parametrize("threads", [1, 2, 5])
-def test_held_gains_are_those_written_down(n: int, threads: int) -> None:
+def test_held_gains_equal_stored_gains(n: int, threads: int) -> None:
     from harness.samplers.kernels import qdit_gains, qdit_held
 
     units, taken = clusters(n, spread=1.0), np.array([0, n - 1])

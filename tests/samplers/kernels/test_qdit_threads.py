@@ -16,11 +16,11 @@ def test_threads_change_no_pick(monkeypatch: pytest.MonkeyPatch) -> None:
     from numba import config
 
     pool = Pool(pool_rows(1500, spread=1.0), np.random.default_rng(0).random(1500))
-    found = []
+    results = []
     for threads in (1, 2, 5):
         monkeypatch.setattr(config, "NUMBA_NUM_THREADS", threads)
-        found.append(take("qdit", pool, 200, quality_weight=0.1).tolist())
-    assert found[0] == found[1] == found[2]
+        results.append(take("qdit", pool, 200, quality_weight=0.1).tolist())
+    assert results[0] == results[1] == results[2]
 
 
 def threads_of(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> int:

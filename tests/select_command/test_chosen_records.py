@@ -125,11 +125,11 @@ def test_a_folder_of_the_hub_is_written_as_parquet(tmp_path: Path) -> None:
     assert made[0]["when"] is not None
 
 
-def test_a_row_that_is_no_json_is_refused(tmp_path: Path) -> None:
+def test_a_row_that_is_not_json_is_refused(tmp_path: Path) -> None:
     done = shell(tmp_path, "select", *words(Path(dataset(tmp_path)), Path("o.jsonl")))
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
-    assert last.startswith("error: --out o.jsonl: a row is no JSON")
+    assert last.startswith("error: --out o.jsonl: a row is not JSON")
     assert last.endswith("name it .parquet")
     assert not list(tmp_path.glob("*o.jsonl*"))
 
@@ -145,5 +145,5 @@ def test_a_dataset_of_the_hub(tmp_path: Path) -> None:
     lines = gzip.decompress((tmp_path / "o.jsonl.gz").read_bytes()).decode().splitlines()
     picks = SAMPLERS["random"](Pool(np.ones((9, 1))), 5, np.random.default_rng(0))
     assert [json.loads(line) for line in lines] == [pool_rows(9)[i] for i in picks]
-    told = json.loads((tmp_path / "o.jsonl.gz.provenance.json").read_text())["pool"]
-    assert told["revision"] == COMMIT
+    info = json.loads((tmp_path / "o.jsonl.gz.provenance.json").read_text())["pool"]
+    assert info["revision"] == COMMIT

@@ -1,4 +1,4 @@
-"""A study's table as MLflow has it."""
+"""A study's table from MLflow."""
 
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 def study_table(params: Params, study: str) -> "pd.DataFrame":
     """A study's means and deviations over seeds from ``mlflow.search_runs``, a row a selection.
 
-    Columns: selection, seeds, and ``<column>``, ``<column>_sd`` for each column of the suite over
-    which they compare.
+    Columns: selection, seeds, and ``<column>``, ``<column>_sd`` for each comparable one.
     """
     import mlflow
     import pandas as pd
@@ -33,13 +32,15 @@ def study_table(params: Params, study: str) -> "pd.DataFrame":
         output_format="list",
     )
     suite = load_suite(params.evaluate.suite)
-    found = {
+    metrics_of = {
         name: [run.data.metrics for run in runs if run.data.tags["selection"] == name]
         for name in cells_by_row(params, study)
     }
-    suite = comparable(suite, [_measured(suite, one) for mine in found.values() for one in mine])
+    suite = comparable(
+        suite, [_measured(suite, one) for mine in metrics_of.values() for one in mine]
+    )
     lines = []
-    for name, mine in found.items():
+    for name, mine in metrics_of.items():
         line: dict[str, object] = {"selection": name, "seeds": len(mine)}
         for column in suite.columns:
             logged = "" if column.of == [] else clean_name(column.name)
