@@ -145,14 +145,14 @@ def _deita(sizes: Sizes) -> Iterator[Case]:
 
 def _by_cluster(name: str, sizes: Sizes) -> Iterator[Case]:
     pool = make_pool("separated", sizes.rows, sizes)
-    peers = []
+    others = []
     if name == "kmq":
         labels = check_clusters(pool)[0]
         shares = share_out(pool, sizes.picks, "proportional", 0)[1]
         quality, rng = check_quality(pool), np.random.default_rng(SEED)
         call = partial(peers.naive_kmq, labels, quality, shares, rng)
-        peers.append(Peer("NumPy, choice with p", call, partial(agreement.same_shares, labels)))
-    yield _sampler(name, "separated", sizes, pool, limit=1, peers=peers)
+        others.append(Peer("NumPy, choice with p", call, partial(agreement.same_shares, labels)))
+    yield _sampler(name, "separated", sizes, pool, limit=1, peers=others)
 
 
 def _top_k(sizes: Sizes) -> Iterator[Case]:

@@ -50,13 +50,13 @@ def shown_uri(uri: str | None = None) -> str:
 def reason(error: Exception) -> str:
     """What an error of MLflow's says, on one line, without what the tracking URI hides.
 
-    Where that cannot be told from other words, the error's kind alone.
+    The error's kind alone where its words cannot be searched for secrets.
     """
     uri = tracking_uri()
-    found = _secrets(uri)
-    if HIDDEN in shown_uri() or min(map(len, found), default=LEAST) < LEAST:
+    secrets = _secrets(uri)
+    if HIDDEN in shown_uri() or min(map(len, secrets), default=LEAST) < LEAST:
         return type(error).__name__
-    for secret in found:
+    for secret in secrets:
         add_secret(secret, LEAST)
     return one_line(str(error).replace(uri, shown_uri()), 200) or type(error).__name__
 
@@ -74,6 +74,7 @@ def _secrets(uri: str) -> set[str]:
     authority, tail = _parts(uri.partition("://")[2])
     user, sign, password = authority.rpartition("@")[0].partition(":")
     query = re.split("[?#]", tail, maxsplit=1)[1:]
-    found = {password if sign else user, *query}
-    found |= {value for text in query for _, value in parse_qsl(re.sub("[?#]", "&", text))}
-    return found - {""} | {form(one) for one in found - {""} for form in (unquote, unquote_plus)}
+    secrets = {password if sign else user, *query}
+    secrets |= {value for text in query for _, value in parse_qsl(re.sub("[?#]", "&", text))}
+    secrets.discard("")
+    return secrets | {form(one) for one in secrets for form in (unquote, unquote_plus)}

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that answers a judge's questions as a test tells it to."""
+"""A real HTTP server on loopback that answers a judge's questions as a test has set it."""
 
 import json
 import logging

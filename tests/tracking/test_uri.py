@@ -91,9 +91,9 @@ def test_no_secret_of_an_address_reaches_a_screen_a_log_or_a_file(
     caplog.set_level(logging.INFO)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    found = track(tree)
+    result = track(tree)
     assert "was not brought up to date: " in caplog.text
-    texts = [*capfd.readouterr(), caplog.text, str(found)]
+    texts = [*capfd.readouterr(), caplog.text, str(result)]
     texts += [path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file()]
     for secret in ("p@ss", "p%40ss", "secret99"):
         assert not any(secret in text for text in texts)
