@@ -291,11 +291,11 @@ def test_every_bit_of_a_judges_answer(tmp_path: Path, caplog: pytest.LogCaptureF
             judged = judge(pairs(2), params, cache)
             assert judged.scores.tolist() == whole
             assert (judged.asked, judged.cached) == (1, 1)
-            assert f"{cache}: 1 lines are torn or altered and passed over" in caplog.text
+            assert f"{cache}: 1 lines are torn or altered and skipped" in caplog.text
         cache.write_bytes(b"[" * 200_000 + b"\n" + data)
         caplog.clear()
         assert judge(pairs(2), params, cache).asked == 0
-        assert f"{cache}: 1 lines are torn or altered and passed over" in caplog.text
+        assert f"{cache}: 1 lines are torn or altered and skipped" in caplog.text
         # Answers of before there was a hash, or a flaw, were paid for as well.
         rows = [json.loads(line) for line in data.splitlines()]
         since = {"sha256", "flaw"}

@@ -134,7 +134,7 @@ def test_a_text_begins_by_bos_else_by_the_end_token(tokenizer: PreTrainedTokeniz
     other.bos_token = "<pad>"
     assert begin_token(other) == tokenizer.pad_token_id
     other.bos_token = other.eos_token = None
-    with pytest.raises(InputError, match="no bos_token"):
+    with pytest.raises(InputError, match="the tokenizer has neither bos_token nor eos_token"):
         begin_token(other)
 
 

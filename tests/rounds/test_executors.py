@@ -110,7 +110,7 @@ def test_a_launcher_of_two_processes_is_refused(
 def test_a_phase_ends_with_its_stage(
     tiny_model: Path, tmp_path: Path, launcher: list[str], number: signal.Signals
 ) -> None:
-    folder = train_task(tiny_model, tmp_path / "long", 100_000)
+    folder = train_task(tiny_model, tmp_path / "long", 10_000)
     said = tmp_path / "said.txt"
     with said.open("w") as stream:
         stage = subprocess.Popen(

@@ -43,7 +43,7 @@ def test_a_variable_that_is_not_a_url_is_named_before_a_round(
     with pytest.raises(InputError) as error:
         select(tree, selections_rounds={"sel": item})
     text = message_of(error)
-    assert f"judge: the environment variable {name} is {value!r}, no " in text
+    assert f"judge: the environment variable {name} is {value!r}, not a " in text
     assert "export another" in text
     assert not list(tree.glob(".store/scratch/rounds/*/*_train_*"))
 
