@@ -72,9 +72,9 @@ def _secrets(uri: str) -> set[str]:
     if shown_uri(uri) == uri:
         return set()
     authority, tail = _parts(uri.partition("://")[2])
-    user, sign, password = authority.rpartition("@")[0].partition(":")
+    user, _, password = authority.rpartition("@")[0].partition(":")
     query = re.split("[?#]", tail, maxsplit=1)[1:]
-    secrets = {password if sign else user, *query}
+    secrets = {password or user, *query}
     secrets |= {value for text in query for _, value in parse_qsl(re.sub("[?#]", "&", text))}
     secrets.discard("")
     return secrets | {form(one) for one in secrets for form in (unquote, unquote_plus)}

@@ -68,10 +68,11 @@ def _current_preset(root: Path) -> str | None:
         return None
     values = read_yaml(path)
     name = values.get("preset") if isinstance(values, dict) else None
-    if not isinstance(name, str):
-        raise InputError(
-            f"{path.name}: no `preset:` says which preset this is; add the line, or remove the file"
-        )
+    # It becomes part of a file's name.
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        rule = "does not name a preset (letters, digits and _)"
+        remedy = "correct the line, or remove the file"
+        raise InputError(f"{path.name}: `preset:` {rule}; {remedy}")
     return name
 
 

@@ -37,6 +37,7 @@ ADDRESSES = {
     "http://host/a;token=secret99": "http://host/***",
     "https://host?token=secret99": "https://host/***",
     "https://secret99@host/": "https://host",
+    "https://secret99:@host": "https://host",
     "http://me:secret99/x@host": "http://***",
     "http://me:secret99#x@host": "http://***",
     "http://me:secret99": "http://***",
