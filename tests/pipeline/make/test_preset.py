@@ -289,11 +289,14 @@ def test_a_hub_id_at_a_revision_is_a_pool(repo: Path) -> None:
         switch_preset(repo, "own", "me@work/my.jsonl")
 
 
-def test_params_of_no_preset_are_not_written_over(repo: Path) -> None:
-    (repo / "params.yaml").write_text("budget: 3\n")
-    with pytest.raises(InputError, match="no `preset:` says"):
+@pytest.mark.parametrize("line", ["budget: 3", 'preset: ""', "preset: ../lab", "preset: a.b"])
+def test_params_of_no_preset_are_not_written_over(repo: Path, line: str) -> None:
+    (repo / "params.yaml").write_text(f"{line}\n")
+    before = sorted(repo.rglob("*"))
+    with pytest.raises(InputError, match="`preset:` does not name a preset"):
         switch_preset(repo, "own")
-    assert (repo / "params.yaml").read_text() == "budget: 3\n"
+    assert (repo / "params.yaml").read_text() == f"{line}\n"
+    assert sorted(repo.rglob("*")) == before
 
 
 def test_command(repo: Path) -> None:
