@@ -20,7 +20,7 @@ from scripts.draw_architecture import (
 
 # Who may import whom: a folder imports from the lines above its own, and from no other.
 FLOORS = """
-common  lab/families  samplers/kernels
+common  lab/families  samplers/kernels  statistics
 params  models/templates  clustering  suites  evaluation/sandbox
 models  samplers  lab  feedback/judge
 base_model  embedding  reward_model  pools  selecting

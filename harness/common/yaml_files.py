@@ -17,7 +17,7 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401  (YAML is any of its types)
     """Read YAML as DVC does (YAML 1.2); InputError where it is missing, broken or too large."""
     from ruamel.yaml import YAML
 
-    text = _text(path)
+    text = yaml_text(path)
     reader = YAML(typ="safe", pure=True)
     with _reporting(path, text):
         node = reader.compose(text)
@@ -29,7 +29,7 @@ def check_yaml(path: Path) -> None:
     """The checks of `read_yaml` for a file that another reader then reads: tags may be unknown."""
     from ruamel.yaml import YAML
 
-    text = _text(path)
+    text = yaml_text(path)
     with _reporting(path, text):
         check_aliases(YAML(typ="safe", pure=True).compose(text), path)
 
@@ -53,7 +53,8 @@ def check_aliases(node: Any, path: Path) -> None:  # noqa: ANN401  (ruamel's nod
         raise InputError(f"{path}: {rule}; write the values out")
 
 
-def _text(path: Path) -> str:
+def yaml_text(path: Path) -> str:
+    """The text of a file; InputError where it is missing, too large, not UTF-8 or too deep."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; make preset PRESET=lab writes one")
     if path.stat().st_size > MOST_BYTES:

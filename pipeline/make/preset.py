@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 from harness.common.disk_errors import ending_in_one_line
-from harness.common.errors import InputError, nearest
+from harness.common.errors import InputError, nearest, one_line, shown
 from harness.common.files import replacing
 from harness.common.stores import locked, run_lock
-from harness.common.yaml_files import read_yaml
+from harness.common.yaml_files import read_yaml, yaml_text
 from pipeline.make.source_hashes import check_pool, record_pool
 from pipeline.make.yaml_edits import merged
 
@@ -46,19 +46,42 @@ def presets(root: Path) -> dict[str, Path]:
     files = {path.stem: path for path in sorted((root / "conf").glob("*.yaml"))}
     files.pop("base", None)
     named = re.compile(r"^preset:", re.MULTILINE)
-    return {name: path for name, path in files.items() if named.search(path.read_text("utf-8"))}
+    return {name: path for name, path in files.items() if named.search(yaml_text(path))}
 
 
 def preset_text(root: Path, preset: str) -> str:
-    """The whole of params.yaml for a preset: ``conf/base.yaml``, and what the preset changes."""
+    """The whole of params.yaml for a preset: ``conf/base.yaml``, and what the preset changes.
+
+    InputError names the file, and the line, that is wrong.
+    """
     import yaml
 
-    base = (root / "conf" / "base.yaml").read_text("utf-8")
-    path = root / "conf" / f"{preset}.yaml"
+    base, path = (root / "conf" / f"{name}.yaml" for name in ("base", preset))
+    if not isinstance(read_yaml(base), dict):
+        raise InputError(f"{base}: not a table of params; git checkout conf brings it back")
+    whole, changes = yaml_text(base).rstrip("\n") + "\n", yaml_text(path)
     try:
-        return merged(base, path.read_text("utf-8"))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        text = merged(whole, changes)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = mark.line + 1 - whole.count("\n") if mark else 1
+        raise InputError(f"{path}, line {line}: not YAML: {one_line(error.problem)}") from None
+    _check_merged(text, path)
+    return text
+
+
+def _check_merged(text: str, path: Path) -> None:
+    """Raise InputError where a preset does not fit into the base, or names another preset."""
+    from ruamel.yaml import YAML, YAMLError
+
+    try:
+        name = YAML(typ="safe", pure=True).load(text)["preset"]
+    except YAMLError as error:
+        reason = one_line(getattr(error, "problem", None) or error)
+        remedy = "indent and nest it as conf/base.yaml does"
+        raise InputError(f"{path}: does not fit into conf/base.yaml ({reason}); {remedy}") from None
+    if name != path.stem:
+        raise InputError(f"{path}: `preset: {shown(name)}`; a preset has the name of its file")
 
 
 def _current_preset(root: Path) -> str | None:
@@ -129,7 +152,7 @@ def _switch_lock(root: Path, left: str, preset: str) -> list[str]:
     if not lock.is_file():
         return []
     lock.unlink()
-    return [f"dvc.lock: put away with its preset, {preset} has not run here yet"]
+    return [f"dvc.lock: put away with its preset; {preset} has not run here yet"]
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -147,7 +170,7 @@ def main() -> None:
     with ending_in_one_line():
         if arguments.preset is None:
             named = ", ".join(presets(root))
-            raise InputError(f"name a preset: make preset PRESET=...; {named}")
+            raise InputError(f"name a preset: make preset PRESET=...; choices: {named}")
         # What runs reads params.yaml at the start of each stage.
         with locked(run_lock(), lambda holder: print(f"preset: make repro runs; {holder}")):
             for line in switch_preset(root, arguments.preset, arguments.pool):

@@ -29,9 +29,15 @@ def merged(text: str, changes: str) -> str:
 
 def _edits(text: str, old: Any, new: list[Pair]) -> Iterator[Edit]:  # noqa: ANN401
     """What merges some pairs into a mapping that is not empty."""
+    import yaml
+
     pairs = {key.value: (key, value) for key, value in old.value}
-    before = old.value[-1]
+    before, seen = old.value[-1], set[str]()
     for key, value in new:
+        if key.id != "scalar" or key.value in seen:
+            problem = "a key is no text" if key.id != "scalar" else f"{key.value} is given twice"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+        seen.add(key.value)
         if key.value not in pairs:
             yield _insertion(text, old, before, (key, value))
             continue

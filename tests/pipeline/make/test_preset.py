@@ -319,3 +319,38 @@ def test_command(repo: Path) -> None:
     ended = preset()
     assert ended.returncode == 1
     assert "lab, own" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "own",
+            b"preset: own\ntrain: {epochs: 3}\ntrain: {epochs: 4}\n",
+            "own.yaml, line 3: not",
+        ),
+        ("own", b"preset: own\n? [a]\n: 1\n", "own.yaml, line 2: not YAML: a key is no text"),
+        ("own", b"preset: own\n\tx: 1\n", "own.yaml, line 2: not YAML: "),
+        ("own", b"preset: own\na: *missing\n", "own.yaml, line 2: not YAML: "),
+        ("own", b"preset: own\n# \xff\n", "own.yaml: not UTF-8"),
+        ("own", b"preset: lab\n", "own.yaml: `preset: lab`; a preset has the name of its file"),
+        ("base", b"preset: base\npreset: base\n", "base.yaml, line 2: not YAML: "),
+        ("base", b"- a\n", "base.yaml: not a table of params"),
+        ("base", b"# \xff\n", "base.yaml: not UTF-8"),
+        ("base", None, "base.yaml: no such file"),
+    ],
+)
+def test_a_broken_file_of_conf_is_one_line_and_nothing_is_written(
+    repo: Path, name: str, content: bytes | None, message: str
+) -> None:
+    switch_preset(repo, "lab")
+    path = repo / "conf" / f"{name}.yaml"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    before = {p: p.read_bytes() for p in repo.rglob("*") if p.is_file()}
+    with pytest.raises(InputError) as error:
+        switch_preset(repo, "own")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+    assert before == {p: p.read_bytes() for p in repo.rglob("*") if p.is_file()}

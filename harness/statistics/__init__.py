@@ -1,0 +1,1 @@
+"""How a difference between two rows of a table is judged."""

@@ -1,0 +1,305 @@
+"""Differences of a table's rows from a baseline, with runs and items crossed.
+
+Seeds and items are both samples. The variance over seeds is pooled over the rows of one budget, in
+two strata; that over items is of the differences between two rows on the same items. Closed form:
+the same scores give the same interval. docs/statistics.md has the method's error rates and power.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from harness.statistics.items import Items
+
+ALPHA = 0.05
+POWER = 0.8
+LEAST_DF = 4  # of a pooled seed variance; with fewer, strata are merged, then nothing is decided
+OUTLYING = 0.99  # quantile of F beyond which a row keeps its own seed variance
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Runs:
+    """A row of a table: scores by seed and item.
+
+    Attributes:
+        scores: (seeds, n), items in the table's order.
+        fixed: every seed has the same subset, so that only training varies.
+        budget: rows of one budget share their seed variance.
+        trained: False for the base model as it is: no seed enters.
+    """
+
+    scores: np.ndarray
+    fixed: bool
+    budget: Hashable
+    trained: bool = True
+
+
+@dataclass(frozen=True)
+class SeedVariance:
+    """Variance of one run's headline over seeds.
+
+    Attributes:
+        value: the variance.
+        df: its degrees of freedom.
+        interaction: the variance over items that is of single runs, and so is in ``value`` too.
+        source: the stratum, ``own``, ``none`` (no seed enters), or ``unknown``.
+    """
+
+    value: float
+    df: float
+    interaction: float
+    source: str
+
+
+UNTRAINED = SeedVariance(0.0, np.inf, 0.0, "none")
+UNKNOWN = SeedVariance(0.0, 0.0, 0.0, "unknown")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row's headline minus the baseline's, in the headline's unit.
+
+    Attributes:
+        value: mean over all seeds of the row minus that of the baseline.
+        low: of the 95% interval over new seeds and new items of the same skills.
+        high: of the same.
+        p: two-sided; NaN where seeds are too few to decide.
+        se: standard error.
+        item_se: the part of it that comes from items.
+        df: degrees of freedom of ``se``.
+        skills_se: standard error over new skills; NaN where items have none.
+        skills_df: degrees of freedom of ``skills_se``.
+        above: benchmarks in which the row is better.
+        chance: that one run of the row beats one of the baseline on these items.
+        seeds: the seed variance of the row.
+        holm: ``p`` corrected for its family; NaN outside of one.
+        critical: the t that the first step of Holm's correction asks for; NaN outside of a family.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+    se: float
+    item_se: float
+    df: float
+    skills_se: float
+    skills_df: float
+    above: int
+    chance: float
+    seeds: SeedVariance
+    holm: float = NAN
+    critical: float = NAN
+
+    @property
+    def detectable(self) -> float:
+        """The smallest difference that the family's test finds with 80% power."""
+        from scipy import special
+
+        return (self.critical + float(special.stdtrit(self.df, POWER))) * self.se
+
+    @property
+    def skills_half(self) -> float:
+        """Half of the 95% interval over new skills; NaN where items have none."""
+        from scipy import special
+
+        return float(special.stdtrit(self.skills_df, 1 - ALPHA / 2)) * self.skills_se
+
+    @property
+    def may_be_composition(self) -> bool:
+        """Whether the difference is clear for these skills and not for new ones."""
+        clear = self.low > 0 or self.high < 0
+        return clear and abs(self.value) <= self.skills_half
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What a row's scores say before rows are compared."""
+
+    headline: float
+    benchmarks: np.ndarray  # (benchmarks,) means over seeds
+    residuals: np.ndarray  # (n,) of the mean over seeds
+    df: int
+    variance: float
+    interaction: float
+
+
+class RowTable:
+    """Rows over the same items; every difference between two of them is judged alike."""
+
+    def __init__(
+        self, items: Items, rows: Mapping[str, Runs], budget: Hashable, sign: int = 1
+    ) -> None:
+        """Take the rows.
+
+        Args:
+            items: of the headline.
+            rows: by name.
+            budget: the main one, whose seed variance stands in for that of a row of another
+                budget with fewer than three seeds.
+            sign: 1 where a higher headline is better, -1 where a lower one is.
+        """
+        self.items, self.rows, self.budget, self.sign = items, rows, budget, sign
+        self._fits = {name: _fit(items, row) for name, row in rows.items()}
+
+    @cached_property
+    def strata(self) -> dict[tuple[Hashable, bool], SeedVariance]:
+        """Pooled seed variances by budget and `fixed`; the same object where two were merged."""
+        return self._pooled[0]
+
+    @cached_property
+    def outliers(self) -> set[str]:
+        """Rows whose seed variance lies beyond the 99% point of F; each keeps its own."""
+        return self._pooled[1]
+
+    @cached_property
+    def _pooled(self) -> tuple[dict[tuple[Hashable, bool], SeedVariance], set[str]]:
+        strata: dict[tuple[Hashable, bool], SeedVariance] = {}
+        outliers: set[str] = set()
+        for budget in {row.budget for row in self.rows.values()}:
+            groups: dict[bool, list[str]] = {True: [], False: []}
+            for name, row in self.rows.items():
+                if row.budget == budget and row.trained and self._fits[name].df:
+                    groups[row.fixed].append(name)
+            dfs = [sum(self._fits[n].df for n in names) for names in groups.values()]
+            if min(dfs) < LEAST_DF:
+                everything = [*groups[True], *groups[False]]
+                pools = {"all": (everything, (True, False))} if everything else {}
+            else:
+                pools = {"same subset": (groups[True], (True,))}
+                pools |= {"subset by seed": (groups[False], (False,))}
+            for source, (names, kinds) in pools.items():
+                out = {name for name in names if self._is_outlying(name, names)}
+                pooled = self._pool([n for n in names if n not in out], source)
+                strata |= {(budget, kind): pooled for kind in kinds}
+                outliers |= out
+        return strata, outliers
+
+    def _pool(self, names: Sequence[str], source: str) -> SeedVariance:
+        fits = [self._fits[name] for name in names]
+        df = sum(fit.df for fit in fits)
+        value, interaction = (
+            sum(fit.df * part for fit, part in zip(fits, parts, strict=True)) / df
+            for parts in ([f.variance for f in fits], [f.interaction for f in fits])
+        )
+        return SeedVariance(value, df, interaction, source)
+
+    def _is_outlying(self, name: str, names: Sequence[str]) -> bool:
+        """Whether a row varies more over seeds than the others of its stratum."""
+        from scipy import special
+
+        others = [other for other in names if other != name]
+        if sum(self._fits[other].df for other in others) < LEAST_DF:
+            return False
+        rest, own = self._pool(others, ""), self._fits[name]
+        return own.variance > float(special.fdtri(own.df, rest.df, OUTLYING)) * rest.value
+
+    def seed_variance(self, name: str) -> SeedVariance:
+        """The variance over seeds by which a row is judged."""
+        row, fit = self.rows[name], self._fits[name]
+        if not row.trained:
+            return UNTRAINED
+        own = SeedVariance(fit.variance, fit.df, fit.interaction, "own")
+        if name in self.outliers or (row.budget != self.budget and fit.df >= 2):
+            return own
+        budget = row.budget if row.budget == self.budget else self.budget
+        fixed = row.fixed or row.budget != self.budget
+        return self.strata.get((budget, fixed), UNKNOWN)
+
+    def difference(self, name: str, baseline: str) -> Difference:
+        """The difference between two rows, its p not corrected."""
+        from scipy import special
+
+        ours, theirs = self._fits[name], self._fits[baseline]
+        seeds = self.seed_variance(name), self.seed_variance(baseline)
+        counts = ours.df + 1, theirs.df + 1
+        own = sum(s.interaction / n for s, n in zip(seeds, counts, strict=True))
+        parts = [(s.value / n, s.df) for s, n in zip(seeds, counts, strict=True)]
+        if seeds[0] is seeds[1]:
+            parts = [(parts[0][0] + parts[1][0], seeds[0].df)]
+        gaps = ours.residuals - theirs.residuals
+        gap = ours.headline - theirs.headline
+        se, item_se, df = _standard_error(parts, self.items.within.variance_within(gaps), own)
+        half = float(special.stdtrit(df, 1 - ALPHA / 2)) * se
+        over = self.items.over
+        skills_se, _, skills_df = (
+            _standard_error(parts, over.variance_over(gaps), own) if over else (NAN, NAN, NAN)
+        )
+        decidable = se > 0 and all(s.df >= LEAST_DF or s.source == "own" for s in seeds)
+        spread = float(np.sqrt(sum(s.value for s in seeds)))
+        better = self.sign * (ours.benchmarks - theirs.benchmarks) > 0
+        return Difference(
+            value=gap,
+            low=gap - half,
+            high=gap + half,
+            p=2 * float(special.stdtr(df, -abs(gap) / se)) if decidable else NAN,
+            se=se,
+            item_se=item_se,
+            df=df,
+            skills_se=skills_se,
+            skills_df=skills_df,
+            above=int(better.sum()),
+            chance=float(special.ndtr(self.sign * gap / spread)) if spread else NAN,
+            seeds=seeds[0],
+        )
+
+    def family(self, names: Sequence[str], baseline: str) -> dict[str, Difference]:
+        """The differences of a declared family from its baseline, corrected together."""
+        from scipy import special
+
+        result = {name: self.difference(name, baseline) for name in names}
+        ps = holm([one.p for one in result.values()])
+        tested = sum(p == p for p in ps)
+        level = 1 - ALPHA / 2 / max(tested, 1)
+        return {
+            name: replace(one, holm=p, critical=float(special.stdtrit(one.df, level)))
+            for (name, one), p in zip(result.items(), ps, strict=True)
+        }
+
+
+def _fit(items: Items, row: Runs) -> _Fit:
+    mean = row.scores.mean(axis=0)
+    benchmarks = items.benchmark_means(mean)
+    df = len(row.scores) - 1
+    variance = interaction = 0.0
+    if df:
+        variance = float((row.scores @ items.slopes).var(ddof=1))
+        # The slope alone: a benchmark's mean is the same for every seed.
+        interaction = float(((row.scores - mean) ** 2).sum(axis=0) @ items.slopes**2) / df
+    residuals = items.residuals(mean, benchmarks)
+    return _Fit(float(mean @ items.slopes), benchmarks, residuals, df, variance, interaction)
+
+
+def _standard_error(
+    seeds: Sequence[tuple[float, float]], items: tuple[float, float], own: float
+) -> tuple[float, float, float]:
+    """Standard error of a difference, the items' part of it, and degrees of freedom.
+
+    Args:
+        seeds: variances over seeds with their df.
+        items: the variance over items with its df.
+        own: what of it is of single runs, and counted with the seeds.
+    """
+    item = max(0.0, items[0] - own)
+    parts = [(value, df) for value, df in (*seeds, (item, items[1])) if value > 0]
+    total = sum(value for value, _ in parts)
+    if not total:
+        return 0.0, 0.0, np.inf
+    df = total**2 / max(sum(value**2 / df for value, df in parts), 1e-300)
+    return float(np.sqrt(total)), float(np.sqrt(item)), df
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """P-values corrected for their number; NaN stays NaN and is not counted.
+
+    Source: Holm 1979.
+    """
+    known = sorted((p, i) for i, p in enumerate(ps) if p == p)
+    corrected, least = [NAN] * len(ps), 0.0
+    for rank, (p, i) in enumerate(known):
+        least = max(least, min(1.0, (len(known) - rank) * p))
+        corrected[i] = least
+    return corrected
