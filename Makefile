@@ -9,7 +9,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export TORCH TORCH_INDEX_URL PYTHON
 # As it was typed, by the environment: a file's name may hold quotes and dollar signs.
 override POOL := $(value POOL)
-export POOL
+override PRESET := $(value PRESET)
+override GPUS := $(value GPUS)
+export POOL PRESET GPUS
 
 help: ## this list
 	@echo "subset-bench: which way of selecting instruction data gives the best model?"
@@ -30,14 +32,14 @@ env: ## the environment alone, in .venv
 	@bash scripts/env.sh
 
 repro: env ## the main table: every stage that is not up to date, then the table itself
-	@$(PY) -m pipeline.make.repro --jobs $(JOBS) $(if $(GPUS),--gpus '$(GPUS)') \
-		$(if $(PRESET),--preset '$(PRESET)') $(if $(POOL),--pool "$$POOL")
+	@$(PY) -m pipeline.make.repro --jobs $(JOBS) $(if $(GPUS),--gpus "$$GPUS") \
+		$(if $(PRESET),--preset "$$PRESET") $(if $(POOL),--pool "$$POOL")
 
 check: env ## params.yaml: keys, names and what they refer to
 	@$(PY) -m pipeline.make.check
 
 preset: env ## make preset PRESET=name: write params.yaml from conf/name.yaml, your edits kept
-	@$(PY) -m pipeline.make.preset $(if $(PRESET),'$(PRESET)') $(if $(POOL),--pool "$$POOL")
+	@$(PY) -m pipeline.make.preset $(if $(PRESET),"$$PRESET") $(if $(POOL),--pool "$$POOL")
 
 ui: env ## every run in MLflow, in the browser
 	@echo "ui: bringing MLflow up to date with the results"

@@ -19,7 +19,10 @@ def inside_world(world: str) -> Iterator[Params]:
     values = read_yaml(Path("params.yaml"))
     values["lab"] = {**values["lab"], "seed": entry(worlds, world, "worlds", "world").seed}
     values |= {"further": {}, "studies": {}, "worlds": {}}
-    os.environ["PYTHONPATH"] = os.getcwd()  # for processes that are started from there
+    # For processes that are started from there.
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
     write_json(layout.WORLDS / world / "params.yaml", values)  # JSON is YAML
     with chdir(layout.WORLDS / world):
         yield load_params()

@@ -72,9 +72,8 @@ def locked(path: Path, say: Callable[[str], None] = log.info) -> Iterator[None]:
     line with the process that holds it, and since when.
     """
     lock = path / ".lock" if path.is_dir() else path.with_name(f".{path.name}.lock")
-    with lock.open(
-        "ab+", buffering=0
-    ) as stream:  # unbuffered: a write that a full disk refused is not retried
+    # Unbuffered: a write that a full disk refused is not retried.
+    with lock.open("ab+", buffering=0) as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

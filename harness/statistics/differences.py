@@ -146,8 +146,8 @@ class RowTable:
         self._fits = {name: _fit(items, row) for name, row in rows.items()}
 
     @cached_property
-    def strata(self) -> dict[tuple[Hashable, bool], SeedVariance]:
-        """Pooled seed variances by budget and `fixed`; the same object where two were merged."""
+    def strata(self) -> dict[bool, SeedVariance]:
+        """Seed variances by `fixed`, pooled over rows of the main budget; one where both merge."""
         return self._pooled[0]
 
     @cached_property
@@ -156,26 +156,23 @@ class RowTable:
         return self._pooled[1]
 
     @cached_property
-    def _pooled(self) -> tuple[dict[tuple[Hashable, bool], SeedVariance], set[str]]:
-        strata: dict[tuple[Hashable, bool], SeedVariance] = {}
+    def _pooled(self) -> tuple[dict[bool, SeedVariance], set[str]]:
+        groups: dict[bool, list[str]] = {True: [], False: []}
+        for name, row in self.rows.items():
+            if row.budget == self.budget and row.trained and self._fits[name].df:
+                groups[row.fixed].append(name)
+        if min(sum(self._fits[n].df for n in names) for names in groups.values()) < LEAST_DF:
+            pools = [("all", [*groups[True], *groups[False]], (True, False))]
+        else:
+            pools = [("same subset", groups[True], (True,))]
+            pools += [("subset by seed", groups[False], (False,))]
+        strata: dict[bool, SeedVariance] = {}
         outliers: set[str] = set()
-        for budget in {row.budget for row in self.rows.values()}:
-            groups: dict[bool, list[str]] = {True: [], False: []}
-            for name, row in self.rows.items():
-                if row.budget == budget and row.trained and self._fits[name].df:
-                    groups[row.fixed].append(name)
-            dfs = [sum(self._fits[n].df for n in names) for names in groups.values()]
-            if min(dfs) < LEAST_DF:
-                everything = [*groups[True], *groups[False]]
-                pools = {"all": (everything, (True, False))} if everything else {}
-            else:
-                pools = {"same subset": (groups[True], (True,))}
-                pools |= {"subset by seed": (groups[False], (False,))}
-            for source, (names, kinds) in pools.items():
-                out = {name for name in names if self._is_outlying(name, names)}
-                pooled = self._pool([n for n in names if n not in out], source)
-                strata |= {(budget, kind): pooled for kind in kinds}
-                outliers |= out
+        for source, names, kinds in pools:
+            out = {name for name in names if self._is_outlying(name, names)}
+            rest = [name for name in names if name not in out]
+            strata |= dict.fromkeys(kinds, self._pool(rest, source) if rest else UNKNOWN)
+            outliers |= out
         return strata, outliers
 
     def _pool(self, names: Sequence[str], source: str) -> SeedVariance:
@@ -205,9 +202,7 @@ class RowTable:
         own = SeedVariance(fit.variance, fit.df, fit.interaction, "own")
         if name in self.outliers or (row.budget != self.budget and fit.df >= 2):
             return own
-        budget = row.budget if row.budget == self.budget else self.budget
-        fixed = row.fixed or row.budget != self.budget
-        return self.strata.get((budget, fixed), UNKNOWN)
+        return self.strata[row.fixed or row.budget != self.budget]
 
     def difference(self, name: str, baseline: str) -> Difference:
         """The difference between two rows, its p not corrected."""

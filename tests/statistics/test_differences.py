@@ -159,10 +159,10 @@ def test_a_ratio_has_the_variance_of_its_linearised_residuals() -> None:
 def test_strata_of_few_degrees_are_merged() -> None:
     rows = {"random": runs(3), "varied": runs(3), "same": runs(3, fixed=True)}
     strata = table(rows).strata
-    assert strata["main", True] is strata["main", False]
-    assert strata["main", True].df == 6
+    assert strata[True] is strata[False]
+    assert strata[True].df == 6
     more = table(rows | {"same2": runs(3, fixed=True)}).strata
-    assert more["main", True] is not more["main", False]
+    assert more[True] is not more[False]
 
 
 def test_with_too_few_seeds_there_is_an_interval_and_no_verdict() -> None:
@@ -181,25 +181,25 @@ def test_a_row_of_outlying_variance_keeps_its_own() -> None:
     assert result.outliers == {"wild"}
     assert result.seed_variance("wild").source == "own"
     assert result.seed_variance("wild").df == 4
-    assert result.strata["main", False].df == 16
+    assert result.strata[False].df == 16
     steady = table({f"r{i}": runs(5, spread=0.5) for i in range(4)})
     assert steady.outliers == set()
 
 
 def test_a_row_of_another_budget_is_not_pooled() -> None:
     rows = usual()
-    before = table(rows).strata["main", True]
+    before = table(rows).strata[True]
     one = Runs(runs(1, fixed=True).scores, True, "all")
     three = Runs(runs(3, fixed=True).scores, True, "all")
     result = table(rows | {"one": one, "three": three})
-    assert result.strata["main", True] == before
+    assert result.strata[True] == before
     assert result.seed_variance("one") == before
     assert result.seed_variance("three").source == "own"
 
 
 def test_a_row_of_one_seed_has_the_variance_of_its_stratum() -> None:
     result = table(usual() | {"single": runs(1)})
-    assert result.seed_variance("single") is result.strata["main", False]
+    assert result.seed_variance("single") is result.strata[False]
     assert result.difference("single", "random").p > 0
 
 
@@ -207,7 +207,7 @@ def test_the_untrained_model_has_no_seed_variance() -> None:
     none = Runs(runs(1).scores, True, "main", trained=False)
     result = table(usual() | {"none": none})
     assert result.seed_variance("none").value == 0
-    assert result.strata["main", True].df == 6  # of three rows of three seeds
+    assert result.strata[True].df == 6  # of three rows of three seeds
     assert result.difference("none", "random").se > 0
 
 
@@ -263,3 +263,12 @@ def test_holm_by_hand() -> None:
     assert np.isnan(result[1])
     assert result[2:] == pytest.approx([0.06, 0.06, 0.02])
     assert isinstance(table(usual()).difference("same0", "random"), Difference)
+
+
+def test_p_values_are_corrected_by_holm() -> None:
+    # In order 0.01 x 4, 0.02 x 3, 0.03 x 2, 0.5; NaN is not counted, and none is below the last.
+    result = holm([0.03, 0.01, float("nan"), 0.5, 0.02])
+    assert result[:2] + result[3:] == pytest.approx([0.06, 0.04, 0.5, 0.06])
+    assert np.isnan(result[2])
+    assert holm([0.4, 0.6]) == pytest.approx([0.8, 0.8])
+    assert holm([0.7, 0.8]) == [1.0, 1.0]

@@ -98,19 +98,6 @@ def difference(
     return Interval(float(a.mean() - b.mean()), float(low), float(high), p)
 
 
-def holm(ps: Sequence[float]) -> list[float]:
-    """P-values corrected for their number: by chance, 5% of tables have one below 0.05.
-
-    NaN stays NaN and is not counted. Source: Holm 1979.
-    """
-    known = sorted((p, i) for i, p in enumerate(ps) if p == p)
-    corrected, least = [float("nan")] * len(ps), 0.0
-    for rank, (p, i) in enumerate(known):
-        least = max(least, min(1.0, (len(known) - rank) * p))
-        corrected[i] = least
-    return corrected
-
-
 def averages(benchmarks: list[Items]) -> np.ndarray:
     """Mean over benchmarks for each seed: (seeds,)."""
     return np.mean([column_scores(b, b.weights) for b in benchmarks], axis=0)

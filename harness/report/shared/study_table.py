@@ -16,9 +16,9 @@ from harness.report.shared.statistics import (
     averages,
     deviation,
     difference,
-    holm,
 )
 from harness.report.shared.tables import TextTable, mean_sd, number, p_text, with_interval
+from harness.statistics.differences import holm
 from harness.suites import Column, Suite, load_suite
 
 if TYPE_CHECKING:

@@ -153,6 +153,8 @@ def test_a_pool_is_handed_on_as_it_is_called(clone: Path, target: str, name: str
     ended = make(clone, target, "PRESET=own", f"POOL={name}")
     assert ended.stdout.splitlines()[-2:] == ["--pool", name]
     assert "--pool" not in make(clone, target, "PRESET=own").stdout
+    quoted = "o'wn"
+    assert quoted in make(clone, target, f"PRESET={quoted}").stdout.splitlines()
 
 
 @pytest.mark.parametrize("changed", ["constraints.txt", "pyproject.toml", "TORCH=cuda"])

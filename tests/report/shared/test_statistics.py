@@ -12,7 +12,6 @@ from harness.report.shared.statistics import (
     deviation,
     deviation_interval,
     difference,
-    holm,
     mean_interval,
     rising_trend,
 )
@@ -132,15 +131,6 @@ def test_intervals_of_three_seeds_cover_where_resampling_the_seeds_would_not() -
         naive_cover += naive[0] <= 0 <= naive[1]
     assert ours_cover / runs >= 0.92
     assert naive_cover / runs < 0.85
-
-
-def test_p_values_are_corrected_by_holm() -> None:
-    # In order 0.01 x 4, 0.02 x 3, 0.03 x 2, 0.5; NaN is not counted, and none is below the last.
-    result = holm([0.03, 0.01, math.nan, 0.5, 0.02])
-    assert result[:2] + result[3:] == pytest.approx([0.06, 0.04, 0.5, 0.06])
-    assert math.isnan(result[2])
-    assert holm([0.4, 0.6]) == pytest.approx([0.8, 0.8])
-    assert holm([0.7, 0.8]) == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("gap", [0.0, 0.5, 1.0, 1.5, 2.0, 4.0])
