@@ -33,6 +33,7 @@ class Column(BaseModel):
     shots: int | Literal["fit"] = 0
     max_shots: int = 5
     items: int | None = None
+    cluster: str | None = None
     sources: list[str] | None = None
     of: list[str] | None = None
 
