@@ -191,7 +191,17 @@ def _references(params: Params) -> Iterator[str]:
                     f"{table}.{key}.seeds: {seed} is in none of its groups; add it to seed_groups "
                     "or to its more_groups"
                 )
+    yield from _baselines(params)
     yield from study_problems(params)
+
+
+def _baselines(params: Params) -> Iterator[str]:
+    for name in params.report.baselines:
+        if name not in params.every_selection:
+            near = nearest(name, params.every_selection)
+            yield f"report.baselines: no selection is called {name!r}{near}"
+        if params.report.baselines.count(name) > 1:
+            yield f"report.baselines: {name} is listed twice; remove one"
 
 
 def _one_name_each(params: Params) -> Iterator[str]:

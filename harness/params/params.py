@@ -83,6 +83,12 @@ class Study(Section):
     title: str = ""
 
 
+class ReportParams(Section):
+    """How tables compare their rows."""
+
+    baselines: list[Name]  # each a family of tests of its own
+
+
 class World(Section):
     """Another generated world, in which every row of the main table is run as well."""
 
@@ -148,6 +154,7 @@ class Params(Section):
     further: dict[str, Further]
     studies: dict[str, Study]
     worlds: dict[str, World]
+    report: ReportParams
 
     @property
     def every_selection(self) -> dict[str, Selection]:
