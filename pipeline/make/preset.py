@@ -97,9 +97,9 @@ def _check_merged(text: str, path: Path) -> None:
 
 
 def _current_preset(root: Path) -> str | None:
-    """The preset params.yaml belongs to; None where there is no params.yaml."""
+    """The preset params.yaml belongs to; None where there is none, or an empty one."""
     path = root / "params.yaml"
-    if not path.is_file():
+    if not path.is_file() or not path.read_bytes().strip():
         return None
     values = read_yaml(path)
     name = values.get("preset") if isinstance(values, dict) else None
@@ -134,7 +134,7 @@ def _preset_of_lock(root: Path, current: str | None) -> str | None:
 
 
 def _is_edited(root: Path, preset: str) -> bool:
-    written = (root / "params.yaml").read_text("utf-8")
+    written = yaml_text(root / "params.yaml")
     return preset not in presets(root) or written != preset_text(root, preset)
 
 

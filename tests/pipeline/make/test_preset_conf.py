@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.check.check import check_params
 from harness.common.errors import InputError
 from harness.common.yaml_files import read_yaml
 from pipeline.make.preset import preset_text, presets, switch_preset
@@ -105,6 +106,22 @@ def test_line_ends_and_marks_of_other_systems_do_not_matter(real: Path) -> None:
     assert sorted(presets(real)) == sorted(presets(ROOT))
     switch_preset(real, "own")
     assert (real / "params.yaml").read_bytes().decode() == wanted
+
+
+def test_line_ends_of_another_system_are_no_edits(real: Path) -> None:
+    path = real / "params.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert switch_preset(real, "lab") == ["params.yaml holds lab already"]
+    switch_preset(real, "own")
+    assert not list(real.glob("params.*.edited.yaml"))
+
+
+def test_an_empty_params_file_is_none(real: Path) -> None:
+    (real / "params.yaml").write_text("\n")
+    (line,) = check_params(real / "params.yaml")
+    assert line.endswith("make preset PRESET=lab writes one")
+    assert switch_preset(real, "lab") == ["params.yaml: from conf/lab.yaml"]
+    assert (real / "dvc.lock").read_text() == lock("lab")
 
 
 def test_an_empty_base_is_one_line(real: Path) -> None:
