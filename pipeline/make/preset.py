@@ -38,11 +38,14 @@ def switch_preset(root: Path, preset: str, pool: str | None = None) -> list[str]
     if pool is not None:
         check_pool(pool)
     if current != preset:
-        text = _checked_text(root, preset)
+        text = _checked_text(root, preset, pool)
         lines = _put_away(root, current) if current else []
         lines.append(_bring_in(root, preset, text))
+    elif pool is not None:
+        _refuse(read_yaml(root / "params.yaml"), "params.yaml", pool)
+        lines = []
     else:
-        lines = [] if pool else _already(root, preset)
+        lines = _already(root, preset)
     if locked_by not in (
         preset,
         None,
@@ -163,16 +166,23 @@ def _put_away(root: Path, preset: str) -> list[str]:
     return [f"{edited.name}: your edits of {preset}; they come back with PRESET={preset}"]
 
 
-def _checked_text(root: Path, preset: str) -> str:
-    """What params.yaml will hold; InputError where `make check` would refuse it."""
+def _checked_text(root: Path, preset: str, pool: str | None) -> str:
+    """What params.yaml will hold, but for the pool; InputError where it has problems."""
     edited = root / EDITED.format(preset)
     path = edited if edited.is_file() else root / "conf" / f"{preset}.yaml"
     text = yaml_text(path) if path == edited else preset_text(root, preset)
-    problems = check_values(parse_yaml(text, path), path.relative_to(root).as_posix())
+    _refuse(parse_yaml(text, path), path.relative_to(root).as_posix(), pool)
+    return text
+
+
+def _refuse(values: object, file: str, pool: str | None) -> None:
+    """Raise InputError where `make check` would refuse the values, with that pool."""
+    if pool is not None and isinstance(values, dict):
+        values = {**values, "prepare": {**(values.get("prepare") or {}), "source": pool}}
+    problems = check_values(values, file)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise InputError(f"{problems[0]}{more}; params.yaml stays as it was")
-    return text
 
 
 def _bring_in(root: Path, preset: str, text: str) -> str:

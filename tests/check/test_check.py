@@ -104,6 +104,12 @@ def test_every_preset_is_fine(name: str) -> None:
         ("study: scorers, of", "studdy: scorers, of", ["_random.study: this key is missing; add"]),
         ("  k: 1\n", "", ["defaults.k: this key is missing; conf/base.yaml has it"]),
         ("prepare: {source: lab}", "prepare: {}", ["prepare.source: this key is missing; add it"]),
+        ("source: lab}", "source: x.jsonl}", ["references.oracle: rows oracle needs planted trut"]),
+        (
+            "source: lab}",
+            "source: x.jsonl}",
+            ["evaluate.suite: lab has items of `prepare.sou"],
+        ),
         # names and groups
         ("  k_center: {", "  2nd: {", ["selections.2nd: names hold", "say to 's_2nd'"]),
         ("  k_center: {", "  a b: {", ["selections.a b: names hold", "say to 'a_b'"]),

@@ -141,3 +141,13 @@ def test_anchors_of_the_base_stay(real: Path) -> None:
     values = read_yaml(real / "params.yaml")
     assert values["selections"]["random"]["budget"] == 0.5
     assert values["base_models"]["x"] == values["base_model"]
+
+
+@pytest.mark.parametrize("current", ["lab", "own"])
+def test_a_pool_that_does_not_fit_the_preset_is_refused(real: Path, current: str) -> None:
+    (real / "params.yaml").write_text(preset_text(ROOT, current))
+    (real / "my.jsonl").write_text("{}\n")
+    before = files(real)
+    with pytest.raises(InputError, match=r"clean needs planted truth.*\(and 10 more\)"):
+        switch_preset(real, "lab", "my.jsonl")
+    assert files(real) == before
