@@ -115,6 +115,11 @@ class Cell:
         return "_".join(str(part) for part in parts if part is not None)
 
     @property
+    def row(self) -> tuple[object, ...]:
+        """What that row is of; `make check` refuses two of one name."""
+        return self.of, self.rows, self.rounds, self.base
+
+    @property
     def path(self) -> Path:
         """The folder of its files, under `runs` and under `data/described`."""
         return Path(self.study, self.key) if self.key else Path(self.study, self.of, self.group)
