@@ -5,18 +5,24 @@
 """
 
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.common.markdown import markdown_text
 from harness.params.knobs import Entry, knob_text, knobs_of
+from harness.params.params import load_params
 from harness.pools.formats import FORMATS
+from harness.report.shared.study_table import digits_of, suffixes
+from harness.report.shared.verdicts import verdict_notes
 from harness.round_systems import ROUND_SYSTEMS
 from harness.samplers import SAMPLERS
 from harness.scorers import SCORERS
 from harness.suites import SUITES, load_suite
 
 ROOT = Path(__file__).resolve().parent.parent
+LAB = ROOT / "results" / "lab" / "main"
 PAGES = ("README.md", "docs/fidelity.md", "docs/pools.md", "docs/select.md")
 MARKED = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 SYSTEMS: Mapping[str, Entry[Any]] = {**SAMPLERS, **ROUND_SYSTEMS}
@@ -74,8 +80,32 @@ def suites() -> str:
     return _table("suite | title | columns | source", rows)
 
 
+def main_table() -> str:
+    """The lab's main table as its report has it."""
+    page = (LAB / "table.md").read_text(encoding="utf-8")
+    rows = page.split("\n| ", 1)[1].split("\n\n", 1)[0]
+    return f"\n| {rows}\n\n"
+
+
+def verdicts() -> str:
+    """What the lab's main table says of its rows."""
+    import pandas as pd
+
+    params = load_params(LAB.parents[2] / "params.yaml")
+    frame = pd.read_csv(LAB / "table.csv", keep_default_na=False, na_values={})
+    numbers = frame.apply(pd.to_numeric, errors="coerce")
+    texts = [name for name in frame if name == "selection" or name.startswith("verdict")]
+    lines = numbers.assign(**frame[texts]).to_dict("records")
+    suite = load_suite(params.evaluate.suite)
+    head = suite.column(suite.headline)
+    baselines = suffixes(params.report.baselines)
+    notes = verdict_notes(lines, baselines, head.label, digits_of(suite, head), params.preset)
+    paragraphs = [textwrap.fill(markdown_text(note), 100) for note in notes]
+    return "\n" + "\n\n".join(paragraphs) + "\n\n"
+
+
 TABLES: dict[str, Callable[[], str]] = {
-    made.__name__: made for made in (systems, knobs, scorers, formats, suites)
+    made.__name__: made for made in (systems, knobs, scorers, formats, suites, main_table, verdicts)
 }
 
 

@@ -16,8 +16,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_the_readme_shows_the_committed_table() -> None:
-    shown = README.split("<!-- table: results/lab/main/table.md -->")[1]
-    shown = shown.split("<!-- end of table -->")[0]
+    shown = README.split("<!-- made: main_table -->")[1].split("<!-- end -->")[0]
     table = (ROOT / "results/lab/main/table.md").read_text()
     assert first_table(shown) == first_table(table)
 

@@ -17,6 +17,7 @@ from harness.report.shared.study_table import (
     not_run_cells,
     read_study,
     score_fields,
+    suffixes,
 )
 from harness.report.shared.tables import TextTable, number, percent
 from harness.statistics.differences import RowTable
@@ -64,7 +65,7 @@ def build_table(params: Params, study: str) -> StudyTable:
     suite, rows = read_study(params, study)
     table = judged(params, suite, rows)
     gaps = families(params, study, table, rows)
-    baselines = {name: f"_{name}" if place else "" for place, name in enumerate(gaps)}
+    baselines = suffixes(gaps)
     lines = []
     for row in rows:
         kind = "selection" if row.of in params.every_selection else "reference"

@@ -11,6 +11,7 @@ from harness.params.params import MAIN, Params
 from harness.report.scores.columns import column_facts
 from harness.report.scores.plot import plot_study
 from harness.report.scores.table import StudyTable, build_table, fact_table
+from harness.report.shared.judging import in_main_table
 from harness.report.shared.notes import cut_notes, preset_note, score_notes
 from harness.report.shared.pages import page, plain_notes, write_report
 from harness.report.shared.provenance import provenance
@@ -92,7 +93,23 @@ def main_table(table: StudyTable) -> TextTable:
 def _notes(table: StudyTable) -> list[str]:
     """What stands directly below the scores."""
     digits = digits_of(table.suite, table.suite.column(table.suite.headline))
-    judging = judging_notes(table.judged, table.rows, table.lines, table.baselines, digits)
+    cells = {row.name: row.cells[0] for row in table.rows}
+    elsewhere = [
+        name
+        for name, cell in cells.items()
+        for base in table.baselines
+        if name != base
+        and cell.of in table.params.every_selection
+        and in_main_table(table.params, table.study, cell, cells[base])
+    ]
+    judging = judging_notes(
+        table.judged,
+        table.rows,
+        table.lines,
+        table.baselines,
+        digits,
+        list(dict.fromkeys(elsewhere)),
+    )
     return [*score_notes(table.suite, table.rows), *judging, *cut_notes(table.rows)]
 
 

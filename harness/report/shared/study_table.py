@@ -1,6 +1,6 @@
 """What every table of scores has: its rows and suite, means, differences, p-values, bold winner."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,6 +100,11 @@ def difference_fields(gap: Difference | None, sign: int, suffix: str = "") -> Li
         "run_beats_run": gap.chance if known else NAN,
     }
     return {f"{name}{suffix}": value for name, value in fields.items()}
+
+
+def suffixes(baselines: Iterable[str]) -> dict[str, str]:
+    """What the columns of each baseline end in: of the first nothing, of others its name."""
+    return {name: f"_{name}" if place else "" for place, name in enumerate(baselines)}
 
 
 def verdict(gap: Difference | None, sign: int) -> str:

@@ -56,11 +56,12 @@ def judging_notes(
     lines: Sequence[Line],
     baselines: Mapping[str, str],
     digits: int,
+    elsewhere: Sequence[str] = (),
 ) -> list[str]:
     """What the differences of a table rest on: seed deviations, errors of items, power.
 
-    ``table`` is None where rows of several budgets are compared, each at its own. Plain text; empty
-    where nothing is compared.
+    ``table`` is None where rows of several budgets are compared, each at its own; ``elsewhere`` are
+    the rows that the main table tests. Plain text; empty where nothing is compared.
     """
     compared = {
         name: [line for line in lines if line[f"diff{suffix}"] == line[f"diff{suffix}"]]
@@ -79,6 +80,7 @@ def judging_notes(
         ],
         mark=MARK if any(marked(x, s) for n, s in baselines.items() for x in compared[n]) else "",
         twins=_twins(rows),
+        elsewhere=elsewhere,
         others=_others(table) if table else [],
         unit="points" if digits == 1 else "bits per byte",
     )

@@ -1,0 +1,148 @@
+"""Which pairs are tested, with which p, and that sentences follow the numbers."""
+
+import csv
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.common import layout
+from harness.common.files import read_json, write_json
+from harness.common.markdown import first_table
+from harness.params.params import Params, load_params
+from harness.report.scores.write import write_scores
+from harness.report.shared.judging import families, judged
+from harness.report.shared.study_table import read_study
+from harness.suites import SUITES
+from tests.helpers.build_runs import QUALITY, build_runs
+from tests.helpers.small_repo import edit_params, further
+from tests.helpers.toy_suite import write_toy_suite
+
+NAMES = ["none", "random", "k_center", "km_random", "full"]
+
+
+def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Params:  # noqa: ANN401
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
+    monkeypatch.setitem(QUALITY, "k_center", 22.0)
+    base: dict[str, Any] = {
+        "table": NAMES,
+        "seed_groups": ["s0_1_2"],
+        "further": {},
+        "studies": {},
+        "evaluate": {"suite": "toy"},
+        "report": {"baselines": ["random", "km_random"]},
+    }
+    return build_runs(tmp_path, **{**base, **changes})
+
+
+def lines(folder: Path) -> dict[str, dict[str, str]]:
+    with (folder / "table.csv").open(encoding="utf-8") as file:
+        return {line["selection"]: line for line in csv.DictReader(file)}
+
+
+def swap(one: str, other: str) -> None:
+    """Give each of two rows the other's scores."""
+    paths = [layout.RUNS / "main" / name / "s0_1_2" for name in (one, other)]
+    for file in ("metrics.json", "samples.parquet"):
+        first, second = (path / file for path in paths)
+        kept = first.with_suffix(".kept")
+        shutil.move(first, kept)
+        shutil.move(second, first)
+        shutil.move(kept, second)
+
+
+def verdicts(folder: Path) -> dict[str, str]:
+    """The page's paragraph of each baseline."""
+    text = (folder / "table.md").read_text(encoding="utf-8")
+    found = re.findall(r"^Against (\w+), in this world\. (.*)$", text, re.MULTILINE)
+    return {name.replace("\\", ""): said.replace("\\", "") for name, said in found}
+
+
+def test_every_sentence_turns_with_the_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = build(tmp_path, monkeypatch)
+    folder = write_scores(params, "main")
+    before, numbers = verdicts(folder), lines(folder)["k_center"]
+    assert before["random"].startswith(f"Better: k_center (+{float(numbers['diff']):.1f}).")
+    assert "No difference found: km_random (no more than" in before["random"]
+    assert before["km_random"].startswith("Better: k_center (+")
+    swap("k_center", "random")
+    after = verdicts(write_scores(params, "main"))
+    assert after["random"].startswith(f"Worse: k_center (−{float(numbers['diff']):.1f})")
+    assert "Better" not in after["random"]
+    assert after["km_random"].startswith("Better: random (+")
+
+
+def test_a_pair_of_two_families_has_one_p(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = lines(write_scores(build(tmp_path, monkeypatch), "main"))
+    assert result["random"]["p_km_random"] == result["km_random"]["p"] != ""
+    assert float(result["random"]["diff_km_random"]) == -float(result["km_random"]["diff"])
+    assert result["random"]["p"] == result["km_random"]["p_km_random"] == ""
+    assert {result[name]["p"] for name in ("none", "full")} == {""}
+    assert float(result["full"]["diff_low"]) > 0  # an interval and no test
+
+
+def test_rows_of_the_same_models_count_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = build(tmp_path, monkeypatch)
+    alone = lines(write_scores(params, "main"))
+    for seed in range(3):
+        ours, theirs = (
+            layout.RUNS / "main" / name / "s0_1_2" / "train" / f"seed_{seed}.json"
+            for name in ("km_random", "k_center")
+        )
+        write_json(ours, {**read_json(ours), "weights": read_json(theirs)["weights"]})
+    folder = write_scores(params, "main")
+    result = lines(folder)
+    # One test instead of two: its p is not multiplied, and both rows show it.
+    assert result["k_center"]["p"] == result["km_random"]["p"]
+    assert float(result["k_center"]["p"]) <= float(alone["k_center"]["p"])
+    text = (folder / "table.md").read_text(encoding="utf-8")
+    assert "k_center, km_random: the same models, counted once." in text.replace("\\", "")
+
+
+def test_a_pair_of_the_main_table_is_not_tested_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = {
+        f"other_{of}": further("other", of, "s0_1_2") for of in ("random", "k_center", "km_random")
+    }
+    study = {"studies": {"other": {"report": "scores"}}, "further": listed}
+    params = build(tmp_path, monkeypatch, **study)
+    folder = write_scores(params, "other")
+    again = lines(folder)
+    assert {line["p"] for line in again.values()} == {""}
+    assert float(again["k_center"]["diff_low"]) > 0
+    note = "Tested in the main table: random, k_center, km_random."
+    assert note in (folder / "table.md").read_text(encoding="utf-8").replace("\\", "")
+    edit_params(tmp_path, table=["none", "random", "km_random", "full"])
+    new = lines(write_scores(load_params(), "other"))
+    assert float(new["k_center"]["p"]) < 0.05
+    assert new["km_random"]["p"] == ""
+
+
+def test_too_few_seeds_are_not_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = build(tmp_path, monkeypatch, seed_groups=["s0"], table=["random", "k_center"])
+    folder = write_scores(params, "main")
+    assert verdicts(folder)["random"].startswith("Not decided, with too few seeds: k_center.")
+    assert lines(folder)["k_center"]["p"] == ""
+    assert "**" not in (folder / "table.md").read_text(encoding="utf-8")
+
+
+def test_the_baselines_are_those_of_the_params(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = build(tmp_path, monkeypatch)
+    suite, rows = read_study(params, "main")
+    table = judged(params, suite, rows)
+    assert list(families(params, "main", table, rows)) == ["random", "km_random"]
+    edit_params(tmp_path, report={"baselines": ["km_random"]})
+    page = (write_scores(load_params(), "main") / "table.md").read_text(encoding="utf-8")
+    heads = first_table(page)[0]
+    assert "difference from km_random [95%]" in heads
+    assert "difference from random [95%]" not in heads
