@@ -93,5 +93,5 @@ def test_the_interval_of_a_ratio_may_reach_below_zero_and_needs_two_seeds() -> N
 
 def difference(value: float, se: float, df: float) -> Difference:
     seeds = SeedVariance(1.0, 7, 0.0, "own")
-    blank = (math.nan,) * 3
-    return Difference(value, *blank, se, 0.0, df, math.nan, math.nan, 3, 0.5, seeds)
+    nan = math.nan
+    return Difference(value, nan, nan, nan, se, 0.0, df, nan, nan, 3, 0.5, seeds)
