@@ -116,8 +116,10 @@ SAMPLES = Table(
         ("prediction", "str"),
         ("score", "float64"),
         ("weight", "float64"),
+        ("cluster", "str"),  # items of one cluster ask for one skill
     ),
     unique=("selection", "seed", "task", "item"),
+    nullable=("cluster",),
 )
 
 

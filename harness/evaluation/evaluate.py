@@ -29,7 +29,7 @@ from harness.suites.metrics import NotRun
 if TYPE_CHECKING:
     import pandas as pd
 
-_SAMPLE_COLUMNS = ["seed", "task", "item", "prediction", "score", "weight"]
+_SAMPLE_COLUMNS = ["seed", "task", "item", "prediction", "score", "weight", "cluster"]
 
 
 class Evaluation(NamedTuple):

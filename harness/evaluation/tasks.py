@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.common.errors import InputError
+from harness.common.errors import InputError, shown
 from harness.common.progress import PlainMeter, on_terminal
 from harness.evaluation.code import run_answers
 from harness.evaluation.shots import (
@@ -90,7 +90,8 @@ def run_tasks(
     seed: int,
     batch_size: int,
 ) -> "dict[str, pd.DataFrame]":
-    """Run the tasks; a frame a column, a row an item: item, prediction, score (percent), weight 1.
+    """Run the tasks; a frame a column, a row an item: item, prediction, score (percent),
+    weight 1, cluster.
 
     All run in one call, as each call collects facts about the machine for most of a second.
     """
@@ -153,9 +154,21 @@ def _items(task: Benchmark, column: Column, samples: list[dict[str, Any]]) -> "p
             "prediction": _prediction(task, sample, metric),
             "score": 100.0 * float(sample[metric]),
             "weight": 1.0,
+            "cluster": _cluster(column, sample["doc"]),
         }
         for sample in kept
     )
+
+
+def _cluster(column: Column, item: dict[str, Any]) -> str | None:
+    """What the item's field for it says; None where the column names no field."""
+    if column.cluster is None:
+        return None
+    value = item.get(column.cluster)
+    if not isinstance(value, str) or not value:
+        where = f"column {column.name}: cluster {column.cluster}"
+        raise InputError(f"{where}: an item has no such text, but {shown(repr(value))}")
+    return f"{column.name}:{value}"
 
 
 def _read_splits(

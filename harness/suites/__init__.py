@@ -35,6 +35,7 @@ class Column(BaseModel):
     max_shots: int = 5
     items: int | None = None
     mirrors: str | None = None  # the family of the generated pool that it asks about
+    cluster: str | None = None
     sources: list[str] | None = None
     of: list[str] | None = None
 

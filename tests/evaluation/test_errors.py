@@ -79,6 +79,15 @@ def test_the_suites_read(name: str) -> None:
     assert suite.headline in {column.name for column in suite.columns}
 
 
+def test_an_item_without_the_field_of_its_cluster(
+    tiny_model: Path, suite: Suite, benchmarks: Path
+) -> None:
+    column = suite.column("choice").model_copy(update={"cluster": "subject"})
+    wrong = suite.model_copy(update={"columns": [column], "headline": "choice"})
+    with pytest.raises(InputError, match="column choice: cluster subject: an item has no such"):
+        evaluate(tiny_model, wrong, benchmarks, heldout(), PARAMS, seed=0)
+
+
 def test_a_metric_that_does_not_exist(tiny_model: Path, suite: Suite, benchmarks: Path) -> None:
     column = suite.column("text").model_copy(update={"metric": "f1,none"})
     wrong = suite.model_copy(update={"columns": [column]})

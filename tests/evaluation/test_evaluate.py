@@ -64,6 +64,13 @@ def test_a_score_is_the_weighted_mean_of_its_items(evaluation: Evaluation) -> No
     assert numbers["avg"] == (numbers["choice"] + numbers["text"]) / 2
 
 
+def test_the_cluster_of_an_item_is_the_field_that_its_column_names(evaluation: Evaluation) -> None:
+    clusters = items(evaluation, "choice")["cluster"]
+    assert clusters.tolist() == [f"choice:{'odd' if i % 2 else 'even'}" for i in range(9)]
+    others = evaluation.samples.loc[evaluation.samples["task"] != "choice", "cluster"]
+    assert others.isna().all()
+
+
 def items(evaluation: Evaluation, task: str) -> pd.DataFrame:
     return evaluation.samples.loc[evaluation.samples["task"] == task].reset_index(drop=True)
 

@@ -18,7 +18,7 @@ from harness.describing.files import write_described
 from harness.params.params import Cell, Params, load_params
 from harness.selecting.prefixes import cell_subset
 from harness.selecting.subsets import write_costs
-from harness.suites import Suite, load_suite
+from harness.suites import Column, Suite, load_suite
 from tests.helpers.presets import preset_file
 
 SMALL: dict[str, Any] = {
@@ -219,10 +219,16 @@ def _samples(suite: Suite, name: str, seed: int) -> pd.DataFrame:
                     "prediction": pd.Series(["A"] * ITEMS, dtype="str"),
                     "score": score,
                     "weight": weight,
+                    "cluster": _clusters(column),
                 }
             )
         )
     return pd.concat(frames, ignore_index=True)
+
+
+def _clusters(column: Column) -> pd.Series:
+    names = [f"{column.name}:{i % 10}" if column.kind == "lm_eval" else None for i in range(ITEMS)]
+    return pd.Series(names, dtype="str")
 
 
 def _metrics(suite: Suite, samples: pd.DataFrame) -> dict[str, Any]:

@@ -15,7 +15,7 @@ title: Small
 headline: avg
 columns:
   - {name: choice, label: Choice, kind: lm_eval, task: choice.yaml, metric: "acc,none",
-     higher_is_better: true, chance: 25.0}
+     higher_is_better: true, chance: 25.0, cluster: skill}
   - {name: norm, label: Norm, kind: lm_eval, task: norm.yaml, metric: "acc_norm,none",
      higher_is_better: true, shots: fit, max_shots: 6}
   - {name: text, label: Text, kind: lm_eval, task: text.yaml, metric: "exact_match,none",
@@ -74,6 +74,7 @@ metric_list: [{metric: pass_at_k, aggregation: mean, higher_is_better: true}]
 CHOICES = [
     {
         "id": f"q{i}",
+        "skill": "odd" if i % 2 else "even",
         "prompt": f"Name number {i}.",
         "choices": [str(i), "a", "bc", "Lubi"],
         "target": i % 4,
