@@ -96,7 +96,7 @@ class Suite(BaseModel):
         shares = {
             column.name: mix[column.mirrors] / mirrored.count(column.mirrors)
             for column in columns
-            if column.mirrors in mix
+            if column.mirrors is not None and column.mirrors in mix
         }
         if len(shares) < len(columns):
             return {}
