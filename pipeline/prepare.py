@@ -1,19 +1,5 @@
 """Read the pool, hold rows out, and write what every later stage starts from."""
 
-import json
-from contextlib import ExitStack
-
-from harness.common import layout
-from harness.common.files import replacing, replacing_folder, write_json
-from harness.common.schemas import (
-    HELDOUT,
-    POOL,
-    PREFERENCES,
-    PRETRAINING,
-    TRUTH,
-    check_frame,
-    write_frame,
-)
 from harness.params.params import load_params
 from pipeline.stage import main
 
@@ -21,27 +7,9 @@ from pipeline.stage import main
 def run() -> None:
     """Read the pool, hold rows out, and write what every later stage starts from."""
     from harness.pools.prepare import prepare
+    from harness.pools.write import write_prepared
 
-    made = prepare(load_params())
-    tables = [
-        (layout.POOL_FILE, made.pool, POOL),
-        (layout.HELDOUT_FILE, made.heldout, HELDOUT),
-        (layout.TRUTH_FILE, made.truth, TRUTH),
-        (layout.PRETRAINING_FILE, made.pretraining, PRETRAINING),
-        (layout.PREFERENCES_FILE, made.preferences, PREFERENCES),
-    ]
-    # All are checked, then all are written, and only then do they replace the earlier files: these
-    # stay as they were, whatever goes wrong.
-    for path, frame, table in tables:
-        check_frame(frame, table, str(path))
-    with ExitStack() as stack:
-        for path, frame, table in tables:
-            write_frame(stack.enter_context(replacing(path)), frame, table)
-        write_json(stack.enter_context(replacing(layout.CARD_FILE)), made.card)
-        folder = stack.enter_context(replacing_folder(layout.BENCHMARKS))
-        for task, items in made.benchmarks.items():
-            lines = (json.dumps(item, ensure_ascii=False) + "\n" for item in items)
-            (folder / f"{task}.jsonl").write_text("".join(lines), encoding="utf-8")
+    write_prepared(prepare(load_params()))
 
 
 if __name__ == "__main__":

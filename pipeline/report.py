@@ -17,7 +17,7 @@ def run(name: str) -> None:
     kinds = {MAIN: "scores", SUBSETS: SUBSETS}
     kinds |= {study: item.report for study, item in params.studies.items()}
     if name not in kinds:
-        raise InputError(f"no report {name!r}{nearest(name, kinds)}")
+        raise InputError(f"no report is called {name!r}{nearest(name, kinds)}")
     prune(params)
     prune_clusterings(list(params.embeddings), params.cluster.k)
     writer(kinds[name])(params, name)

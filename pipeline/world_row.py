@@ -8,7 +8,7 @@ from pipeline.world_folder import inside_world
 def run(world: str, row: str) -> None:
     """Choose, describe, train and evaluate a row of the table in another generated world."""
     others = {"select_rounds": select_rounds, "select_reference": select_reference}
-    with inside_world(world) as params:
+    with inside_world(world, row) as params:
         others.get(params.subset_stage(row).partition("@")[0], select_subset).run(row)
         for group in params.seed_groups:
             for stage in (describe, train, evaluate):

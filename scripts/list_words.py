@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 HERE = Path(__file__).relative_to(ROOT).as_posix()
 SUFFIXES = (".py", ".md", ".yaml", ".toml", ".sh", ".jinja", ".html", ".txt")
+OTHERS = ("Makefile", ".ci/run")  # texts without a suffix
 
 # What not to write, and what to write instead. An underscore ends a word, as in test_told_once.
 WORDS = {
@@ -56,7 +57,8 @@ def tracked(where: list[str]) -> list[str]:
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     names = done.stdout.split("\0")
     skipped = {HERE, *filter(WORLD.fullmatch, names)}
-    return [n for n in names if n.endswith(SUFFIXES) and n not in skipped and (ROOT / n).is_file()]
+    texts = [name for name in names if name.endswith(SUFFIXES) or name in OTHERS]
+    return [name for name in texts if name not in skipped and (ROOT / name).is_file()]
 
 
 def main() -> int:

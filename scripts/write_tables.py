@@ -30,7 +30,7 @@ def _table(heads: str, rows: Iterable[list[str]]) -> str:
 def systems() -> str:
     """What each system does, what it reads and where it is from."""
     return _table(
-        "system | what it does | needs | by lot | source",
+        "system | what it does | needs | at random | source",
         (
             [f"`{key}`", it.summary, _words(it.needs), "yes" if it.chance else "no", it.source]
             for key, it in SYSTEMS.items()

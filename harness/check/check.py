@@ -6,7 +6,7 @@ tables of samplers, scorers, suites and pools. Imports nothing heavy: it takes a
 
 import itertools
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,8 @@ from harness.common.yaml_files import read_yaml
 from harness.params.params import Params, group_seeds, older_form
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
-NAMED = (
-    *("scorers", *SELECTIONS, "references", "embeddings"),
-    *("base_models", "further", "studies", "worlds"),
-)
+TABLES = (*SELECTIONS, "references")
+NAMED = ("scorers", *TABLES, "embeddings", "base_models", "further", "studies", "worlds")
 MISSING = {
     "k": "begin the entry with `<<: *defaults`, or add k: 1 (the pool as one cluster), a number of "
     "cluster.k, or auto",
@@ -40,24 +38,38 @@ def check_params(path: Path = Path("params.yaml")) -> list[str]:
         values = read_yaml(path)
     except InputError as error:
         return [str(error)]
+    return check_values(values, path.name)
+
+
+def check_values(values: object, file: str) -> list[str]:
+    """The problems of params that were read from a file, whose name begins each line."""
     if not isinstance(values, dict):
-        return [f"{path.name}: not a table of keys; make preset PRESET=lab writes one"]
+        return [f"{file}: not a table of keys; make preset PRESET=lab writes one"]
     if older := older_form(values):
-        return [f"{path.name}: {older}"]
+        return [f"{file}: {older}"]
     groups = list(_groups(values))
-    # Entries of `further` that name a wrong group are reported by the group itself.
-    consequences = ("seed_groups", "further.") if groups else ()
     try:
         params = Params.model_validate(values)
     except ValidationError as error:
         more = list(_schema_problems(error))
     else:
         more = [*table_problems(params), *_references(params)]
-    more = [line for line in more if not line.startswith(consequences)]
+    faulty = {line.partition(":")[0] for line in groups}
+    more = [line for line in more if not _follows(line, faulty)]
     problems = [*_names(values), *groups, *more]
     # A name may contain a line break, and a value be as long as the file.
     lines = (shown(line, LONGEST).replace("\n", "\\n") for line in _each_once(problems))
-    return [f"{path.name}: {line}" for line in lines]
+    return [f"{file}: {line}" for line in lines]
+
+
+def _follows(line: str, faulty: Set[str]) -> bool:
+    """Whether a problem only follows from faulty seed groups, given by their keys."""
+    key, _, rule = line.partition(": ")
+    if faulty and key.startswith("seed_groups"):
+        return True
+    of = rule.partition(" ")[0]  # the selection that has no subsets for a group
+    causes = (key, "seed_groups", *(f"{table}.{of}.more_groups" for table in TABLES))
+    return bool(re.fullmatch(r"further\..*\.group", key)) and not faulty.isdisjoint(causes)
 
 
 def _each_once(problems: list[str]) -> Iterator[str]:
@@ -77,7 +89,10 @@ def _schema_problems(error: ValidationError) -> Iterator[str]:
             known = _keys_at(schema, problem["loc"][:-1])
             yield f"{where}: unknown key{nearest(problem['loc'][-1], known)}"
         elif problem["type"] == "missing":
-            remedy = MISSING.get(str(problem["loc"][-1]), "conf/base.yaml has every key")
+            # Entries, and where the rows are read from, are the user's to name.
+            own = problem["loc"][0] in (*NAMED, "prepare")
+            key = str(problem["loc"][-1])
+            remedy = MISSING.get(key, "add it") if own else "conf/base.yaml has it"
             yield f"{where}: this key is missing; {remedy}"
         elif problem["type"] == "value_error":  # our own rules, whose messages have the value
             message = problem["msg"].removeprefix("Value error, ")
@@ -85,8 +100,8 @@ def _schema_problems(error: ValidationError) -> Iterator[str]:
         else:
             message = problem["msg"].partition(" after validation")[0]
             # People put the key itself where the name of its variable belongs.
-            key = where == "judge.key_env"
-            value = "the value given" if key else shown(repr(problem["input"]), 80)
+            hidden = where == "judge.key_env"
+            value = "the value given" if hidden else shown(repr(problem["input"]), 80)
             yield f"{where}: {message[0].lower()}{message[1:]}, not {value}"
 
 
@@ -109,11 +124,16 @@ def _resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str
 
 
 def _names(values: Mapping[str, Any]) -> Iterator[str]:
-    """Names are parts of stage names and paths, which DVC joins with ``-``."""
+    """Names are parts of stage names, which DVC joins with ``-``, and of paths."""
     for table in NAMED:
         entries = values.get(table)
         entries = entries if isinstance(entries, dict) else {}
+        seen: dict[str, object] = {}
         for name in entries:
+            other = seen.setdefault(str(name).lower(), name)
+            if other != name:
+                rule = f"{other} differs only by case, and is the same file on some machines"
+                yield f"{table}.{shown(name, 110)}: {rule}; rename one"
             if (table, name) == ("scorers", "id"):
                 yield "scorers.id: the column of ids is called so; give this one another name"
             if not NAME.fullmatch(str(name)):
@@ -157,7 +177,7 @@ def _group_lists(values: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
     main = values.get("seed_groups")
     main = main if isinstance(main, list) else []
     yield "seed_groups", main
-    for table in (*SELECTIONS, "references"):
+    for table in TABLES:
         entries = values.get(table)
         for name, entry in entries.items() if isinstance(entries, dict) else ():
             more = entry.get("more_groups") if isinstance(entry, dict) else None
@@ -182,7 +202,7 @@ def _references(params: Params) -> Iterator[str]:
             yield f"{table}.{key}.k: {item.k} is not in cluster.k {params.cluster.k}; add it"
         if item.k == "auto" and max(params.cluster.k, default=1) == 1:
             yield f"{table}.{key}.k: auto picks among cluster.k {params.cluster.k}; add one over 1"
-    for table in (*SELECTIONS, "references"):
+    for table in TABLES:
         for key, item in getattr(params, table).items():
             groups = [*params.seed_groups, *item.more_groups]
             seeds = {s for group in groups if GROUP.fullmatch(group) for s in group_seeds(group)}
@@ -191,13 +211,25 @@ def _references(params: Params) -> Iterator[str]:
                     f"{table}.{key}.seeds: {seed} is in none of its groups; add it to seed_groups "
                     "or to its more_groups"
                 )
+    yield from _baselines(params)
     yield from study_problems(params)
+
+
+def _baselines(params: Params) -> Iterator[str]:
+    for name in params.report.baselines:
+        if name not in params.every_selection:
+            near = nearest(name, params.every_selection)
+            yield f"report.baselines: no selection is called {name!r}{near}"
+        if params.report.baselines.count(name) > 1:
+            yield f"report.baselines: {name} is listed twice; remove one"
 
 
 def _one_name_each(params: Params) -> Iterator[str]:
     seen: dict[str, str] = {}
-    for table in (*SELECTIONS, "references"):
+    for table in TABLES:
         for name in getattr(params, table):
+            if name == "table":
+                yield f"{table}.table: in MLflow a study's table is called so; rename it"
             if name in seen:
                 yield f"{table}.{name}: {seen[name]} has this name too; rename one"
             seen.setdefault(name, table)

@@ -1,6 +1,9 @@
 """Checks the names in the main table, `further` and the studies of params.yaml."""
 
+import itertools
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 
 from harness.common.errors import InputError, nearest
 from harness.params.params import MAIN, Cell, Further, Params
@@ -17,17 +20,15 @@ def study_problems(params: Params) -> Iterator[str]:
             yield f"table: no selection is called {name!r}{nearest(name, rows)}"
         if params.table.count(name) > 1:
             yield f"table: {name!r} is listed twice; remove one"
-    wrong = list(_entries(params))
-    yield from wrong
+    yield from _entries(params)
     if MAIN in params.base_models:
         yield f"base_models.{MAIN}: `base_model` is called so; rename this one"
     for name in (MAIN, SUBSETS):
         if name in params.studies:
             yield f"studies.{name}: a report of its own is called so; rename the study"
     yield from _worlds(params)
-    if not wrong and all(name in rows for name in params.table):
-        for study in params.every_study:
-            yield from _rows(params, study)
+    for study in params.every_study:
+        yield from _rows(params, study)
 
 
 def _worlds(params: Params) -> Iterator[str]:
@@ -92,17 +93,34 @@ def _rounds(params: Params, name: str) -> int:
 
 def _rows(params: Params, study: str) -> Iterator[str]:
     """No row has a seed twice, no two rows one name, and every study has a row."""
-    try:
-        cells = params.cells(study)
-    except InputError:  # a group that is reported already
-        return
+    cells = list(_cells(params, study))
+    rows: dict[str, Cell] = {}
     seen: dict[tuple[str, int], Cell] = {}
     for cell in cells:
+        other = rows.setdefault(cell.name, cell)
+        if other.row != cell.row:
+            where = other.key or "`table`"
+            rule = f"its row would be called {cell.name}, as that of {where} is"
+            yield f"further.{cell.key}: {rule}; rename a selection or base model"
+            continue
         for seed in cell.seeds:
             other = seen.setdefault((cell.name, seed), cell)
             if other is not cell and other.key != cell.key:
                 where = other.key or "`table`"
                 yield f"further.{cell.key}: {where} has seed {seed} of {cell.name} too; remove one"
                 break
-    if not cells and study != MAIN:
+    named = {item.study for item in params.further.values()}
+    # A study of no name is reported already: its entries may be of this one.
+    if study != MAIN and study not in named and named.issubset(params.every_study):
         yield f"studies.{study}: no entry of `further` has `study: {study}`; add one"
+
+
+def _cells(params: Params, study: str) -> Iterator[Cell]:
+    """A study's cells, without those whose selection or group is reported already."""
+    main = itertools.product(params.table, params.seed_groups) if study == MAIN else ()
+    makers = [partial(params.main_cell, *one) for one in main]
+    further = (key for key, item in params.further.items() if item.study == study)
+    makers += [partial(params.further_cell, key) for key in further]
+    for make in makers:
+        with suppress(InputError):
+            yield make()

@@ -15,6 +15,7 @@ def table_problems(params: Params) -> Iterator[str]:
     """Names and knobs that no table has, qualities of columns that no scorer makes."""
     yield from _names(params)
     yield from _heldout(params)
+    yield from _of_the_lab(params)
     yield from _knobs_of_samplers(params)
     yield from _knobs_of_scorers(params)
     yield from _qualities(params)
@@ -75,6 +76,20 @@ def _heldout(params: Params) -> Iterator[str]:
                 f"{column.name}; add them to prepare.heldout or choose another suite"
             )
             return
+
+
+def _of_the_lab(params: Params) -> Iterator[str]:
+    """What another pool than the generated one has not: planted truth and the lab's benchmarks."""
+    source = params.prepare.sources.get(params.prepare.source)
+    if (source.path if source else params.prepare.source) == "lab":
+        return
+    for key, item in params.references.items():
+        if item.rows not in ("none", "full"):
+            rule = f"rows {item.rows} needs planted truth, which only `prepare.source: lab` has"
+            yield f"references.{key}: {rule}; remove it"
+    if params.evaluate.suite == "lab":
+        rule = "lab has items of `prepare.source: lab` only"
+        yield f"evaluate.suite: {rule}; choose own, or another suite, for {params.prepare.source}"
 
 
 def _knobs_of_samplers(params: Params) -> Iterator[str]:

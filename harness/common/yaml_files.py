@@ -15,9 +15,13 @@ MOST_ALIASED = 100_000  # values that aliases stand for: nine lines can stand fo
 
 def read_yaml(path: Path) -> Any:  # noqa: ANN401  (YAML is any of its types)
     """Read YAML as DVC does (YAML 1.2); InputError where it is missing, broken or too large."""
+    return parse_yaml(yaml_text(path), path)
+
+
+def parse_yaml(text: str, path: Path) -> Any:  # noqa: ANN401
+    """`read_yaml` for a text that is, or will be, in ``path``."""
     from ruamel.yaml import YAML
 
-    text = yaml_text(path)
     reader = YAML(typ="safe", pure=True)
     with _reporting(path, text):
         node = reader.compose(text)
@@ -54,13 +58,16 @@ def check_aliases(node: Any, path: Path) -> None:  # noqa: ANN401  (ruamel's nod
 
 
 def yaml_text(path: Path) -> str:
-    """The text of a file; InputError where it is missing, too large, not UTF-8 or too deep."""
+    """The text of a file; InputError where it is missing, too large, not UTF-8 or too deep.
+
+    Without a mark of byte order, its lines ended by a line feed.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such file; make preset PRESET=lab writes one")
     if path.stat().st_size > MOST_BYTES:
         raise InputError(f"{path}: over {MOST_BYTES:,} bytes; keep data in files of their own")
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         detail = f"byte 0x{error.object[error.start]:02x} at position {error.start + 1}"
         raise InputError(f"{path}: not UTF-8 ({detail}); save the file as UTF-8") from None

@@ -29,8 +29,7 @@ def bits_per_byte(
     heldout: "pd.DataFrame",
     batch_size: int,
 ) -> "pd.DataFrame":
-    """Bits per byte of each row's response; columns source, item, prediction, score, weight, cluster
-    (none) and cut.
+    """Bits per byte of each row's response: samples with their source, and whether they were cut.
 
     A row's bits are the sum of -log2 p over the tokens of its last assistant turn given all before
     it, including the end token: a code without it could not be decoded. Its bytes (weight) are

@@ -90,8 +90,7 @@ def run_tasks(
     seed: int,
     batch_size: int,
 ) -> "dict[str, pd.DataFrame]":
-    """Run the tasks; a frame a column, a row an item: item, prediction, score (percent),
-    weight 1, cluster.
+    """Run the tasks; a frame a column, a row an item; scores are percentages, each weight is 1.
 
     All run in one call, as each call collects facts about the machine for most of a second.
     """

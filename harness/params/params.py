@@ -83,6 +83,12 @@ class Study(Section):
     title: str = ""
 
 
+class ReportParams(Section):
+    """How tables compare their rows."""
+
+    baselines: list[Name]  # each a family of tests of its own
+
+
 class World(Section):
     """Another generated world, in which every row of the main table is run as well."""
 
@@ -107,6 +113,11 @@ class Cell:
         """The row of a table to which it belongs, with cells of other seeds."""
         parts = (self.of, self.rows, self.rounds, None if self.base == MAIN else self.base)
         return "_".join(str(part) for part in parts if part is not None)
+
+    @property
+    def row(self) -> tuple[object, ...]:
+        """What that row is of; `make check` refuses two of one name."""
+        return self.of, self.rows, self.rounds, self.base
 
     @property
     def path(self) -> Path:
@@ -148,6 +159,7 @@ class Params(Section):
     further: dict[str, Further]
     studies: dict[str, Study]
     worlds: dict[str, World]
+    report: ReportParams
 
     @property
     def every_selection(self) -> dict[str, Selection]:

@@ -18,13 +18,12 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class Section(BaseModel):
     """A part of params.yaml: unknown keys are refused, values are never changed.
 
-    A key that dvc.yaml names has no default: DVC reads the file, not this.
+    Values must have their types as they are: neither "2", 2.0 nor true is an int. A key that
+    dvc.yaml names has no default: DVC reads the file, not this.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
 
-class StrictSection(Section):
-    """A section whose values must have their types as they are: 2.0 is not an int."""
-
-    model_config = ConfigDict(strict=True)
+# What the knobs of training and evaluation call it: changing those files reruns every cell.
+StrictSection = Section

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.common.progress import progress
-from harness.pools.word_runs import Runs, Vocabulary, first_of_equals, word_runs
+from harness.pools.word_runs import Vocabulary, first_of_equals, word_runs
 
 RUN_WORDS = 3
 BANDS = 24
@@ -34,39 +34,22 @@ class Duplicates:
 def find_duplicates(texts: list[str], threshold: float) -> Duplicates:
     """The duplicates among ``texts``; ``threshold`` is a Jaccard similarity in [0.7, 1]."""
     first = first_of_equals(texts)
-    own = np.arange(len(texts))
-    exact = np.where(first == own, -1, first)
+    exact = np.where(first == np.arange(len(texts)), -1, first)
     unique = np.flatnonzero(exact < 0)
     runs = word_runs(
         (texts[i] for i in unique), RUN_WORDS, Vocabulary(), "near duplicates: words", whole=True
     )
-    near = np.full(len(texts), -1, np.int64)
-    left, right = similar_pairs(runs, threshold)
-    # The earliest of the rows a row is similar to.
-    order = np.lexsort((left, right))
-    later, at = np.unique(right[order], return_index=True)
-    near[unique[later]] = unique[left[order][at]]
-    return Duplicates(exact, near)
-
-
-def similar_pairs(runs: Runs, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of texts (earlier, later) whose sets of runs are similar enough."""
     sizes = runs.sizes()
-    filled = np.flatnonzero(sizes)
-    if len(filled) < 2:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    ends = np.cumsum(sizes)
-    signatures = _signatures(runs.hashes, (ends - sizes)[filled])
-    pairs = _candidates(signatures, threshold - SLACK)
+    filled, ends = np.flatnonzero(sizes), np.cumsum(sizes)
     sets = np.split(runs.hashes, ends[:-1])
-    kept = []
-    for a, b in progress(pairs, "near duplicates: pairs"):
-        one, two = filled[a], filled[b]
+    pairs = _candidates(_signatures(runs.hashes, (ends - sizes)[filled]), threshold - SLACK)
+    near = np.full(len(texts), -1, np.int64)
+    for one, two in progress(filled[pairs], "near duplicates: pairs"):
         shared = len(np.intersect1d(sets[one], sets[two], assume_unique=True))
-        if shared >= threshold * (sizes[one] + sizes[two] - shared) - 1e-9:
-            kept.append((one, two))
-    similar = np.array(kept, np.int64).reshape(-1, 2)
-    return similar[:, 0], similar[:, 1]
+        similar = shared >= threshold * (sizes[one] + sizes[two] - shared) - 1e-9
+        if similar and near[unique[two]] < 0:  # pairs ascend: the earliest counts
+            near[unique[two]] = unique[one]
+    return Duplicates(exact, near)
 
 
 def _signatures(hashes: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -94,9 +77,7 @@ def _candidates(signatures: np.ndarray, floor: float) -> np.ndarray:
             if not len(same):
                 break
             met.append(order[same] * count + order[same + gap])
-    if not met:
-        return np.empty((0, 2), np.int64)
-    keys = np.unique(np.concatenate(met))
+    keys = np.unique(np.concatenate([np.empty(0, np.int64), *met]))
     pairs = np.stack([keys // count, keys % count], axis=1)
     blocks = np.array_split(pairs, len(pairs) // 50_000 + 1)
     likely = [(signatures[b[:, 0]] == signatures[b[:, 1]]).mean(axis=1) >= floor for b in blocks]

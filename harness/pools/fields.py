@@ -30,8 +30,15 @@ class Fields:
         return None if is_nan(value) else value
 
     def is_filled(self, name: str) -> bool:
-        """Whether a field holds anything; this does not count as reading it."""
-        return not is_empty(self.values.get(name))
+        """Whether a field holds more than null, NaN, blank text, an empty list or object.
+
+        This does not count as reading it.
+        """
+        value = self.values.get(name)
+        if isinstance(value, str):
+            return not is_blank(value)
+        empty = isinstance(value, list | dict) and not value
+        return not (value is None or is_nan(value) or empty)
 
     def filled(self, names: tuple[str, ...], what: str) -> str | None:
         """The one of several names that is filled; BadRowError where two differ."""
@@ -67,13 +74,6 @@ class Fields:
         """The filled fields that were not read."""
         unread = self.values.keys() - self.read
         return {name for name in unread if self.is_filled(name)} | self.fields_of_turns
-
-
-def is_empty(value: object) -> bool:
-    """Whether a value holds nothing: null, NaN, blank text, an empty list or object."""
-    if isinstance(value, str):
-        return is_blank(value)
-    return value is None or is_nan(value) or (isinstance(value, list | dict) and not value)
 
 
 def is_nan(value: object) -> bool:

@@ -14,7 +14,7 @@ from harness.common.errors import InputError
 from harness.params.limits import DEFAULT, Limits
 from harness.pools.json_text import CHUNK, json_lines, json_list
 from harness.pools.parquet import parquet_rows, read_table, table_bytes
-from harness.pools.raw_rows import RawRow
+from harness.pools.raw_rows import NO_ROWS, RawRow
 from harness.pools.unpacking import BLANK, BOM, Unpacked
 
 PARQUET = b"PAR1"
@@ -62,8 +62,11 @@ def form_of(path: Path, name: str, limits: Limits = DEFAULT) -> Form:
     stem = _stem(path).lower()
     if stem.endswith(".parquet") and head:
         raise InputError(f"{name}: not a Parquet file; copy or download it again")
-    first = _first_of_text(head, name)
-    return "list" if first == b"[" and not stem.endswith("l") else "lines"
+    _refuse(OTHERS, head, f"{name}, row 1")
+    text = head.removeprefix(BOM).lstrip(BLANK)
+    if not text:
+        raise InputError(f"{name}: {NO_ROWS}")
+    return "list" if text.startswith(b"[") and not stem.endswith("l") else "lines"
 
 
 def _rows(path: Path, name: str, limits: Limits) -> Iterator[RawRow]:
@@ -86,15 +89,6 @@ def _head(path: Path, name: str, limits: Limits) -> bytes:
         while start and not start.removeprefix(BOM).strip(BLANK):
             start = stream.read_some(CHUNK)
     return head if head.removeprefix(BOM).strip(BLANK) else start
-
-
-def _first_of_text(head: bytes, name: str) -> bytes:
-    """The first byte that is not blank; InputError where there is none, or it is not UTF-8."""
-    _refuse(OTHERS, head, f"{name}, row 1")
-    text = head.removeprefix(BOM).lstrip(BLANK)
-    if not text:
-        raise InputError(f"{name}: empty, no rows; give a file with one instance a row")
-    return text[:1]
 
 
 def _refuse(kinds: dict[bytes, str], head: bytes, where: str) -> None:

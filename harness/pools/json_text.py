@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from harness.common.errors import InputError
 from harness.params.limits import MB
-from harness.pools.raw_rows import UTF8_HINT, BadRowError, RawRow, kind
+from harness.pools.raw_rows import DROP_HINT, NO_ROWS, UTF8_HINT, BadRowError, RawRow, kind
 from harness.pools.unpacking import BLANK, Unpacked
 
 SPACE = re.compile(r"[ \t\r\n]*")
@@ -63,25 +63,19 @@ def json_lines(stream: Unpacked, stem: str) -> Iterator[RawRow]:
             continue
         if not line.strip(BLANK):
             continue
-        text = _decode(line, stream.name, number)
         try:
-            yield RawRow(number, decoder.row(decoder.whole(text), stem))
+            yield RawRow(number, decoder.row(decoder.whole(line.decode("utf-8")), stem))
         except BadRowError as bad:
             yield RawRow(number, bad)
         except RecursionError:
             yield RawRow(number, BadRowError(DEEP))
+        except UnicodeDecodeError as error:
+            raise _not_utf8(stream.name, number, line[error.start], error.start) from None
         except json.JSONDecodeError as error:
             last = not line.endswith(b"\n")
             yield RawRow(number, _not_json(error, last and is_cut(error), stem))
         except ValueError:  # Python's limit on the digits of an integer
             yield RawRow(number, BadRowError("not JSON", "a number of over 4300 digits"))
-
-
-def _decode(line: bytes, name: str, number: int) -> str:
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _not_utf8(name, number, line[error.start], error.start) from None
 
 
 def _not_utf8(name: str, row: int, byte: int, column: int) -> InputError:
@@ -93,11 +87,10 @@ def _not_utf8(name: str, row: int, byte: int, column: int) -> InputError:
 def _not_json(error: json.JSONDecodeError, cut: bool, stem: str) -> BadRowError:
     if cut:
         return BadRowError("the last line is cut off", "no closing brace and no line end")
-    detail = f"{error.msg} at column {error.pos + 1}"
-    if not stem.lower().endswith(".json"):
-        return BadRowError("not JSON", detail)
-    remedy = "a .json file holds one list of objects, or one object a line"
-    return BadRowError("not JSON", detail, remedy)
+    remedy = DROP_HINT
+    if stem.lower().endswith(".json"):
+        remedy = "a .json file holds one list of objects, or one object a line"
+    return BadRowError("not JSON", f"{error.msg} at column {error.pos + 1}", remedy)
 
 
 def is_cut(error: json.JSONDecodeError) -> bool:
@@ -142,7 +135,7 @@ def json_list(stream: Unpacked) -> Iterator[RawRow]:
         rule = "text after the end of the list"
         raise InputError(f"{where}: {rule}; a .json file holds one list of objects")
     if not number:
-        raise InputError(f"{stream.name}: empty, no rows; give a file with one instance a row")
+        raise InputError(f"{stream.name}: {NO_ROWS}")
 
 
 def _element(text: "_Window", decoder: Decoder, number: int) -> tuple[object, int]:

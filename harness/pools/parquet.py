@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import InputError
 from harness.params.limits import MB, Limits
-from harness.pools.raw_rows import UTF8_HINT, BadRowError, RawRow
+from harness.pools.raw_rows import NO_ROWS, UTF8_HINT, BadRowError, RawRow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,8 +32,24 @@ def parquet_rows(source: Path | io.BytesIO, name: str, limits: Limits) -> Iterat
     """The rows of a file; InputError, with ``name``, where it is damaged or too large."""
     table = read_table(source, name, limits)
     if not table.num_rows:
-        raise InputError(f"{name}: empty, no rows; give a file with one instance a row")
-    yield from _rows(table, name, limits)
+        raise InputError(f"{name}: {NO_ROWS}")
+    most = limits.row_mb * MB
+    number = 0
+    for batch in table.to_batches(max_chunksize=BATCH):
+        whole = sum(map(decoded_bytes, batch.columns))
+        parts = [batch] if whole <= most else [batch.slice(i, 1) for i in range(batch.num_rows)]
+        for part in parts:
+            if part.num_rows == 1 and sum(map(decoded_bytes, part.columns)) > most:
+                number += 1
+                yield RawRow(number, BadRowError.too_large(limits.row_mb))
+                continue
+            try:
+                values = part.to_pylist()
+            except UNREADABLE:
+                raise _unreadable(part, number, name) from None
+            for value in values:
+                number += 1
+                yield RawRow(number, value)
 
 
 def read_table(source: Path | io.BytesIO, name: str, limits: Limits) -> "pa.Table":
@@ -103,26 +119,6 @@ def decoded_bytes(array: "pa.Array") -> int:
     if pa.types.is_nested(values.type):
         return 4 * len(values) + decoded_bytes(values.flatten())
     return values.nbytes
-
-
-def _rows(table: "pa.Table", name: str, limits: Limits) -> Iterator[RawRow]:
-    most = limits.row_mb * MB
-    number = 0
-    for batch in table.to_batches(max_chunksize=BATCH):
-        whole = sum(map(decoded_bytes, batch.columns))
-        parts = [batch] if whole <= most else [batch.slice(i, 1) for i in range(batch.num_rows)]
-        for part in parts:
-            if part.num_rows == 1 and sum(map(decoded_bytes, part.columns)) > most:
-                number += 1
-                yield RawRow(number, BadRowError.too_large(limits.row_mb))
-                continue
-            try:
-                values = part.to_pylist()
-            except UNREADABLE:
-                raise _unreadable(part, number, name) from None
-            for value in values:
-                number += 1
-                yield RawRow(number, value)
 
 
 def _unreadable(batch: "pa.RecordBatch", before: int, name: str) -> InputError:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 OR_DROP = ", or set on_bad_row: drop"
 DROP_HINT = f"fix the row{OR_DROP}"
 UTF8_HINT = "save the file as UTF-8"
+NO_ROWS = "empty, no rows; give a file with one instance a row"
 
 
 class BadRowError(Exception):

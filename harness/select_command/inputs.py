@@ -14,7 +14,7 @@ from harness.clustering.files import Clustering
 from harness.clustering.kmeans import kmeans
 from harness.common.disk_errors import naming
 from harness.common.errors import InputError
-from harness.common.files import file_hash, folder_hash, read_json, value_hash
+from harness.common.files import file_hash, folder_hash, read_json, remove, value_hash
 from harness.common.locations import locate
 from harness.common.progress import progress
 from harness.common.schemas import PoolRows
@@ -130,12 +130,12 @@ def pool_vectors(
             else:
                 message = "embedding %s rows by %s (once: it is kept)"
                 log.info(message, f"{len(texts):,}", item.model)
-                made = embed(texts, item.model, item.revision, folder)
-                assert isinstance(made, np.memmap)
-                # The file that a killed run resumes from is, once complete, the embedding.
+                blocks = folder / "blocks"
+                blocks.mkdir(exist_ok=True)
+                made = embed(texts, item.model, item.revision, blocks)
                 with keeping(whole) as temporary:
-                    Path(str(made.filename)).replace(temporary)
-                (folder / "done.json").unlink()
+                    np.save(temporary, made)
+                remove(blocks)
             if not take_kept(reads):
                 counted = count_reads(texts, item.model, item.revision)
                 with keeping(reads) as temporary:

@@ -8,6 +8,7 @@ the same scores give the same interval. docs/statistics.md has the method's erro
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ POWER = 0.8
 LEAST_DF = 4  # of a pooled seed variance; with fewer, strata are merged, then nothing is decided
 OUTLYING = 0.99  # quantile of F beyond which a row keeps its own seed variance
 NAN = float("nan")
+K = TypeVar("K")
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,10 @@ class RowTable:
         self.items, self.rows, self.budget, self.sign = items, rows, budget, sign
         self._fits = {name: _fit(items, row) for name, row in rows.items()}
 
+    def at(self, budget: Hashable) -> Self:
+        """The same rows, judged by the seed variances of another budget."""
+        return type(self)(self.items, self.rows, budget, self.sign)
+
     @cached_property
     def strata(self) -> dict[bool, SeedVariance]:
         """Seed variances by `fixed`, pooled over rows of the main budget; one where both merge."""
@@ -243,16 +249,20 @@ class RowTable:
 
     def family(self, names: Sequence[str], baseline: str) -> dict[str, Difference]:
         """The differences of a declared family from its baseline, corrected together."""
-        from scipy import special
+        return corrected({name: self.difference(name, baseline) for name in names})
 
-        result = {name: self.difference(name, baseline) for name in names}
-        ps = holm([one.p for one in result.values()])
-        tested = sum(p == p for p in ps)
-        level = 1 - ALPHA / 2 / max(tested, 1)
-        return {
-            name: replace(one, holm=p, critical=float(special.stdtrit(one.df, level)))
-            for (name, one), p in zip(result.items(), ps, strict=True)
-        }
+
+def corrected(differences: Mapping[K, Difference]) -> dict[K, Difference]:
+    """The differences of a declared family, their p-values corrected together."""
+    from scipy import special
+
+    ps = holm([one.p for one in differences.values()])
+    tested = sum(p == p for p in ps)
+    level = 1 - ALPHA / 2 / max(tested, 1)
+    return {
+        key: replace(one, holm=p, critical=float(special.stdtrit(one.df, level)))
+        for (key, one), p in zip(differences.items(), ps, strict=True)
+    }
 
 
 def _fit(items: Items, row: Runs) -> _Fit:

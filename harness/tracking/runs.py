@@ -17,9 +17,9 @@ from harness.common.schemas import read_subset
 from harness.params.params import MAIN, Cell, Params
 from harness.report.shared.comparable import comparable, is_headline, with_means
 from harness.report.shared.runs import cells_by_row
-from harness.report.shared.statistics import deviation
 from harness.report.shared.study_table import NOT_RUN
 from harness.selecting.prefixes import beginning
+from harness.statistics.seeds import deviation
 from harness.suites import Suite, load_suite
 from harness.suites.metrics import SeedMetrics, read_metrics
 

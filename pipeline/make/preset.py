@@ -5,14 +5,17 @@ import re
 import shutil
 from pathlib import Path
 
+from harness.check.check import check_values
 from harness.common.disk_errors import ending_in_one_line
 from harness.common.errors import InputError, nearest, one_line, shown
 from harness.common.files import replacing
 from harness.common.stores import locked, run_lock
-from harness.common.yaml_files import read_yaml, yaml_text
+from harness.common.yaml_files import parse_yaml, read_yaml, yaml_text
+from pipeline.make.dvc_lock import read_stages
 from pipeline.make.source_hashes import check_pool, record_pool
 from pipeline.make.yaml_edits import merged
 
+PRESET = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 EDITED = "params.{}.edited.yaml"  # the user's edits of a preset, while another is in use
 
 
@@ -22,10 +25,12 @@ def switch_preset(root: Path, preset: str, pool: str | None = None) -> list[str]
     ``pool`` becomes ``prepare.source``: a file's path or a hub id.
 
     Raises:
-        InputError: an unknown preset, an unreadable pool, a params.yaml that names no preset, or
-            edits that would replace others that are kept; nothing is written then.
+        InputError: an unknown preset, one that `make check` would refuse, an unreadable pool, a
+            params.yaml that names no preset, or edits that would replace others that are kept;
+            nothing is written then.
     """
     current = _current_preset(root)
+    locked_by = _preset_of_lock(root, current)
     edited = [path.name.split(".")[1] for path in sorted(root.glob(EDITED.format("*")))]
     known = {*presets(root), *edited, *([current] if current else [])}
     if preset not in known:
@@ -33,11 +38,19 @@ def switch_preset(root: Path, preset: str, pool: str | None = None) -> list[str]
     if pool is not None:
         check_pool(pool)
     if current != preset:
+        text = _checked_text(root, preset, pool)
         lines = _put_away(root, current) if current else []
-        lines.append(_bring_in(root, preset))
-        lines += _switch_lock(root, current, preset) if current else []
+        lines.append(_bring_in(root, preset, text))
+    elif pool is not None:
+        _refuse(read_yaml(root / "params.yaml"), "params.yaml", pool)
+        lines = []
     else:
-        lines = [] if pool else _already(root, preset)
+        lines = _already(root, preset)
+    if locked_by not in (
+        preset,
+        None,
+    ):  # of params.yaml, of one that is gone, or of a killed switch
+        lines += _switch_lock(root, locked_by, preset)
     return lines + (record_pool(root, pool) if pool else [])
 
 
@@ -57,7 +70,7 @@ def preset_text(root: Path, preset: str) -> str:
     import yaml
 
     base, path = (root / "conf" / f"{name}.yaml" for name in ("base", preset))
-    if not isinstance(read_yaml(base), dict):
+    if not isinstance(read_yaml(base), dict) or not read_yaml(base):
         raise InputError(f"{base}: not a table of params; git checkout conf brings it back")
     whole, changes = yaml_text(base).rstrip("\n") + "\n", yaml_text(path)
     try:
@@ -65,7 +78,9 @@ def preset_text(root: Path, preset: str) -> str:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = mark.line + 1 - whole.count("\n") if mark else 1
-        raise InputError(f"{path}, line {line}: not YAML: {one_line(error.problem)}") from None
+        # What merging refuses says itself what is wrong.
+        kind = "" if type(error) is yaml.MarkedYAMLError else "not YAML: "
+        raise InputError(f"{path}, line {line}: {kind}{one_line(error.problem)}") from None
     _check_merged(text, path)
     return text
 
@@ -85,22 +100,44 @@ def _check_merged(text: str, path: Path) -> None:
 
 
 def _current_preset(root: Path) -> str | None:
-    """The preset params.yaml belongs to; None where there is no params.yaml."""
+    """The preset params.yaml belongs to; None where there is none, or an empty one."""
     path = root / "params.yaml"
-    if not path.is_file():
+    if not path.is_file() or not path.read_bytes().strip():
         return None
     values = read_yaml(path)
     name = values.get("preset") if isinstance(values, dict) else None
     # It becomes part of a file's name.
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+    if not isinstance(name, str) or not PRESET.fullmatch(name):
         rule = "does not name a preset (letters, digits and _)"
         remedy = "correct the line, or remove the file"
         raise InputError(f"{path.name}: `preset:` {rule}; {remedy}")
     return name
 
 
+def _preset_of_lock(root: Path, current: str | None) -> str | None:
+    """The preset that dvc.lock is of: the recorded one, else that of params.yaml, if any.
+
+    They differ after a switch that was killed. A preset that the user made from another by its name
+    alone goes on with the lock of that one.
+    """
+    import yaml
+
+    if current is not None and current not in presets(root):
+        return current
+    try:
+        stages = read_stages(root / "dvc.lock")
+    except (InputError, UnicodeDecodeError, yaml.YAMLError):  # DVC says that it is broken
+        return current
+    for _, stage in sorted(stages.items(), key=lambda item: item[0] != "prepare"):
+        recorded = ((stage or {}).get("params") or {}).get("params.yaml") or {}
+        name = recorded.get("preset")
+        if isinstance(name, str) and PRESET.fullmatch(name):
+            return name
+    return current
+
+
 def _is_edited(root: Path, preset: str) -> bool:
-    written = (root / "params.yaml").read_text("utf-8")
+    written = yaml_text(root / "params.yaml")
     return preset not in presets(root) or written != preset_text(root, preset)
 
 
@@ -129,12 +166,30 @@ def _put_away(root: Path, preset: str) -> list[str]:
     return [f"{edited.name}: your edits of {preset}; they come back with PRESET={preset}"]
 
 
-def _bring_in(root: Path, preset: str) -> str:
+def _checked_text(root: Path, preset: str, pool: str | None) -> str:
+    """What params.yaml will hold, but for the pool; InputError where it has problems."""
+    edited = root / EDITED.format(preset)
+    path = edited if edited.is_file() else root / "conf" / f"{preset}.yaml"
+    text = yaml_text(path) if path == edited else preset_text(root, preset)
+    _refuse(parse_yaml(text, path), path.relative_to(root).as_posix(), pool)
+    return text
+
+
+def _refuse(values: object, file: str, pool: str | None) -> None:
+    """Raise InputError where `make check` would refuse the values, with that pool."""
+    if pool is not None and isinstance(values, dict):
+        values = {**values, "prepare": {**(values.get("prepare") or {}), "source": pool}}
+    problems = check_values(values, file)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise InputError(f"{problems[0]}{more}; params.yaml stays as it was")
+
+
+def _bring_in(root: Path, preset: str, text: str) -> str:
     edited = root / EDITED.format(preset)
     if edited.is_file():
         edited.replace(root / "params.yaml")
         return f"params.yaml: from {edited.name}, with your edits"
-    text = preset_text(root, preset)
     with replacing(root / "params.yaml") as temporary:
         temporary.write_text(text, encoding="utf-8")
     return f"params.yaml: from conf/{preset}.yaml"

@@ -1,23 +1,26 @@
 """Edits to YAML as text: comments, order, anchors and merge keys stay as they were written."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 Edit = tuple[int, int, str]  # what takes the place of the characters from one index to another
 Pair = tuple[Any, Any]  # the nodes of a key and its value, as PyYAML composes them
+ALIAS = "alias"  # the tag of a node that stands for an alias (*)
 
 
 def merged(text: str, changes: str) -> str:
     """A file's text with ``changes`` in it: mappings are merged, any other value is replaced.
 
     ``changes`` is YAML that may use anchors of ``text``. A new key follows the key that it follows
-    there. A comment stays unless its key brings another; an empty mapping replaces a full one.
+    there. A comment and an anchor stay unless the change brings another; an empty mapping replaces
+    a full one. Lines of another indentation are shifted.
     """
     import yaml
 
     text = text.rstrip("\n") + "\n"
     both = f"{text}{changes}\n"
-    node = yaml.compose(both, Loader=yaml.SafeLoader)
+    node = _compose(both)
     assert isinstance(node, yaml.MappingNode)
     new = [pair for pair in node.value if pair[0].start_mark.index >= len(text)]
     node.value = node.value[: len(node.value) - len(new)]
@@ -25,6 +28,24 @@ def merged(text: str, changes: str) -> str:
     for start, end, part in reversed(sorted(_edits(both, node, new), key=lambda edit: edit[0])):
         text = text[:start] + part + text[end:]
     return text
+
+
+def _compose(text: str) -> Any:  # noqa: ANN401
+    """The nodes of a text, an alias (*) being a scalar of its own: it is written, not its value."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401
+            event = self.peek_event()
+            if isinstance(event, yaml.AliasEvent):
+                super().compose_node(parent, index)  # an error where there is no such anchor
+                return yaml.ScalarNode(ALIAS, event.anchor, event.start_mark, event.end_mark)
+            if event.anchor in self.anchors:
+                problem = f"&{event.anchor} is given already; leave it out or rename it"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+            return super().compose_node(parent, index)
+
+    return yaml.compose(text, Loader=Loader)
 
 
 def _edits(text: str, old: Any, new: list[Pair]) -> Iterator[Edit]:  # noqa: ANN401
@@ -35,14 +56,17 @@ def _edits(text: str, old: Any, new: list[Pair]) -> Iterator[Edit]:  # noqa: ANN
     before, seen = old.value[-1], set[str]()
     for key, value in new:
         if key.id != "scalar" or key.value in seen:
-            problem = "a key is no text" if key.id != "scalar" else f"{key.value} is given twice"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            rule = "a key is no text" if key.id != "scalar" else f"{key.value} is given twice"
+            raise yaml.MarkedYAMLError(problem=f"not YAML: {rule}", problem_mark=key.start_mark)
         seen.add(key.value)
         if key.value not in pairs:
             yield _insertion(text, old, before, (key, value))
             continue
         before = pairs[key.value]
         if _is_full(before[1]) and _is_full(value):
+            if anchor := _anchors(text, before, (key, value))[1]:
+                colon = _after_colon(text, before)
+                yield colon, colon, f" {anchor}"
             yield from _edits(text, before[1], value.value)
         else:
             yield _replacement(text, before, (key, value))
@@ -59,21 +83,23 @@ def _insertion(text: str, old: Any, before: Pair, new: Pair) -> Edit:  # noqa: A
         return end, end, f", {source}"
     end = _lines(text, before)[1]
     if _is_whole_line(text, new):
-        start, stop = _lines(text, new)
-        return end, end, "\n" + text[start:stop]
+        return end, end, "\n" + _shifted(text, new, before)
     return end, end, "\n" + " " * before[0].start_mark.column + source
 
 
 def _replacement(text: str, old: Pair, new: Pair) -> Edit:
     """The new value in the old one's place, or the new lines where they have comments or blocks."""
-    (start, end), (new_start, new_end) = _lines(text, old), _lines(text, new)
+    (start, end), new_end = _lines(text, old), _lines(text, new)[1]
     value_start, value_end = old[1].start_mark.index, old[1].end_mark.index
+    anchor = _anchors(text, old, new)[0]
     value = text[new[1].start_mark.index : new[1].end_mark.index]
+    value = f"{anchor} {value}" if anchor else value
     rest = text[new[1].end_mark.index : new_end].strip()
-    lines = text[new_start:new_end]
+    lines = _shifted(text, new, old, anchor)
     blocks = any(node.id != "scalar" and not node.flow_style for node in (old[1], new[1]))
     blocks |= new[0].end_mark.line < new[1].start_mark.line
-    if _is_whole_line(text, new) and (blocks or "#" in rest or lines.lstrip().startswith("#")):
+    whole_lines = _is_whole_line(text, new) and _is_whole_line(text, old)
+    if whole_lines and (blocks or "#" in rest or lines.lstrip().startswith("#")):
         if not lines.lstrip().startswith("#"):
             start = _line_start(text, old[0])
         return start, end, lines
@@ -82,6 +108,34 @@ def _replacement(text: str, old: Pair, new: Pair) -> Edit:
         spaces = len(comment) - len(comment.lstrip()) + value_end - value_start - len(value)
         return value_start, end, value + " " * max(1, spaces) + comment.lstrip()
     return value_start, value_end, value
+
+
+def _anchors(text: str, old: Pair, new: Pair) -> tuple[str, str]:
+    """The anchors (&) of both values, empty without one; an error where the new one replaces it."""
+    import yaml
+
+    was, now = (re.match(r"(&\S+)?", text[pair[1].start_mark.index :]) for pair in (old, new))
+    assert was is not None
+    assert now is not None
+    if was[0] and (now[0] or new[1].tag == ALIAS):
+        problem = f"conf/base.yaml calls this value {was[0]}; give it one, by no other name"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=new[1].start_mark)
+    return was[0], now[0]
+
+
+def _after_colon(text: str, pair: Pair) -> int:
+    return text.index(":", pair[0].end_mark.index) + 1
+
+
+def _shifted(text: str, new: Pair, old: Pair, anchor: str = "") -> str:
+    """The lines of a pair, indented as those of another; an anchor before its value."""
+    start, stop = _lines(text, new)
+    colon = _after_colon(text, new)
+    lines = text[start:colon] + (f" {anchor}" if anchor else "") + text[colon:stop]
+    shift = old[0].start_mark.column - new[0].start_mark.column
+    if shift > 0:
+        return re.sub(r"^(?=[^\n])", " " * shift, lines, flags=re.MULTILINE)
+    return re.sub(rf"^ {{0,{-shift}}}", "", lines, flags=re.MULTILINE)
 
 
 def _line_start(text: str, node: Any) -> int:  # noqa: ANN401

@@ -101,6 +101,15 @@ def test_every_preset_is_fine(name: str) -> None:
         ("random: {<<: *defaults, ", "random: {", ["`<<: *defaults`, or add k: 1 (the pool as"]),
         ("random: {<<: *defaults, ", "random: {", ["random.budget: this key is missing; begin"]),
         ("random: {<<: *defaults, ", "random: {", ["random.embedding: this key is missing; beg"]),
+        ("study: scorers, of", "studdy: scorers, of", ["_random.study: this key is missing; add"]),
+        ("  k: 1\n", "", ["defaults.k: this key is missing; conf/base.yaml has it"]),
+        ("prepare: {source: lab}", "prepare: {}", ["prepare.source: this key is missing; add it"]),
+        ("source: lab}", "source: x.jsonl}", ["references.oracle: rows oracle needs planted trut"]),
+        (
+            "source: lab}",
+            "source: x.jsonl}",
+            ["evaluate.suite: lab has items of `prepare.sou"],
+        ),
         # names and groups
         ("  k_center: {", "  2nd: {", ["selections.2nd: names hold", "say to 's_2nd'"]),
         ("  k_center: {", "  a b: {", ["selections.a b: names hold", "say to 'a_b'"]),

@@ -179,3 +179,66 @@ def test_a_budget_is_a_share_or_whole_rows(tmp_path: Path, budget: float, rows: 
     params = load_params(tmp_path / "params.yaml")
     assert [params.absolute_budget(name, 600) for name in ("random", "oracle")] == [rows, rows]
     assert params.absolute_budget("k_center", 600) == 60
+
+
+def test_two_rows_of_a_study_have_two_names(tmp_path: Path) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    kmq = values["selections_scored"]["kmq"]
+    values["selections_scored"]["kmq_200"] = {**kmq, "budget": 200}
+    # The same name in another study is another row.
+    values["further"]["rounds_kmq_200"] = further("rounds", "kmq_200", "s0_1_2")
+    assert check(tmp_path, values) == []
+    values["selections_scored"]["kmq_200"]["more_groups"] = ["s3"]
+    values["further"]["more"] = further("scorers", "kmq_200", "s3")
+    assert check(tmp_path, values) == [
+        "params.yaml: further.more: its row would be called kmq_200, as that of scorers_kmq_200 "
+        "is; rename a selection or base model"
+    ]
+
+
+def test_a_wrong_group_hides_no_other_problem(tmp_path: Path) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["further"]["rounds_random"]["group"] = "0-1"
+    values["further"]["rounds_diverse_evol"]["base"] = "big"
+    values["further"]["rounds_random_100"]["group"] = "s9"
+    values["further"]["twice"] = further("sensitivity", "random", "s3_4")
+    values["studies"]["empty"] = {"report": "curves"}
+    lines = "\n".join(check(tmp_path, values)).replace("params.yaml: ", "").splitlines()
+    assert [line.partition(": ")[0] for line in lines] == [
+        *("further.rounds_random.group", "further.rounds_random_100.group"),
+        *("further.rounds_diverse_evol.base", "further.twice", "studies.empty"),
+    ]
+
+
+def test_what_follows_from_a_wrong_group_is_not_reported(tmp_path: Path) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["selections"]["random"]["more_groups"] = ["s3-4", "s5_6_7"]
+    values["further"]["rounds_diverse_evol"]["group"] = 12
+    lines = check(tmp_path, values)
+    assert [line.split(": ")[1] for line in lines] == [
+        "selections.random.more_groups",
+        "further.rounds_diverse_evol.group",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "other"),
+    [("worlds", "A", "a"), ("further", "Rounds_random", "rounds_random")],
+)
+def test_names_that_differ_by_case_alone_are_refused(
+    tmp_path: Path, table: str, name: str, other: str
+) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["worlds"] = {"a": {"seed": 1}}
+    item = {"worlds": {"seed": 2}, "further": further("rounds", "full", "s0_1_2")}
+    values[table][name] = item[table]
+    (line,) = check(tmp_path, values)
+    assert line.startswith(f"params.yaml: {table}.{name}: {other} differs only by case")
+
+
+@pytest.mark.parametrize("table", ["selections", "references"])
+def test_no_row_is_called_table(tmp_path: Path, table: str) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values[table]["table"] = next(iter(values[table].values()))
+    (line,) = check(tmp_path, values)
+    assert line == f"params.yaml: {table}.table: in MLflow a study's table is called so; rename it"

@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from safetensors.numpy import save_file
-from harness.embedding.embed import _open
 from harness.common.errors import InputError
 from harness.feedback.judge.cache import Answer, AnswerCache
 from harness.common.files import file_hash, folder_hash, replacing, replacing_folder, write_json
 from harness.rounds.phases import naming
 from harness.common.disk_errors import ending_in_one_line
+from harness.common.stores import keeping
 from harness.report.shared.plots import new_figure, save_figure
 from harness.common.schemas import SCORES, write_frame
 from harness.select_command.pool_file import sink
@@ -71,8 +71,8 @@ def phase(path, n):  # in a folder of its own, which takes its place only when i
         np.save(path, noise(n))
 
 def blocks(path, n):
-    path.parent.mkdir(exist_ok=True)
-    _open(path.parent, (n, 1))
+    with keeping(path) as temporary:
+        np.save(temporary, noise(n))
 
 def answers(path, n):
     AnswerCache(path, "judge").keep(str(n), Answer("x" * n * 8, 1, 1))
@@ -80,7 +80,7 @@ def answers(path, n):
 WRITERS = {
     "scores.parquet": parquet, "values.npy": array, "model.safetensors": safetensors,
     "card.json": json, "rows.jsonl.gz": zipped, "map.png": png, "subset.parquet": copied,
-    "model": folder, "phase/scores.npy": phase, "embed/blocks.npy": blocks,
+    "model": folder, "phase/scores.npy": phase, "embed/block_00000000.npy": blocks,
     "answers.jsonl": answers,
 }
 INTACT = [name for name in WRITERS if not name.startswith(("phase", "embed", "answers"))]
@@ -105,7 +105,7 @@ for name, write in WRITERS.items():
         print(name, "was written")
     except SystemExit as end:
         print(end.code)
-    for path in ("phase/scores.npy", "embed/blocks.npy"):
+    for path in ("phase/scores.npy", "embed/block_00000000.npy"):
         if sys.argv[1] != "read-only":
             (OUT / path).unlink(missing_ok=True)
 assert sums() == before
@@ -114,7 +114,7 @@ assert not left, left
 """
 NAMES = (
     *("scores.parquet", "values.npy", "model.safetensors", "card.json", "rows.jsonl.gz", "map.png"),
-    *("subset.parquet", "model", "phase/scores.npy", "embed/blocks.npy"),
+    *("subset.parquet", "model", "phase/scores.npy", "embed/block_00000000.npy"),
     "answers.jsonl",
 )
 DISKS = {

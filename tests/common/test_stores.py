@@ -209,8 +209,8 @@ KINDS: list[tuple[Callable[[Path, Path], object], bool, str]] = [
     (kept_scores, False, ".store/scores/*/cost.json"),
     (kept_chunks, False, "scratch/chunk_00000002.npy"),
     (kept_chunks, False, "scratch/files.json"),
-    (kept_blocks, True, "scratch/blocks.npy"),
-    (kept_blocks, True, "scratch/done.json"),
+    (kept_blocks, True, "scratch/block_00000000.npy"),
+    (kept_blocks, True, "scratch/files.json"),
     (kept_selections, True, "cache/embeddings/*/embedding.npy"),
     (kept_selections, True, "cache/embeddings/*/files.json"),
     (kept_selection_scores, False, "cache/scores/*/column.npy"),
@@ -271,10 +271,10 @@ def test_one_block_of_an_embedding(
     encoder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     whole = kept_blocks(tmp_path, encoder)
-    path = tmp_path / "scratch/blocks.npy"
+    path = tmp_path / f"scratch/block_{BLOCK:08d}.npy"
     flipped(path)
     assert kept_blocks(tmp_path, encoder) == whole
-    assert warned(caplog) == [f"{path}: 1 of 2 blocks are {ALTERED}; they are made again"]
+    assert warned(caplog) == [f"{path}: {ALTERED}; {AGAIN}"]
 
 
 @pytest.mark.usefixtures("key_stays_out")

@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from harness.common.markdown import first_table
-from scripts import write_tables
+from scripts import list_words, write_tables
 from tests.helpers.presets import preset_file
 from tests.helpers.small_repo import ROOT
 
@@ -74,3 +74,7 @@ def test_committed_results_are_those_of_the_presets(preset: str) -> None:
             assert recorded == asked, section
     rows = json.loads((folder / "summary.json").read_text())
     assert list(rows) == params["table"]
+
+
+def test_words_are_looked_for_in_every_kind_of_text() -> None:
+    assert {"Makefile", ".ci/run", "README.md", "dvc.yaml"} <= set(list_words.tracked([]))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from harness.check.check import check_params
@@ -46,6 +46,16 @@ NUMBERS: list[tuple[type[BaseModel], str, FieldInfo]] = [
 def test_a_number_has_an_upper_bound(section: type[BaseModel], name: str, field: FieldInfo) -> None:
     text = repr(field)
     assert "Le(le=" in text or "Lt(lt=" in text, f"{section.__name__}.{name}"
+
+
+@pytest.mark.parametrize("value", ["3", True, "true"])
+@pytest.mark.parametrize(("section", "name", "field"), NUMBERS)
+def test_a_number_is_neither_text_nor_a_truth_value(
+    section: type[BaseModel], name: str, field: FieldInfo, value: object
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        section.model_validate({name: value})
+    assert name in {error["loc"][0] for error in caught.value.errors()}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Each stage answers --help at once, and bad values end it with one line and nothing written."""
 
 import itertools
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,21 @@ def test_every_stage_of_the_pipeline_is_there() -> None:
     named = {b.removeprefix("pipeline.") for a, b in itertools.pairwise(words) if a == "-m"}
     assert len(named) >= 10
     assert named <= set(STAGES)
+
+
+def test_a_stage_s_script_has_at_most_40_lines() -> None:
+    modules = [path for path in (ROOT / "pipeline").glob("*.py") if path.stem in STAGES]
+    lengths = {path.name: len(path.read_text().splitlines()) for path in modules}
+    assert {name: lines for name, lines in lengths.items() if lines > 40} == {}
+
+
+def test_durations_are_of_stages_that_there_are() -> None:
+    stages = yaml().load(ROOT / "dvc.yaml")["stages"]
+    for preset, seconds in json.loads((ROOT / "conf/durations.json").read_text()).items():
+        for name in seconds:
+            stage, _, cell = name.partition("@")
+            assert stage in stages, (preset, name)
+            assert bool(cell) == bool({"foreach", "matrix"} & set(stages[stage])), (preset, name)
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -7,6 +7,9 @@ import pandas as pd
 import pytest
 
 from harness.check.check import check_params
+from harness.common.errors import InputError
+from pipeline.world_folder import inside_world
+from tests.helpers.presets import preset_file
 from tests.helpers.small_repo import commit, edit_params, repro, run, small_repo, yaml
 
 GROUP = "s0"
@@ -84,3 +87,29 @@ def test_no_two_worlds_share_a_seed(repo: Path) -> None:
     assert "params.yaml: worlds.a: 0 is the seed of another world, too; choose one each" in lines
     needs = "params.yaml: worlds.b: needs `prepare.source: lab`, the pool that is generated"
     assert needs in lines
+
+
+@pytest.mark.parametrize(
+    ("row", "message", "wanted"),
+    [
+        ("", "dvc repro cluster@minilm-4", "dvc repro world@second"),
+        ("kmq", "run dvc repro score", "run dvc repro world@second"),
+        ("kmq", "dvc repro base_model gives it one", "dvc repro world@second gives it one"),
+        ("kmq", "dvc repro select_scored@kmq", "dvc repro world_row@second-kmq"),
+        ("kmq", "dvc repro -f -s train@kmq-s0; x", "dvc repro -f -s world_row@second-kmq; x"),
+        ("kmq", "run the stage that writes it (dvc repro)", None),
+        ("kmq", "dvc repro evaluates both on the same", None),
+    ],
+)
+def test_an_error_in_a_world_names_its_stages(
+    row: str, message: str, wanted: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "")
+    values = yaml().load(preset_file("lab"))
+    values["worlds"] = {"second": {"seed": 7}}
+    yaml().dump(values, tmp_path / "params.yaml")
+    with pytest.raises(InputError) as caught, inside_world("second", row):
+        raise InputError(message)
+    assert str(caught.value) == f"worlds/second: {wanted or message}"
+    assert Path.cwd() == tmp_path

@@ -1,6 +1,5 @@
 """Embeddings and scores of a user's pool are made once, by what they are made of, and resumed."""
 
-import hashlib
 import json
 import logging
 import os
@@ -9,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.common.files import write_json
 from harness.common.schemas import PoolRows
+from harness.common.stores import keeping
 from harness.embedding.embed import BLOCK, make_embedding
 from harness.params.params import EmbeddingParams
 from harness.select_command.arguments import parse
@@ -24,6 +23,14 @@ def kept(folder: Path) -> dict[str, int]:
     """The embeddings in the cache, with the times they were written."""
     result = folder.glob("cache/embeddings/*/embedding.npy")
     return {str(path): path.stat().st_mtime_ns for path in result}
+
+
+def first_block(whole: Path, vectors: np.ndarray) -> Path:
+    """The first block as a killed run leaves it beside an embedding's place."""
+    block = whole.parent / "blocks/block_00000000.npy"
+    with keeping(block) as temporary:
+        np.save(temporary, vectors)
+    return block
 
 
 def test_an_embedding_is_made_once(
@@ -62,10 +69,7 @@ def test_a_killed_embedding_resumes(encoder: Path, tmp_path: Path) -> None:
     assert not np.array_equal(vectors[0], vectors[1])
     marked = np.array(vectors)
     marked[0] = marked[1]
-    marked[BLOCK:] = 0
-    np.save(whole.with_name("blocks.npy"), marked)
-    first = hashlib.sha256(marked[:BLOCK].tobytes()).hexdigest()
-    write_json(whole.with_name("done.json"), {"0": first})
+    first_block(whole, marked[:BLOCK])
     whole.unlink()
     select(path, out, *given)
     again = np.load(whole)
@@ -84,14 +88,14 @@ def test_a_killed_embedding_that_is_damaged_begins_again(
     select(path, out, *given)
     whole = Path(next(iter(kept(tmp_path))))
     vectors = np.load(whole)
-    blocks, record = whole.with_name("blocks.npy"), whole.with_name("done.json")
-    whole.rename(blocks)
-    write_json(record, {"0": hashlib.sha256(vectors[:BLOCK].tobytes()).hexdigest()})
+    whole.unlink()
+    block = first_block(whole, vectors[:BLOCK])
     if damage in ("cut", "empty"):
-        os.truncate(blocks, 200 if damage == "cut" else 0)
+        os.truncate(block, 200 if damage == "cut" else 0)
     else:
-        np.save(blocks, np.ones_like(vectors))
-        record.write_text('{"0": 1}' if damage == "other record" else "[0")
+        np.save(block, np.ones_like(vectors))
+        record = f'{{"{block.name}": 1}}' if damage == "other record" else "[0"
+        block.with_name("files.json").write_text(record)
     select(path, out, *given)
     np.testing.assert_array_equal(np.load(whole), vectors)
 

@@ -16,6 +16,7 @@ from pipeline.make import repro
 from pipeline.make.dvc_lock import read_stages
 from pipeline.make.dvc_plan import Outputs
 from tests.helpers.build_runs import build_runs, write_params
+from tests.helpers.mlflow_runs import runs
 from tests.helpers.small_repo import further, selection
 
 # MLflow itself uses what SQLAlchemy deprecates.
@@ -71,6 +72,20 @@ def test_runs_that_params_no_longer_name_are_superseded_until_they_do(
     # Files that are not here may be elsewhere: in a fresh clone, say, before `dvc pull`.
     shutil.rmtree(layout.RUNS / back.main_cell("k_center", "s0_1").path)
     assert track(back)["superseded"] == 0
+
+
+def test_runs_of_a_version_with_other_params_stay(
+    tree: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr("harness.tracking.runs._logged_params", lambda params, cell: {"of": cell.of})
+        old = track(tree)["created"]
+    new = track(tree)
+    assert (new["created"], new["updated"], new["superseded"]) == (old, 0, old)
+    assert len(runs(tree)) == 2 * old
+    assert {run.info.status for run in runs(tree)} == {"FINISHED"}
+    again = track(tree)
+    assert (again["created"], again["updated"], again["superseded"]) == (0, 0, 0)
 
 
 def test_further_cells_are_runs_of_their_study_and_of_the_row_they_add_seeds_to(

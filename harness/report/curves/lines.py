@@ -7,15 +7,19 @@ import numpy as np
 
 from harness.feedback.weights import effective_clusters
 from harness.report.curves.inputs import CurveStudy, Loop, Point, SeedRounds
+from harness.report.shared.judging import Pair, in_main_table, judged, one_p_each
 from harness.report.shared.runs import BASELINE
-from harness.report.shared.statistics import deviation
-from harness.report.shared.study_table import Line, correct_ps, difference_fields, score_fields
+from harness.report.shared.study_table import Line, difference_fields, score_fields
 from harness.round_systems.loop import MODEL_CALLS
+from harness.statistics.differences import Difference
+from harness.statistics.seeds import deviation
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NAN = float("nan")
+TESTED_THERE = "tested in the main table"
+CHANCE = "A/A: both are random draws"
 COSTS = ("tokens_trained", "tokens_generated", "tokens_scored", "tokens_embedded", "model_calls")
 JUDGE = ("judge_answers", "judge_left_out", "usd")
 # Scorers whose score is better when lower: an answer gains what its score loses.
@@ -27,8 +31,9 @@ def score_lines(study: CurveStudy) -> list[Line]:
     """Every number of the table: selections in the study's order, each by size.
 
     ``diff`` is the headline less that of as many random rows, NaN where the study has no such row
-    of random; ``p`` is Holm's over all differences of the table.
+    of random; ``p`` is Holm's over all differences of the table but those with a ``remark``.
     """
+    gaps, remarks, sign = _differences(study)
     lines = []
     for point in _in_order(study.points):
         row = point.row
@@ -39,9 +44,39 @@ def score_lines(study: CurveStudy) -> list[Line]:
         line |= {"vendi_score": float(np.mean(vendi)), "vendi_score_sd": deviation(vendi)}
         random = None if point.of == BASELINE else study.point_of(BASELINE, point.sizes)
         line["against"] = random.row.name if random else ""
-        lines.append(line | difference_fields(study.suite, row, random.row if random else None))
-    correct_ps(lines)
+        pair = row.name, line["against"]
+        line["remark"] = remarks.get(pair, "")
+        lines.append(line | difference_fields(gaps.get(pair), sign))
     return lines
+
+
+def _differences(study: CurveStudy) -> tuple[dict[Pair, Difference], dict[Pair, str], int]:
+    """Each row's difference from as many random rows; why some are not tested; the sign."""
+    rows = [point.row for point in study.points]
+    table = judged(study.params, study.suite, rows)
+    gaps: dict[Pair, Difference] = {}
+    remarks: dict[Pair, str] = {}
+    for point in (point for point in study.points if point.of != BASELINE):
+        random = study.point_of(BASELINE, point.sizes)
+        if not random or not {point.row.name, random.row.name} <= table.rows.keys():
+            continue
+        pair = point.row.name, random.row.name
+        gaps[pair] = table.at(table.rows[pair[1]].budget).difference(*pair)
+        cells = point.row.cells[0], random.row.cells[0]
+        if in_main_table(study.params, study.study, *cells):
+            remarks[pair] = TESTED_THERE
+        elif max(point.sizes) <= _drawn_at_random(study, point):
+            remarks[pair] = CHANCE
+    tested = [pair for pair in gaps if pair not in remarks]
+    return one_p_each(study.params, study.study, rows, gaps, tested), remarks, table.sign
+
+
+def _drawn_at_random(study: CurveStudy, point: Point) -> int:
+    """How many first rows of a selection are a random draw: DiverseEvol's first round."""
+    item = study.params.selections_rounds.get(point.of)
+    if item is None or item.sampler != "diverse_evol":
+        return 0
+    return max(rows_until(next(loop for loop in study.loops if loop.name == point.of), 0))
 
 
 def _in_order(points: list[Point]) -> list[Point]:

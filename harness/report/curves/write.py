@@ -14,8 +14,15 @@ from harness.report.curves.tables import SCORE_DIGITS, cost_table, gain_table, w
 from harness.report.shared.notes import cut_notes, preset_note, score_notes
 from harness.report.shared.pages import page, write_report
 from harness.report.shared.runs import BASELINE
-from harness.report.shared.study_table import Line, digits_of, not_run_cells, score_table
+from harness.report.shared.study_table import (
+    Line,
+    digits_of,
+    judgement_table,
+    not_run_cells,
+    score_table,
+)
 from harness.report.shared.tables import csv_text, number
+from harness.report.shared.verdicts import judging_notes, verdict_notes
 from harness.suites import Suite
 
 DECIMALS = 6
@@ -46,6 +53,8 @@ def write_curves(params: Params, study: str) -> Path:
 def markdown(study: CurveStudy, scores: list[Line], loops: list[Line]) -> str:
     """The report's page: tables, what they show, and how to read them."""
     rows = [point.row for point in study.points]
+    head = study.suite.column(study.suite.headline)
+    digits = digits_of(study.suite, head)
     weighed = [line for line in loops if "effective_clusters" in line]
     noisy = {line["selection"]: line for line in weighed if "noisy_clusters" in line}
     compared = [x for x in weighed if not np.isnan([x["score_gain"], x["gain_before"]]).any()]
@@ -55,14 +64,24 @@ def markdown(study: CurveStudy, scores: list[Line], loops: list[Line]) -> str:
         params=study.params,
         title=study.params.studies[study.study].title or f"{study.study} study",
         preset=preset_note(study.params.preset),
-        head=study.suite.column(study.suite.headline).label,
-        scores=score_table(study.suite, scores, ("rows", "seeds"), ("vendi_score",)),
-        notes=score_notes(study.suite, rows),
+        head=head.label,
+        scores=score_table(
+            study.suite, scores, ("rows", "seeds"), {BASELINE: ""}, ("vendi_score",)
+        ),
+        verdicts=verdict_notes(
+            scores, {"as many random rows": ""}, head.label, digits, study.params.preset
+        ),
+        differences=judgement_table(scores, digits, BASELINE, ""),
+        remarks=_remarks(scores),
+        notes=[
+            *score_notes(study.suite, rows),
+            *judging_notes(None, rows, scores, {BASELINE: ""}, digits),
+        ],
         cut=cut_notes(rows),
         alone=[
             line["row"] for line in scores if line["selection"] != BASELINE and not line["against"]
         ],
-        tested=sum(line["p"] == line["p"] for line in scores),
+        tested=sum(bool(line["verdict"]) for line in scores),
         loops=loops,
         judged=any(loop.scorer == "judge" for loop in study.loops),
         weighing=WEIGHING,
@@ -78,6 +97,15 @@ def markdown(study: CurveStudy, scores: list[Line], loops: list[Line]) -> str:
         mostly=MOSTLY,
         noisy=list(noisy.values()),
     )
+
+
+def _remarks(lines: list[Line]) -> dict[str, list[str]]:
+    """The rows that are not tested, by the reason."""
+    remarks: dict[str, list[str]] = {}
+    for line in lines:
+        if line["remark"]:
+            remarks.setdefault(line["remark"], []).append(line["row"])
+    return remarks
 
 
 def _apart(study: CurveStudy, compared: list[Line]) -> list[str]:

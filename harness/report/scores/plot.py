@@ -7,9 +7,9 @@ import numpy as np
 
 from harness.report.scores.table import StudyTable
 from harness.report.shared import plots
-from harness.report.shared.runs import BASELINE, Row
-from harness.report.shared.statistics import ALPHA
+from harness.report.shared.runs import Row
 from harness.report.shared.study_table import NOT_RUN, Line, digits_of
+from harness.statistics.differences import ALPHA
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +21,7 @@ def plot_study(table: StudyTable, path: Path) -> None:
     head = suite.column(suite.headline)
     lines = list(reversed(table.lines))
     rows = list(reversed(table.rows))
+    baseline = next(iter(table.baselines), "")
     compared = any(np.isfinite(line["diff"]) for line in lines)
     figure = plots.new_figure(9.5 if compared else 6.5, 1.5 + 0.4 * len(rows))
     panels = figure.subplots(1, 1 + compared, sharey=True, squeeze=False)[0]
@@ -37,7 +38,7 @@ def plot_study(table: StudyTable, path: Path) -> None:
     plots.name_panel(panels[0], "Mean over seeds; ticks: each seed")
     if compared:
         panels[1].axvline(0, color=plots.ORANGE, lw=1, ls="--", zorder=0)
-        panels[1].set_xlabel(f"difference from {BASELINE}{' in points' if unit else ''}")
+        panels[1].set_xlabel(f"difference from {baseline}{' in points' if unit else ''}")
         shown = f"95% interval of each row alone; filled: p (Holm) < {ALPHA:g}"
         plots.name_panel(panels[1], shown)
     for axes in panels:

@@ -9,17 +9,18 @@ from harness.common import layout
 from harness.common.schemas import TRUTH, read_frame
 from harness.params.params import Params
 from harness.report.shared.columns import MEAN, RUN_COST, Column, column
-from harness.report.shared.runs import BASELINE, Row, described
-from harness.report.shared.statistics import mean_interval
+from harness.report.shared.judging import families, judged
+from harness.report.shared.runs import Row, described
 from harness.report.shared.study_table import (
     Line,
-    correct_ps,
     difference_fields,
     not_run_cells,
     read_study,
     score_fields,
 )
 from harness.report.shared.tables import TextTable, number, percent
+from harness.statistics.differences import RowTable
+from harness.statistics.seeds import mean_interval
 from harness.suites import Suite
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class StudyTable:
     suite: Suite
     rows: list[Row]
     lines: list[Line]
+    judged: RowTable
+    baselines: dict[str, str]  # the suffix of each one's columns
 
     @property
     def title(self) -> str:
@@ -59,7 +62,9 @@ def build_table(params: Params, study: str) -> StudyTable:
     """Compute every number of the table: scores, intervals, differences, facts of the subsets."""
     planted = bool(len(read_frame(layout.TRUTH_FILE, TRUTH)))
     suite, rows = read_study(params, study)
-    baseline = next((row for row in rows if row.name == BASELINE), None)
+    table = judged(params, suite, rows)
+    gaps = families(params, study, table, rows)
+    baselines = {name: f"_{name}" if place else "" for place, name in enumerate(gaps)}
     lines = []
     for row in rows:
         kind = "selection" if row.of in params.every_selection else "reference"
@@ -68,12 +73,11 @@ def build_table(params: Params, study: str) -> StudyTable:
         line["rows"] = int(facts.pop("rows"))
         head = mean_interval(row.scores(suite.headline))
         line |= {**score_fields(suite, row), "low": head.low, "high": head.high}
-        line |= difference_fields(suite, row, baseline)
-        if kind == "reference":  # not a candidate, so not tested
-            line["p"] = NAN
+        line |= difference_fields(None, table.sign)
+        for name, suffix in baselines.items():
+            line |= difference_fields(gaps[name].get(row.name), table.sign, suffix)
         lines.append(line | facts)
-    correct_ps(lines)
-    return StudyTable(study, params, suite, rows, lines)
+    return StudyTable(study, params, suite, rows, lines, table, baselines)
 
 
 def subset_facts(params: Params, row: Row, planted: bool) -> dict[str, float]:

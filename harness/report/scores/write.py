@@ -14,8 +14,9 @@ from harness.report.scores.table import StudyTable, build_table, fact_table
 from harness.report.shared.notes import cut_notes, preset_note, score_notes
 from harness.report.shared.pages import page, plain_notes, write_report
 from harness.report.shared.provenance import provenance
-from harness.report.shared.study_table import NOT_RUN, digits_of, score_table
+from harness.report.shared.study_table import NOT_RUN, digits_of, judgement_table, score_table
 from harness.report.shared.tables import TextTable, csv_text, latex_table
+from harness.report.shared.verdicts import judging_notes, verdict_notes
 
 
 def write_scores(params: Params, study: str) -> Path:
@@ -44,6 +45,8 @@ def write_scores(params: Params, study: str) -> Path:
 
 def markdown(table: StudyTable) -> str:
     """The report's page: the scores, what each subset is and cost, how to read it."""
+    head = table.suite.column(table.suite.headline)
+    digits = digits_of(table.suite, head)
     return page(
         "scores/page.md.jinja",
         table=table,
@@ -52,8 +55,18 @@ def markdown(table: StudyTable) -> str:
         notes=_notes(table),
         facts=fact_table(table),
         single=[row.name for row in table.rows if len(row.seeds) == 1],
-        compared=not all(isnan(line["diff"]) for line in table.lines),
-        tested=sum(not isnan(line["p"]) for line in table.lines),
+        verdicts=verdict_notes(
+            table.lines, table.baselines, head.label, digits, table.params.preset
+        ),
+        judged={
+            name: judgement_table(table.lines, digits, name, suffix)
+            for name, suffix in table.baselines.items()
+            if not all(isnan(line[f"diff{suffix}"]) for line in table.lines)
+        },
+        tested={
+            name: sum(bool(line[f"verdict{suffix}"]) for line in table.lines)
+            for name, suffix in table.baselines.items()
+        },
         tokens=any(line.get("select_tokens") for line in table.lines),
         columns=column_facts(table),
     )
@@ -73,12 +86,14 @@ def latex(table: StudyTable) -> str:
 
 def main_table(table: StudyTable) -> TextTable:
     """The scores as text."""
-    return score_table(table.suite, table.lines, ("seeds", "rows"))
+    return score_table(table.suite, table.lines, ("seeds", "rows"), table.baselines)
 
 
 def _notes(table: StudyTable) -> list[str]:
     """What stands directly below the scores."""
-    return [*score_notes(table.suite, table.rows), *cut_notes(table.rows)]
+    digits = digits_of(table.suite, table.suite.column(table.suite.headline))
+    judging = judging_notes(table.judged, table.rows, table.lines, table.baselines, digits)
+    return [*score_notes(table.suite, table.rows), *judging, *cut_notes(table.rows)]
 
 
 def summary(table: StudyTable) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ import numpy as np
 from harness.report.sensitivity.claims import Level, Proof, Sensitivity
 from harness.report.shared.plots import BLACK, BLUE, GREY, ORANGE, new_figure, save_figure, tidy
 from harness.report.shared.runs import BASELINE
-from harness.report.shared.statistics import mean_interval
+from harness.statistics.seeds import mean_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ from harness.report.sensitivity.claims import Proof, Sensitivity, examine
 from harness.report.sensitivity.plot import plot_proofs
 from harness.report.shared.notes import cut_notes, score_notes
 from harness.report.shared.pages import page, write_report
-from harness.report.shared.statistics import deviation, mean_interval
 from harness.report.shared.tables import BLANK, TextTable, csv_text, interval, number
+from harness.statistics.seeds import deviation, mean_interval
 
 if TYPE_CHECKING:
     import pandas as pd

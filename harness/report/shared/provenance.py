@@ -22,7 +22,7 @@ PACKAGES = (
 )
 # fmt: on
 # What a run writes itself says nothing about the code, and its params are recorded anyway.
-WRITTEN = ("results", "dvc.lock", "params.yaml", "conf/pins.yaml")
+WRITTEN = ("results", "dvc.lock", "params.yaml")
 
 
 def provenance(params: Params, rows: list[Row]) -> dict[str, Any]:

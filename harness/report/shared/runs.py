@@ -12,8 +12,6 @@ from harness.common.files import read_json
 from harness.common.schemas import SAMPLES, read_frame
 from harness.describing.files import SeedFacts, read_described
 from harness.params.params import Cell, Params
-from harness.report.shared.statistics import Items
-from harness.suites import Suite
 from harness.suites.metrics import SeedMetrics, read_metrics
 
 if TYPE_CHECKING:
@@ -51,6 +49,11 @@ class Row:
     def trained(self) -> bool:
         """False for the base model as it is: the same whatever the seed."""
         return all(m["weights"] != "base" for m in self.manifests.values())
+
+    @property
+    def runs(self) -> tuple[tuple[int, str], ...]:
+        """Its models by seed; two rows of the same models are the same, whatever their names."""
+        return tuple((seed, str(self.manifests[seed]["weights"])) for seed in self.seeds)
 
     def scores(self, column: str) -> list[float]:
         """A column's score for each seed, in the order of ``seeds``; NaN where it was not run."""
@@ -114,41 +117,3 @@ def study_rows(params: Params, study: str) -> list[Row]:
 def described(row: Row) -> dict[int, SeedFacts]:
     """The facts of each seed's subset of a row."""
     return {seed: one for c in row.cells for seed, one in read_described(c).seeds.items()}
-
-
-def row_items(suite: Suite, row: Row, seeds: Sequence[int]) -> list[Items]:
-    """Item scores of the headline's benchmarks, in the table's scale, items in order of their id.
-
-    Raises InputError where items of a seed are missing.
-    """
-    head, items = suite.column(suite.headline), []
-    for name in head.of or [head.name]:
-        samples = row.samples[row.samples["task"] == name]
-        table = samples.pivot(index="item", columns="seed", values="score").sort_index()
-        table = table.reindex(columns=list(seeds))
-        if not len(table) or not np.isfinite(table.to_numpy()).all():
-            raise InputError(
-                f"samples of {row.name}: {name} lacks items of some seed of {list(seeds)}; "
-                f"run the stage that evaluates {row.name} again"
-            )
-        weights = samples.groupby("item")["weight"].first().reindex(table.index)
-        ids = tuple(str(item) for item in table.index)
-        items.append(Items(table.to_numpy().T, weights.to_numpy(), ids))
-    return items
-
-
-def paired_items(suite: Suite, ours: Row, theirs: Row) -> tuple[list[Items], list[Items], bool]:
-    """Item scores of two rows on the same items, and whether they are paired by seed too.
-
-    Rows of different seeds are not cut to those they share: their difference would then not be
-    that of the means in the table. Raises InputError where the items differ.
-    """
-    paired = ours.seeds == theirs.seeds and len(ours.seeds) > 1
-    a, b = (row_items(suite, row, row.seeds) for row in (ours, theirs))
-    for one, other in zip(a, b, strict=True):
-        if one.ids != other.ids:
-            raise InputError(
-                f"{ours.name} and {theirs.name} were evaluated on different items; "
-                "dvc repro evaluates both on the same"
-            )
-    return a, b, paired

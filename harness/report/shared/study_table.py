@@ -1,6 +1,6 @@
 """What every table of scores has: its rows and suite, means, differences, p-values, bold winner."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,25 +9,32 @@ from harness.common.errors import InputError
 from harness.params.params import Params
 from harness.report.shared.columns import column
 from harness.report.shared.comparable import compare
-from harness.report.shared.runs import Row, paired_items, row_items, study_rows
-from harness.report.shared.statistics import (
-    ALPHA,
-    Interval,
-    averages,
-    deviation,
-    difference,
+from harness.report.shared.judging import headline_items
+from harness.report.shared.runs import Row, study_rows
+from harness.report.shared.tables import (
+    TextTable,
+    interval,
+    mean_sd,
+    number,
+    p_text,
+    percent,
+    with_interval,
 )
-from harness.report.shared.tables import TextTable, mean_sd, number, p_text, with_interval
-from harness.statistics.differences import holm
+from harness.statistics.differences import ALPHA, NAN, Difference
+from harness.statistics.seeds import deviation
 from harness.suites import Column, Suite, load_suite
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Line = dict[str, Any]  # numbers by column, NaN where there is none
-# The bootstrap's own stream: a table made twice from the same cells is the same table.
-BOOTSTRAP_SEED = 20409
 NOT_RUN = "not run"  # in place of a score
+BETTER, WORSE, SIMILAR, UNDECIDED = "better", "worse", "no difference found", "not decided"
+MARK = "†"  # a difference that new skills may not show
+JUDGED = (
+    *("skills_low", "skills_high", "se", "item_se", "df", "seed_sd", "seed_df"),
+    *("detectable", "benchmarks_above", "run_beats_run"),
+)
 AGREEMENT = 0.01  # metrics and the mean of their items may differ by rounding only
 
 
@@ -48,12 +55,13 @@ def checked(suite: Suite, rows: list[Row]) -> tuple[Suite, list[Row]]:
     for row in rows:
         if row.has(suite.headline):
             stated = np.array(row.scores(suite.headline))
-            from_items = averages(row_items(suite, row, row.seeds))
+            items, _, scores = headline_items(suite, row)
+            from_items = scores @ items.slopes
             if not np.allclose(stated, from_items, atol=AGREEMENT):
                 raise InputError(
                     f"{row.name}: metrics.json gives {suite.headline} {stated.round(3).tolist()}, "
-                    f"its samples {from_items.round(3).tolist()}; run the stage that evaluates it "
-                    "again"
+                    f"its samples {from_items.round(3).tolist()}; run "
+                    f"dvc repro -f -s {' '.join(row.stages)}"
                 )
     return suite, rows
 
@@ -67,31 +75,42 @@ def score_fields(suite: Suite, row: Row) -> Line:
     return line
 
 
-def row_difference(suite: Suite, row: Row, baseline: Row | None) -> Interval:
-    """Difference of two rows' headlines with its interval.
+def difference_fields(gap: Difference | None, sign: int, suffix: str = "") -> Line:
+    """A difference as a table's line has it; NaN throughout where there is none.
 
-    NaN from itself, from no row, and where the headline of one was not run.
+    ``sign`` is 1 where a higher headline is better, else -1; ``suffix`` tells baselines apart.
     """
-    if baseline is None or row.name == baseline.name:
-        return Interval(np.nan, np.nan, np.nan)
-    if not (row.has(suite.headline) and baseline.has(suite.headline)):
-        return Interval(np.nan, np.nan, np.nan)
-    ours, theirs, paired = paired_items(suite, row, baseline)
-    rng = np.random.default_rng(BOOTSTRAP_SEED)
-    fixed = (not row.trained, not baseline.trained)
-    return difference(ours, theirs, paired, rng, fixed)
+    known = gap is not None
+    fields: Line = {
+        "verdict": verdict(gap, sign),
+        "diff": gap.value if known else NAN,
+        "diff_low": gap.low if known else NAN,
+        "diff_high": gap.high if known else NAN,
+        "p": gap.holm if known else NAN,
+        "se": gap.se if known else NAN,
+        "df": gap.df if known else NAN,
+        "item_se": gap.item_se if known else NAN,
+        "seed_sd": gap.seeds.value**0.5 if known else NAN,
+        "seed_df": gap.seeds.df if known and gap.seeds.value else NAN,
+        "critical": gap.critical if known else NAN,
+        "detectable": gap.detectable if known else NAN,
+        "skills_low": gap.value - gap.skills_half if known else NAN,
+        "skills_high": gap.value + gap.skills_half if known else NAN,
+        "benchmarks_above": gap.above if known else NAN,
+        "run_beats_run": gap.chance if known else NAN,
+    }
+    return {f"{name}{suffix}": value for name, value in fields.items()}
 
 
-def difference_fields(suite: Suite, row: Row, baseline: Row | None) -> Line:
-    """`row_difference` as ``diff``, ``diff_low``, ``diff_high`` and an uncorrected ``p``."""
-    gap = row_difference(suite, row, baseline)
-    return {"diff": gap.value, "diff_low": gap.low, "diff_high": gap.high, "p": gap.p}
-
-
-def correct_ps(lines: list[Line]) -> None:
-    """Replace the p-values of a table's lines by those corrected for their number."""
-    for line, p in zip(lines, holm([line["p"] for line in lines]), strict=True):
-        line["p"] = p
+def verdict(gap: Difference | None, sign: int) -> str:
+    """What a test of a family says of a difference; empty for one that was not tested."""
+    if gap is None or np.isnan(gap.critical):
+        return ""
+    if np.isnan(gap.holm):
+        return UNDECIDED
+    if gap.holm >= ALPHA:
+        return SIMILAR
+    return BETTER if sign * gap.value > 0 else WORSE
 
 
 def not_run_cells(frame: "pd.DataFrame", suite: Suite) -> "pd.DataFrame":
@@ -115,6 +134,20 @@ def score_text(suite: Suite, line: Line, column: Column, missing: str = NOT_RUN)
     return mean_sd(line[column.name], line[f"{column.name}_sd"], digits, missing)
 
 
+def difference_text(line: Line, digits: int, suffix: str = "") -> str:
+    """A difference with its interval, marked where the one over new skills reaches zero."""
+    gap, low, high = (line[f"{name}{suffix}"] for name in ("diff", "diff_low", "diff_high"))
+    text = with_interval(gap, low, high, digits, sign=True)
+    return f"{text} {MARK}" if marked(line, suffix) else text
+
+
+def marked(line: Line, suffix: str = "") -> bool:
+    """Whether a difference is clear for the benchmarks' skills and not for new ones."""
+    names = ("diff_low", "diff_high", "skills_low", "skills_high")
+    low, high, new_low, new_high = (line[f"{name}{suffix}"] for name in names)
+    return (low > 0 or high < 0) and new_low <= 0 <= new_high
+
+
 def winner(suite: Suite, lines: list[Line]) -> int | None:
     """The best selection's line, only if it is better than random after the correction.
 
@@ -134,27 +167,34 @@ def winner(suite: Suite, lines: list[Line]) -> int | None:
 
 
 def score_table(
-    suite: Suite, lines: list[Line], sizes: Sequence[str], measures: Sequence[str] = ()
+    suite: Suite,
+    lines: list[Line],
+    sizes: Sequence[str],
+    baselines: Mapping[str, str],
+    measures: Sequence[str] = (),
 ) -> TextTable:
-    """Scores with deviations over seeds, the headline first, and differences from random.
+    """Scores with deviations over seeds, the headline first, and differences from baselines.
 
     Args:
         suite: over which the rows compare.
         lines: a line a row.
         sizes: the counts after the selection's name, in their order.
+        baselines: the suffix of each one's columns in the lines.
         measures: of the subsets, shown after the p-value; lines have ``<name>``, ``<name>_sd``.
     """
     head = suite.column(suite.headline)
     others = [other for other in suite.columns if other.name != head.name]
     digits = digits_of(suite, head)
-    heads = ["selection", *sizes, _head(head), "difference from random [95%]", "p (Holm)"]
+    heads = ["selection", *sizes, _head(head)]
+    for name in baselines:
+        heads += [f"difference from {name} [95%]", "p (Holm)"]
     heads += [column(name).label for name in measures]
     rows = []
     for line in lines:
-        gap, low, high = (line[name] for name in ("diff", "diff_low", "diff_high"))
         cells = [str(line["selection"]), *(number(line[name], 0) for name in sizes)]
-        cells += [score_text(suite, line, head), with_interval(gap, low, high, digits, sign=True)]
-        cells.append(p_text(line["p"]))
+        cells.append(score_text(suite, line, head))
+        for suffix in baselines.values():
+            cells += [difference_text(line, digits, suffix), p_text(line[f"p{suffix}"])]
         cells += [mean_sd(line[n], line[f"{n}_sd"], column(n).digits or 0) for n in measures]
         rows.append(cells + [score_text(suite, line, other) for other in others])
     best = winner(suite, lines)
@@ -165,3 +205,30 @@ def score_table(
 def _head(column: Column) -> str:
     """A column's label, with an arrow where lower is better."""
     return column.label if column.higher_is_better else f"{column.label} ↓"
+
+
+def judgement_table(lines: list[Line], digits: int, baseline: str, suffix: str) -> TextTable:
+    """What each difference from a baseline rests on: errors, intervals, power."""
+    heads = ["selection", "difference [95%]", "for new skills [95%]", "standard error", "of items"]
+    heads += [
+        "df",
+        "deviation of a run (df)",
+        "smallest found",
+        "benchmarks above",
+        f"a run beats one of {baseline}",
+    ]
+    rows = []
+    for line in lines:
+        known = {name: line[f"{name}{suffix}"] for name in ("diff", *JUDGED)}
+        if known["diff"] != known["diff"]:
+            continue
+        cells = [str(line.get("row", line["selection"])), difference_text(line, digits, suffix)]
+        cells.append(interval(known["skills_low"], known["skills_high"], digits, sign=True))
+        cells += [number(known[name], digits + 1) for name in ("se", "item_se")]
+        run = number(known["seed_sd"], digits + 1)
+        df = known["seed_df"]
+        cells += [number(known["df"], 0), f"{run} ({number(df, 0)})" if df == df else run]
+        cells.append(number(known["detectable"], digits))
+        cells += [number(known["benchmarks_above"], 0), percent(known["run_beats_run"], 0)]
+        rows.append(cells)
+    return TextTable(heads, rows)

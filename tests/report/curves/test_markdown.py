@@ -103,7 +103,7 @@ def test_the_tables_say_what_the_csv_says(tree: Params) -> None:
 def test_the_page_describes_its_study(tree: Params) -> None:
     text = text_of(tree, "scorers")
     assert "A miniature" in text
-    assert "corrected by Holm's method for 9 differences" in text
+    assert "Holm's method corrects p for 9 differences" in text
     assert "No random of the same size" not in text
     assert "2 of the 6 of by_reward, 2 of the 6 of by_perplexity" in text
     assert "an answer gains what its score falls by" in text
@@ -183,7 +183,7 @@ def test_a_size_without_random_has_no_difference_and_is_named(tree: Params) -> N
     params = changed(further=listing({"rounds": names}))
     text = text_of(params, "rounds")
     assert "No random of the same size is in the study for: evolved_2." in text
-    assert "for 2 differences" in text
+    assert "corrects p for 1 difference;" in text
     row = next(
         r for r in table_after(text, "# D") if (r["selection"], r["rows"]) == ("evolved", "8")
     )

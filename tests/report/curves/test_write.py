@@ -19,9 +19,9 @@ from harness.params.params import Params
 from harness.report.curves.inputs import DEFAULT_SCORER, read_curve_study
 from harness.report.curves.lines import gap
 from harness.report.curves.write import write_curves
-from harness.report.shared.statistics import Items, difference
-from harness.report.shared.study_table import BOOTSTRAP_SEED
 from harness.round_systems.kmq_iterative import KmqIterative
+from harness.statistics.differences import RowTable, Runs
+from harness.statistics.items import Items
 from tests.helpers.by_round_tree import (
     BY_ROUND,
     BY_SIZE,
@@ -50,6 +50,11 @@ class Report:
         """The lines of the scores, by row."""
         path = layout.report_folder(self.params.preset, study) / "table.csv"
         return {str(line["row"]): line for line in _records(path)}
+
+    def text(self, study: str) -> str:
+        """The page."""
+        path = layout.report_folder(self.params.preset, study) / "table.md"
+        return path.read_text(encoding="utf-8")
 
     def rounds(self, study: str) -> dict[tuple[str, int], dict[str, Any]]:
         """The lines of what the rounds left, by selection and round."""
@@ -84,14 +89,14 @@ def averages(study: str, name: str) -> list[float]:
     return result
 
 
-def items(study: str, name: str) -> list[Items]:
-    """The items of a row's three benchmarks, from its samples."""
+def items(study: str, name: str) -> list[np.ndarray]:
+    """The items of a row's three benchmarks, from its samples: (seeds, items) each."""
     cells = [cell(study, name, group) for group in ("s0_1", "s2")]
     frame = pd.concat([pd.read_parquet(folder / "samples.parquet") for folder in cells])
     result = []
     for task in ("one", "two", "three"):
         table = frame[frame["task"] == task].pivot(index="item", columns="seed", values="score")
-        result.append(Items(table.to_numpy().T, np.ones(len(table))))
+        result.append(table.to_numpy().T)
     return result
 
 
@@ -118,7 +123,7 @@ def test_a_row_for_every_entry_by_selection_and_size_with_means_over_seeds(
         assert line["selection"] == {**BY_SIZE, **BY_ROUND}[name]["of"]
 
 
-def test_differences_are_from_as_many_random_rows_paired_and_corrected(report: Report) -> None:
+def test_differences_are_from_as_many_random_rows_and_corrected(report: Report) -> None:
     result = report.scores("scorers")
     raw = {}
     for name, line in result.items():
@@ -126,19 +131,41 @@ def test_differences_are_from_as_many_random_rows_paired_and_corrected(report: R
             assert np.isnan([line["diff"], line["diff_low"], line["p"]]).all()
             continue
         assert line["against"] == f"random_{line['rows']}"
-        rng = np.random.default_rng(BOOTSTRAP_SEED)
-        ours, theirs = items("scorers", name), items("scorers", line["against"])
-        interval = difference(ours, theirs, True, rng)
-        gaps = np.subtract(averages("scorers", name), averages("scorers", line["against"]))
+        table = of_one_size("scorers", line["rows"], result)
+        one = table.difference(name, line["against"])
+        gap = statistics.mean(averages("scorers", name)) - statistics.mean(
+            averages("scorers", line["against"])
+        )
         shown = [line[name] for name in ("diff", "diff_low", "diff_high")]
-        assert shown == pytest.approx([gaps.mean(), interval.low, interval.high], abs=1e-5)
-        raw[name] = interval.p
+        assert shown == pytest.approx([gap, one.low, one.high], abs=1e-5)
+        raw[name] = one.p
     assert len(raw) == 9
     # Holm: the smallest times 9, the next times 8, ..., each at least what the one before is.
     least = 0.0
     for rank, name in enumerate(sorted(raw, key=lambda one: raw[one])):
         least = max(least, min(1.0, (9 - rank) * raw[name]))
         assert result[name]["p"] == pytest.approx(least, abs=1e-5)
+
+
+def test_random_draws_and_pairs_of_the_main_table_are_not_tested(report: Report) -> None:
+    result = report.scores("rounds")
+    assert result["evolved_1"]["remark"] == "A/A: both are random draws"
+    assert np.isnan(result["evolved_1"]["p"])
+    assert result["evolved_1"]["diff_low"] < result["evolved_1"]["diff_high"]
+    assert result["evolved_2"]["p"] <= 1
+    assert "(A/A: both are random draws): evolved_1." in report.text("rounds")
+
+
+def of_one_size(study: str, rows: int, result: dict[str, Any]) -> RowTable:
+    """The rows of one size, and nothing else, as the statistics read them."""
+    runs = {}
+    for name, line in result.items():
+        if line["rows"] == rows:
+            runs[name] = Runs(np.hstack(items(study, name)), fixed=False, budget=rows)
+    each = items(study, "random_4")[0].shape[1]
+    benchmark = np.repeat([0, 1, 2], each)
+    cluster = 10 * benchmark + np.tile(np.arange(each) % 10, 3)
+    return RowTable(Items.even(benchmark, cluster), runs, rows)
 
 
 def test_costs_are_those_of_all_rounds_so_far(report: Report) -> None:

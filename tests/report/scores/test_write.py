@@ -14,8 +14,8 @@ from harness.common.files import read_json, write_json
 from harness.params.params import Params
 from harness.params.pruning import prune
 from harness.report.scores.write import write_scores
+from harness.report.shared.judging import judged
 from harness.report.shared.runs import study_rows
-from harness.report.shared.study_table import row_difference
 from harness.suites import SUITES, load_suite
 from tests.helpers.build_runs import QUALITY, build_runs, cells, write_cell
 from tests.helpers.small_repo import further
@@ -106,7 +106,8 @@ def test_ps_are_holms_over_the_selections(tmp_path: Path, monkeypatch: pytest.Mo
     params = build_runs(tmp_path, **{**MAIN_ONLY, "table": names})
     suite, rows = load_suite("toy"), {row.name: row for row in study_rows(params, "main")}
     chosen = ("k_center", "km_random")  # how far a reference is from random is no test
-    raw = {name: row_difference(suite, rows[name], rows["random"]).p for name in chosen}
+    table = judged(params, suite, list(rows.values()))
+    raw = {name: table.difference(name, "random").p for name in chosen}
     folder = write_scores(params, "main")
     result = {name: line["p"] for name, line in lines(folder).items()}
     small, large = sorted(raw, key=lambda name: raw[name])
@@ -115,7 +116,7 @@ def test_ps_are_holms_over_the_selections(tmp_path: Path, monkeypatch: pytest.Mo
     assert float(result[large]) == pytest.approx(max(corrected, raw[large]), abs=1e-4)
     assert {result[name] for name in ("none", "random", "full")} == {""}
     text = (folder / "table.md").read_text(encoding="utf-8")
-    assert "Holm's method for the 2 selections compared" in text
+    assert "Holm's method corrects p for the 2 selections tested against random" in text
 
 
 def test_a_winner_is_bold_only_where_it_differs_after_the_correction(

@@ -1,0 +1,116 @@
+"""What a table's differences say, in sentences made from its numbers, and what they rest on."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.report.shared.pages import plain_notes
+from harness.report.shared.runs import Row
+from harness.report.shared.study_table import MARK, SIMILAR, UNDECIDED, Line, marked
+from harness.report.shared.tables import number
+from harness.statistics.differences import RowTable
+
+
+def verdict_notes(
+    lines: Sequence[Line], baselines: Mapping[str, str], head: str, digits: int, preset: str
+) -> list[str]:
+    """A paragraph a baseline: which rows are better, worse, not found to differ, not decided.
+
+    Args:
+        lines: of the table, or of its CSV: ``verdict``, ``diff`` and the interval of each.
+        baselines: the suffix of each one's columns in the lines.
+        head: the headline's label.
+        digits: its decimals.
+        preset: it says what the sentences are about.
+    """
+    families: dict[str, dict[str, list[str]]] = {}
+    for baseline, suffix in baselines.items():
+        groups: dict[str, list[str]] = defaultdict(list)
+        for line in lines:
+            groups[line[f"verdict{suffix}"]].append(_said(line, digits, suffix))
+        if any(groups.keys() - {""}):
+            families[baseline] = groups
+    return plain_notes(
+        "shared/verdicts.txt.jinja",
+        families=families,
+        head=head,
+        unit="points" if digits == 1 else "bits per byte",
+        lab=preset == "lab",
+    )
+
+
+def _said(line: Line, digits: int, suffix: str) -> str:
+    name, what = str(line.get("row", line["selection"])), line[f"verdict{suffix}"]
+    if what == UNDECIDED:
+        return name
+    if what == SIMILAR:
+        most = max(abs(line[f"diff_{end}{suffix}"]) for end in ("low", "high"))
+        return f"{name} (no more than {number(most, digits)})"
+    text = number(line[f"diff{suffix}"], digits, sign=True)
+    return f"{name} ({text}{f' {MARK}' if marked(line, suffix) else ''})"
+
+
+def judging_notes(
+    table: RowTable | None,
+    rows: Sequence[Row],
+    lines: Sequence[Line],
+    baselines: Mapping[str, str],
+    digits: int,
+) -> list[str]:
+    """What the differences of a table rest on: seed deviations, errors of items, power.
+
+    ``table`` is None where rows of several budgets are compared, each at its own. Plain text; empty
+    where nothing is compared.
+    """
+    compared = {
+        name: [line for line in lines if line[f"diff{suffix}"] == line[f"diff{suffix}"]]
+        for name, suffix in baselines.items()
+    }
+    if not any(compared.values()):
+        return []
+    return plain_notes(
+        "shared/judging.txt.jinja",
+        strata=_strata(table, digits) if table else None,
+        outliers=sorted(table.outliers) if table else [],
+        power=[
+            {"baseline": name, **_ranges(compared[name], digits, suffix)}
+            for name, suffix in baselines.items()
+            if any(line[f"critical{suffix}"] == line[f"critical{suffix}"] for line in lines)
+        ],
+        mark=MARK if any(marked(x, s) for n, s in baselines.items() for x in compared[n]) else "",
+        twins=_twins(rows),
+        others=_others(table) if table else [],
+        unit="points" if digits == 1 else "bits per byte",
+    )
+
+
+def _others(table: RowTable) -> list[str]:
+    return [n for n, row in table.rows.items() if row.trained and row.budget != table.budget]
+
+
+def _strata(table: RowTable, digits: int) -> list[dict[str, Any]]:
+    strata = {one.source: one for one in table.strata.values() if one.df}
+    return [
+        {"source": source, "sd": number(one.value**0.5, digits + 1), "df": number(one.df, 0)}
+        for source, one in strata.items()
+    ]
+
+
+def _ranges(lines: Sequence[Line], digits: int, suffix: str) -> dict[str, str]:
+    """Lowest and highest over the tested rows."""
+    tested = [line for line in lines if line[f"critical{suffix}"] == line[f"critical{suffix}"]]
+    places = {"item_se": digits + 1, "critical": 2, "detectable": digits}
+    ranges = {}
+    for name, decimals in places.items():
+        values = [line[f"{name}{suffix}"] for line in tested]
+        ends = dict.fromkeys(number(end(values), decimals) for end in (min, max))
+        ranges[name] = " to ".join(ends)
+    return ranges
+
+
+def _twins(rows: Sequence[Row]) -> list[list[str]]:
+    """Names of rows that trained the same models."""
+    same: dict[Any, list[str]] = defaultdict(list)
+    for row in rows:
+        same[row.runs].append(row.name)
+    return [names for names in same.values() if len(names) > 1]
