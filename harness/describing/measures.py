@@ -13,6 +13,7 @@ from harness.common.schemas import FAULTS
 
 CELLS = 2**23  # similarities held at once: 32 MiB of float32
 NEAR_DUPLICATE = 0.95  # cosine similarity above which a row repeats another
+FAMILY = "family_"  # before a family's name: its share of a subset
 UNIT = 1e-6  # how far from 1 the length of a unit row of float32 may be
 
 
@@ -153,6 +154,15 @@ def share_below(labels: np.ndarray, quality: np.ndarray, threshold: float = 0.3)
     return float((sums[held] / counts[held] < threshold).mean())
 
 
+def family_mix(families: np.ndarray, picks: np.ndarray | None = None) -> dict[str, float]:
+    """Share of the picks, or of the pool without any, in each of the pool's families (0-1).
+
+    ``families`` is (n,) of names; one that the picks do not reach has 0. They sum to 1.
+    """
+    mine = families if picks is None else families[picks]
+    return {str(name): float((mine == name).mean()) for name in np.unique(families)}
+
+
 @dataclass(frozen=True)
 class PoolView:
     """What is known of a pool's instances; what is None or empty is not measured.
@@ -165,6 +175,7 @@ class PoolView:
         labels: (n,) the clusters that all subsets are measured on.
         noise: (n,) the planted fault of each instance, or `none`.
         skills: (n,) the planted sub-skill.
+        families: (n,) the family of that sub-skill.
     """
 
     embeddings: np.ndarray
@@ -174,6 +185,7 @@ class PoolView:
     labels: np.ndarray | None = None
     noise: np.ndarray | None = None
     skills: np.ndarray | None = None
+    families: np.ndarray | None = None
 
 
 def describe_subset(
@@ -215,6 +227,9 @@ def describe_subset(
         values |= {f"noise_{kind}": float((noise == kind).mean()) for kind in FAULTS}
     if pool.skills is not None:
         values["skills_reached"] = share_reached(pool.skills, picks)
+    if pool.families is not None:
+        mix = family_mix(pool.families, picks)
+        values |= {f"{FAMILY}{name}": share for name, share in mix.items()}
     return values
 
 

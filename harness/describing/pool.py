@@ -48,8 +48,8 @@ def read_pool_view(params: Params, ids: list[str]) -> PoolView:
     )
     if truth is None:
         return view
-    noise, skills = (truth[name].to_numpy(str) for name in ("noise", "skill"))
-    return replace(view, noise=noise, skills=skills)
+    noise, skills, families = (truth[name].to_numpy(str) for name in ("noise", "skill", "family"))
+    return replace(view, noise=noise, skills=skills, families=families)
 
 
 def report_quality(params: Params) -> tuple[str | None, str | None]:

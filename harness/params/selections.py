@@ -57,6 +57,8 @@ class ScoredSelection(Selection):
     """A selection that reads scores: ``quality`` says which, see `selecting.quality`."""
 
     quality: str
+    # Share of the pool, the best by quality, that the sampler chooses among; None: the whole pool.
+    keep_best: Annotated[float, Field(gt=0, lt=1, strict=True)] | None = None
 
 
 class RoundSelection(Selection):

@@ -75,6 +75,10 @@ OPTIONS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             " minmax and rank",
             {"metavar": "WORDS"},
         ),
+        "--keep-best": (
+            "choose only among this share of the pool, the best by quality: 0.5",
+            {"metavar": "SHARE"},
+        ),
         "--score": (
             "how a score of that name is made; may be repeated; --list has the scorers",
             {"metavar": "NAME=SCORER,KNOB=VALUE,...", **AGAIN},

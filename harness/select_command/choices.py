@@ -39,6 +39,7 @@ class Choices:
     k: tuple[int, ...] | Literal["auto"] | None  # counts to choose from; None: no clusters needed
     cluster_seed: int
     quality: str | None  # the expression that the sampler reads
+    keep_best: float | None  # share of the pool, the best by quality, to choose among
     scorers: dict[str, ScorerParams]  # how to make each score
     out: Path
     force: bool
@@ -74,6 +75,7 @@ def read_choices(values: argparse.Namespace) -> Choices:
         k=k,
         cluster_seed=_whole("--cluster-seed", values.cluster_seed),
         quality=values.quality,
+        keep_best=_keep_best(values.keep_best, values.quality),
         scorers=_scorers(values.score, values.quality),
         out=_path("--out", values.out),
         force=values.force,
@@ -145,6 +147,17 @@ def _budget(text: str) -> int | float:
         return value
     rule = "needed: a whole number of rows from 1 (600), or a share under 1 (0.1)"
     raise InputError(f"--budget {shown(text)}: {rule}")
+
+
+def _keep_best(text: str | None, quality: str | None) -> float | None:
+    if text is None:
+        return None
+    if quality is None:
+        raise InputError("--keep-best ranks rows by quality: give --quality, too")
+    if not re.fullmatch(r"0?\.\d{1,18}", text) or not float(text):
+        rule = "needed: a share of the pool between 0 and 1, as 0.5"
+        raise InputError(f"--keep-best {shown(text)}: {rule}")
+    return float(text)
 
 
 def _whole(option: str, text: str, least: int = 0) -> int:

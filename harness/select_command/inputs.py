@@ -25,12 +25,14 @@ from harness.models.loading import model_folder
 from harness.models.reader import find_model, model_folder_hash
 from harness.params.knobs import all_knobs
 from harness.params.params import EmbeddingParams, ScorerParams, Selection
+from harness.params.selections import ScoredSelection
 from harness.samplers import SAMPLERS, are_unit
 from harness.scorers import SCORERS
 from harness.scorers.score_pool import make_scores
 from harness.select_command.choices import Choices
 from harness.selecting import subsets
 from harness.selecting.quality import quality_notes, quality_vector
+from harness.selecting.subsets import best_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,6 +63,11 @@ def rows_wanted(choices: Choices, rows: int) -> int:
     for option, number in (("--budget", wanted), ("--k", most)):
         if number > rows:
             raise InputError(f"{option} {number}: the pool has {rows:,} rows; give at most that")
+    if choices.keep_best is not None and wanted > (left := best_rows(rows, choices.keep_best)):
+        raise InputError(
+            f"--keep-best {choices.keep_best:g}: leaves {left:,} rows, --budget is {wanted:,}; "
+            "raise it or lower the budget"
+        )
     return wanted
 
 
@@ -174,5 +181,8 @@ def choose(
     name, params = (sampler, {}) if sampler else (choices.sampler, choices.params)
     read = {"embedding": "given", "k": inputs.seen.clustering.k, "budget": rows}
     item = Selection.model_validate({"sampler": name, **read, **params})
+    if choices.keep_best is not None and not sampler:
+        best = {"quality": choices.quality, "keep_best": choices.keep_best}
+        item = ScoredSelection.model_validate({**item.model_dump(), **best})
     choose_one = subsets.choose_with(item, inputs.seen, rows)
     return subsets.chosen(name, choose_one, (choices.seed + more) % 2**32)

@@ -89,6 +89,7 @@ def provenance(
         "budget": choices.budget,
         "seed": choices.seed,
         "quality": choices.quality,
+        "keep_best": choices.keep_best,
         **inputs.cards,
         "pool": {
             "name": choices.pool,

@@ -19,6 +19,7 @@ from harness.common.schemas import SUBSET, PoolRows, write_frame
 from harness.common.stores import seal
 from harness.params.params import Params, Selection
 from harness.samplers import SAMPLERS, Pool, are_unit
+from harness.samplers.pool import by_quality, warn_of_ties
 from harness.selecting.budget import within_budget
 
 if TYPE_CHECKING:
@@ -48,8 +49,57 @@ class SamplerInputs:
 def choose_with(selection: Selection, inputs: SamplerInputs, budget: int) -> Choose:
     """The selection's sampler as a function of the generator alone.
 
-    It passes on the sampler's warnings and, if it reads quality, the notes on that.
+    It passes on the sampler's warnings and, if it reads quality, the notes on that. InputError
+    where ``keep_best`` leaves less than the budget.
     """
+    share = getattr(selection, "keep_best", None)
+    return (
+        _choose_among_all(selection, inputs, budget)
+        if share is None
+        else _choose_among_best(selection, inputs, budget, share)
+    )
+
+
+def best_rows(rows: int, share: float) -> int:
+    """How many rows ``keep_best`` leaves of a pool."""
+    return max(1, round(share * rows))
+
+
+def _choose_among_best(
+    selection: Selection, inputs: SamplerInputs, budget: int, share: float
+) -> Choose:
+    """As if the pool were its best rows by quality alone, in its order and with its clusters."""
+    quality, clustering = inputs.quality, inputs.clustering
+    if quality is None:
+        raise InputError("keep_best ranks rows by quality; name one, as quality: sigmoid(reward)")
+    ranked = by_quality(quality, np.arange(len(quality)))
+    count = best_rows(len(quality), share)
+    kept = np.sort(ranked[:count])
+    if (left := int(inputs.costs[kept].sum())) < budget:
+        raise InputError(
+            f"keep_best: {share:g} leaves {count:,} rows, which are {left:,} of the budget's "
+            f"{budget:,}; raise it or lower the budget"
+        )
+    best = replace(
+        inputs,
+        pool=inputs.pool.take(kept),
+        embeddings=inputs.embeddings[kept],
+        clustering=replace(clustering, labels=clustering.labels[kept]),
+        costs=inputs.costs[kept],
+        quality=quality[kept],
+    )
+    among_best = _choose_among_all(selection, best, budget)
+
+    def choose(rng: np.random.Generator) -> np.ndarray:
+        for note in inputs.quality_notes:
+            warnings.warn(note, stacklevel=2)
+        warn_of_ties(quality, ranked, count)
+        return kept[among_best(rng)]
+
+    return choose
+
+
+def _choose_among_all(selection: Selection, inputs: SamplerInputs, budget: int) -> Choose:
     sampler = SAMPLERS[selection.sampler]
     pool = pool_of(inputs, selection.sampler)
     _warm_up(selection, pool)

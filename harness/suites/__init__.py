@@ -1,5 +1,6 @@
 """The benchmark suites: folders of data, named in SUITES; docs/suites.md has their format."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +34,7 @@ class Column(BaseModel):
     shots: int | Literal["fit"] = 0
     max_shots: int = 5
     items: int | None = None
+    mirrors: str | None = None  # the family of the generated pool that it asks about
     cluster: str | None = None
     sources: list[str] | None = None
     of: list[str] | None = None
@@ -45,6 +47,8 @@ class Column(BaseModel):
                 if (getattr(self, field) is not None) != (kind == self.kind):
                     verb = "needs" if kind == self.kind else "has no use for"
                     raise ValueError(f"column {self.name}: kind {self.kind} {verb} `{field}`")
+        if self.mirrors is not None and self.kind != "lm_eval":
+            raise ValueError(f"column {self.name}: kind {self.kind} has no use for `mirrors`")
         return self
 
 
@@ -79,6 +83,24 @@ class Suite(BaseModel):
     def column(self, name: str) -> Column:
         """The column of that name."""
         return next(column for column in self.columns if column.name == name)
+
+    def pool_weights(self, mix: Mapping[str, float]) -> dict[str, float]:
+        """Weights of the headline's columns as the pool is mixed; empty where one mirrors nothing.
+
+        ``mix`` has each family's share of the pool, as `describing.measures.family_mix`. The sum of
+        weight x score is then the average weighted as the pool is; the weights sum to 1. Columns
+        that mirror one family share its weight.
+        """
+        columns = [self.column(name) for name in self.column(self.headline).of or []]
+        mirrored = [column.mirrors for column in columns]
+        shares = {
+            column.name: mix[column.mirrors] / mirrored.count(column.mirrors)
+            for column in columns
+            if column.mirrors is not None and column.mirrors in mix
+        }
+        if len(shares) < len(columns):
+            return {}
+        return {name: share / sum(shares.values()) for name, share in shares.items()}
 
 
 def _check_split(column: Column, file: Path) -> None:

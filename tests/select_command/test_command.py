@@ -12,7 +12,7 @@ from harness.samplers import SAMPLERS, Pool
 from harness.select_command.choices import read_knobs
 from harness.select_command.inputs import automatic, pool_clusters
 from tests.helpers.pool_files import messages
-from tests.helpers.select_files import chosen, embedding, pool, select, vectors
+from tests.helpers.select_files import chosen, embedding, pool, pool_rows, refused, select, vectors
 
 
 def written(out: Path) -> dict:
@@ -32,6 +32,19 @@ def test_every_system_runs_with_defaults(key: str, tmp_path: Path) -> None:
     defaults = {name: str(value) for name, value in info["params"].items()}
     assert (info["sampler"], info["seed"]) == (key, 0)
     assert read_knobs("", key, SAMPLERS[key], defaults) == info["params"]
+
+
+def test_any_system_may_choose_among_the_best_half_only(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    more = ["--quality", "length", "--keep-best", "0.5"]
+    said = select(pool(tmp_path), out, "random", *more, budget=20)
+    lengths = sorted((len(row["output"]) for row in pool_rows()), reverse=True)
+    left = sorted((len(pool_rows()[i]["output"]) for i in chosen(out)), reverse=True)
+    assert left == lengths[:20] != lengths[20:]
+    assert written(out)["keep_best"] == 0.5
+    assert re.search(r"among the best +100.0%", said)
+    line = refused(tmp_path / "my.jsonl", tmp_path / "b.jsonl", "random", *more, budget=21)
+    assert line == ("--keep-best 0.5: leaves 20 rows, --budget is 21; raise it or lower the budget")
 
 
 def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:

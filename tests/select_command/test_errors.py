@@ -44,6 +44,11 @@ WRONG_WORDS = {
         ["top_k", "--quality", "sigmoid(lenght)"],
         "--quality 'sigmoid(lenght)': no score is called 'lenght'; did you mean 'length'?",
     ),
+    "filter without a quality": (["random", "--keep-best", "0.5"], "give --quality, too"),
+    "filter that keeps all": (
+        ["random", *LENGTH, "--keep-best", "1.0"],
+        "--keep-best 1.0: needed: a share of the pool between 0 and 1",
+    ),
     "quality in other words": (["top_k", "--quality", "length + 1"], "join terms by *"),
     "unknown scorer": (
         ["top_k", *LENGTH, "--score", "a=colunm,file=x"],

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.common.schemas import FAULTS
+from harness.describing.measures import FAMILY, family_mix
 from harness.describing.reads import ScoreCosts
 from harness.report.shared.columns import column, value_text
-from harness.report.shared.tables import BLANK, TextTable, number, percent, with_interval
+from harness.report.shared.tables import BLANK, TextTable, mean_sd, number, percent, with_interval
 from harness.report.subsets.clusterings import FIELDS, POOR
 from harness.report.subsets.scorer_agreement import ALL
 
@@ -26,6 +27,18 @@ def subset_table(frame: "pd.DataFrame", names: Iterable[str], reads: bool = Fals
         rows.append(cells + [value_text(name, mine[name].tolist()) for name in known])
     heads = ["selection", "seeds", *(["reads"] if reads else [])]
     return TextTable([*heads, *(column(name).label for name in known)], rows)
+
+
+def family_table(frame: "pd.DataFrame", families: np.ndarray) -> TextTable:
+    """The mix of families of the pool, (n,) of names, then of each selection: mean ± deviation."""
+    pool = family_mix(families)
+    rows = [["the pool", BLANK, *map(percent, pool.values())]]
+    for selection, mine in frame.groupby("selection", sort=False):
+        shares = [100 * mine[f"{FAMILY}{name}"].to_numpy() for name in pool]
+        varied = [x.std(ddof=1) if len(x) > 1 and np.ptp(x) > 0 else np.nan for x in shares]
+        cells = [mean_sd(x.mean(), sd, 1) + "%" for x, sd in zip(shares, varied, strict=True)]
+        rows.append([str(selection), str(len(mine)), *cells])
+    return TextTable(["selection", "seeds", *pool], rows)
 
 
 def score_cost_table(costs: ScoreCosts) -> TextTable:

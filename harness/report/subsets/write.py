@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.describing.measures import NEAR_DUPLICATE
+from harness.describing.measures import FAMILY, NEAR_DUPLICATE
 from harness.params.params import Params
 from harness.params.pruning import SUBSETS
 from harness.report.shared import columns
@@ -25,6 +25,7 @@ from harness.report.subsets.map import plot_map
 from harness.report.subsets.scorer_agreement import agreements
 from harness.report.subsets.tables import (
     clustering_table,
+    family_table,
     score_cost_table,
     scorer_table,
     subset_table,
@@ -76,11 +77,9 @@ def measures_frame(study: SubsetStudy) -> "pd.DataFrame":
     frame = pd.DataFrame(lines)
     first = ["selection", "kind", "sampler", "seed", *columns.SIZE]
     first += [f"{columns.MEAN}{name}" for name in study.pool.scores]
-    order = [
-        name
-        for name in dict.fromkeys([*first, *columns.MEASURES, "reads", "notes"])
-        if name in frame
-    ]
+    families = [name for name in frame if name.startswith(FAMILY)]
+    names = dict.fromkeys([*first, *columns.MEASURES, *families, "reads", "notes"])
+    order = [name for name in names if name in frame]
     return frame.reindex(columns=order).astype(dict.fromkeys(columns.SIZE, "int64"))
 
 
@@ -94,6 +93,7 @@ def markdown(
     """The report's page: tables of every selection, the scorers, the clusterings, the meanings."""
     clusters = _shown_clusters(frame)
     planted = [name for name in columns.PLANTED if name in frame]
+    mixed = study.pool.families
     # What models and judges cost is shown only where a selection had any.
     costs = [
         n for n in columns.COST if n not in columns.FEEDBACK or (frame[n] != 0).to_numpy().any()
@@ -112,6 +112,7 @@ def markdown(
         quality=subset_table(frame, [*columns.SIZE, *means, *columns.QUALITY]),
         spread=subset_table(frame, clusters),
         planted=subset_table(frame, planted) if planted else None,
+        families=None if mixed is None else family_table(frame, mixed),
         costs=subset_table(frame, costs, reads=True),
         score_costs=score_cost_table(study.costs),
         warnings=_warnings(frame),

@@ -12,6 +12,7 @@ from harness.describing.measures import (
     coverage,
     describe_subset,
     entropy,
+    family_mix,
     near_duplicates,
     share_below,
     share_reached,
@@ -85,6 +86,7 @@ def view() -> PoolView:
         labels=np.array([0, 1, 2, 0]),
         noise=np.array(["none", "wrong", "none", "garbled"]),
         skills=np.array(["a", "b", "b", "c"]),
+        families=np.array(["x", "y", "y", "x"]),
     )
 
 
@@ -103,8 +105,15 @@ def test_a_described_subset_by_hand() -> None:
     assert result["noise_share"] == 1
     assert result["skills_reached"] == pytest.approx(2 / 3)
     assert result["vendi_score"] == pytest.approx(vendi_score(COMPASS[picks]))
-    assert set(result) - {"mean_length"} <= set(COLUMNS)
+    assert (result["family_x"], result["family_y"]) == (0.5, 0.5)
+    assert set(result) - {"mean_length", "family_x", "family_y"} <= set(COLUMNS)
     assert value_text("noise_share", [result["noise_share"]]) == "100.0%"
+
+
+def test_the_mix_of_families_by_hand() -> None:
+    families = np.array(["code", "art", "code", "code"])
+    assert family_mix(families) == {"art": 0.25, "code": 0.75}
+    assert family_mix(families, np.array([2, 0])) == {"art": 0.0, "code": 1.0}, "art has its 0"
 
 
 def test_the_whole_pool_covers_itself() -> None:

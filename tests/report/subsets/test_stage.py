@@ -60,10 +60,13 @@ def test_without_truth_without_random_and_with_one_cluster(
     params = build_tree(tmp_path, **PLAIN)
     folder = write_subset_report(params)
     frame = pd.read_csv(folder / "table.csv")
-    assert not [name for name in frame.columns if name.startswith(("noise", "skills", "own"))]
+    assert not [
+        name for name in frame.columns if name.startswith(("noise", "skills", "family", "own"))
+    ]
     assert not frame["cluster_entropy"].to_numpy().any()
     text = (folder / "table.md").read_text(encoding="utf-8")
     assert "planted" not in text
+    assert "### Families" not in text
     assert "Do the scorers" not in text
     assert "by `minmax(length)`" in text
     scorers = pd.read_csv(folder / "scorers.csv")

@@ -135,6 +135,29 @@ def test_the_text_has_means_and_deviations_over_seeds(tree: Params) -> None:
     assert "References (full) are not selection systems" in text
 
 
+def test_the_mix_of_families_stands_below_that_of_the_pool(tree: Params) -> None:
+    truth = pd.read_parquet(layout.TRUTH_FILE)
+    families = np.where(np.arange(N) % 3 == 0, "art", "code")
+    truth.assign(family=families).to_parquet(layout.TRUTH_FILE)
+    describe_all(tree)
+    lines, text = report(tree)
+    for line in lines:
+        assert line["family_art"] + line["family_code"] == pytest.approx(1, abs=1e-5)
+    shown = table_after(text, "### Families")
+    art = 100 * (families == "art").mean()
+    assert shown["the pool"] == {
+        "selection": "the pool",
+        "seeds": "–",
+        "art": f"{art:.1f}%",
+        "code": f"{100 - art:.1f}%",
+    }
+    assert shown["full"]["art"] == f"{art:.1f}%"
+    mine = 100 * column(lines, "random", "family_art")
+    assert np.ptp(mine) > 0, "the case this test is about"
+    assert shown["random"]["art"] == f"{mine.mean():.1f} ± {mine.std(ddof=1):.1f}%"
+    assert "±" not in shown["top_k"]["art"], "the same choice in each seed"
+
+
 def test_scorers_are_compared_with_the_planted_faults(tree: Params) -> None:
     from scipy.stats import spearmanr
 
