@@ -85,14 +85,14 @@ def _metrics_file(cell: Cell) -> Path:
 
 def before(stage: str, needs: Mapping[str, set[str]]) -> set[str]:
     """A stage and all that it waits for."""
-    found: set[str] = set()
+    upstream: set[str] = set()
     to_see = [stage] if stage in needs else []
     while to_see:
         name = to_see.pop()
-        if name not in found:
-            found.add(name)
+        if name not in upstream:
+            upstream.add(name)
             to_see += needs.get(name, ())
-    return found
+    return upstream
 
 
 def _width(table: list[list[str]], shown: int) -> int:
