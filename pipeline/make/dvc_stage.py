@@ -57,8 +57,8 @@ def parse_for_update(text: str, path: str) -> Any:  # noqa: ANN401
 def dump(data: Any, stream: TextIO) -> None:  # noqa: ANN401
     """What DVC's `_dump` writes."""
     if type(data) is dict and "stages" in data and _is_plain(data):
-        how = {"sort_keys": False, "default_flow_style": False, "allow_unicode": True}
-        yaml.dump(data, stream, _Dumper, width=WIDTH, **how)
+        how: dict[str, Any] = {"sort_keys": False, "default_flow_style": False, "width": WIDTH}
+        yaml.dump(data, stream, _Dumper, allow_unicode=True, **how)
     else:
         OF_DVC.dump(data, stream)
 
