@@ -8,6 +8,7 @@ from harness.common.errors import InputError
 from harness.common.files import replacing_folder, write_json
 from harness.common.schemas import PRETRAINING, read_frame
 from harness.common.stores import seal
+from harness.common.timings import set_apart
 from harness.params.base_model import PretrainParams
 
 
@@ -44,6 +45,7 @@ def make_base_model(params: PretrainParams, template: str, texts: Path, out: Pat
             # The folder is removed by then: name the user's source instead.
             raise InputError(str(error).replace(str(folder), params.source)) from None
         write_json(folder / "base_model.json", {"source": params.source, **info})
+        set_apart(folder, out, "base_model.json")
         seal(folder)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from harness.common import layout
 from harness.common.errors import InputError
-from harness.common.files import read_array, replacing_folder
+from harness.common.files import read_array, replacing_folder, write_json
 from harness.common.schemas import read_pool
+from harness.common.timings import set_apart
 from harness.describing.files import (
     NOISE,
     Described,
@@ -63,6 +64,7 @@ def describe_cell(params: Params, cell: Cell) -> None:
         write_described(folder, described)
         if cell.of in params.selections_rounds:
             _copy_rounds(cell, folder, ids, costs)
+        set_apart(folder, described_folder(cell))
 
 
 def _picks(cell: Cell, subset: "pd.DataFrame", ids: list[str]) -> np.ndarray:
@@ -106,11 +108,13 @@ def _copy_rounds(cell: Cell, folder: Path, ids: list[str], costs: Mapping[str, A
     selection, stage = layout.selection_folder(cell.of), f"select_rounds@{cell.of}"
     for seed in cell.seeds:
         source = selection / cell.group / f"seed_{seed}"
-        if any(WEIGHED in entry for entry in read_stage_json(source / "rounds.json", stage)):
+        rounds = read_stage_json(source / "rounds.json", stage)
+        if any(WEIGHED in entry for entry in rounds):
             for path in (source / "clusters.parquet", source / "instances.parquet"):
                 if not path.is_file():
                     raise InputError(f"{path}: no such file; dvc repro {stage}")
         shutil.copytree(source, folder / f"seed_{seed}")
+        write_json(folder / f"seed_{seed}" / "rounds.json", rounds)
     truth = read_pool_truth(ids)
     if truth is None:
         return

@@ -8,7 +8,8 @@ import numpy as np
 
 from harness.common import layout
 from harness.common.errors import InputError
-from harness.common.files import read_array, read_json, write_json
+from harness.common.files import read_array, write_json
+from harness.common.timings import read_timed
 from harness.params.params import Cell
 
 FACTS = "facts.json"
@@ -57,10 +58,10 @@ def described_folder(cell: Cell) -> Path:
 
 
 def read_stage_json(path: Path, stage: str) -> Any:  # noqa: ANN401  (any type)
-    """Read a JSON file; InputError names the stage to run where it is absent or broken."""
+    """Read a JSON file and its timings; InputError names the stage where it is absent or broken."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; dvc repro {stage}")
-    return read_json(path, f"dvc repro {stage}")
+    return read_timed(path, f"dvc repro {stage}")
 
 
 def write_described(folder: Path, described: Described) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.common import layout
 from harness.common.errors import InputError
-from harness.common.files import read_json
+from harness.common.timings import read_timed
 from harness.params.params import Params
 from harness.round_systems import ROUND_SYSTEMS
 from harness.samplers import SAMPLERS
@@ -17,7 +17,7 @@ ScoreCosts = dict[str, dict[str, Any]]  # by column, as harness.scorers.score_po
 
 def read_score_costs(params: Params) -> ScoreCosts:
     """What each column of the scores cost; InputError where one that params name is missing."""
-    costs = read_json(layout.SCORE_COSTS_FILE)
+    costs = read_timed(layout.SCORE_COSTS_FILE)
     for name in params.scorers:
         if name not in costs:
             raise InputError(f"{layout.SCORE_COSTS_FILE}: nothing of {name}; dvc repro score")

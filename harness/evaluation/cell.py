@@ -16,6 +16,7 @@ from harness.common.files import (
 )
 from harness.common.schemas import HELDOUT, SAMPLES, frame_of, read_frame, write_frame
 from harness.common.stores import kept, locked, model_store, scratch_folder, seal
+from harness.common.timings import read_timed, write_timed
 from harness.evaluation import sandbox
 from harness.params.params import Cell, Params
 from harness.suites.metrics import CellMetrics, SeedMetrics, read_metrics
@@ -68,13 +69,13 @@ def evaluate_cell(params: Params, cell: Cell, code: str) -> None:
         frames.append(samples.assign(selection=cell.of))
     samples = pd.concat(frames) if frames else frame_of(SAMPLES, [])
     write_frame(out / "samples.parquet", samples.reset_index(drop=True), SAMPLES)
-    write_json(out / "metrics.json", {"suite": suite.name, "seeds": metrics})
+    write_timed(out / "metrics.json", {"suite": suite.name, "seeds": metrics})
     written = read_metrics(out / "metrics.json")
     _warn_of_sandbox(written)
     # Weights are kept while a column has yet to be run on them.
     if params.train.keep_models == "none" and not any(s.not_run for s in written.seeds.values()):
         for seed in cell.seeds:
-            _delete_weights(read_json(out / "train" / f"seed_{seed}.json"))
+            _delete_weights(read_timed(out / "train" / f"seed_{seed}.json"))
 
 
 def _sandbox_state(params: Params, suite: "Suite") -> tuple[str, bool]:

@@ -1,7 +1,7 @@
 """A model's scores on a suite: lm-eval's tasks and bits per byte, with every item's own score."""
 
 import time
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,6 +28,7 @@ from harness.suites.metrics import NotRun
 
 if TYPE_CHECKING:
     import pandas as pd
+    from transformers import PreTrainedTokenizerBase
 
 _SAMPLE_COLUMNS = ["seed", "task", "item", "prediction", "score", "weight", "cluster"]
 
@@ -132,6 +133,11 @@ def _language_model(model: Path, device: str, batch_size: int) -> "LanguageModel
     return made(pretrained=loaded.to(device), tokenizer=tokenizer, batch_size=batch_size)
 
 
+@lru_cache(2**14)  # lm-eval asks for a prompt's ids for each of its choices and samples, twice
+def _encoded(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
+    return encode(tokenizer, [text])[0]
+
+
 def _chat_model() -> type:
     """lm-eval's HFLM, made to render, encode and stop as training does."""
     from lm_eval.models.huggingface import HFLM
@@ -153,7 +159,7 @@ def _chat_model() -> type:
             return render(self.tokenizer, chat_history, **how, **more)
 
         def tok_encode(self, string: str, *_: object, **__: object) -> list[int]:
-            return encode(self.tokenizer, [string])[0]
+            return list(_encoded(self.tokenizer, string))
 
         def tok_batch_encode(self, strings, padding_side="left", left_truncate_len=None, **_):  # noqa: ANN001, ANN003, ANN202
             rows, how = {"input_ids": encode(self.tokenizer, strings)}, {"return_tensors": "pt"}
@@ -200,7 +206,7 @@ def _benchmarks(
             tasks.append(task)
         result.seconds["tasks"] = _since(start)
         start = time.monotonic()
-        frames = run_tasks(lm, tasks, columns, seed, params.batch_size)
+        frames = run_tasks(lm, tasks, columns, seed)
     result.seconds["benchmarks"] = _since(start)
     return frames
 

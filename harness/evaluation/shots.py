@@ -38,6 +38,7 @@ class Benchmark(Protocol):
     fewshot_docs: Callable[[], Sequence[Doc] | None]  # the examples, in order
     fewshot_context: Callable[..., str]  # the prompt of an item, examples included
     set_config: Callable[[str, object], None]
+    set_fewshot_seed: Callable[[int], None]
 
 
 class Cut(NamedTuple):

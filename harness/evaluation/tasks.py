@@ -3,10 +3,13 @@
 import io
 import json
 import logging
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from harness.common.errors import InputError, shown
 from harness.common.progress import PlainMeter, on_terminal
@@ -88,31 +91,31 @@ def run_tasks(
     tasks: list[Benchmark],
     columns: list[Column],
     seed: int,
-    batch_size: int,
 ) -> "dict[str, pd.DataFrame]":
     """Run the tasks; a frame a column, a row an item; scores are percentages, each weight is 1.
 
-    All run in one call, as each call collects facts about the machine for most of a second.
+    Their sampling is seeded. Not by `simple_evaluate`, which asks pip and git about the machine for
+    a second and a half.
     """
     import lm_eval
+    import torch
     from lm_eval.tasks import TaskManager
 
     if not on_terminal():
         lm.cache_hook = _Counter(PlainMeter("evaluate", sum(map(_requests, tasks))))
-    simple_evaluate: Any = lm_eval.simple_evaluate  # a decorator hides its signature
-    results = simple_evaluate(
-        model=lm,
-        tasks=list(tasks),
-        task_manager=TaskManager(include_defaults=False),
-        batch_size=batch_size,
+    for task in tasks:
+        task.set_fewshot_seed(0)  # anew: counting cut items has drawn examples
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  (what lm-eval's samplers draw from)
+    torch.manual_seed(seed)
+    lm_evaluate: Any = lm_eval.evaluate  # a decorator hides its signature
+    results = lm_evaluate(
+        lm=lm,
+        task_dict=TaskManager(include_defaults=False).load(list(tasks)),
         apply_chat_template=True,
         fewshot_as_multiturn=True,
         log_samples=True,
         bootstrap_iters=0,
-        random_seed=seed,
-        numpy_random_seed=seed,
-        torch_random_seed=seed,
-        fewshot_random_seed=0,
         # `runs_programs` has refused tasks whose programs would run outside the sandbox.
         confirm_run_unsafe_code=any(getattr(task, "UNSAFE_CODE", False) for task in tasks),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.common import layout
 from harness.common.files import remove, unnamed
+from harness.common.timings import timings_of
 from harness.params.params import MAIN, Params
 
 SUBSETS = "subsets"  # the report that describes every subset
@@ -30,8 +31,11 @@ def prune(params: Params) -> list[Path]:
         layout.WORLDS: {layout.WORLDS / name for name in params.worlds},
         results: reports | {path for path in results.glob("*") if path.is_file()},
     }
+    for folder in (layout.RUNS, layout.DESCRIBED, layout.SELECTIONS):
+        kept[timings_of(folder)] = {timings_of(path) for path in kept[folder]}
     for world in params.worlds:
-        places = (layout.RUNS / MAIN, layout.DESCRIBED / MAIN, layout.SUBSETS, layout.SELECTIONS)
+        timed = (layout.RUNS / MAIN, layout.DESCRIBED / MAIN, layout.SELECTIONS)
+        places = (*timed, *map(timings_of, timed), layout.SUBSETS)
         for folder in (layout.WORLDS / world / place for place in places):
             kept[folder] = {folder / row for row in params.table}
     removed = [path for folder, named in kept.items() for path in unnamed(folder, named)]

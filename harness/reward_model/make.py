@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harness.common.files import replacing_folder, write_json
 from harness.common.schemas import PREFERENCES, read_frame
 from harness.common.stores import read_sealed, seal
+from harness.common.timings import set_apart
 from harness.models.loading import model_folder
 from harness.params.reward_model import RewardParams
 from harness.reward_model.classifier import check_classifier
@@ -42,4 +43,5 @@ def make_reward_model(
                 read_sealed(base, "dvc repro base_model")
                 info |= train_reward(base, table, folder, params, unseen)
         write_json(folder / INFO, info)
+        set_apart(folder, out, INFO)
         seal(folder)

@@ -11,6 +11,7 @@ from harness.common.files import read_json, replacing_folder, write_json
 from harness.common.memory import peak_memory_mb
 from harness.common.schemas import ROUND_CLUSTERS, ROUND_INSTANCES, SUBSET, write_frame
 from harness.common.stores import seal
+from harness.common.timings import set_apart
 from harness.params.params import Params
 from harness.round_systems.loop import Round
 from harness.rounds.journal import ScratchJournal
@@ -58,6 +59,7 @@ def publish(
             seal(to_subsets / group)
         write_costs(to_seen, params, name, costs)
         np.save(to_seen / "labels.npy", inputs.clustering.labels)
+        set_apart(to_seen, seen)
 
 
 def _cost(

@@ -17,6 +17,7 @@ from harness.common.layout import selection_folder, subset_folder
 from harness.common.memory import peak_memory_mb
 from harness.common.schemas import SUBSET, PoolRows, write_frame
 from harness.common.stores import seal
+from harness.common.timings import set_apart
 from harness.params.params import Params, Selection
 from harness.samplers import SAMPLERS, Pool, are_unit
 from harness.samplers.pool import by_quality, warn_of_ties
@@ -196,6 +197,7 @@ def write_subsets(
             seal(folder / group)
     with replacing_folder(selection_folder(name)) as folder:
         write_costs(folder, params, name, costs)
+        set_apart(folder, selection_folder(name))
 
 
 def write_costs(folder: Path, params: Params, name: str, costs: dict[int, dict[str, Any]]) -> None:

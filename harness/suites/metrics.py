@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.common.errors import InputError
-from harness.common.files import read_json
+from harness.common.timings import read_timed
 
 _CHECKED = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
 
@@ -58,7 +58,7 @@ class CellMetrics(BaseModel):
 def read_metrics(path: Path) -> CellMetrics:
     """Read a cell's `metrics.json`; InputError names the file and the first rule it breaks."""
     try:
-        return CellMetrics.model_validate(read_json(path))
+        return CellMetrics.model_validate(read_timed(path))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -14,6 +14,7 @@ from harness.common import layout
 from harness.common.errors import printable
 from harness.common.files import file_hash, read_json, value_hash
 from harness.common.schemas import read_subset
+from harness.common.timings import read_timed
 from harness.params.params import MAIN, Cell, Params
 from harness.report.shared.comparable import comparable, is_headline, with_means
 from harness.report.shared.runs import cells_by_row
@@ -112,7 +113,7 @@ def _seed_record(
     path = folder / "train" / f"seed_{seed}.json"
     if not path.is_file():
         return None
-    manifest = read_json(path)
+    manifest = read_timed(path)
     subset = _subset(layout.subset_folder(cell.of) / cell.group / f"seed_{seed}.parquet", cell)
     outputs = [layout.POOL_FILE, layout.BASE_MODELS / cell.base, layout.subset_folder(cell.of)]
     outputs += [folder / "train", folder / "metrics.json"]
@@ -256,7 +257,7 @@ def _costs(
         costs["cost/evaluate_seconds"] = sum(evaluated.seconds.values())
     info = layout.selection_folder(of) / "costs.json"
     if info.is_file():
-        costs["cost/select_seconds"] = read_json(info)["seeds"].get(str(seed), {}).get("seconds")
+        costs["cost/select_seconds"] = read_timed(info)["seeds"].get(str(seed), {}).get("seconds")
     return {key: float(value) for key, value in costs.items() if isinstance(value, int | float)}
 
 

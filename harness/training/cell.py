@@ -9,6 +9,7 @@ from harness.common.disk_errors import naming
 from harness.common.files import read_json, replacing_folder, value_hash, write_json
 from harness.common.schemas import PoolRows, read_pool
 from harness.common.stores import kept, locked, model_store, scratch_folder, seal
+from harness.common.timings import set_apart
 from harness.params.params import Cell, Params
 from harness.selecting.prefixes import cell_subset
 from harness.training.weights import BASE, base_hash, deleted_file, model_hash
@@ -41,6 +42,7 @@ def train_cell(params: Params, cell: Cell, code: str) -> None:
         if not cell.seeds:
             empty = {"selection": cell.of, "group": cell.group, "reason": NO_SEED}
             write_json(folder / EMPTY, empty)
+        set_apart(folder, layout.RUNS / cell.path / "train")
 
 
 def _train_seed(

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.make.durations import Durations, critical_paths, spoken, time_left
@@ -20,6 +20,8 @@ class Screen:
     Args:
         say: prints a line that stays.
         show: redraws the last line of a terminal; None where there is no terminal.
+        early: the lines of a table that a stage which ended has made or added to.
+        first: stages that are started before all others.
     """
 
     def __init__(
@@ -29,9 +31,11 @@ class Screen:
         jobs: int,
         say: Callable[[str], None],
         show: Callable[[str], None] | None = None,
+        early: Callable[[str], list[str]] = lambda stage: [],
+        first: Collection[str] = (),
     ) -> None:
         self.graph, self.durations, self.jobs = graph, durations, jobs
-        self.say, self.show = say, show
+        self.say, self.show, self.early, self.first = say, show, early, first
         self.begin = self.last_line = time.monotonic()
         self.numbers: dict[str, int] = {}
         self.done: set[str] = set()
@@ -39,9 +43,10 @@ class Screen:
         self.ends: dict[str, float] = {}  # the earliest, as the stage itself estimates
 
     def priority(self, stage: str) -> float:
-        """The stage with the longest chain behind it is started first."""
+        """Those of ``first``, then the stage with the longest chain behind it is started first."""
         seconds = {s: self.durations.estimate(s) or 1.0 for s in self.graph.stages}
-        return critical_paths(self.graph.stages, self.graph.needs, seconds)[stage]
+        chain = critical_paths(self.graph.stages, self.graph.needs, seconds)[stage]
+        return chain + (1e9 if stage in self.first else 0.0)
 
     def started(self, stage: str) -> None:
         """A stage begins."""
@@ -55,6 +60,8 @@ class Screen:
             self.durations.record(stage, seconds)
         how = f"done in {spoken(seconds)}" if ran else "needed no run"
         self._line(stage, how + ("" if changed else ", same outputs as before"), clock=True)
+        for line in self.early(stage):
+            self._say(line)
 
     def noted(self, stage: str, line: str) -> None:
         """A stage that succeeded has a note for its user."""
@@ -63,6 +70,7 @@ class Screen:
     def skipped(self, stage: str) -> None:
         """A stage need not run: nothing that it depends on has changed."""
         self.done.add(stage)
+        self.early(stage)  # counts it; its table was shown when it was made
         self._line(stage, "still up to date")
 
     def waiting(self, stage: str) -> None:

@@ -23,6 +23,7 @@ from harness.params.pruning import SUBSETS, prune
 from pipeline.make.durations import Durations, spoken
 from pipeline.make.dvc_lock import copy_lock
 from pipeline.make.dvc_plan import Outputs, plan, repro_command
+from pipeline.make.early_tables import SUBSET_STAGE, EarlyTables, before
 from pipeline.make.preset import switch_preset
 from pipeline.make.progress_lines import Screen
 from pipeline.make.runner import Runner, StageFailed
@@ -106,7 +107,9 @@ def _run(arguments: argparse.Namespace) -> None:
     shipped = read_json(SHIPPED, f"git checkout {SHIPPED}") if SHIPPED.is_file() else {}
     durations = Durations(Path(f".store/durations/{preset}.json"), shipped.get(preset))
     if graph.stages:
-        screen = Screen(graph, durations, arguments.jobs, _say, _show if _on_terminal() else None)
+        tables = EarlyTables(load_params(), set(graph.stages), _columns)
+        show, first = _show if _on_terminal() else None, before(SUBSET_STAGE, graph.needs)
+        screen = Screen(graph, durations, arguments.jobs, _say, show, tables.ended, first)
         _say(f"{len(graph.stages)} of {in_all} stages to look at, {arguments.jobs} side by side")
         runner = Runner(
             command=repro_command,
@@ -188,8 +191,11 @@ def _say(text: str) -> None:
 
 
 def _show(text: str) -> None:
-    columns = shutil.get_terminal_size().columns - 1
-    print(f"\r\033[K{text[:columns]}", end="", flush=True)
+    print(f"\r\033[K{text[: _columns()]}", end="", flush=True)
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size((100, 24)).columns - 1
 
 
 if __name__ == "__main__":

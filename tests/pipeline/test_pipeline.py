@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.helpers.small_repo import commit, edit_params, repro, run, selection, small_repo
+from tests.helpers.small_repo import commit, edit_params, repro, run, selection, small_repo, yaml
 
 SEED_GROUP = "s0_1"
 REPORTS = {"report_subsets", "report", "track"}
@@ -19,6 +21,7 @@ def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = small_repo(tmp_path_factory.mktemp("repo"))
     repro(folder)
     commit(folder, "results")
+    run(folder, "git", "tag", "first")
     return folder
 
 
@@ -42,6 +45,47 @@ def test_table_and_cells_are_those_of_the_params(repo: Path) -> None:
     assert cells(repo) == {f"{name}/{SEED_GROUP}" for name in table(repo)}
     metrics = json.loads((repo / f"runs/main/random/{SEED_GROUP}/metrics.json").read_text())
     assert set(metrics["seeds"]) == {"0", "1"}
+
+
+def entries(lock: str) -> dict[str, Any]:
+    """The entries of a dvc.lock without timings, and without the reports, which print them."""
+    stages = yaml().load(lock)["stages"]
+    return {
+        name: {
+            part: [one for one in entry.get(part, ()) if not one["path"].startswith("timings/")]
+            for part in ("deps", "outs")
+        }
+        for name, entry in stages.items()
+        if name not in REPORTS
+    }
+
+
+# All stages but the reports in one process, which saves their imports.
+STAGES = """
+from pipeline import (base_model, choose_k, cluster, cost, describe, embed, evaluate, prepare,
+    reward_model, score, select_reference, select_subset, train)
+from harness.params.params import load_params
+params = load_params()
+prepare.run(), base_model.run(""), reward_model.run(), embed.run("minilm"), score.run()
+for k in params.cluster.k:
+    cluster.run("minilm", str(k))
+choose_k.run("minilm"), cost.run("rows"), cost.run("tokens"), select_reference.run("none")
+for name in params.every_selection:
+    select_subset.run(name)
+for name in params.table:
+    for stage in (describe, train, evaluate):
+        stage.run(name, params.seed_groups[0])
+"""
+
+
+def test_two_runs_from_nothing_make_the_same_bytes(repo: Path, tmp_path: Path) -> None:
+    again = small_repo(tmp_path)
+    run(again, sys.executable, "-c", STAGES)
+    run(again, "dvc", "commit", "--force", "describe", "evaluate", "--with-deps")
+    first = entries(run(repo, "git", "show", "first:dvc.lock").stdout)
+    assert entries((again / "dvc.lock").read_text()) == first
+    apart = set(repo.glob("timings/**/*.json"))
+    assert {path.relative_to(repo).parts[1] for path in apart} == {"data", "runs"}
 
 
 def test_second_repro_runs_nothing(repo: Path) -> None:

@@ -23,6 +23,7 @@ CARRIERS = {
     "harness.common.disk_errors",
     "harness.common.schemas",
     "harness.common.stores",
+    "harness.common.timings",
     "harness.common.yaml_files",
     "pipeline.code",
     "pipeline",

@@ -46,22 +46,15 @@ def forget(repo: Path) -> None:
 
 
 def left(repo: Path, name: str = NAME) -> dict[str, Any]:
-    """What a selection leaves, less what depends on the clock or on memory."""
+    """What a selection leaves, timings apart."""
     results: dict[str, Any] = {"subsets": folder_hash(repo / "data/subsets" / name)}
     folder = repo / "data/selections" / name
-    info = read_json(folder / "costs.json")
-    for cost in info["seeds"].values():
-        del cost["seconds"], cost["peak_memory_mb"]
-    results["selection"] = info
+    results["selection"] = (folder / "costs.json").read_bytes()
     for path in sorted(folder.rglob("*")):
         if path.suffix == ".parquet":
             results[f"{path.parent.name}/{path.name}"] = path.read_bytes()
         elif path.name == "rounds.json":
-            rounds = read_json(path)
-            for one in rounds:
-                del one["seconds"]
-                one["cost"].pop("seconds", None)  # of phases; the last round has none
-            results[path.parent.name] = rounds
+            results[path.parent.name] = path.read_bytes()
     each = 3 if name == NAME else 1  # of two seeds: rounds; clusters and instances, if any
     assert len(results) == 2 + 2 * each
     return results
@@ -152,7 +145,7 @@ def test_what_is_finished_is_not_done_again(
     run(repo, *command())
     assert left(repo) == undisturbed[0]
     # To the microsecond what the killed process took: another run would differ.
-    message = read_json(repo / f"data/selections/{NAME}/s0_1/seed_0/rounds.json")
+    message = read_json(repo / f"timings/data/selections/{NAME}/s0_1/seed_0/rounds.json")
     assert message[0]["cost"]["seconds"] == pytest.approx(took, abs=1e-9)
     # What led to a result goes once it is there.
     results = list(repo.glob(".store/scratch/rounds/*/result"))

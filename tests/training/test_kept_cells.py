@@ -127,9 +127,9 @@ def test_an_altered_base_model_is_named_by_every_stage(
     assert attempts() == []
 
 
-def test_the_cost_of_making_a_model_is_not_in_its_hash(repo: Params, base: Path) -> None:
+def test_what_is_noted_beside_a_model_is_not_in_its_hash(repo: Params, base: Path) -> None:
     before = base_hash()
-    (base / "base_model.json").write_text('{"seconds": 2}')
+    (base / "base_model.json").write_text('{"steps": 2}')
     seal(base)
     assert base_hash() == before
     (base / "generation_config.json").write_text("{}")

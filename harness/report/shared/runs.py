@@ -8,8 +8,8 @@ import numpy as np
 
 from harness.common import layout
 from harness.common.errors import InputError
-from harness.common.files import read_json
 from harness.common.schemas import SAMPLES, read_frame
+from harness.common.timings import read_timed
 from harness.describing.files import SeedFacts, read_described
 from harness.params.params import Cell, Params
 from harness.suites.metrics import SeedMetrics, read_metrics
@@ -92,7 +92,7 @@ def read_row(params: Params, cells: Sequence[Cell]) -> Row:
             if str(seed) not in evaluated.seeds:
                 raise InputError(f"{file}: no scores of seed {seed}; run dvc repro {stage}")
             metrics[seed] = evaluated.seeds[str(seed)]
-            manifests[seed] = read_json(file.parent / "train" / f"seed_{seed}.json")
+            manifests[seed] = read_timed(file.parent / "train" / f"seed_{seed}.json")
     if not metrics:
         name = cells[0].name
         raise InputError(f"params.yaml: {name} has no seed in common with the groups it is run for")

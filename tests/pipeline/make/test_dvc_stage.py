@@ -1,0 +1,62 @@
+"""dvc.lock read and written by libyaml: the same values and bytes as DVC's own."""
+
+import io
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.serialize import _yaml
+
+from pipeline.make import dvc_stage
+
+ROOT = Path(__file__).resolve().parents[3]
+# Those that YAML 1.1 and 1.2, or the two writers, might take for something else.
+VALUES = [
+    *("on", "yes", "y", "No", "0123", "0x1f", "1e5", "1_000", "12:30", "2026-11-28", "~", "null"),
+    *("", " lead", "a: b", "a #b", "- a", "#c", "@x", "%x", "<<", "=", ".5", "1.", "true", "a\tb"),
+    *(
+        "it's",
+        '"q"',
+        "ü ö → 字",
+        "two\nlines",
+        "x " * 60,
+        "k" * 200,
+        "1234567890e12",
+        *("p" * n for n in (50, 58, 62, 66, 70)),
+    ),
+    *(None, True, 3, -2, 0.1, 5.0, 1e-05, 1e20, float("inf"), [], {}, [1, [2, None]], {"on": 1}),
+]
+
+
+def text(dump: Any, value: Any) -> str:  # noqa: ANN401
+    stream = io.StringIO()
+    dump(value, stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_any_value_is_written_and_read_as_by_dvc(value: object) -> None:
+    stage = {"cmd": "c", "deps": [OrderedDict(path=value, size=1)], "params": {"p": {"v": value}}}
+    lock = {"schema": "2.0", "stages": {"s": stage}}
+    written = text(dvc_stage.OF_DVC.dump, lock)
+    assert text(dvc_stage.dump, lock) == written
+    assert dvc_stage.parse(written, "dvc.lock") == _yaml.parse_yaml(written, "dvc.lock")
+
+
+def test_the_lock_of_this_repository() -> None:
+    lock = (ROOT / "dvc.lock").read_text(encoding="utf-8")
+    read = dvc_stage.parse_for_update(lock, "dvc.lock")
+    assert read == _yaml.parse_yaml(lock, "dvc.lock")
+    assert text(dvc_stage.dump, read) == lock
+    assert dvc_stage._is_plain(read), "it is written fast"
+
+
+def test_other_files_keep_their_comments() -> None:
+    source = "# why\na: 1  # what\n"
+    assert text(dvc_stage.dump, dvc_stage.parse_for_update(source, "dvc.yaml")) == source
+
+
+def test_a_broken_lock_is_dvcs_error() -> None:
+    with pytest.raises(_yaml.YAMLFileCorruptedError):
+        dvc_stage.parse("stages: [", "dvc.lock")
