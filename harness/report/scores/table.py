@@ -1,5 +1,6 @@
 """The numbers of a table of scores: one line a row, in the units of the CSV, and the two tables."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from harness.report.shared.study_table import (
 )
 from harness.report.shared.tables import TextTable, number, percent
 from harness.statistics.differences import RowTable
-from harness.statistics.seeds import mean_interval
+from harness.statistics.seeds import deviation, mean_interval
 from harness.suites import Suite
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 SCORER_LABELS = {"length": "mean response length (characters)", "ifd": "mean IFD"}
 FACTS = ("noise_share", "skills_reached", *RUN_COST)
+AS_POOL = "avg_as_pool"
 LARGE = 10
 NAN = float("nan")
 
@@ -44,6 +46,7 @@ class StudyTable:
     lines: list[Line]
     judged: RowTable
     baselines: dict[str, str]  # the suffix of each one's columns
+    weights: dict[str, float]  # of benchmarks as the pool is mixed; empty where that is not known
 
     @property
     def title(self) -> str:
@@ -61,8 +64,9 @@ class StudyTable:
 
 def build_table(params: Params, study: str) -> StudyTable:
     """Compute every number of the table: scores, intervals, differences, facts of the subsets."""
-    planted = bool(len(read_frame(layout.TRUTH_FILE, TRUTH)))
+    truth = read_frame(layout.TRUTH_FILE, TRUTH)
     suite, rows = read_study(params, study)
+    weights = suite.pool_weights(truth["family"].value_counts(normalize=True).to_dict())
     table = judged(params, suite, rows)
     gaps = families(params, study, table, rows)
     baselines = suffixes(gaps)
@@ -70,15 +74,24 @@ def build_table(params: Params, study: str) -> StudyTable:
     for row in rows:
         kind = "selection" if row.of in params.every_selection else "reference"
         line: Line = {"selection": row.name, "kind": kind, "seeds": len(row.seeds)}
-        facts = subset_facts(params, row, planted)
+        facts = subset_facts(params, row, planted=bool(len(truth)))
         line["rows"] = int(facts.pop("rows"))
         head = mean_interval(row.scores(suite.headline))
         line |= {**score_fields(suite, row), "low": head.low, "high": head.high}
+        line |= weighted_fields(row, weights)
         line |= difference_fields(None, table.sign)
         for name, suffix in baselines.items():
             line |= difference_fields(gaps[name].get(row.name), table.sign, suffix)
         lines.append(line | facts)
-    return StudyTable(study, params, suite, rows, lines, table, baselines)
+    return StudyTable(study, params, suite, rows, lines, table, baselines, weights)
+
+
+def weighted_fields(row: Row, weights: Mapping[str, float]) -> Line:
+    """The average with the benchmarks weighted as the pool is mixed; empty without weights."""
+    if not weights:
+        return {}
+    each = sum(weight * np.array(row.scores(name)) for name, weight in weights.items())
+    return {AS_POOL: float(np.mean(each)), f"{AS_POOL}_sd": deviation(np.asarray(each).tolist())}
 
 
 def subset_facts(params: Params, row: Row, planted: bool) -> dict[str, float]:

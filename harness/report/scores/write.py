@@ -10,7 +10,7 @@ from harness.common.files import write_json
 from harness.params.params import MAIN, Params
 from harness.report.scores.columns import column_facts
 from harness.report.scores.plot import plot_study
-from harness.report.scores.table import StudyTable, build_table, fact_table
+from harness.report.scores.table import AS_POOL, StudyTable, build_table, fact_table
 from harness.report.shared.judging import in_main_table
 from harness.report.shared.notes import cut_notes, preset_note, score_notes
 from harness.report.shared.pages import page, plain_notes, write_report
@@ -18,6 +18,7 @@ from harness.report.shared.provenance import provenance
 from harness.report.shared.study_table import NOT_RUN, digits_of, judgement_table, score_table
 from harness.report.shared.tables import TextTable, csv_text, latex_table
 from harness.report.shared.verdicts import judging_notes, verdict_notes
+from harness.suites import Column
 
 
 def write_scores(params: Params, study: str) -> Path:
@@ -46,7 +47,7 @@ def write_scores(params: Params, study: str) -> Path:
 
 def markdown(table: StudyTable) -> str:
     """The report's page: the scores, what each subset is and cost, how to read it."""
-    head = table.suite.column(table.suite.headline)
+    head = _head(table)
     digits = digits_of(table.suite, head)
     return page(
         "scores/page.md.jinja",
@@ -70,7 +71,12 @@ def markdown(table: StudyTable) -> str:
         },
         tokens=any(line.get("select_tokens") for line in table.lines),
         columns=column_facts(table),
+        weights={table.suite.column(name).label: share for name, share in table.weights.items()},
     )
+
+
+def _head(table: StudyTable) -> Column:
+    return table.suite.column(table.suite.headline)
 
 
 def latex(table: StudyTable) -> str:
@@ -87,12 +93,13 @@ def latex(table: StudyTable) -> str:
 
 def main_table(table: StudyTable) -> TextTable:
     """The scores as text."""
-    return score_table(table.suite, table.lines, ("seeds", "rows"), table.baselines)
+    beside = {AS_POOL: f"{_head(table).label} as the pool"} if table.weights else {}
+    return score_table(table.suite, table.lines, ("seeds", "rows"), table.baselines, beside=beside)
 
 
 def _notes(table: StudyTable) -> list[str]:
     """What stands directly below the scores."""
-    digits = digits_of(table.suite, table.suite.column(table.suite.headline))
+    digits = digits_of(table.suite, _head(table))
     cells = {row.name: row.cells[0] for row in table.rows}
     elsewhere = [
         name

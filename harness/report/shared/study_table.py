@@ -177,6 +177,7 @@ def score_table(
     sizes: Sequence[str],
     baselines: Mapping[str, str],
     measures: Sequence[str] = (),
+    beside: Mapping[str, str] | None = None,
 ) -> TextTable:
     """Scores with deviations over seeds, the headline first, and differences from baselines.
 
@@ -186,11 +187,13 @@ def score_table(
         sizes: the counts after the selection's name, in their order.
         baselines: the suffix of each one's columns in the lines.
         measures: of the subsets, shown after the p-value; lines have ``<name>``, ``<name>_sd``.
+        beside: labels of further averages, shown after the headline; lines have the same of them.
     """
     head = suite.column(suite.headline)
     others = [other for other in suite.columns if other.name != head.name]
     digits = digits_of(suite, head)
-    heads = ["selection", *sizes, _head(head)]
+    beside = beside or {}
+    heads = ["selection", *sizes, _head(head), *beside.values()]
     for name in baselines:
         heads += [f"difference from {name} [95%]", "p (Holm)"]
     heads += [column(name).label for name in measures]
@@ -198,6 +201,7 @@ def score_table(
     for line in lines:
         cells = [str(line["selection"]), *(number(line[name], 0) for name in sizes)]
         cells.append(score_text(suite, line, head))
+        cells += [mean_sd(line[name], line[f"{name}_sd"], digits, NOT_RUN) for name in beside]
         for suffix in baselines.values():
             cells += [difference_text(line, digits, suffix), p_text(line[f"p{suffix}"])]
         cells += [mean_sd(line[n], line[f"{n}_sd"], column(n).digits or 0) for n in measures]

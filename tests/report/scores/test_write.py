@@ -11,6 +11,8 @@ import pytest
 from harness.common import layout
 from harness.common.errors import InputError
 from harness.common.files import read_json, write_json
+from harness.common.markdown import first_table
+from harness.common.schemas import TRUTH, read_frame, write_frame
 from harness.params.params import Params
 from harness.params.pruning import prune
 from harness.report.scores.write import write_scores
@@ -97,6 +99,27 @@ def test_the_page_describes_the_study_and_the_summary_is_short(tree: Params) -> 
     assert origin["params"]["preset"] == "lab"
     assert set(origin["machine"]) == {"system", "architecture", "cores", "cpu", "memory_gib"}
     assert str(Path.cwd()) not in (folder / "provenance.json").read_text()
+
+
+def test_an_average_is_weighted_as_the_pool_is(tree: Params) -> None:
+    assert "avg_as_pool" not in lines(write_scores(tree, "main"))["random"]
+    suite = SUITES["toy"] / "suite.yaml"
+    text = suite.read_text()
+    for name, family in {"one": "knowledge", "two": "code", "three": "code"}.items():
+        text = text.replace(f"task: {name}.yaml", f"task: {name}.yaml, mirrors: {family}")
+    suite.write_text(text)
+    truth = read_frame(layout.TRUTH_FILE, TRUTH)
+    families = ["knowledge" if i % 4 == 0 else "code" for i in range(len(truth))]
+    write_frame(layout.TRUTH_FILE, truth.assign(family=families), TRUTH)
+    folder = write_scores(tree, "main")
+    share = families.count("knowledge") / len(families)
+    for line in lines(folder).values():
+        one, two, three = (float(line[name]) for name in ("one", "two", "three"))
+        wanted = share * one + (1 - share) * (two + three) / 2
+        assert float(line["avg_as_pool"]) == pytest.approx(wanted, abs=2e-4)
+    page = (folder / "table.md").read_text(encoding="utf-8")
+    assert "Average as the pool" in first_table(page)[0]
+    assert f"One {100 * share:.1f}%" in page
 
 
 def test_ps_are_holms_over_the_selections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
