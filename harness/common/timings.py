@@ -63,9 +63,12 @@ def _split(value: Any) -> tuple[Any, Any]:  # noqa: ANN401
 
 
 def _joined(value: Any, timings: Any) -> Any:  # noqa: ANN401
+    """A value with its timings; those of what it does not have are dropped."""
     if isinstance(value, list) and isinstance(timings, list):
-        return [_joined(one, apart) for one, apart in zip(value, timings, strict=True)]
+        # Of other lengths only where a file was edited.
+        apart = [*timings, *[{}] * len(value)]
+        return [_joined(one, its) for one, its in zip(value, apart, strict=False)]
     if not (isinstance(value, dict) and isinstance(timings, dict)):
-        return value if timings == {} else timings
-    own = {name: _joined(value.get(name), apart) for name, apart in timings.items()}
-    return {**value, **own}
+        return value
+    own = {name: its for name, its in timings.items() if name in NAMES}
+    return {name: _joined(one, timings.get(name, {})) for name, one in value.items()} | own

@@ -93,7 +93,7 @@ def _upstream_first(repo: "Repo", graph: Any, targets: Sequence[str]) -> Iterato
 
 def repro_command(stage: str) -> list[str]:
     """The command that runs one stage, and only that one, if it is out of date."""
-    return [sys.executable, "-m", "pipeline.make.dvc_stage", stage]
+    return [sys.executable, "-P", str(Path(__file__).with_name("dvc_stage.py")), stage]
 
 
 class Outputs:

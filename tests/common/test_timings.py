@@ -36,6 +36,15 @@ def test_a_file_is_the_same_whatever_it_took() -> None:
     assert made[0][1] != made[1][1]
 
 
+def test_timings_of_what_is_gone_are_dropped() -> None:
+    write_timed(Path("one.json"), COSTS)
+    Path("one.json").write_text('{"seeds": {}, "empty": [], "n": {}}')
+    assert read_timed(Path("one.json")) == {**COSTS, "seeds": {}}
+    write_timed(Path("one.json"), ROUNDS)
+    Path("one.json").write_text('[{"round": 1, "cost": {"tokens": 7}}]')
+    assert read_timed(Path("one.json")) == ROUNDS[:1]
+
+
 def test_a_folder_keeps_files_that_are_not_named() -> None:
     folder = Path("new/seed_0")
     folder.mkdir(parents=True)
