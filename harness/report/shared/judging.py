@@ -33,7 +33,9 @@ def judged(params: Params, suite: Suite, rows: Sequence[Row]) -> RowTable:
             )
         items, names = own, own_names
         runs[row.name] = Runs(scores, _same_subset(row), _budget(params, row), row.trained)
-    main = BASELINE if BASELINE in runs else next(iter(runs), "")
+    trained = [name for name, one in runs.items() if one.trained]
+    named = [BASELINE, *params.report.baselines, *trained]
+    main = next((name for name in named if name in runs), next(iter(runs), ""))
     sign = 1 if head.higher_is_better else -1
     return RowTable(items, runs, runs[main].budget if runs else None, sign)
 
@@ -49,7 +51,8 @@ def families(
     """
     done: dict[str, dict[str, Difference]] = {}
     for baseline in (name for name in params.report.baselines if name in table.rows):
-        gaps = {n: table.difference(n, baseline) for n in table.rows if n != baseline}
+        own_budget = table.at(table.rows[baseline].budget)
+        gaps = {n: own_budget.difference(n, baseline) for n in table.rows if n != baseline}
         tested = [
             (row.name, baseline)
             for row in rows
