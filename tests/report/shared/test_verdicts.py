@@ -61,8 +61,8 @@ def swap(one: str, other: str) -> None:
 def verdicts(folder: Path) -> dict[str, str]:
     """The page's paragraph of each baseline."""
     text = (folder / "table.md").read_text(encoding="utf-8")
-    found = re.findall(r"^Against (\w+), in this world\. (.*)$", text, re.MULTILINE)
-    return {name.replace("\\", ""): said.replace("\\", "") for name, said in found}
+    paragraphs = re.findall(r"^Against (\w+), in this world\. (.*)$", text, re.MULTILINE)
+    return {name.replace("\\", ""): said.replace("\\", "") for name, said in paragraphs}
 
 
 def test_every_sentence_turns_with_the_scores(
