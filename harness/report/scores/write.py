@@ -78,15 +78,16 @@ def tested_together(table: StudyTable) -> dict[str, int]:
     Rows of the same models count once, a pair that an earlier family holds not at all.
     """
     counts: dict[str, int] = {}
-    earlier: list[str] = []
+    earlier = set[tuple[tuple[int, str], ...]]()
+    runs = {row.name: row.runs for row in table.rows}
     for name, suffix in table.baselines.items():
         known = {
             row.runs
             for row, line in zip(table.rows, table.lines, strict=True)
-            if row.name not in earlier and not isnan(line[f"p{suffix}"])
+            if row.runs not in earlier and not isnan(line[f"p{suffix}"])
         }
         counts |= {name: len(known)} if known else {}
-        earlier.append(name)
+        earlier.add(runs[name])
     return counts
 
 

@@ -90,17 +90,37 @@ def test_a_pair_of_two_families_has_one_p(tmp_path: Path, monkeypatch: pytest.Mo
     assert float(result["full"]["diff_low"]) > 0  # an interval and no test
 
 
+def share_models(one: str, other: str) -> None:
+    """Let a row's manifests name the weights of another's."""
+    for seed in range(3):
+        ours, theirs = (
+            layout.RUNS / "main" / name / "s0_1_2" / "train" / f"seed_{seed}.json"
+            for name in (one, other)
+        )
+        write_json(ours, {**read_json(ours), "weights": read_json(theirs)["weights"]})
+
+
+def test_a_row_of_the_baselines_models_is_not_compared_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = build(tmp_path, monkeypatch, table=[*NAMES, "kmq"])
+    share_models("k_center", "random")
+    folder = write_scores(params, "main")
+    result = lines(folder)
+    assert result["k_center"]["diff"] == result["k_center"]["p"] == ""
+    # km_random and kmq against random; kmq alone against km_random: the rest is of the first.
+    page = (folder / "table.md").read_text(encoding="utf-8").replace("\\", "")
+    assert "the 2 selections tested against random and the 1 selection tested against" in page
+    of_one_pair = {result[name]["p_km_random"] for name in ("random", "k_center")}
+    assert of_one_pair == {result["km_random"]["p"]}
+
+
 def test_rows_of_the_same_models_count_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     params = build(tmp_path, monkeypatch)
     alone = lines(write_scores(params, "main"))
-    for seed in range(3):
-        ours, theirs = (
-            layout.RUNS / "main" / name / "s0_1_2" / "train" / f"seed_{seed}.json"
-            for name in ("km_random", "k_center")
-        )
-        write_json(ours, {**read_json(ours), "weights": read_json(theirs)["weights"]})
+    share_models("km_random", "k_center")
     folder = write_scores(params, "main")
     result = lines(folder)
     # One test instead of two: its p is not multiplied, and both rows show it.
