@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.common.files import read_json
 from harness.common.markdown import markdown_text
 from harness.params.knobs import Entry, knob_text, knobs_of
-from harness.params.params import load_params
 from harness.pools.formats import FORMATS
 from harness.report.shared.study_table import digits_of, suffixes
 from harness.report.shared.verdicts import verdict_notes
@@ -91,17 +91,19 @@ def verdicts() -> str:
     """What the lab's main table says of its rows."""
     import pandas as pd
 
-    params = load_params(LAB.parents[2] / "params.yaml")
+    # Those it was made with: params.yaml may be another preset's.
+    params = read_json(LAB / "provenance.json")["params"]
     frame = pd.read_csv(LAB / "table.csv", keep_default_na=False, na_values={})
     numbers = frame.apply(pd.to_numeric, errors="coerce")
     texts = [name for name in frame if name == "selection" or name.startswith("verdict")]
     lines = numbers.assign(**frame[texts]).to_dict("records")
-    suite = load_suite(params.evaluate.suite)
+    suite = load_suite(params["evaluate"]["suite"])
     head = suite.column(suite.headline)
-    baselines = suffixes(params.report.baselines)
-    notes = verdict_notes(lines, baselines, head.label, digits_of(suite, head), params.preset)
+    named = params.get("report", {}).get("baselines", [])  # none: made before tables had verdicts
+    baselines = suffixes(name for name in named if name in frame["selection"].tolist())
+    notes = verdict_notes(lines, baselines, head.label, digits_of(suite, head), params["preset"])
     paragraphs = [textwrap.fill(markdown_text(note), 100) for note in notes]
-    return "\n" + "\n\n".join(paragraphs) + "\n\n"
+    return "\n" + "\n\n".join(paragraphs) + "\n\n" if paragraphs else ""
 
 
 TABLES: dict[str, Callable[[], str]] = {

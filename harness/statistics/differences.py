@@ -44,7 +44,7 @@ class SeedVariance:
     """Variance of one run's headline over seeds.
 
     Attributes:
-        value: the variance.
+        value: the variance; NaN where no row has two seeds.
         df: its degrees of freedom.
         interaction: the variance over items that is of single runs, and so is in ``value`` too.
         source: the stratum, ``own``, ``none`` (no seed enters), or ``unknown``.
@@ -57,7 +57,7 @@ class SeedVariance:
 
 
 UNTRAINED = SeedVariance(0.0, np.inf, 0.0, "none")
-UNKNOWN = SeedVariance(0.0, 0.0, 0.0, "unknown")
+UNKNOWN = SeedVariance(NAN, 0.0, 0.0, "unknown")
 
 
 @dataclass(frozen=True)
@@ -272,7 +272,7 @@ def _fit(items: Items, row: Runs) -> _Fit:
     variance = interaction = 0.0
     if df:
         variance = float((row.scores @ items.slopes).var(ddof=1))
-        # The slope alone: a benchmark's mean is the same for every seed.
+        # Residuals are from means over seeds, which drop out of a variance over seeds.
         interaction = float(((row.scores - mean) ** 2).sum(axis=0) @ items.slopes**2) / df
     residuals = items.residuals(mean, benchmarks)
     return _Fit(float(mean @ items.slopes), benchmarks, residuals, df, variance, interaction)

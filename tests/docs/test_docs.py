@@ -8,9 +8,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from harness.common.markdown import first_table
+from harness.report.scores.write import write_scores
+from harness.suites import SUITES
 from scripts import list_words, write_tables
+from tests.helpers.build_runs import build_runs
 from tests.helpers.presets import preset_file
 from tests.helpers.small_repo import ROOT
+from tests.helpers.toy_suite import write_toy_suite
 
 README = (ROOT / "README.md").read_text()
 
@@ -32,6 +36,28 @@ def test_every_table_of_the_code_is_shown() -> None:
     pages = "".join((ROOT / name).read_text() for name in write_tables.PAGES)
     shown = [match[2] for match in write_tables.MARKED.finditer(pages)]
     assert sorted(shown) == sorted(write_tables.TABLES)
+
+
+def test_verdicts_are_those_of_the_params_that_made_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
+    params = build_runs(
+        tmp_path,
+        table=["none", "km_random", "k_center"],
+        seed_groups=["s0_1_2"],
+        further={},
+        studies={},
+        evaluate={"suite": "toy"},
+        report={"baselines": ["random", "km_random"]},  # the first has no row
+    )
+    folder = write_scores(params, "main")
+    monkeypatch.setattr(write_tables, "LAB", tmp_path / folder)
+    (tmp_path / "params.yaml").write_text("preset: another\n")
+    said = write_tables.verdicts().strip().replace("\n", " ")
+    assert said.startswith("Against km")
+    assert said in (folder / "table.md").read_text()
 
 
 def test_the_targets_in_the_readme_exist() -> None:

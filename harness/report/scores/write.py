@@ -65,14 +65,30 @@ def markdown(table: StudyTable) -> str:
             for name, suffix in table.baselines.items()
             if not all(isnan(line[f"diff{suffix}"]) for line in table.lines)
         },
-        tested={
-            name: sum(bool(line[f"verdict{suffix}"]) for line in table.lines)
-            for name, suffix in table.baselines.items()
-        },
+        tested=tested_together(table),
         tokens=any(line.get("select_tokens") for line in table.lines),
         columns=column_facts(table),
         weights={table.suite.column(name).label: share for name, share in table.weights.items()},
     )
+
+
+def tested_together(table: StudyTable) -> dict[str, int]:
+    """By baseline, how many p-values its family corrects; without families that test nothing.
+
+    Rows of the same models count once, a pair that an earlier family holds not at all.
+    """
+    counts: dict[str, int] = {}
+    earlier = set[tuple[tuple[int, str], ...]]()
+    runs = {row.name: row.runs for row in table.rows}
+    for name, suffix in table.baselines.items():
+        known = {
+            row.runs
+            for row, line in zip(table.rows, table.lines, strict=True)
+            if row.runs not in earlier and not isnan(line[f"p{suffix}"])
+        }
+        counts |= {name: len(known)} if known else {}
+        earlier.add(runs[name])
+    return counts
 
 
 def _head(table: StudyTable) -> Column:

@@ -33,7 +33,9 @@ def judged(params: Params, suite: Suite, rows: Sequence[Row]) -> RowTable:
             )
         items, names = own, own_names
         runs[row.name] = Runs(scores, _same_subset(row), _budget(params, row), row.trained)
-    main = BASELINE if BASELINE in runs else next(iter(runs), "")
+    trained = [name for name, one in runs.items() if one.trained]
+    named = [BASELINE, *params.report.baselines, *trained]
+    main = next((name for name in named if name in runs), next(iter(runs), ""))
     sign = 1 if head.higher_is_better else -1
     return RowTable(items, runs, runs[main].budget if runs else None, sign)
 
@@ -41,27 +43,31 @@ def judged(params: Params, suite: Suite, rows: Sequence[Row]) -> RowTable:
 def families(
     params: Params, study: str, table: RowTable, rows: Sequence[Row]
 ) -> dict[str, dict[str, Difference]]:
-    """By baseline of `report.baselines`, the difference of every other row from it.
+    """By baseline of `report.baselines`, the difference from it of every row of other models.
 
     Each baseline has a family of its own: the selections at its budget, whose p-values are
     corrected together. A pair that two families hold is tested in the first, whose p the second
     repeats.
     """
+    runs = {row.name: row.runs for row in rows}
     done: dict[str, dict[str, Difference]] = {}
     for baseline in (name for name in params.report.baselines if name in table.rows):
-        gaps = {n: table.difference(n, baseline) for n in table.rows if n != baseline}
+        own_budget = table.at(table.rows[baseline].budget)
+        others = [name for name in table.rows if runs[name] != runs[baseline]]
+        gaps = {name: own_budget.difference(name, baseline) for name in others}
+        earlier = {runs[name]: own for name, own in done.items() if baseline in own}
         tested = [
             (row.name, baseline)
             for row in rows
             if row.of in params.every_selection
             and row.name in gaps
-            and row.name not in done
+            and row.runs not in earlier
             and table.rows[row.name].budget == table.rows[baseline].budget
         ]
         pairs = {(name, baseline): gap for name, gap in gaps.items()}
         family = one_p_each(params, study, rows, pairs, tested)
-        for name, own in done.items():
-            if name in gaps:  # the same pair, seen from the other side
+        for name in gaps:
+            if own := earlier.get(runs[name]):  # the same pair, seen from the other side
                 family[name, baseline] = _with_p(family[name, baseline], own[baseline])
         done[baseline] = {name: gap for (name, _), gap in family.items()}
     return done

@@ -81,6 +81,7 @@ def difference_fields(gap: Difference | None, sign: int, suffix: str = "") -> Li
     ``sign`` is 1 where a higher headline is better, else -1; ``suffix`` tells baselines apart.
     """
     known = gap is not None
+    decided = gap is not None and not np.isnan(gap.holm)
     fields: Line = {
         "verdict": verdict(gap, sign),
         "diff": gap.value if known else NAN,
@@ -88,12 +89,12 @@ def difference_fields(gap: Difference | None, sign: int, suffix: str = "") -> Li
         "diff_high": gap.high if known else NAN,
         "p": gap.holm if known else NAN,
         "se": gap.se if known else NAN,
-        "df": gap.df if known else NAN,
+        "df": gap.df if known and np.isfinite(gap.df) else NAN,
         "item_se": gap.item_se if known else NAN,
         "seed_sd": gap.seeds.value**0.5 if known else NAN,
-        "seed_df": gap.seeds.df if known and gap.seeds.value else NAN,
-        "critical": gap.critical if known else NAN,
-        "detectable": gap.detectable if known else NAN,
+        "seed_df": gap.seeds.df if known and gap.seeds.value > 0 else NAN,
+        "critical": gap.critical if known and decided else NAN,
+        "detectable": gap.detectable if known and decided else NAN,
         "skills_low": gap.value - gap.skills_half if known else NAN,
         "skills_high": gap.value + gap.skills_half if known else NAN,
         "benchmarks_above": gap.above if known else NAN,

@@ -3,6 +3,7 @@
 import csv
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,18 @@ import pytest
 from harness.common import layout
 from harness.common.files import read_json, write_json
 from harness.common.markdown import first_table
+from harness.common.schemas import SAMPLES, read_frame, write_frame
 from harness.params.params import Params, load_params
 from harness.report.scores.write import write_scores
 from harness.report.shared.judging import families, judged
 from harness.report.shared.study_table import read_study
+from harness.statistics.differences import RowTable
 from harness.suites import SUITES
 from tests.helpers.build_runs import QUALITY, build_runs
 from tests.helpers.small_repo import edit_params, further
 from tests.helpers.toy_suite import write_toy_suite
 
+NOT_DECIDED = "Not decided, as seeds are too few or scores do not vary"
 NAMES = ["none", "random", "k_center", "km_random", "full"]
 
 
@@ -57,8 +61,8 @@ def swap(one: str, other: str) -> None:
 def verdicts(folder: Path) -> dict[str, str]:
     """The page's paragraph of each baseline."""
     text = (folder / "table.md").read_text(encoding="utf-8")
-    found = re.findall(r"^Against (\w+), in this world\. (.*)$", text, re.MULTILINE)
-    return {name.replace("\\", ""): said.replace("\\", "") for name, said in found}
+    paragraphs = re.findall(r"^Against (\w+), in this world\. (.*)$", text, re.MULTILINE)
+    return {name.replace("\\", ""): said.replace("\\", "") for name, said in paragraphs}
 
 
 def test_every_sentence_turns_with_the_scores(
@@ -86,17 +90,37 @@ def test_a_pair_of_two_families_has_one_p(tmp_path: Path, monkeypatch: pytest.Mo
     assert float(result["full"]["diff_low"]) > 0  # an interval and no test
 
 
+def share_models(one: str, other: str) -> None:
+    """Let a row's manifests name the weights of another's."""
+    for seed in range(3):
+        ours, theirs = (
+            layout.RUNS / "main" / name / "s0_1_2" / "train" / f"seed_{seed}.json"
+            for name in (one, other)
+        )
+        write_json(ours, {**read_json(ours), "weights": read_json(theirs)["weights"]})
+
+
+def test_a_row_of_the_baselines_models_is_not_compared_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = build(tmp_path, monkeypatch, table=[*NAMES, "kmq"])
+    share_models("k_center", "random")
+    folder = write_scores(params, "main")
+    result = lines(folder)
+    assert result["k_center"]["diff"] == result["k_center"]["p"] == ""
+    # km_random and kmq against random; kmq alone against km_random: the rest is of the first.
+    page = (folder / "table.md").read_text(encoding="utf-8").replace("\\", "")
+    assert "the 2 selections tested against random and the 1 selection tested against" in page
+    of_one_pair = {result[name]["p_km_random"] for name in ("random", "k_center")}
+    assert of_one_pair == {result["km_random"]["p"]}
+
+
 def test_rows_of_the_same_models_count_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     params = build(tmp_path, monkeypatch)
     alone = lines(write_scores(params, "main"))
-    for seed in range(3):
-        ours, theirs = (
-            layout.RUNS / "main" / name / "s0_1_2" / "train" / f"seed_{seed}.json"
-            for name in ("km_random", "k_center")
-        )
-        write_json(ours, {**read_json(ours), "weights": read_json(theirs)["weights"]})
+    share_models("km_random", "k_center")
     folder = write_scores(params, "main")
     result = lines(folder)
     # One test instead of two: its p is not multiplied, and both rows show it.
@@ -129,9 +153,64 @@ def test_a_pair_of_the_main_table_is_not_tested_again(
 def test_too_few_seeds_are_not_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     params = build(tmp_path, monkeypatch, seed_groups=["s0"], table=["random", "k_center"])
     folder = write_scores(params, "main")
-    assert verdicts(folder)["random"].startswith("Not decided, with too few seeds: k_center.")
-    assert lines(folder)["k_center"]["p"] == ""
-    assert "**" not in (folder / "table.md").read_text(encoding="utf-8")
+    assert verdicts(folder)["random"].startswith(f"{NOT_DECIDED}: k_center.")
+    page = (folder / "table.md").read_text(encoding="utf-8")
+    assert {lines(folder)["k_center"][name] for name in ("p", "detectable", "seed_sd")} == {""}
+    assert "has two seeds: the intervals are over items alone." in page
+    for claim in ("**", "Tests against", "Holm's method corrects"):
+        assert claim not in page
+
+
+def test_scores_that_do_not_vary_are_not_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = build(tmp_path, monkeypatch, table=["random", "k_center"])
+    for cell in params.every_cell():
+        folder = layout.RUNS / cell.path
+        samples = read_frame(folder / "samples.parquet", SAMPLES)
+        write_frame(folder / "samples.parquet", samples.assign(score=50.0), SAMPLES)
+        metrics = read_json(folder / "metrics.json")
+        for seed in metrics["seeds"].values():
+            seed["scores"] = dict.fromkeys(seed["scores"], 50.0)
+        write_json(folder / "metrics.json", metrics)
+    folder = write_scores(params, "main")
+    assert verdicts(folder)["random"].startswith(f"{NOT_DECIDED}: k_center.")
+    page = (folder / "table.md").read_text(encoding="utf-8")
+    assert not re.search(r"\b(nan|inf)\b|80% power\. Tests", page)
+    assert "Tests against" not in page
+
+
+def test_each_pair_is_counted_in_one_family(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_scores(build(tmp_path, monkeypatch), "main")
+    page = (folder / "table.md").read_text(encoding="utf-8").replace("\\", "")
+    counts = "the 2 selections tested against random and the 1 selection tested against km_random."
+    assert f"Holm's method corrects p for {counts}" in page
+
+
+def test_without_random_rows_are_judged_at_the_baselines_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["none", "k_center", "km_random", "full"]
+    params = build(tmp_path, monkeypatch, table=names, report={"baselines": ["km_random"]})
+    folder = write_scores(params, "main")
+    assert lines(folder)["k_center"]["seed_df"] == "4.0"  # pooled with the baseline's
+    page = (folder / "table.md").read_text(encoding="utf-8")
+    assert "Not tested, as of another budget or base model: full." in page
+
+
+def test_a_family_is_judged_at_its_baselines_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = build(tmp_path, monkeypatch)
+    suite, rows = read_study(params, "main")
+    table = judged(params, suite, rows)
+    small = {name: replace(table.rows[name], budget="small") for name in ("k_center", "km_random")}
+    table = RowTable(table.items, {**table.rows, **small}, table.budget)
+    family = families(params, "main", table, rows)["km_random"]
+    assert family["k_center"].seeds.source == "all"
+    assert family["k_center"].seeds.df == 4
 
 
 def test_the_baselines_are_those_of_the_params(
