@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,7 +79,8 @@ def read_row(params: Params, cells: Sequence[Cell]) -> Row:
     manifests: dict[int, dict[str, Any]] = {}
     frames: list[pd.DataFrame] = []
     for cell in cells:
-        file, stage = layout.RUNS / cell.path / "metrics.json", cell.stage("evaluate")
+        root = layout.WORLDS / cell.world if cell.world else Path()
+        file, stage = root / layout.RUNS / cell.path / "metrics.json", cell.stage("evaluate")
         if not file.is_file():
             raise InputError(f"{file}: no such file; run dvc repro {stage}")
         evaluated = read_metrics(file)
