@@ -18,7 +18,7 @@ ALPHA = 0.05
 POWER = 0.8
 LEAST_DF = 4  # of a pooled seed variance; with fewer, strata are merged, then nothing is decided
 OUTLYING = 0.99  # quantile of F beyond which a row keeps its own seed variance
-NAN = float("nan")
+NAN, INF = float("nan"), float("inf")
 K = TypeVar("K")
 E = TypeVar("E", bound="Estimate")
 
@@ -270,7 +270,8 @@ def corrected(differences: Mapping[K, E]) -> dict[K, E]:
     tested = sum(p == p for p in ps)
     level = 1 - ALPHA / 2 / max(tested, 1)
     return {
-        key: replace(one, holm=p, critical=float(special.stdtrit(one.df, level)))
+        # Without a degree of freedom, no t is large enough.
+        key: replace(one, holm=p, critical=float(special.stdtrit(one.df, level)) if one.df else INF)
         for (key, one), p in zip(differences.items(), ps, strict=True)
     }
 
