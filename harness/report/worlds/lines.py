@@ -181,7 +181,7 @@ def _difference_fields(gap: WorldDifference | None, sign: int) -> Line:
 def difference_table(table: WorldTable) -> TextTable:
     """Differences from the baseline: over the worlds, in one not seen, and in each."""
     heads = ["selection", f"difference from {table.baseline} [95%]", "in a world not seen [95%]"]
-    heads += ["p (Holm)", "smallest found", "variance of worlds"]
+    heads += ["p (Holm)", "smallest found", "variance from worlds"]
     heads += [f"in {world}" for world in table.worlds]
     lines = [line for line in table.lines if line["selection"] != table.baseline]
     best = winner(table.suite, lines)

@@ -29,7 +29,7 @@ def plot_worlds(table: WorldTable, path: Path) -> None:
     unit = " in points" if table.digits == 1 else ""
     better = "higher is better" if head.higher_is_better else "lower is better"
     axes.set_xlabel(f"{head.label}, difference from {table.baseline}{unit} ({better})")
-    shown = "Mean over worlds; thick: 95% interval; thin: 95% of worlds not seen; small dots: "
+    shown = "Mean over worlds; thick: 95% interval; thin: that of a world not seen; small dots: "
     plots.name_panel(axes, f"{shown}each world\nfilled: p (Holm) < {ALPHA:g}")
     plots.tidy(axes, "x")
     plots.save_figure(figure, path)
