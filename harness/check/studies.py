@@ -51,9 +51,9 @@ def _worlds(params: Params) -> Iterator[str]:
         if name in (*params.every_study, SUBSETS):
             yield f"world_reports.{name}: another report is called so; rename one"
     seeds = [params.lab.seed, *(world.seed for world in params.worlds.values())]
+    if params.worlds and params.prepare.source != "lab":
+        yield "worlds: they need `prepare.source: lab`, the pool that is generated; remove them"
     for name, world in params.worlds.items():
-        if params.prepare.source != "lab":
-            yield f"worlds.{name}: needs `prepare.source: lab`, the pool that is generated"
         if seeds.count(world.seed) > 1:
             yield f"worlds.{name}: {world.seed} is the seed of another world, too; choose one each"
 
