@@ -100,7 +100,8 @@ def test_no_two_worlds_share_a_seed(tmp_path: Path) -> None:
     worlds = {"a": {"seed": 0}, "b": {"seed": 1}}
     lines = problems(tmp_path, worlds=worlds, prepare={"source": "alpaca"})
     assert "worlds.a: 0 is the seed of another world, too; choose one each" in lines
-    assert "worlds: they need `prepare.source: lab`, the pool that is generated; remove them" in lines
+    rule = "they need `prepare.source: lab`, the pool that is generated; remove them"
+    assert f"worlds: {rule}" in lines
 
 
 @pytest.mark.parametrize(
