@@ -1,4 +1,4 @@
-"""Write a report: of the main table, of its subsets before any training, or of another study."""
+"""Write a report: of the main table, its subsets before any training, a study, or worlds."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +16,7 @@ def run(name: str) -> None:
     params = load_params()
     kinds = {MAIN: "scores", SUBSETS: SUBSETS}
     kinds |= {study: item.report for study, item in params.studies.items()}
+    kinds |= dict.fromkeys(params.world_reports, "worlds")
     if name not in kinds:
         raise InputError(f"no report is called {name!r}{nearest(name, kinds)}")
     prune(params)
@@ -31,10 +32,12 @@ def writer(kind: str) -> Callable[[Params, str], Path]:
         from harness.report.curves.write import write_curves as write
     elif kind == "sensitivity":
         from harness.report.sensitivity.write import write_sensitivity as write
+    elif kind == "worlds":
+        from harness.report.worlds.write import write_worlds as write
     else:
         from harness.report.subsets.write import write_subset_report as write
     return write
 
 
 if __name__ == "__main__":
-    main(run, ("name", "main, subsets, or one of params.yaml: studies"))
+    main(run, ("name", "main, subsets, or one of params.yaml: studies, world_reports"))

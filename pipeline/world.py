@@ -1,4 +1,4 @@
-"""Make what every row of the table reads in another generated world."""
+"""Make what every row reads in another generated world."""
 
 from pipeline import base_model, choose_k, cluster, cost, embed, prepare, reward_model, score
 from pipeline.stage import main
@@ -6,7 +6,7 @@ from pipeline.world_folder import inside_world
 
 
 def run(world: str) -> None:
-    """Make what every row of the table reads in another generated world."""
+    """Make what every row reads in another generated world."""
     with inside_world(world) as params:
         prepare.run()
         base_model.run("")

@@ -22,14 +22,15 @@ STAGE = re.compile(
 
 @contextmanager
 def inside_world(world: str, row: str = "") -> Iterator[Params]:
-    """Work in a world's folder, where params.yaml has its seed; yields those params.
+    """Work in a world's folder, where params.yaml has its seeds; yields those params.
 
     An InputError in there gets the stages of the world, and of its ``row``, for those it names.
     """
     worlds = load_params().worlds
     values = read_yaml(Path("params.yaml"))
-    values["lab"] = {**values["lab"], "seed": entry(worlds, world, "worlds", "world").seed}
-    values |= {"further": {}, "studies": {}, "worlds": {}}
+    seed = entry(worlds, world, "worlds", "world").seed
+    values |= {name: {**values[name], "seed": seed} for name in ("lab", "base_model")}
+    values |= {"further": {}, "studies": {}, "worlds": {}, "world_rows": [], "world_reports": {}}
     # For processes that are started from there.
     os.environ["PYTHONPATH"] = os.pathsep.join(
         [os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])]

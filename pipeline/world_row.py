@@ -1,4 +1,4 @@
-"""Choose, describe, train and evaluate a row of the table in another generated world."""
+"""Choose, describe, train and evaluate a row in another generated world."""
 
 from pipeline import describe, evaluate, select_reference, select_rounds, select_subset, train
 from pipeline.stage import main
@@ -6,7 +6,7 @@ from pipeline.world_folder import inside_world
 
 
 def run(world: str, row: str) -> None:
-    """Choose, describe, train and evaluate a row of the table in another generated world."""
+    """Choose, describe, train and evaluate a row in another generated world."""
     others = {"select_rounds": select_rounds, "select_reference": select_reference}
     with inside_world(world, row) as params:
         others.get(params.subset_stage(row).partition("@")[0], select_subset).run(row)
@@ -16,4 +16,4 @@ def run(world: str, row: str) -> None:
 
 
 if __name__ == "__main__":
-    main(run, ("world", "one of params.yaml: worlds"), ("row", "a row named in params.yaml: table"))
+    main(run, ("world", "one of params.yaml: worlds"), ("row", "one of params.yaml: world_rows"))

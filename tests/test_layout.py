@@ -28,7 +28,7 @@ training  scorers  feedback
 evaluation  round_systems
 rounds  check  describing
 report/shared
-report/scores  report/sensitivity  report/subsets
+report/scores  report/sensitivity  report/subsets  report/worlds
 report/curves
 tracking  select_command
 pipeline/make

@@ -1,7 +1,7 @@
 """Checks the names in the main table, `further` and the studies of params.yaml."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -14,12 +14,7 @@ _LARGE = 10**9  # a budget for the rounds of any selection: the pool's size is u
 
 def study_problems(params: Params) -> Iterator[str]:
     """Unknown names, groups without subsets, seeds that a row has twice."""
-    rows = [*params.every_selection, *params.references]
-    for name in dict.fromkeys(params.table):
-        if name not in rows:
-            yield f"table: no selection is called {name!r}{nearest(name, rows)}"
-        if params.table.count(name) > 1:
-            yield f"table: {name!r} is listed twice; remove one"
+    yield from _listed(params, "table", params.table)
     yield from _entries(params)
     if MAIN in params.base_models:
         yield f"base_models.{MAIN}: `base_model` is called so; rename this one"
@@ -31,12 +26,34 @@ def study_problems(params: Params) -> Iterator[str]:
         yield from _rows(params, study)
 
 
+def _listed(params: Params, key: str, names: Sequence[str]) -> Iterator[str]:
+    """Rows that are no selection or reference, or listed twice."""
+    rows = [*params.every_selection, *params.references]
+    for name in dict.fromkeys(names):
+        if name not in rows:
+            yield f"{key}: no selection is called {name!r}{nearest(name, rows)}"
+        if names.count(name) > 1:
+            yield f"{key}: {name!r} is listed twice; remove one"
+
+
 def _worlds(params: Params) -> Iterator[str]:
-    """A pool that cannot be generated anew, and worlds that are the same."""
+    """A pool that cannot be generated anew, worlds that are the same, reports of nothing."""
+    yield from _listed(params, "world_rows", params.world_rows)
+    if params.worlds and not params.world_rows:
+        yield "world_rows: worlds are listed and no row is; add some of `table`"
+    chosen = [name for name in params.world_rows if name in params.every_selection]
+    for name, report in params.world_reports.items():
+        if not params.worlds:
+            yield f"world_reports.{name}: there is no world; add some to `worlds`"
+        if report.baseline not in chosen:
+            rule = f"no selection of world_rows is called {report.baseline!r}"
+            yield f"world_reports.{name}.baseline: {rule}{nearest(report.baseline, chosen)}"
+        if name in (*params.every_study, SUBSETS):
+            yield f"world_reports.{name}: another report is called so; rename one"
     seeds = [params.lab.seed, *(world.seed for world in params.worlds.values())]
+    if params.worlds and params.prepare.source != "lab":
+        yield "worlds: they need `prepare.source: lab`, the pool that is generated; remove them"
     for name, world in params.worlds.items():
-        if params.prepare.source != "lab":
-            yield f"worlds.{name}: needs `prepare.source: lab`, the pool that is generated"
         if seeds.count(world.seed) > 1:
             yield f"worlds.{name}: {world.seed} is the seed of another world, too; choose one each"
 

@@ -1,6 +1,6 @@
 """Every knob of the pipeline, typed; ``params.yaml`` is read into these alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -90,9 +90,16 @@ class ReportParams(Section):
 
 
 class World(Section):
-    """Another generated world, in which every row of the main table is run as well."""
+    """Another generated world, in which the rows of `world_rows` are run."""
 
-    seed: Seed  # of the lab; its other knobs are those of `lab`
+    seed: Seed  # of the lab and of the base model; their other knobs are as everywhere
+
+
+class WorldReport(Section):
+    """A report of how the rows of all worlds differ from one of them."""
+
+    baseline: Name
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,7 @@ class Cell:
     rows: int | None = None  # only the first so many rows of each subset; None for all
     rounds: int | None = None  # only the rows of the first so many rounds; None for all
     base: str = MAIN  # the base model that is trained
+    world: str = ""  # of `worlds`, in whose folder its files are; none for the repository's own
 
     @property
     def name(self) -> str:
@@ -126,6 +134,8 @@ class Cell:
 
     def stage(self, template: str) -> str:
         """Its stage in DVC, as `train@random-s0_1_2` or `train_further@random_200`."""
+        if self.world:
+            return f"world_row@{self.world}-{self.of}"
         if self.key:
             return f"{template}_further@{self.key}"
         return f"{template}@{self.of}-{self.group}"
@@ -159,6 +169,8 @@ class Params(Section):
     further: dict[str, Further]
     studies: dict[str, Study]
     worlds: dict[str, World]
+    world_rows: list[str]  # what each world runs
+    world_reports: dict[str, WorldReport]
     report: ReportParams
 
     @property
@@ -201,6 +213,10 @@ class Params(Section):
     def main_cell(self, name: str, group: str) -> Cell:
         """A cell of the main table by its row and seed group."""
         return Cell(MAIN, name, group, tuple(self.seeds_of(name, group)))
+
+    def world_cells(self, name: str, world: str) -> list[Cell]:
+        """The cells of a row of `world_rows` in a world, one a seed group."""
+        return [replace(self.main_cell(name, group), world=world) for group in self.seed_groups]
 
     def further_cell(self, key: str) -> Cell:
         """The cell of an entry of `further`; InputError where there is none."""

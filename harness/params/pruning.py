@@ -22,7 +22,8 @@ def prune(params: Params) -> list[Path]:
     cells = params.every_cell()
     chosen = [*params.every_selection, *params.references]
     results = layout.RESULTS / params.preset
-    reports = {results / name for name in (*params.every_study, SUBSETS)}
+    written = (*params.every_study, *params.world_reports, SUBSETS)
+    reports = {results / name for name in written}
     kept = {
         layout.RUNS: {layout.RUNS / cell.path for cell in cells},
         layout.DESCRIBED: {layout.DESCRIBED / cell.path for cell in cells},
@@ -37,7 +38,7 @@ def prune(params: Params) -> list[Path]:
         timed = (layout.RUNS / MAIN, layout.DESCRIBED / MAIN, layout.SELECTIONS)
         places = (*timed, *map(timings_of, timed), layout.SUBSETS)
         for folder in (layout.WORLDS / world / place for place in places):
-            kept[folder] = {folder / row for row in params.table}
+            kept[folder] = {folder / row for row in params.world_rows}
     removed = [path for folder, named in kept.items() for path in unnamed(folder, named)]
     for path in removed:
         remove(path)

@@ -18,8 +18,9 @@ ALPHA = 0.05
 POWER = 0.8
 LEAST_DF = 4  # of a pooled seed variance; with fewer, strata are merged, then nothing is decided
 OUTLYING = 0.99  # quantile of F beyond which a row keeps its own seed variance
-NAN = float("nan")
+NAN, INF = float("nan"), float("inf")
 K = TypeVar("K")
+E = TypeVar("E", bound="Estimate")
 
 
 @dataclass(frozen=True)
@@ -60,23 +61,17 @@ UNTRAINED = SeedVariance(0.0, np.inf, 0.0, "none")
 UNKNOWN = SeedVariance(NAN, 0.0, 0.0, "unknown")
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A row's headline minus the baseline's, in the headline's unit.
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A difference between a row and a baseline, in the headline's unit.
 
     Attributes:
-        value: mean over all seeds of the row minus that of the baseline.
-        low: of the 95% interval over new seeds and new items of the same skills.
+        value: that of the row minus that of the baseline.
+        low: of the 95% interval.
         high: of the same.
-        p: two-sided; NaN where seeds are too few to decide.
+        p: two-sided; NaN where there is too little to decide.
         se: standard error.
-        item_se: the part of it that comes from items.
         df: degrees of freedom of ``se``.
-        skills_se: standard error over new skills; NaN where items have none.
-        skills_df: degrees of freedom of ``skills_se``.
-        above: benchmarks in which the row is better.
-        chance: that one run of the row beats one of the baseline on these items.
-        seeds: the seed variance of the row.
         holm: ``p`` corrected for its family; NaN outside of one.
         critical: the t that the first step of Holm's correction asks for; NaN outside of a family.
     """
@@ -86,13 +81,7 @@ class Difference:
     high: float
     p: float
     se: float
-    item_se: float
     df: float
-    skills_se: float
-    skills_df: float
-    above: int
-    chance: float
-    seeds: SeedVariance
     holm: float = NAN
     critical: float = NAN
 
@@ -102,6 +91,27 @@ class Difference:
         from scipy import special
 
         return (self.critical + float(special.stdtrit(self.df, POWER))) * self.se
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference(Estimate):
+    """Means over all seeds compared; the interval is over new seeds and new items of these skills.
+
+    Attributes:
+        item_se: the part of ``se`` that comes from items.
+        skills_se: standard error over new skills; NaN where items have none.
+        skills_df: degrees of freedom of ``skills_se``.
+        above: benchmarks in which the row is better.
+        chance: that one run of the row beats one of the baseline on these items.
+        seeds: the seed variance of the row.
+    """
+
+    item_se: float
+    skills_se: float
+    skills_df: float
+    above: int
+    chance: float
+    seeds: SeedVariance
 
     @property
     def skills_half(self) -> float:
@@ -252,7 +262,7 @@ class RowTable:
         return corrected({name: self.difference(name, baseline) for name in names})
 
 
-def corrected(differences: Mapping[K, Difference]) -> dict[K, Difference]:
+def corrected(differences: Mapping[K, E]) -> dict[K, E]:
     """The differences of a declared family, their p-values corrected together."""
     from scipy import special
 
@@ -260,7 +270,8 @@ def corrected(differences: Mapping[K, Difference]) -> dict[K, Difference]:
     tested = sum(p == p for p in ps)
     level = 1 - ALPHA / 2 / max(tested, 1)
     return {
-        key: replace(one, holm=p, critical=float(special.stdtrit(one.df, level)))
+        # Without a degree of freedom, no t is large enough.
+        key: replace(one, holm=p, critical=float(special.stdtrit(one.df, level)) if one.df else INF)
         for (key, one), p in zip(differences.items(), ps, strict=True)
     }
 

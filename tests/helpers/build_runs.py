@@ -16,6 +16,7 @@ from harness.common.yaml_files import read_yaml
 from harness.describing import Described, SeedFacts, described_folder
 from harness.describing.files import write_described
 from harness.params.params import Cell, Params, load_params
+from harness.report.shared.runs import run_folder
 from harness.selecting.prefixes import cell_subset
 from harness.selecting.subsets import write_costs
 from harness.suites import Column, Suite, load_suite
@@ -62,6 +63,17 @@ def build_runs(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
     for cell in params.every_cell():
         write_cell(params, suite, cell)
         describe(params, cell)
+    return params
+
+
+def build_worlds(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
+    """Fill ``folder``, which must be the working directory, with every world's rows alone."""
+    params = write_params(folder, **changes)
+    suite = load_suite(params.evaluate.suite)
+    for name in params.world_rows:
+        for world in params.worlds:
+            for cell in params.world_cells(name, world):
+                write_cell(params, suite, cell)
     return params
 
 
@@ -147,12 +159,12 @@ def describe(params: Params, cell: Cell) -> None:
 
 def write_cell(params: Params, suite: Suite, cell: Cell) -> None:
     """Write a cell's manifests, metrics and samples; the scores differ by name, seed and item."""
-    folder, name = layout.RUNS / cell.path, cell.name
+    folder, name = run_folder(cell), cell.name
     metrics: dict[str, Any] = {}
     frames: list[pd.DataFrame] = []
     for seed in cell.seeds:
         write_json(folder / "train" / f"seed_{seed}.json", manifest(params, name, seed))
-        frame = _samples(suite, name, seed)
+        frame = _samples(suite, name, seed, cell.world)
         frames.append(frame)
         metrics[str(seed)] = _metrics(suite, frame)
     if not frames:
@@ -195,9 +207,11 @@ def manifest(params: Params, name: str, seed: int) -> dict[str, Any]:
     }
 
 
-def _samples(suite: Suite, name: str, seed: int) -> pd.DataFrame:
+def _samples(suite: Suite, name: str, seed: int, world: str) -> pd.DataFrame:
     own = QUALITY.get(name, 10.0)
-    rng = np.random.default_rng([seed, *name.encode()])
+    if world:
+        own += np.random.default_rng([*f"{name} in {world}".encode()]).normal(0, 2)
+    rng = np.random.default_rng([seed, *f"{name}{world}".encode()])
     shift = 0.0 if name == "none" else rng.normal(0, 1.0)
     frames = []
     for number, column in enumerate(c for c in suite.columns if c.kind != "mean"):

@@ -60,6 +60,9 @@ SMALL: dict[str, Any] = {
     "table": ["none", "random", "k_center", "kmq"],
     "further": {},
     "studies": {},
+    "worlds": {},
+    "world_rows": [],
+    "world_reports": {},
 }
 ROUNDS: dict[str, Any] = {  # for the tests that select in rounds
     "selections_rounds": {
@@ -78,6 +81,7 @@ ROUNDS: dict[str, Any] = {  # for the tests that select in rounds
     "studies": {"curves": {"report": "curves"}},
 }
 WHOLE = ("selections", "selections_scored", "selections_rounds", "references", "further", "studies")
+WHOLE += ("worlds", "world_reports")
 
 
 DVC = (sys.executable, "-m", "dvc")

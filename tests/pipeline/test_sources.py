@@ -40,7 +40,7 @@ SANDBOX = [
 ]
 REACHED_OTHERWISE = {"pipeline.evaluate": ["harness.evaluation.code", *SANDBOX]}
 # `pipeline.report` imports a kind of report where it writes one: a stage depends on its own kind.
-REPORT_KINDS = {"report": "scores", "report_subsets": "subsets"}
+REPORT_KINDS = {"report": "scores", "report_subsets": "subsets", "report_worlds": "worlds"}
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60
 
 

@@ -1,16 +1,21 @@
-"""Other generated worlds as entries of params.yaml: each row of the main table is a cell there."""
+"""Other generated worlds as entries of params.yaml: each of `world_rows` is a cell there."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from dvc.repo import Repo
+from networkx import descendants
 
 from harness.check.check import check_params
 from harness.common.errors import InputError
+from harness.common.markdown import first_table
+from harness.params.params import load_params
 from pipeline.world_folder import inside_world
 from tests.helpers.presets import preset_file
-from tests.helpers.small_repo import commit, edit_params, repro, run, small_repo, yaml
+from tests.helpers.small_repo import ROOT, commit, edit_params, repro, run, small_repo, yaml
 
 GROUP = "s0"
 ROWS = ["random"]
@@ -27,10 +32,12 @@ def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
         selections_scored={},
         seed_groups=[GROUP],
         table=ROWS,
+        worlds={"second": {"seed": 7}},
+        world_rows=ROWS,
+        world_reports={"worlds": {"baseline": "random"}},
     )
     values = yaml().load(folder / "params.yaml")
     values["scorers"] = {"length": {"scorer": "length"}}
-    values["worlds"] = {"second": {"seed": 7}}
     yaml().dump(values, folder / "params.yaml")
     run(folder, "python", "-m", "pipeline.make.check")
     commit(folder, "two worlds")
@@ -59,34 +66,129 @@ def test_a_world_runs_each_row_in_a_folder_of_its_own(repo: Path) -> None:
 
 
 def test_a_new_row_runs_alone(repo: Path) -> None:
-    edit_params(repo, table=[*ROWS, "none"])
-    cells = [f"world_row@second-{row}" for row in (*ROWS, "none")]
-    assert repro(repo, *cells) == ["world_row@second-none"]
+    edit_params(repo, world_rows=[*ROWS, "none"])
+    stages = ["world_row@second-none", "report_worlds@worlds"]
+    assert repro(repo, "report_worlds@worlds") == stages
+    text = (repo / "results/lab/worlds/table.md").read_text()
+    assert first_table(text)[-1][0] == "none"
+    # What a world's stages read is no dependency of the report.
+    (repo / "worlds/second/params.yaml").write_text("{}")
+    assert repro(repo, "report_worlds@worlds") == []
 
 
 def test_a_row_or_world_that_is_gone_takes_its_results_along(repo: Path) -> None:
-    edit_params(repo, table=ROWS)
+    edit_params(repo, world_rows=ROWS)
     run(repo, "python", "-m", "pipeline.track")
     assert not (repo / "worlds/second/runs/main/none").exists()
     assert not (repo / "worlds/second/data/subsets/none").exists()
     assert repro(repo, *(f"world_row@second-{row}" for row in ROWS)) == []
-    values = yaml().load(repo / "params.yaml")
-    values["worlds"] = {}
-    yaml().dump(values, repo / "params.yaml")
+    edit_params(repo, worlds={}, world_reports={})
     run(repo, "python", "-m", "pipeline.track")
     assert not (repo / "worlds/second").exists()
+    assert not (repo / "results/lab/worlds").exists()
     assert not [s for s in run(repo, "dvc", "stage", "list").stdout.split() if "world" in s]
 
 
-def test_no_two_worlds_share_a_seed(repo: Path) -> None:
-    values = yaml().load(repo / "params.yaml")
-    values["worlds"] = {"a": {"seed": 0}, "b": {"seed": 1}}
-    values["prepare"] = {"source": "alpaca"}
-    yaml().dump(values, repo / "params.yaml")
-    lines = check_params(repo / "params.yaml")
-    assert "params.yaml: worlds.a: 0 is the seed of another world, too; choose one each" in lines
-    needs = "params.yaml: worlds.b: needs `prepare.source: lab`, the pool that is generated"
-    assert needs in lines
+def problems(tmp_path: Path, **changes: object) -> list[str]:
+    values = yaml().load(preset_file("lab"))
+    values.update(changes)
+    yaml().dump(values, tmp_path / "params.yaml")
+    return [line.removeprefix("params.yaml: ") for line in check_params(tmp_path / "params.yaml")]
+
+
+def test_no_two_worlds_share_a_seed(tmp_path: Path) -> None:
+    worlds = {"a": {"seed": 0}, "b": {"seed": 1}}
+    lines = problems(tmp_path, worlds=worlds, prepare={"source": "alpaca"})
+    assert "worlds.a: 0 is the seed of another world, too; choose one each" in lines
+    rule = "they need `prepare.source: lab`, the pool that is generated; remove them"
+    assert f"worlds: {rule}" in lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({}, None),
+        ({"worlds": {}, "world_rows": [], "world_reports": {}}, None),
+        (
+            {"world_rows": ["random", "kmqq"]},
+            "world_rows: no selection is called 'kmqq'; did you mean 'kmq'?",
+        ),
+        (
+            {"world_rows": ["random", "random"]},
+            "world_rows: 'random' is listed twice; remove one",
+        ),
+        (
+            {"world_rows": [], "world_reports": {}},
+            "world_rows: worlds are listed and no row is; add some of `table`",
+        ),
+        ({"worlds": {}}, "world_reports.worlds: there is no world; add some to `worlds`"),
+        (
+            {"world_rows": ["qdit", "noise_0"]},
+            "world_reports.worlds.baseline: no selection of world_rows is called 'random'",
+        ),
+        (
+            {"world_reports": {"subsets": {"baseline": "random"}}},
+            "world_reports.subsets: another report is called so; rename one",
+        ),
+        (
+            {"world_reports": {"a-b": {"baseline": "random"}}},
+            "world_reports.a-b: names hold letters, digits and _ only",
+        ),
+    ],
+)
+def test_worlds_rows_and_reports_are_checked(
+    tmp_path: Path, changes: dict[str, object], wanted: str | None
+) -> None:
+    lines = problems(tmp_path, **changes)
+    assert len(lines) == (wanted is not None)
+    assert wanted is None or lines[0].startswith(wanted)
+
+
+def world_stages(folder: Path) -> list[str]:
+    """The stages of worlds that DVC makes of a folder's dvc.yaml and params."""
+    with Repo(str(folder)) as repo:
+        names = [stage.addressing.rpartition(":")[2] for stage in repo.index.stages]
+    return sorted(name for name in names if "world" in name)
+
+
+def test_a_preset_without_worlds_has_no_stage_of_them(tmp_path: Path) -> None:
+    Repo.init(str(tmp_path), no_scm=True).close()
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    shutil.copy(preset_file("own"), tmp_path / "params.yaml")
+    assert world_stages(tmp_path) == []
+    worlds = {"worlds": {"w1": {"seed": 1}}, "world_rows": ["random", "full"]}
+    edit_params(tmp_path, **worlds)
+    assert world_stages(tmp_path) == ["world@w1", "world_row@w1-full", "world_row@w1-random"]
+    edit_params(tmp_path, world_reports={"worlds": {"baseline": "random"}})
+    assert world_stages(tmp_path)[0] == "report_worlds@worlds"
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # of pygtrie, in DVC
+def test_make_repro_runs_no_world() -> None:
+    with Repo(str(ROOT)) as repo:
+        waits = repo.index.graph
+        names = {stage.addressing: stage for stage in waits}
+        assert "report_worlds@worlds" in names
+        for target in ("report", "report_subsets"):
+            needed = {stage.addressing for stage in descendants(waits, names[target])}
+            assert "evaluate@random-s0_1_2" in needed or target == "report_subsets"
+            assert not [name for name in needed if "world" in name]
+        of_report = descendants(waits, names["report_worlds@worlds"])
+        assert {stage.addressing.partition("@")[0] for stage in of_report} == {"world", "world_row"}
+
+
+def test_a_world_has_a_pool_and_a_base_model_of_its_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "")
+    shutil.copy(preset_file("lab"), tmp_path / "params.yaml")
+    own = load_params()
+    for world, item in own.worlds.items():
+        with inside_world(world) as params:
+            assert params.lab == own.lab.model_copy(update={"seed": item.seed})
+            assert params.base_model == own.base_model.model_copy(update={"seed": item.seed})
+    assert [item.seed for item in own.worlds.values()] == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(

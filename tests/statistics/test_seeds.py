@@ -94,4 +94,17 @@ def test_the_interval_of_a_ratio_may_reach_below_zero_and_needs_two_seeds() -> N
 def difference(value: float, se: float, df: float) -> Difference:
     seeds = SeedVariance(1.0, 7, 0.0, "own")
     nan = math.nan
-    return Difference(value, nan, nan, nan, se, 0.0, df, nan, nan, 3, 0.5, seeds)
+    return Difference(
+        value=value,
+        low=nan,
+        high=nan,
+        p=nan,
+        se=se,
+        df=df,
+        item_se=0.0,
+        skills_se=nan,
+        skills_df=nan,
+        above=3,
+        chance=0.5,
+        seeds=seeds,
+    )

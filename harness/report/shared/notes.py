@@ -1,6 +1,7 @@
 """Plain-text notes that several reports share: what a preset is, what was not run, what was cut."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from harness.common import layout
 from harness.common.files import read_json
@@ -11,14 +12,17 @@ from harness.suites import Suite
 Places = dict[str, list[str]]  # names of rows, by what they share
 
 
-def preset_note(preset: str) -> str:
+def preset_note(preset: str, worlds: Sequence[str] = ()) -> str:
     """What the preset's tables can say and what they cannot; empty where there is nothing to add.
 
-    The base model's size comes from what the stage that made it wrote.
+    The base model's size comes from what the stage that made it wrote: the first of ``worlds``,
+    where a table is of these.
     """
-    path = layout.BASE_MODEL / "base_model.json"
+    root = layout.WORLDS / worlds[0] if worlds else Path()
+    path = root / layout.BASE_MODEL / "base_model.json"
     size = read_json(path).get("parameters") if path.is_file() else None
-    return " ".join(plain_notes("shared/preset.txt.jinja", preset=preset, size=size))
+    count = len(worlds)
+    return " ".join(plain_notes("shared/preset.txt.jinja", preset=preset, size=size, worlds=count))
 
 
 def score_notes(suite: Suite, rows: Sequence[Row]) -> list[str]:
@@ -60,7 +64,10 @@ def cut_notes(rows: Sequence[Row]) -> list[str]:
     """A note on what training cut and dropped for length; of each row the most of any seed."""
     counts = {}
     for name in ("truncated", "dropped"):
-        most = {r.name: max(int(m.get(name, 0)) for m in r.manifests.values()) for r in rows}
+        most: dict[str, int] = {}
+        for row in rows:  # in every world, where there are several
+            own = (int(manifest.get(name, 0)) for manifest in row.manifests.values())
+            most[row.name] = max(most.get(row.name, 0), *own)
         counts[name] = [f"{count:,} of {row}" for row, count in most.items() if count]
     return plain_notes("shared/cut.txt.jinja", **counts)
 

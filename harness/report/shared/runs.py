@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,6 +71,12 @@ class Row:
         return bool(np.isfinite(self.scores(column)).all())
 
 
+def run_folder(cell: Cell) -> Path:
+    """What train and evaluate wrote of a cell, in its world."""
+    world = layout.WORLDS / cell.world if cell.world else Path()
+    return world / layout.RUNS / cell.path
+
+
 def read_row(params: Params, cells: Sequence[Cell]) -> Row:
     """Read a row from its cells; InputError names the stage of one that is missing."""
     import pandas as pd
@@ -78,7 +85,7 @@ def read_row(params: Params, cells: Sequence[Cell]) -> Row:
     manifests: dict[int, dict[str, Any]] = {}
     frames: list[pd.DataFrame] = []
     for cell in cells:
-        file, stage = layout.RUNS / cell.path / "metrics.json", cell.stage("evaluate")
+        file, stage = run_folder(cell) / "metrics.json", cell.stage("evaluate")
         if not file.is_file():
             raise InputError(f"{file}: no such file; run dvc repro {stage}")
         evaluated = read_metrics(file)

@@ -20,7 +20,7 @@ from harness.report.shared.tables import (
     percent,
     with_interval,
 )
-from harness.statistics.differences import ALPHA, NAN, Difference
+from harness.statistics.differences import ALPHA, NAN, Difference, Estimate
 from harness.statistics.seeds import deviation
 from harness.suites import Column, Suite, load_suite
 
@@ -108,7 +108,7 @@ def suffixes(baselines: Iterable[str]) -> dict[str, str]:
     return {name: f"_{name}" if place else "" for place, name in enumerate(baselines)}
 
 
-def verdict(gap: Difference | None, sign: int) -> str:
+def verdict(gap: Estimate | None, sign: int) -> str:
     """What a test of a family says of a difference; empty for one that was not tested."""
     if gap is None or np.isnan(gap.critical):
         return ""
@@ -150,7 +150,7 @@ def difference_text(line: Line, digits: int, suffix: str = "") -> str:
 def marked(line: Line, suffix: str = "") -> bool:
     """Whether a difference is clear for the benchmarks' skills and not for new ones."""
     names = ("diff_low", "diff_high", "skills_low", "skills_high")
-    low, high, new_low, new_high = (line[f"{name}{suffix}"] for name in names)
+    low, high, new_low, new_high = (line.get(f"{name}{suffix}", NAN) for name in names)
     return (low > 0 or high < 0) and new_low <= 0 <= new_high
 
 

@@ -12,7 +12,12 @@ from harness.statistics.differences import RowTable
 
 
 def verdict_notes(
-    lines: Sequence[Line], baselines: Mapping[str, str], head: str, digits: int, preset: str
+    lines: Sequence[Line],
+    baselines: Mapping[str, str],
+    head: str,
+    digits: int,
+    preset: str,
+    worlds: int = 0,
 ) -> list[str]:
     """A paragraph a baseline: which rows are better, worse, not found to differ, not decided.
 
@@ -22,6 +27,7 @@ def verdict_notes(
         head: the headline's label.
         digits: its decimals.
         preset: it says what the sentences are about.
+        worlds: over how many the differences are means; 0 where all is of one.
     """
     families: dict[str, dict[str, list[str]]] = {}
     for baseline, suffix in baselines.items():
@@ -36,6 +42,7 @@ def verdict_notes(
         head=head,
         unit="points" if digits == 1 else "bits per byte",
         lab=preset == "lab",
+        worlds=worlds,
     )
 
 

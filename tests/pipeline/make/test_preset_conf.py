@@ -148,6 +148,6 @@ def test_a_pool_that_does_not_fit_the_preset_is_refused(real: Path, current: str
     (real / "params.yaml").write_text(preset_text(ROOT, current))
     (real / "my.jsonl").write_text("{}\n")
     before = files(real)
-    with pytest.raises(InputError, match=r"clean needs planted truth.*\(and 10 more\)"):
+    with pytest.raises(InputError, match=r"clean needs planted truth.*\(and 11 more\)"):
         switch_preset(real, "lab", "my.jsonl")
     assert files(real) == before

@@ -1,0 +1,1 @@
+"""How rows differ over generated worlds: means, a world not seen, and what is the world's."""
