@@ -46,10 +46,8 @@ def switch_preset(root: Path, preset: str, pool: str | None = None) -> list[str]
         lines = []
     else:
         lines = _already(root, preset)
-    if locked_by not in (
-        preset,
-        None,
-    ):  # of params.yaml, of one that is gone, or of a killed switch
+    # Of params.yaml, of one that is gone, or of a killed switch.
+    if locked_by not in (preset, None):
         lines += _switch_lock(root, locked_by, preset)
     return lines + (record_pool(root, pool) if pool else [])
 

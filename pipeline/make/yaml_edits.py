@@ -118,7 +118,9 @@ def _anchors(text: str, old: Pair, new: Pair) -> tuple[str, str]:
     assert was is not None
     assert now is not None
     if was[0] and (now[0] or new[1].tag == ALIAS):
-        problem = f"conf/base.yaml calls this value {was[0]}; give it one, by no other name"
+        problem = (
+            f"{was[0]} of conf/base.yaml may be used elsewhere; write the value without a name"
+        )
         raise yaml.MarkedYAMLError(problem=problem, problem_mark=new[1].start_mark)
     return was[0], now[0]
 

@@ -92,6 +92,7 @@ def difference_fields(gap: Difference | None, sign: int, suffix: str = "") -> Li
         "df": gap.df if known and np.isfinite(gap.df) else NAN,
         "item_se": gap.item_se if known else NAN,
         "seed_sd": gap.seeds.value**0.5 if known else NAN,
+        "seed_source": gap.seeds.source if gap else "",
         "seed_df": gap.seeds.df if known and gap.seeds.value > 0 else NAN,
         "critical": gap.critical if known and decided else NAN,
         "detectable": gap.detectable if known and decided else NAN,

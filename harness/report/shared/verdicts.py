@@ -79,7 +79,7 @@ def judging_notes(
     return plain_notes(
         "shared/judging.txt.jinja",
         strata=_strata(table, digits) if table else None,
-        outliers=sorted(table.outliers) if table else [],
+        outliers=sorted(table.outliers) if table else _outliers(lines),
         power=[
             {"baseline": name, **_ranges(compared[name], digits, suffix)}
             for name, suffix in baselines.items()
@@ -95,6 +95,11 @@ def judging_notes(
 
 def _others(table: RowTable) -> list[str]:
     return [n for n, row in table.rows.items() if row.trained and row.budget != table.budget]
+
+
+def _outliers(lines: Sequence[Line]) -> list[str]:
+    """The rows that are judged by a variance of their own, each at its own budget."""
+    return [line["row"] for line in lines if line["seed_source"] == "own"]
 
 
 def _strata(table: RowTable, digits: int) -> list[dict[str, Any]]:

@@ -114,9 +114,15 @@ def test_the_values_are_those_of_merged_mappings() -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ("s: &mine 2", "conf/base.yaml calls this value &s; give it one, by no other name"),
-        ("s: *b", "conf/base.yaml calls this value &s; give it one, by no other name"),
-        ("b: &mine {c: 2}", "conf/base.yaml calls this value &b; give it one, by no other name"),
+        (
+            "s: &mine 2",
+            "&s of conf/base.yaml may be used elsewhere; write the value without a name",
+        ),
+        ("s: *b", "&s of conf/base.yaml may be used elsewhere; write the value without a name"),
+        (
+            "b: &mine {c: 2}",
+            "&b of conf/base.yaml may be used elsewhere; write the value without a name",
+        ),
         ("s: &s 2", "&s is given already; leave it out or rename it"),
     ],
 )
