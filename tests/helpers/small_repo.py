@@ -60,6 +60,7 @@ SMALL: dict[str, Any] = {
     "table": ["none", "random", "k_center", "kmq"],
     "further": {},
     "studies": {},
+    "report": {"baselines": ["random"]},
     "worlds": {},
     "world_rows": [],
     "world_reports": {},

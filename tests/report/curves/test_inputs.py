@@ -84,7 +84,7 @@ def described_files() -> dict[Path, bytes]:
 
 
 def test_studies_that_cannot_be_reported_are_refused(tree: Params) -> None:
-    with pytest.raises(InputError, match="no report 'scorer'; did you mean 'scorers'"):
+    with pytest.raises(InputError, match="no report is called 'scorer'; did you mean 'scorers'"):
         run("scorer")
     for study, other in (("scorers", "rounds"), ("rounds", "scorers")):
         params = changed(further=listing({other: LISTED[other]}))

@@ -14,6 +14,7 @@ import pytest
 from harness.clustering.files import read_clustering
 from harness.common import layout
 from harness.common.files import read_json
+from harness.common.timings import read_timed
 from harness.embedding.files import VECTORS
 from harness.params.params import Params
 from harness.report.curves.inputs import DEFAULT_SCORER, read_curve_study
@@ -180,7 +181,7 @@ def test_costs_are_those_of_all_rounds_so_far(report: Report) -> None:
         assert [line["tokens_scored"] for line in lines] == [120, 120 + 240, 360]
         assert [line["model_calls"] for line in lines] == [4 + 8, 12 + 8 + 16, 36]
         # Three phases of 2 r + seed seconds, and what choosing took here, which is in the files.
-        rounds = [read_json(left(name, seed, "rounds.json")) for seed in GROUP]
+        rounds = [read_timed(left(name, seed, "rounds.json")) for seed in GROUP]
         each = np.cumsum([[entry["seconds"] for entry in one] for one in rounds], axis=1)
         assert [line["seconds"] for line in lines] == pytest.approx(each.mean(axis=0), abs=1e-5)
         assert (each.mean(axis=0) >= [9, 9 + 15, 24]).all()
@@ -244,7 +245,7 @@ def test_weights_and_the_noise_under_them(report: Report) -> None:
     share = np.array([faulty[labels == cluster].mean() for cluster in range(K)])
     assert (share > 0.5).tolist() == [True, True, False, False, False, False]
     for name in WEIGHING:
-        rounds = [read_json(left(name, seed, "rounds.json")) for seed in GROUP]
+        rounds = [read_timed(left(name, seed, "rounds.json")) for seed in GROUP]
         for number in (1, 2, 3):
             line, each = result[name, number], []
             for seed in GROUP:

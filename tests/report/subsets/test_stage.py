@@ -220,9 +220,11 @@ def test_the_stage_writes_the_report_of_the_subsets_and_prunes() -> None:
 
 @pytest.mark.usefixtures("tree")
 def test_a_report_that_params_do_not_name_is_refused_with_the_choices() -> None:
-    with pytest.raises(InputError, match=r"no report 'nonsense'; choices: main, subsets$"):
+    with pytest.raises(
+        InputError, match=r"no report is called 'nonsense'; choices: main, subsets$"
+    ):
         run("nonsense")
-    with pytest.raises(InputError, match="no report 'subset'; did you mean 'subsets'"):
+    with pytest.raises(InputError, match="no report is called 'subset'; did you mean 'subsets'"):
         run("subset")
     assert not layout.RESULTS.exists()
 

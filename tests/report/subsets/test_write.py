@@ -80,7 +80,7 @@ def test_a_row_for_every_selection_and_seed_with_the_numbers_of_its_files(tree: 
             assert line[f"noise_{kind}"] == pytest.approx(share, abs=1e-5)
         for measure, value in describe_subset(PoolView(x), picks).items():
             assert line[measure] == pytest.approx(value, abs=1e-5)
-        cost = read_json(costs_of(name))["seeds"][str(seed)]
+        cost = read_timed(costs_of(name))["seeds"][str(seed)]
         assert (line["seconds"], line["peak_memory_mb"]) == (
             cost["seconds"],
             cost["peak_memory_mb"],
