@@ -234,7 +234,8 @@ def test_the_tables_in_results_keep_their_form(preset: str) -> None:
     judged = RowTable(Items.even(np.zeros(1, dtype=np.int64)), {}, None)
     baselines = {"random": "", "kmq": "_kmq"}
     suite = load_suite(params.evaluate.suite)
-    table = StudyTable("main", params, suite, [], numbers, judged, baselines, {})
+    weights = dict.fromkeys(suite.column(suite.headline).of or [], 1.0)  # there are some
+    table = StudyTable("main", params, suite, [], numbers, judged, baselines, weights)
     assert csv_text(table.frame()) == (folder / "table.csv").read_text(encoding="utf-8")
     page = (folder / "table.md").read_text(encoding="utf-8")
     assert digits_left_out(score_page(table)) == digits_left_out(page)

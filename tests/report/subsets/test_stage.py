@@ -221,7 +221,7 @@ def test_the_stage_writes_the_report_of_the_subsets_and_prunes() -> None:
 @pytest.mark.usefixtures("tree")
 def test_a_report_that_params_do_not_name_is_refused_with_the_choices() -> None:
     with pytest.raises(
-        InputError, match=r"no report is called 'nonsense'; choices: main, subsets$"
+        InputError, match=r"no report is called 'nonsense'; choices: main, subsets, worlds$"
     ):
         run("nonsense")
     with pytest.raises(InputError, match="no report is called 'subset'; did you mean 'subsets'"):

@@ -12,6 +12,7 @@ from harness.clustering.files import read_clustering
 from harness.common import layout
 from harness.common.files import read_json, write_json
 from harness.common.schemas import FAULTS
+from harness.common.timings import read_timed
 from harness.describing.measures import PoolView, describe_subset
 from harness.describing.reads import reads
 from harness.embedding.files import VECTORS
