@@ -252,6 +252,6 @@ def score_page(table: StudyTable) -> str:
 
 
 def digits_left_out(text: str) -> list[str]:
-    """The lines of a page's tables, each digit as 0."""
+    """The lines of a page's tables, each run of digits with the space before it as 0."""
     lines = [line for line in text.splitlines() if line.startswith("|") or " & " in line]
-    return [re.sub(r"[0-9]", "0", line) for line in lines]
+    return [re.sub(r" *[0-9]+", "0", line) for line in lines]
