@@ -1,7 +1,6 @@
 """Write a report: of the main table, its subsets before any training, a study, or worlds."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from harness.common.errors import InputError, nearest
 from harness.params.params import MAIN, Params, load_params
@@ -14,9 +13,7 @@ def run(name: str) -> None:
     from harness.clustering.choose_k import prune_clusterings
 
     params = load_params()
-    kinds = {MAIN: "scores", SUBSETS: SUBSETS}
-    kinds |= {study: item.report for study, item in params.studies.items()}
-    kinds |= dict.fromkeys(params.world_reports, "worlds")
+    kinds = {MAIN: "scores", SUBSETS: SUBSETS, **params.report_kinds}
     if name not in kinds:
         raise InputError(f"no report is called {name!r}{nearest(name, kinds)}")
     prune(params)
@@ -24,7 +21,7 @@ def run(name: str) -> None:
     writer(kinds[name])(params, name)
 
 
-def writer(kind: str) -> Callable[[Params, str], Path]:
+def writer(kind: str) -> Callable[[Params, str], object]:
     """What writes a kind of report; imports no other kind."""
     if kind == "scores":
         from harness.report.scores.write import write_scores as write

@@ -237,6 +237,12 @@ class Params(Section):
         """The main table first, then those of `studies`."""
         return [MAIN, *self.studies]
 
+    @property
+    def report_kinds(self) -> dict[str, str]:
+        """The kind of each report that `studies` and `world_reports` name."""
+        kinds = {name: study.report for name, study in self.studies.items()}
+        return kinds | dict.fromkeys(self.world_reports, "worlds")
+
     def every_cell(self) -> list[Cell]:
         """The cells of the main table, then those of each study."""
         return [cell for study in self.every_study for cell in self.cells(study)]
