@@ -108,10 +108,11 @@ def run_tasks(
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  (what lm-eval's samplers draw from)
     torch.manual_seed(seed)
+    listed: Any = tasks  # which the annotation of `load` does not foresee
     lm_evaluate: Any = lm_eval.evaluate  # a decorator hides its signature
     results = lm_evaluate(
         lm=lm,
-        task_dict=TaskManager(include_defaults=False).load(list(tasks)),
+        task_dict=TaskManager(include_defaults=False).load(listed),
         apply_chat_template=True,
         fewshot_as_multiturn=True,
         log_samples=True,
