@@ -11,13 +11,12 @@ from harness.report.shared.judging import Pair, in_main_table, judged, one_p_eac
 from harness.report.shared.runs import BASELINE
 from harness.report.shared.study_table import Line, difference_fields, score_fields
 from harness.round_systems.loop import MODEL_CALLS
-from harness.statistics.differences import Difference
+from harness.statistics.differences import NAN, Difference
 from harness.statistics.seeds import deviation
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NAN = float("nan")
 TESTED_THERE = "tested in the main table"
 CHANCE = "A/A: both are random draws"
 COSTS = ("tokens_trained", "tokens_generated", "tokens_scored", "tokens_embedded", "model_calls")

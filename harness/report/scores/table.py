@@ -21,7 +21,7 @@ from harness.report.shared.study_table import (
     suffixes,
 )
 from harness.report.shared.tables import TextTable, number, percent
-from harness.statistics.differences import RowTable
+from harness.statistics.differences import NAN, RowTable
 from harness.statistics.seeds import deviation, mean_interval
 from harness.suites import Suite
 
@@ -32,7 +32,6 @@ SCORER_LABELS = {"length": "mean response length (characters)", "ifd": "mean IFD
 FACTS = ("noise_share", "skills_reached", *RUN_COST)
 AS_POOL = "avg_as_pool"
 LARGE = 10
-NAN = float("nan")
 
 
 @dataclass(frozen=True)
