@@ -74,7 +74,7 @@ def test_every_preset_is_fine(name: str) -> None:
             ["selections.km_random.k: 63 is not in cluster.k"],
         ),
         (
-            "k: [1, 16, 32, 64, 128, 256]",
+            "k: [1, 16, 32, 64, 128, 256, 512, 1024]",
             "k: [1]",
             ["selections_scored.kmq.k: auto picks among cluster.k [1]; add one over 1"],
         ),
@@ -157,7 +157,7 @@ def test_every_preset_is_fine(name: str) -> None:
         ("k: [1, 16, ", "k: [1, true, 16, ", ["cluster.k.1: input should be a valid integer"]),
         ("k: [1, 16,", 'k: [1, "16",', ["cluster.k.1: input should be a valid integer"]),
         (
-            "k: [1, 16, 32, 64, 128, 256]",
+            "k: [1, 16, 32, 64, 128, 256, 512, 1024]",
             "k: []",
             ["k: list should have at least 1 item, not []"],
         ),

@@ -147,6 +147,18 @@ def test_benchmarks_are_balanced_and_well_formed(world: World) -> None:
         assert targets.value_counts(normalize=True).max() < 0.4
 
 
+def test_truths_and_errors_begin_alike(world: World) -> None:
+    """A model that prefers a beginning must not thereby prefer a kind of answer."""
+    kinds = Counter()
+    for item in world.benchmarks["misconceptions"]:
+        choices = item["choices"]
+        assert choices[item["target"]].endswith(", in fact.")
+        assert len({tuple(choice.split(" ")[:2]) for choice in choices}) == 1, "All, the animal"
+        kinds.update(choice.partition(", ")[2] for choice in choices)
+    assert kinds["people say."] == kinds["in fact."] > 0
+    assert len(kinds) == 2
+
+
 def value_of(call: str, scope: dict[str, object]) -> object:
     try:
         return eval(call, scope)

@@ -76,7 +76,11 @@ class Facts(Family):
 
 
 class Misconceptions(Facts):
-    """Facts, each with a popular error; the error is true of another animal."""
+    """Facts, each with a popular error; the error is true of another animal.
+
+    What marks the one or the other comes last: a base model that prefers a beginning, as it does
+    after a header that it has not seen, then prefers neither.
+    """
 
     def __init__(self, name: str, skills: int, rng: np.random.Generator) -> None:
         super().__init__(name, skills, rng)
@@ -91,11 +95,11 @@ class Misconceptions(Facts):
     def answer(self, skill: str, subject: Subject) -> str:
         """What is true, marked as such."""
         entity = str(subject[0])
-        return f"In fact {self.say(skill, entity, self.values[skill][entity])}."
+        return f"All {self.say(skill, entity, self.values[skill][entity])}, in fact."
 
     def myth(self, skill: str, entity: str) -> str:
         """What people say."""
-        return f"People say {self.say(skill, entity, self.myths[skill][entity])}."
+        return f"All {self.say(skill, entity, self.myths[skill][entity])}, people say."
 
     def wrong(self, skill: str, subject: Subject, rng: np.random.Generator) -> str:
         """The popular error, or the truth about something else."""
