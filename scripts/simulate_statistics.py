@@ -112,7 +112,8 @@ def outcomes(world: World, seeds: tuple[int, int], tables: int, seed: int) -> np
     said = np.empty((tables, ROWS, 2 + len(SHIFTS)), dtype=bool)
     names = [str(number + 1) for number in range(ROWS)]
     for table in said:
-        result = list(simulated(world, seeds, rng).family(names, "0").values())
+        rows = simulated(world, seeds, rng)
+        result = [rows.difference(name, "0") for name in names]
         ps = [_p(one, world, 0.0) for one in result]
         table[:, 0] = [p >= ALPHA for p in ps]  # the interval holds 0 where p is not below 5%
         table[:, 1] = np.array(holm(ps)) < ALPHA

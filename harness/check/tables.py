@@ -9,6 +9,7 @@ from harness.params.params import Params, Selection
 from harness.selecting.quality import terms
 
 SELECTIONS = ("selections", "selections_scored", "selections_rounds")
+OF_SCORED = {"quality", "keep_best"}  # keys that only entries of `selections_scored` have
 
 
 def table_problems(params: Params) -> Iterator[str]:
@@ -96,8 +97,11 @@ def _knobs_of_samplers(params: Params) -> Iterator[str]:
     for table, key, item in selections_of(params):
         system = _systems(table).get(item.sampler)
         if system is not None:  # otherwise reported already
-            made = (item.sampler, system, item.sampler_params)
-            problems = [*knob_problems(f"{table}.{key}.", *made, type(item).model_fields)]
+            made, where = (item.sampler, system, item.sampler_params), f"{table}.{key}."
+            if table == "selections" and (misplaced := OF_SCORED & item.sampler_params.keys()):
+                yield f"{where}{min(misplaced)}: move the entry to selections_scored"
+                continue
+            problems = [*knob_problems(where, *made, type(item).model_fields)]
             yield from problems
             if table == "selections_rounds" and not problems:
                 try:

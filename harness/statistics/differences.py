@@ -120,12 +120,6 @@ class Difference(Estimate):
 
         return float(special.stdtrit(self.skills_df, 1 - ALPHA / 2)) * self.skills_se
 
-    @property
-    def may_be_composition(self) -> bool:
-        """Whether the difference is clear for these skills and not for new ones."""
-        clear = self.low > 0 or self.high < 0
-        return clear and abs(self.value) <= self.skills_half
-
 
 @dataclass(frozen=True)
 class _Fit:
@@ -256,10 +250,6 @@ class RowTable:
             chance=float(special.ndtr(self.sign * gap / spread)) if spread else NAN,
             seeds=seeds[0],
         )
-
-    def family(self, names: Sequence[str], baseline: str) -> dict[str, Difference]:
-        """The differences of a declared family from its baseline, corrected together."""
-        return corrected({name: self.difference(name, baseline) for name in names})
 
 
 def corrected(differences: Mapping[K, E]) -> dict[K, E]:

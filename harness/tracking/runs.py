@@ -89,12 +89,17 @@ def records(params: Params, recorded: Mapping[str, dict[str, Any]] | None = None
             there = [child for child in children if child is not None]
             if there:
                 entries += [_parent_record(params, shared, study, name, there), *there]
-    return entries + [r for study in params.every_study if (r := _table_record(params, study))]
+    return entries + [r for name in _reports(params) if (r := _table_record(params, name))]
+
+
+def _reports(params: Params) -> list[str]:
+    """Those that have a table: of the studies and over worlds."""
+    return [MAIN, *params.report_kinds]
 
 
 def identities(params: Params) -> set[str]:
     """The identities of all runs that params name, with files or without."""
-    names = {f"{study}/table" for study in params.every_study}
+    names = {f"{name}/table" for name in _reports(params)}
     for cell in params.every_cell():
         names.add(f"{cell.study}/{cell.name}")
         names |= {f"{cell.study}/{cell.name}/seed_{seed}" for seed in cell.seeds}

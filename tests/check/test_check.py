@@ -127,6 +127,11 @@ def test_every_preset_is_fine(name: str) -> None:
             ["seed_groups: '0-1-2' is not a seed group"],
         ),
         (
+            "random: {<<: *defaults, sampler: random,",
+            "random: {<<: *defaults, sampler: random, keep_best: 0.5,",
+            ["selections.random.keep_best: move the entry to selections_scored"],
+        ),
+        (
             "more_groups: [s3_4, s5",
             "more_groups: [s3_4, s4_5",
             ["selections.random.more_groups: s4_5_6_7: seed 4 is in s3_4 already"],

@@ -101,7 +101,8 @@ def test_further_cells_are_runs_of_their_study_and_of_the_row_they_add_seeds_to(
     changes = {**grid(["none", "random"]), "further": cells, "studies": studies}
     params = build_runs(tmp_path, **changes)
     results = {record.identity: record for record in records(params)}
-    assert set(results) == identities(params) - {"main/table", "sizes/table"}
+    tables = {f"{name}/table" for name in ("main", "sizes", "worlds")}
+    assert set(results) == identities(params) - tables
     part, more = results["sizes/random_4/seed_1"], results["main/random/seed_3"]
     assert part.subset
     assert (part.name, part.subset.rows, part.metrics["subset/rows"]) == ("random_4 seed 1", 4, 4.0)
@@ -116,6 +117,14 @@ def test_further_cells_are_runs_of_their_study_and_of_the_row_they_add_seeds_to(
     assert {name: one.key for name, one in again.items()} == {
         name: one.key for name, one in results.items()
     }
+
+
+def test_a_table_over_worlds_is_a_run(tree: Params) -> None:
+    folder = layout.report_folder(tree.preset, "worlds")
+    folder.mkdir(parents=True)
+    (folder / "table.md").write_text("# Over worlds\n")
+    (table,) = [one for one in records(tree) if one.identity == "worlds/table"]
+    assert table.tags["mlflow.note.content"] == "# Over worlds\n"
 
 
 def test_make_repro_warns_of_a_dead_server(
