@@ -49,7 +49,6 @@ def test_the_lock_of_this_repository() -> None:
     read = dvc_stage.parse_for_update(lock, "dvc.lock")
     assert read == _yaml.parse_yaml(lock, "dvc.lock")
     assert text(dvc_stage.dump, read) == lock
-    assert dvc_stage._is_plain(read), "it is written fast"
 
 
 def test_other_files_keep_their_comments() -> None:
