@@ -6,6 +6,7 @@ has 15,000 lines, and 1 s so. The bytes are the same.
 
 import sys
 from collections import OrderedDict
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TextIO
@@ -16,6 +17,7 @@ from dvc.utils.serialize import _yaml
 from ruamel.yaml.resolver import implicit_resolvers
 
 LOCK = "dvc.lock"
+HEAD = "stages:\n"
 WIDTH = 80  # near which the two break lines in different ways
 OF_DVC = SimpleNamespace(
     parse=_yaml.parse_yaml, parse_for_update=_yaml.parse_yaml_for_update, dump=_yaml._dump
@@ -55,12 +57,21 @@ def parse_for_update(text: str, path: str) -> Any:  # noqa: ANN401
 
 
 def dump(data: Any, stream: TextIO) -> None:  # noqa: ANN401
-    """What DVC's `_dump` writes."""
-    if type(data) is dict and "stages" in data and _is_plain(data):
-        how: dict[str, Any] = {"sort_keys": False, "default_flow_style": False, "width": WIDTH}
-        yaml.dump(data, stream, _Dumper, allow_unicode=True, **how)
-    else:
+    """What DVC's `_dump` writes; of a lock, DVC's writer gets only the stages that it must."""
+    if type(data) is not dict or not data.get("stages") or list(data)[-1] != "stages":
         OF_DVC.dump(data, stream)
+        return
+    if head := {key: value for key, value in data.items() if key != "stages"}:
+        OF_DVC.dump(head, stream)
+    stream.write(HEAD)
+    how: dict[str, Any] = {"sort_keys": False, "default_flow_style": False, "width": WIDTH}
+    for name, stage in data["stages"].items():
+        one, text = {"stages": {name: stage}}, StringIO()
+        if _is_plain(one):
+            yaml.dump(one, text, _Dumper, allow_unicode=True, **how)
+        else:
+            OF_DVC.dump(one, text)
+        stream.write(text.getvalue().removeprefix(HEAD))
 
 
 def _is_plain(value: object, column: int = 0) -> bool:

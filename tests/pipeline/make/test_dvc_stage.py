@@ -44,11 +44,19 @@ def test_any_value_is_written_and_read_as_by_dvc(value: object) -> None:
     assert dvc_stage.parse(written, "dvc.lock") == _yaml.parse_yaml(written, "dvc.lock")
 
 
+def test_a_long_path_slows_its_own_stage_alone() -> None:
+    stages = {name: {"cmd": "c", "outs": [{"path": name}]} for name in ("short", "p" * 90, "last")}
+    for lock in ({"schema": "2.0", "stages": stages}, {"stages": stages}, {"stages": {}}, {}):
+        assert text(dvc_stage.dump, lock) == text(dvc_stage.OF_DVC.dump, lock)
+
+
 def test_the_lock_of_this_repository() -> None:
     lock = (ROOT / "dvc.lock").read_text(encoding="utf-8")
     read = dvc_stage.parse_for_update(lock, "dvc.lock")
     assert read == _yaml.parse_yaml(lock, "dvc.lock")
     assert text(dvc_stage.dump, read) == lock
+    slow = [name for name, one in read["stages"].items() if not dvc_stage._is_plain({name: one})]
+    assert len(slow) < len(read["stages"]) / 50, "it is written fast"
 
 
 def test_other_files_keep_their_comments() -> None:
