@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     import torch
 
     from harness.feedback.generating import complete
+    from harness.models.reader import Reader
 
     args = _arguments(argv)
     torch.set_num_threads(1)
@@ -40,8 +41,9 @@ def main(argv: list[str] | None = None) -> int:
 
     def ours() -> list[str]:
         settings: Any = {"max_new_tokens": args.new, "batch_size": args.batch_size}
-        settings |= {"max_length": model.config.max_position_embeddings}
-        return complete(model, tokenizer, asked, temperature=0, seed=0, **settings).texts
+        settings |= {"names": [f"prompt {i}" for i in range(len(asked))]}
+        reader = Reader(model, tokenizer, model.config.max_position_embeddings)
+        return complete(reader, asked, temperature=0, seed=0, **settings).texts
 
     def generated(size: int) -> list[str]:
         parts = [prompts[i : i + size] for i in range(0, len(prompts), size)]

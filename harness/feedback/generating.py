@@ -9,13 +9,14 @@ import numpy as np
 from harness.common.errors import InputError
 from harness.common.progress import Step
 from harness.feedback.decoding import Decoding
-from harness.feedback.inference import check_counts, inferring, most_tokens, name_of
+from harness.feedback.inference import inferring
 from harness.models.batches import length_batches
+from harness.models.reader import Reader
 from harness.models.template import Messages, about, encode, render, stop_tokens
 from harness.reward_model.classifier import cut_ids
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -33,51 +34,44 @@ class Completions:
 
 
 def complete(
-    model: "PreTrainedModel",
-    tokenizer: "PreTrainedTokenizerBase",
+    reader: Reader,
     conversations: Sequence[Messages],
     *,
     max_new_tokens: int,
-    max_length: int,
     temperature: float,
     batch_size: int,
     seed: int,
-    rows: Sequence[int] | None = None,
-    names: Sequence[str] | None = None,
+    names: Sequence[str],
     step: Step = lambda _: None,
 ) -> Completions:
     """Let a causal language model write the assistant turn that follows each conversation.
 
     Prompts of like length share a batch, which changes logits by rounding only. A prompt with its
-    answer has at most `max_length` tokens and fits the context: a longer prompt loses its
-    beginning (`cut_ids`). Temperature 0 takes the likeliest token; else tokens are drawn from
-    softmax(logits / temperature) by a generator of the seed and the row's number (`rows`; its
-    position if None). `step` receives how many more rows are done.
+    answer fits what the model reads: a longer prompt loses its beginning (`cut_ids`).
+    Temperature 0 takes the likeliest token; else tokens are drawn from softmax(logits /
+    temperature) by a generator of the seed and the conversation's position. `names` are those of
+    the conversations in messages; `step` receives how many more are done.
 
-    Raises InputError for a number out of bounds, a conversation that is empty or already ends with
-    an assistant turn, and logits that are NaN or infinite.
+    Raises InputError for more new tokens than the model reads, a conversation that is empty or
+    already ends with an assistant turn, and logits that are NaN or infinite.
     """
-    check_counts(max_new_tokens=max_new_tokens, batch_size=batch_size)
-    if not 0 <= temperature < float("inf"):
-        raise InputError(f"temperature: {temperature} is not a number from 0; 0 is greedy")
-    most = most_tokens(model, tokenizer, max_length) - max_new_tokens
+    model, tokenizer, most = reader.model, reader.tokenizer, reader.most - max_new_tokens
     if most < 1:
         raise InputError(
             f"max_new_tokens: {max_new_tokens} leaves a prompt no room in the "
-            f"{most + max_new_tokens} tokens that the model reads at most (its context, or "
+            f"{reader.most} tokens that the model reads at most (its context, or "
             "rounds.max_length where that is less); ask for fewer"
         )
     whole = _prompts(tokenizer, conversations, names)
     prompts = [cut_ids(tokenizer, ids, most) for ids in whole]
     ends = {*stop_tokens(model, tokenizer)}
     written: list[list[int]] = [[] for _ in prompts]
-    numbers = rows or range(len(prompts))
     with inferring(model):
         for batch in length_batches([len(ids) + max_new_tokens for ids in prompts], batch_size):
-            rngs = [np.random.default_rng([seed, numbers[i]]) for i in batch]
+            rngs = [np.random.default_rng([seed, i]) for i in batch]
             draws = np.array([rng.random(max_new_tokens) for rng in rngs]) if temperature else None
             decoding = Decoding(model, [prompts[i] for i in batch], max_new_tokens)
-            new = decoding.run(ends, temperature, draws, [name_of(names, i) for i in batch], step)
+            new = decoding.run(ends, temperature, draws, [names[i] for i in batch], step)
             for i, ids in zip(batch, new, strict=True):
                 written[i] = ids
     capped = [not ids or ids[-1] not in ends for ids in written]
@@ -96,19 +90,19 @@ def complete(
 def _prompts(
     tokenizer: "PreTrainedTokenizerBase",
     conversations: Sequence[Messages],
-    names: Sequence[str] | None,
+    names: Sequence[str],
 ) -> list[list[int]]:
     """Token ids of each prompt, up to where the answer begins."""
     texts = []
-    for i, messages in enumerate(conversations):
+    for name, messages in zip(names, conversations, strict=True):
         if not messages or messages[-1]["role"] == "assistant":
             last = "holds no message" if not messages else "ends with an assistant turn"
             rule = f"its conversation {last}; give the messages up to the turn that is asked for"
-            raise InputError(f"{name_of(names, i)}: {rule}")
-        with about(name_of(names, i)):
+            raise InputError(f"{name}: {rule}")
+        with about(name):
             texts.append(render(tokenizer, list(messages), add_generation_prompt=True))
     prompts = encode(tokenizer, texts)
-    for i, ids in enumerate(prompts):
-        if not ids:
-            raise InputError(f"{name_of(names, i)}: its prompt has no token; see the chat template")
+    if [] in prompts:
+        rule = "its prompt has no token; see the chat template"
+        raise InputError(f"{names[prompts.index([])]}: {rule}")
     return prompts

@@ -1,29 +1,23 @@
 """A model's embedding of an instance: its last hidden states, averaged over the tokens."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.common.errors import InputError
 from harness.common.progress import Step
-from harness.feedback.inference import check_counts, inferring, most_tokens, name_of, not_finite
+from harness.common.schemas import PoolRows
+from harness.feedback.inference import inferring, not_finite
 from harness.models.batches import length_batches, padded
-from harness.models.template import Messages, tokenise_all
+from harness.models.reader import Reader
+from harness.models.template import tokenise_all
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
 
 def mean_pooled(
-    model: "PreTrainedModel",
-    tokenizer: "PreTrainedTokenizerBase",
-    conversations: Sequence[Messages],
-    *,
-    max_length: int,
-    batch_size: int,
-    names: Sequence[str] | None = None,
-    step: Step = lambda _: None,
+    reader: Reader, pool: PoolRows, *, batch_size: int, step: Step = lambda _: None
 ) -> tuple[np.ndarray, int, np.ndarray]:
     """Mean over all tokens of each conversation of the model's last hidden state: (n, d) float32.
 
@@ -31,26 +25,24 @@ def mean_pooled(
 
     The space of DiverseEvol (arXiv 2311.08182, section 3: "the output hidden states of M_t after
     average pooling over all token positions"). The state is the one after the final norm; its mean
-    is not scaled. Tokens are those that training reads, cut at the end to `max_length` and the
-    context as in training. Batches change a mean by rounding only. `step` receives how many more
-    rows are done.
+    is not scaled. Tokens are those that training reads, cut at the end to what the model reads, as
+    in training. Batches change a mean by rounding only. `step` receives how many more rows are
+    done.
 
     Raises InputError for a conversation without tokens and for states that are NaN or infinite.
     """
-    check_counts(max_length=max_length, batch_size=batch_size)
-    most = most_tokens(model, tokenizer, max_length)
-    called = [name_of(names, i) for i in range(len(conversations))]
-    whole = tokenise_all(tokenizer, [list(messages) for messages in conversations], called)
+    model, most, names = reader.model, reader.most, pool.names
+    whole = tokenise_all(reader.tokenizer, list(pool.conversations()), names)
     rows = [ids[:most] for ids, _ in whole]
     if [] in rows:
-        raise InputError(f"{name_of(names, rows.index([]))}: its conversation has no token")
+        raise InputError(f"{names[rows.index([])]}: its conversation has no token")
     means = np.zeros((len(rows), model.config.get_text_config().hidden_size), dtype=np.float32)
     with inferring(model):
         for batch in length_batches([len(ids) for ids in rows], batch_size):
             pooled = _pool(model, [rows[i] for i in batch])
             lost = ~np.isfinite(pooled).all(axis=1)
             if lost.any():
-                raise not_finite(name_of(names, batch[int(np.argmax(lost))]), "hidden states")
+                raise not_finite(names[batch[int(np.argmax(lost))]], "hidden states")
             means[batch] = pooled
             step(len(batch))
     return means, sum(len(ids) for ids in rows), np.array([len(ids) > most for ids, _ in whole])

@@ -5,7 +5,7 @@ import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -45,13 +45,57 @@ class ScratchJournal:
     # those of the process that ran it, killed or not.
     reports: dict[int, dict[str, Any]] = field(default_factory=dict)
     model: Path = layout.BASE_MODEL  # the last one trained
+    number: int = 0  # the round whose phases are asked for
     _in_phases: float = 0.0  # seconds that this process spent on the round's phases
     # The trainings so far, by folder: a dropped model can be made again.
     _trained: dict[Path, tuple[int, np.ndarray, dict[str, Any]]] = field(default_factory=dict)
 
-    def ask(self, number: int) -> "RoundAsk":
+    def ask(self, number: int) -> Self:
         """The phases of a round."""
-        return RoundAsk(self, number)
+        self.number = number
+        return self
+
+    def train(self, rows: np.ndarray, epochs: int | None, warm: bool) -> None:
+        """Train on instances, from the base model or (``warm``) the last round's."""
+        changed = {"epochs": epochs} if epochs is not None else {}
+        params = self.recipe.params.train.model_copy(update=changed).model_dump()
+        base = self.model if warm else layout.BASE_MODEL
+        task = {"base": str(base), "params": params, "seed": self.recipe.seed}
+        self.model = self.phase(self.number, "train", rows, task) / "model"
+
+    def observe(self, phase: str, rows: np.ndarray, **settings: Any) -> Observed:  # noqa: ANN401
+        """``answer`` (generate, then score), ``embed`` or ``uncertainty``: arrays by name."""
+        how = self.recipe.params.rounds.model_dump(exclude={"executor", "launcher"})
+        shared = {**how, "model": str(self.model), "seed": self.recipe.seed}
+        if phase != "answer":
+            folder = self.phase(self.number, phase, rows, {**shared, **settings})
+            return {path.stem: np.load(path) for path in folder.glob("*.npy")}
+        return self._answer(rows, shared, settings)
+
+    def _answer(
+        self, rows: np.ndarray, shared: dict[str, Any], settings: dict[str, Any]
+    ) -> Observed:
+        """Generate, then score: the model and its scorer need not share a process."""
+        recipe, number = self.recipe, self.number
+        asking = {name: settings.pop(name) for name in ("max_new_tokens", "temperature")}
+        # The draws of answers are independent of other rounds' and of the choices.
+        asking["seed"] = int(value_hash([recipe.seed, number, "generate"])[:16], 16)
+        answered = self.phase(number, "generate", rows, {**shared, **asking})
+        task = {**shared, "answers": str(answered / "answers.parquet"), **settings}
+        task["template"] = recipe.params.template
+        means: dict[str, Any] = {}
+        if settings["scorer"] == "judge":
+            judge = recipe.params.judge
+            task["judge"] = judge.identity()
+            means = {"judge": judge.model_dump(), "judge_cache": str(recipe.judge_cache)}
+            means["judged_before"] = [
+                str(folder)
+                for earlier in range(1, number)
+                for folder in self.folder.glob(f"{earlier}_generate_*")
+            ]
+        scored = self.phase(number, "score", rows, task, means)
+        gold, generated = np.load(scored / "scores.npy")
+        return {"gold": gold, "generated": generated}
 
     def ended(self, finished: Round) -> None:
         """Write ``<number>_round.json`` and drop the weights of earlier rounds."""
@@ -80,8 +124,8 @@ class ScratchJournal:
         for note in notes:
             log.warning("%s, seed %d, round %d: %s", name, seed, number, note)
         log.info("%s, seed %d: round %d took %d instances", name, seed, number, len(ids))
-        for model in self.folder.glob("*_train_*/model"):
-            if int(model.parent.name.split("_")[0]) < number:
+        for earlier in range(1, number):
+            for model in self.folder.glob(f"{earlier}_train_*/model"):
                 shutil.rmtree(model)
 
     def cost(self, number: int) -> dict[str, float]:
@@ -113,7 +157,10 @@ class ScratchJournal:
         is made again. ``means`` go to the phase too but change no result, and so no name.
         """
         ids = self.pool.take(rows).ids
-        folder = self.folder / f"{number}_{phase}_{value_hash([self._movable(task), ids])[:12]}"
+        # Paths relative to the run's folder, so that a moved repository resumes.
+        here = f"{self.folder}/"
+        asked = {k: v.removeprefix(here) if isinstance(v, str) else v for k, v in task.items()}
+        folder = self.folder / f"{number}_{phase}_{value_hash([asked, ids])[:12]}"
         if phase == "train":
             self._trained[folder] = (number, rows, task)
         if kept(folder, dropped="model") is not None:  # weights of ended rounds are dropped
@@ -130,11 +177,6 @@ class ScratchJournal:
         self._in_phases += time.perf_counter() - begun_at
         return folder
 
-    def _movable(self, task: dict[str, Any]) -> dict[str, Any]:
-        """A task with paths relative to the run's folder, so that a moved repository resumes."""
-        here = f"{self.folder}/"
-        return {k: v.removeprefix(here) if isinstance(v, str) else v for k, v in task.items()}
-
     def _make_models(self, task: dict[str, Any]) -> None:
         """Train again a model that a task reads and an ended round has dropped."""
         for name in ("model", "base"):
@@ -143,57 +185,3 @@ class ScratchJournal:
                 remove(model.parent)
                 number, rows, asked = self._trained[model.parent]
                 self.phase(number, "train", rows, asked)
-
-
-@dataclass(frozen=True)
-class RoundAsk:
-    """The phases of one round."""
-
-    journal: ScratchJournal
-    number: int
-
-    def train(self, rows: np.ndarray, epochs: int | None, warm: bool) -> None:
-        """Train on instances, from the base model or (``warm``) the last round's."""
-        recipe = self.journal.recipe
-        changed = {"epochs": epochs} if epochs is not None else {}
-        params = recipe.params.train.model_copy(update=changed).model_dump()
-        base = self.journal.model if warm else layout.BASE_MODEL
-        task = {"base": str(base), "params": params, "seed": recipe.seed}
-        folder = self.journal.phase(self.number, "train", rows, task)
-        self.journal.model = folder / "model"
-
-    def observe(self, phase: str, rows: np.ndarray, **settings: Any) -> Observed:  # noqa: ANN401
-        """``answer`` (generate, then score), ``embed`` or ``uncertainty``: arrays by name."""
-        how = self.journal.recipe.params.rounds.model_dump(exclude={"executor", "launcher"})
-        shared = {**how, "model": str(self.journal.model), "seed": self.journal.recipe.seed}
-        if phase != "answer":
-            folder = self.journal.phase(self.number, phase, rows, {**shared, **settings})
-            return {path.stem: np.load(path) for path in folder.glob("*.npy")}
-        return self._answer(rows, shared, settings)
-
-    def _answer(
-        self, rows: np.ndarray, shared: dict[str, Any], settings: dict[str, Any]
-    ) -> Observed:
-        """Generate, then score: the model and its scorer need not share a process."""
-        recipe = self.journal.recipe
-        asking = {name: settings.pop(name) for name in ("max_new_tokens", "temperature")}
-        # The draws of answers are independent of other rounds' and of the choices.
-        mixed = value_hash([recipe.seed, self.number, "generate"])
-        asking["seed"] = int(mixed[:16], 16)
-        answered = self.journal.phase(self.number, "generate", rows, {**shared, **asking})
-        task = {**shared, "answers": str(answered / "answers.parquet"), **settings}
-        task["template"] = recipe.params.template
-        means: dict[str, Any] = {}
-        if settings["scorer"] == "judge":
-            judge = recipe.params.judge
-            task["judge"] = judge.identity()
-            means = {"judge": judge.model_dump(), "judge_cache": str(recipe.judge_cache)}
-            means["judged_before"] = self._answered_before()
-        scored = self.journal.phase(self.number, "score", rows, task, means)
-        gold, generated = np.load(scored / "scores.npy")
-        return {"gold": gold, "generated": generated}
-
-    def _answered_before(self) -> list[str]:
-        """The folders of earlier rounds' answers."""
-        folders = self.journal.folder.glob("[0-9]*_generate_*")
-        return sorted(str(one) for one in folders if int(one.name.split("_")[0]) < self.number)

@@ -73,15 +73,13 @@ def _generate(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
     asked = [prompt_of(one) for one in rows.conversations()]
     with counting("generate", len(asked)) as step:
         completions = complete(
-            reader.model,
-            reader.tokenizer,
+            reader,
             asked,
             max_new_tokens=task["max_new_tokens"],
-            max_length=reader.most,
             temperature=task["temperature"],
             batch_size=task["batch_size"],
             seed=task["seed"],
-            names=rows.ids,
+            names=rows.names,
             step=step,
         )
     if completions.cut.any():
@@ -141,17 +139,9 @@ def _measure(
     """Write a measure of each text; `count` names it in the cost, `name` in messages."""
     from harness.feedback.scoring import trained_model
 
-    reader, texts = trained_model(task), list(rows.conversations())
-    with counting(name, len(texts)) as step:
-        values, tokens, cut = measure(
-            reader.model,
-            reader.tokenizer,
-            texts,
-            max_length=reader.most,
-            batch_size=task["batch_size"],
-            names=rows.ids,
-            step=step,
-        )
+    reader = trained_model(task)
+    with counting(name, len(rows)) as step:
+        values, tokens, cut = measure(reader, rows, batch_size=task["batch_size"], step=step)
     with naming(file) as path:
         np.save(path, values)
     if cut.any():
@@ -160,7 +150,7 @@ def _measure(
             "reads and are cut as training cuts, %r first",
             *(name, cut.sum(), len(rows), reader.most, rows.take(cut).ids[0]),
         )
-    return {count: len(texts), f"tokens_{count}": tokens, "texts_cut": int(cut.sum())}
+    return {count: len(rows), f"tokens_{count}": tokens, "texts_cut": int(cut.sum())}
 
 
 PHASES: dict[str, Callable[[dict[str, Any], PoolRows, Path], Cost]] = {

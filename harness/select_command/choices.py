@@ -198,15 +198,16 @@ def _scorers(texts: list[str], quality: str | None) -> dict[str, ScorerParams]:
         scorer, *knobs = re.split(r",(?=[A-Za-z]\w*=)", text)
         find_entry(SCORERS, scorer, f"--score {name}", "scorer")
         scorers[name] = _scorer(f"--score {name}: ", scorer, _pairs(f"--score {name}:", knobs))
-    for name in [name for _, name in terms(quality)] if quality is not None else []:
-        if name not in scorers and name not in SCORERS:
+    for _, name in terms(quality) if quality is not None else []:
+        if name in scorers:
+            continue
+        if name not in SCORERS:
             near = nearest(name, [*scorers, *SCORERS])
             raise InputError(
                 f"--quality {quality!r}: no score is called {name!r}{near}; declare it:"
                 f" --score {name}=<scorer>,..."
             )
-        if name not in scorers:
-            scorers[name] = _scorer(f"--score {name}={name},", name, {})
+        scorers[name] = _scorer(f"--score {name}={name},", name, {})
     return scorers
 
 
@@ -225,7 +226,7 @@ def _path(option: str, text: str) -> Path:
 def _cache(given: str | None) -> Path:
     if given is not None:
         return _path("--cache", given)
-    home = os.environ.get("XDG_CACHE_HOME")
+    home = os.environ.get("XDG_CACHE_HOME", "")
     # The XDG standard ignores a relative path.
-    base = Path(home) if home and Path(home).is_absolute() else _path("--cache", "~/.cache")
+    base = Path(home) if Path(home).is_absolute() else _path("--cache", "~/.cache")
     return base / "subset-bench"

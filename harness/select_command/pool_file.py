@@ -34,7 +34,6 @@ ENDINGS: dict[str, Form] = {
     ".json": "list",
     ".parquet": "parquet",
 }
-BETWEEN = re.compile(r"[ \t\r\n,]*")  # the elements of a list
 # Line breaks in JSON are white space: inside a string they are escaped.
 BREAK = re.compile(r"[ \t]*[\r\n][ \t\r\n]*")
 CHUNK = 1 << 20
@@ -149,19 +148,16 @@ def _json_records(source: Source, rows: Sequence[int], form: Form) -> list[bytes
             lines = {i: line for i, line in stream.lines() if i in wanted and line is not None}
             return [lines[row] for row in rows]
         text = b"".join(iter(lambda: stream.read(CHUNK), b"")).decode("utf-8-sig")
-    elements, at = [], _after(text, text.index("[") + 1)
+    elements, at = [], text.index("[") + 1
     while text[at] != "]":
+        if text[at] in ", \t\r\n":
+            at += 1
+            continue
         _, end = json.JSONDecoder().raw_decode(text, at)
         elements.append(text[at:end])
-        at = _after(text, end)
+        at = end
     chosen = [elements[row - 1] for row in rows]
     return [(BREAK.sub(" ", text) if form == "lines" else text).encode() for text in chosen]
-
-
-def _after(text: str, at: int) -> int:
-    """Where the next element begins, or the list ends."""
-    match = BETWEEN.match(text, at)
-    return match.end() if match else at
 
 
 def _write_table(source: Source, rows: Sequence[int], stream: BinaryIO) -> None:

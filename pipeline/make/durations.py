@@ -18,10 +18,9 @@ class Durations:
 
     def __init__(self, path: Path, shipped: Mapping[str, float] | None = None) -> None:
         self.path = path
-        self.shipped = dict(shipped or {})
         self.own: dict[str, float] = read_json(path) if take_kept(path) else {}
         self.measured: dict[str, float] = {}
-        self._first_guess = {**self.shipped, **self.own}
+        self._first_guess = {**(shipped or {}), **self.own}
 
     def record(self, stage: str, seconds: float) -> None:
         """Keep what a stage took; it counts for the estimates of the others at once."""

@@ -27,22 +27,22 @@ def read_stages(path: Path = LOCK) -> dict[str, dict[str, Any]]:
     return (content.get("stages") or {}) if isinstance(content, dict) else {}
 
 
-def copy_lock(folder: Path, lock: Path = LOCK) -> None:
+def copy_lock(folder: Path) -> None:
     """Put a copy of the lock beside the results it led to, where there is one and it differs.
 
     To be called after the report has ended: DVC records a stage only then.
     """
-    copy = folder / lock.name
-    if not lock.is_file() or (copy.is_file() and copy.read_bytes() == lock.read_bytes()):
+    copy = folder / LOCK.name
+    if not LOCK.is_file() or (copy.is_file() and copy.read_bytes() == LOCK.read_bytes()):
         return
     with replacing(copy) as temporary:
-        shutil.copyfile(lock, temporary)
+        shutil.copyfile(LOCK, temporary)
 
 
-def recorded_params(path: Path = LOCK) -> dict[str, dict[str, Any]]:
+def recorded_params() -> dict[str, dict[str, Any]]:
     """What DVC recorded, by output: the params each output was made with; empty without a lock."""
     recorded: dict[str, dict[str, Any]] = {}
-    for stage in read_stages(path).values():
+    for stage in read_stages().values():
         for out in stage.get("outs", []):
             recorded[out["path"]] = (stage.get("params") or {}).get("params.yaml") or {}
     return recorded

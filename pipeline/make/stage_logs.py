@@ -39,7 +39,7 @@ def note_lines(log: Path, start: int = 0) -> list[str]:
     return [line for line in lines if line.startswith(("warning: ", "note: "))]
 
 
-def last_line(log: Path, at_most: int = 60) -> str:
+def last_line(log: Path) -> str:
     """The last line that the stage itself wrote, not DVC; "" where there is none."""
     if not log.is_file():
         return ""
@@ -48,4 +48,4 @@ def last_line(log: Path, at_most: int = 60) -> str:
         text = stream.read().decode("utf-8", "replace")
     lines = [line.strip() for line in re.split(r"[\r\n]+", text)]
     own = [line for line in lines if line and not line.startswith((">", "Running stage"))]
-    return shown(own[-1], at_most) if own else ""
+    return shown(own[-1]) if own else ""

@@ -23,6 +23,7 @@ CONF = preset_file("lab")
         ("selections_rounds.kmq_iterative_rm.feedback_epochs", 0, "equal to 1, not 0"),
         ("selections_rounds.kmq_iterative_rm.min_per_cluster", -1, "equal to 0, not -1"),
         ("selections_rounds.kmq_iterative_rm.max_new_tokens", 0, "equal to 1, not 0"),
+        ("selections_rounds.kmq_iterative_rm.sampling_temperature", -1, "equal to 0, not -1"),
         ("selections_rounds.diverse_evol.whiten", 0, "equal to 1, not 0"),
         ("selections_rounds.diverse_evol.initial", 0, "equal to 1, not 0"),
         (

@@ -16,7 +16,14 @@ from harness.feedback.uncertainty import CRITERIA, uncertainty
 from harness.models import likelihood
 from harness.models.loading import load_tokenizer
 from harness.models.template import Messages, tokenise
-from tests.helpers.tiny_causal_models import CONTEXT, KINDS, answered, make_model
+from tests.helpers.tiny_causal_models import (
+    CONTEXT,
+    KINDS,
+    answered,
+    make_model,
+    reader_of,
+    rows_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +61,8 @@ def uncertain(
     **more: object,
 ) -> np.ndarray:
     settings: Any = {"max_length": 2048, "batch_size": 5} | more
-    return uncertainty(model, tokenizer, rows, criterion, **settings)[0]
+    reader = reader_of(model, tokenizer, settings.pop("max_length"))
+    return uncertainty(reader, rows_of(rows), criterion, **settings)[0]
 
 
 @pytest.mark.parametrize("batch_size", [1, 64])
@@ -157,20 +165,15 @@ def test_logits_that_are_nan_are_reported_with_the_instance(
     only = set(tokenise(tokenizer, odd)[0]).difference(others)
     model.model.embed_tokens.weight.data[min(only)] = torch.nan
     rows = [*answered()[:3], odd, *answered()[3:]]
-    names = [f"id{i}" for i in range(len(rows))]
     for batch_size in (1, 64):
         with pytest.raises(InputError, match=r"^instance 'id3': .*logits are NaN"):
-            uncertain(model, tokenizer, rows, criterion, batch_size=batch_size, names=names)
+            uncertain(model, tokenizer, rows, criterion, batch_size=batch_size)
 
 
-def test_bad_input_is_reported_in_one_line(
+def test_a_conversation_without_a_response_is_reported(
     tokenizer: PreTrainedTokenizerBase, llama: PreTrainedModel
 ) -> None:
-    with pytest.raises(InputError, match="criterion: no 'entrop'; did you mean 'entropy'"):
-        uncertain(llama, tokenizer, answered(), "entrop")
-    with pytest.raises(InputError, match="max_length: 1 "):
-        uncertain(llama, tokenizer, answered(), max_length=1)
     asked = [{"role": "user", "content": "Hello?"}]
-    with pytest.raises(InputError, match="instance 'b': no token of a response"):
-        uncertain(llama, tokenizer, [answered()[0], asked], names=["a", "b"])
+    with pytest.raises(InputError, match="instance 'id1': no token of a response"):
+        uncertain(llama, tokenizer, [answered()[0], asked])
     assert uncertain(llama, tokenizer, []).shape == (0,)

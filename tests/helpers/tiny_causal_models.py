@@ -1,7 +1,9 @@
 """Random causal language models of several kinds, over one tokenizer's vocabulary."""
 
+import json
 from typing import Any
 
+import pandas as pd
 import torch
 from transformers import (
     BloomConfig,
@@ -13,8 +15,11 @@ from transformers import (
     MistralConfig,
     MistralForCausalLM,
     PreTrainedModel,
+    PreTrainedTokenizerBase,
 )
 
+from harness.common.schemas import PoolRows
+from harness.models.reader import Reader
 from harness.models.template import Messages
 
 KINDS = ["llama", "gpt2", "mistral_window", "bloom"]
@@ -54,6 +59,20 @@ def make_model(kind: str, vocabulary: int) -> PreTrainedModel:
         else:
             model = BloomForCausalLM(BloomConfig(**common, hidden_size=32, n_layer=2, n_head=4))
     return model.eval()
+
+
+def reader_of(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_length: int = 2048
+) -> Reader:
+    """The model, reading at most so many tokens, or its context where that is less."""
+    context = getattr(model.config, "max_position_embeddings", None) or max_length
+    return Reader(model, tokenizer, min(context, max_length))
+
+
+def rows_of(conversations: list[Messages]) -> PoolRows:
+    """The conversations as rows of a pool: id0, id1, ..."""
+    texts = {f"id{i}": json.dumps(messages) for i, messages in enumerate(conversations)}
+    return PoolRows(pd.DataFrame({"id": list(texts), "messages": list(texts.values())}))
 
 
 def questions() -> list[Messages]:

@@ -12,6 +12,7 @@ from harness.evaluation.bits_per_byte import response_tokens
 from harness.evaluation.evaluate import evaluate
 from harness.feedback.generating import complete
 from harness.models.loading import load_model, load_tokenizer
+from harness.models.reader import Reader
 from harness.models.template import (
     Messages,
     check_template,
@@ -87,8 +88,9 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def test_rounds_stop_where_the_turn_ends_and_get_the_answer_whole(model: Path) -> None:
     asked = [conversation(question, "")[:1] for question in ANSWERS]
-    how: Any = {"max_new_tokens": 60, "max_length": 128, "temperature": 0, "batch_size": 4}
-    result = complete(load_model(model), load_tokenizer(model), asked, **how, seed=0)
+    how: Any = {"max_new_tokens": 60, "temperature": 0, "batch_size": 4, "names": list(ANSWERS)}
+    reader = Reader(load_model(model), load_tokenizer(model), 128)
+    result = complete(reader, asked, **how, seed=0)
     assert result.texts == list(ANSWERS.values())
     assert not result.capped.any()
 
