@@ -1,4 +1,4 @@
-"""Write the documents' tables of samplers, scorers, formats and suites from the code's tables.
+"""Write what the documents have of the code's tables and of the lab's results.
 
 `python -m scripts.write_tables` replaces what stands between `<!-- made: <name> -->` and the next
 `<!-- end -->`; tests/docs/test_docs.py holds the pages to it.
@@ -22,7 +22,7 @@ from harness.scorers import SCORERS
 from harness.suites import SUITES, load_suite
 
 ROOT = Path(__file__).resolve().parent.parent
-LAB = ROOT / "results" / "lab" / "main"
+LAB = ROOT / "results" / "lab"
 PAGES = ("README.md", "docs/fidelity.md", "docs/pools.md", "docs/select.md")
 MARKED = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 SYSTEMS: Mapping[str, Entry[Any]] = {**SAMPLERS, **ROUND_SYSTEMS}
@@ -82,32 +82,48 @@ def suites() -> str:
 
 def main_table() -> str:
     """The lab's main table as its report has it."""
-    page = (LAB / "table.md").read_text(encoding="utf-8")
+    page = (LAB / "main" / "table.md").read_text(encoding="utf-8")
     rows = page.split("\n| ", 1)[1].split("\n\n", 1)[0]
     return f"\n| {rows}\n\n"
 
 
 def verdicts() -> str:
     """What the lab's main table says of its rows."""
+    params = _lab_params()
+    return _verdicts(params, "main", params["report"]["baselines"])
+
+
+def world_verdicts() -> str:
+    """What the lab's table over worlds says of its rows."""
+    params = _lab_params()
+    baseline = params["world_reports"]["worlds"]["baseline"]
+    return _verdicts(params, "worlds", [baseline], len(params["worlds"]))
+
+
+def _lab_params() -> dict[str, Any]:
+    """Those that made the lab's tables: params.yaml may be another preset's."""
+    return read_json(LAB / "main" / "provenance.json")["params"]
+
+
+def _verdicts(params: dict[str, Any], table: str, named: list[str], worlds: int = 0) -> str:
     import pandas as pd
 
-    # Those it was made with: params.yaml may be another preset's.
-    params = read_json(LAB / "provenance.json")["params"]
-    frame = pd.read_csv(LAB / "table.csv", keep_default_na=False, na_values={})
+    frame = pd.read_csv(LAB / table / "table.csv", keep_default_na=False, na_values={})
     numbers = frame.apply(pd.to_numeric, errors="coerce")
     texts = [name for name in frame if name == "selection" or name.startswith("verdict")]
     lines = numbers.assign(**frame[texts]).to_dict("records")
     suite = load_suite(params["evaluate"]["suite"])
     head = suite.column(suite.headline)
-    named = params.get("report", {}).get("baselines", [])  # none: made before tables had verdicts
     baselines = suffixes(name for name in named if name in frame["selection"].tolist())
-    notes = verdict_notes(lines, baselines, head.label, digits_of(suite, head), params["preset"])
+    digits = digits_of(suite, head)
+    notes = verdict_notes(lines, baselines, head.label, digits, params["preset"], worlds)
     paragraphs = [textwrap.fill(markdown_text(note), 100) for note in notes]
-    return "\n" + "\n\n".join(paragraphs) + "\n\n" if paragraphs else ""
+    return "\n" + "\n\n".join(paragraphs) + "\n\n"
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    made.__name__: made for made in (systems, knobs, scorers, formats, suites, main_table, verdicts)
+    made.__name__: made
+    for made in (systems, knobs, scorers, formats, suites, main_table, verdicts, world_verdicts)
 }
 
 
