@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from harness.common.files import read_json, replacing_folder, write_json
+from harness.common.layout import WORLDS
 
 TIMINGS = Path("timings")
 NAMES = frozenset({"seconds", "scoring_seconds", "peak_memory_mb"})
 
 
 def timings_of(path: Path) -> Path:
-    """Where the timings of a file or folder are."""
-    return path.parent / TIMINGS / path.name if path.is_absolute() else TIMINGS / path
+    """Where the timings of a file or folder are; those of another world in that world's folder."""
+    if path.is_absolute():
+        return path.parent / TIMINGS / path.name
+    if path.is_relative_to(WORLDS):
+        return Path(*path.parts[:2], TIMINGS, *path.parts[2:])
+    return TIMINGS / path
 
 
 def set_apart(folder: Path, place: Path, pattern: str = "*.json") -> None:
@@ -37,9 +42,9 @@ def write_timed(path: Path, content: object) -> None:
 
 
 def read_timed(path: Path, remedy: str = "run its stage again") -> Any:  # noqa: ANN401  (any type)
-    """Read a JSON file with its timings, where there are any."""
+    """Read a JSON file with its timings; raises InputError where one of the two is missing."""
     content, apart = read_json(path, remedy), timings_of(path)
-    return _joined(content, read_json(apart, remedy)) if apart.is_file() else content
+    return _joined(content, read_json(apart, remedy))
 
 
 def _split(value: Any) -> tuple[Any, Any]:  # noqa: ANN401

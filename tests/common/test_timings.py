@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.common.errors import InputError
 from harness.common.timings import read_timed, set_apart, timings_of, write_timed
 
 ROUNDS = [{"round": 1, "seconds": 2.5, "cost": {"seconds": 1.5, "tokens": 7}}, {"round": 2}]
@@ -43,6 +44,21 @@ def test_timings_of_what_is_gone_are_dropped() -> None:
     write_timed(Path("one.json"), ROUNDS)
     Path("one.json").write_text('[{"round": 1, "cost": {"tokens": 7}}]')
     assert read_timed(Path("one.json")) == ROUNDS[:1]
+
+
+def test_another_worlds_lie_in_its_folder() -> None:
+    path = Path("worlds/w1/runs/metrics.json")
+    path.parent.mkdir(parents=True)
+    write_timed(path, METRICS)
+    assert Path("worlds/w1/timings/runs/metrics.json").is_file()
+    assert read_timed(path) == METRICS
+
+
+def test_missing_timings_name_their_remedy() -> None:
+    write_timed(Path("one.json"), COSTS)
+    Path("timings/one.json").unlink()
+    with pytest.raises(InputError, match=r"^timings/one\.json: no such file; run the stage"):
+        read_timed(Path("one.json"))
 
 
 def test_a_folder_keeps_files_that_are_not_named() -> None:

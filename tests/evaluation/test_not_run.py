@@ -10,8 +10,9 @@ import pytest
 
 from harness.common import layout
 from harness.common.errors import InputError
-from harness.common.files import read_json, write_json
+from harness.common.files import read_json
 from harness.common.schemas import HELDOUT, SAMPLES, read_frame, write_frame
+from harness.common.timings import write_timed
 from harness.evaluation import sandbox
 from harness.evaluation.cell import evaluate_cell
 from harness.evaluation.evaluate import evaluate
@@ -246,7 +247,7 @@ def test_programs_that_would_miss_the_sandbox_are_refused(
 def test_metrics_are_checked_when_read(tmp_path: Path, score: object) -> None:
     path = tmp_path / "metrics.json"
     seed = {"scores": {"code": 1.0}, "n": {"code": 2}}
-    write_json(path, {"suite": "small", "seeds": {"0": seed}})
+    write_timed(path, {"suite": "small", "seeds": {"0": seed}})
     assert read_metrics(path).seeds["0"].measured == {"code": 1.0}
     path.write_text(path.read_text().replace("1.0", json.dumps(score)))
     with pytest.raises(InputError, match=r"metrics.json: seeds.0.scores.code.*run its stage again"):

@@ -9,9 +9,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from harness.common import layout
-from harness.common.files import read_json, replacing_folder, value_hash, write_json
+from harness.common.files import replacing_folder, value_hash, write_json
 from harness.common.schemas import SAMPLES, SUBSET, TRUTH, read_frame, write_frame
 from harness.common.stores import seal
+from harness.common.timings import read_timed, set_apart, write_timed
 from harness.common.yaml_files import read_yaml
 from harness.describing import Described, SeedFacts, described_folder
 from harness.describing.files import write_described
@@ -124,7 +125,9 @@ def _write_subsets(params: Params, name: str, ids: list[str]) -> None:
             write_frame(path, frame, SUBSET)
             seeds[seed] = {"size": rows, "seconds": 0.5 + seed, "peak_memory_mb": 100.0}
         seal(layout.subset_folder(name) / group)
-    write_costs(layout.selection_folder(name), params, name, seeds)
+    with replacing_folder(layout.selection_folder(name)) as folder:
+        write_costs(folder, params, name, seeds)
+        set_apart(folder, layout.selection_folder(name))
 
 
 def proofs_alone(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -139,7 +142,7 @@ def describe(params: Params, cell: Cell) -> None:
     """Describe a cell as its stage does, but for measures that need an embedding."""
     scores = pd.read_parquet(layout.SCORES_FILE).set_index("id")
     truth = pd.read_parquet(layout.TRUTH_FILE).set_index("id")
-    costs = read_json(layout.selection_folder(cell.of) / "costs.json")["seeds"]
+    costs = read_timed(layout.selection_folder(cell.of) / "costs.json")["seeds"]
     seeds = {}
     for seed in cell.seeds:
         ids = cell_subset(params, cell, seed)["id"].tolist()
@@ -155,6 +158,7 @@ def describe(params: Params, cell: Cell) -> None:
     kind = "selection" if cell.of in params.every_selection else "reference"
     with replacing_folder(described_folder(cell)) as folder:
         write_described(folder, Described(cell, kind, cell.of, "", seeds))
+        set_apart(folder, described_folder(cell))
 
 
 def write_cell(params: Params, suite: Suite, cell: Cell) -> None:
@@ -163,16 +167,16 @@ def write_cell(params: Params, suite: Suite, cell: Cell) -> None:
     metrics: dict[str, Any] = {}
     frames: list[pd.DataFrame] = []
     for seed in cell.seeds:
-        write_json(folder / "train" / f"seed_{seed}.json", manifest(params, name, seed))
+        write_timed(folder / "train" / f"seed_{seed}.json", manifest(params, name, seed))
         frame = _samples(suite, name, seed, cell.world)
         frames.append(frame)
         metrics[str(seed)] = _metrics(suite, frame)
     if not frames:
-        write_json(folder / "train" / "empty.json", {"selection": name, "reason": "no seed"})
+        write_timed(folder / "train" / "empty.json", {"selection": name, "reason": "no seed"})
     empty = pd.DataFrame({n: pd.Series(dtype=kind) for n, kind in SAMPLES.columns})
     samples = pd.concat(frames, ignore_index=True) if frames else empty
     write_frame(folder / "samples.parquet", samples, SAMPLES)
-    write_json(folder / "metrics.json", {"suite": suite.name, "seeds": metrics})
+    write_timed(folder / "metrics.json", {"suite": suite.name, "seeds": metrics})
 
 
 def manifest(params: Params, name: str, seed: int) -> dict[str, Any]:
@@ -269,12 +273,12 @@ def cells(study: str, *names: str) -> list[Path]:
 
 def take_away(cell: Path, *columns: str) -> None:
     """Leave a cell as it is where the columns, and so the average, were not run."""
-    metrics = read_json(cell / "metrics.json")
+    metrics = read_timed(cell / "metrics.json")
     for seed in metrics["seeds"].values():
         seed["scores"] |= {name: {"not_run": WHY} for name in (*columns, "avg")}
         for field in ("n", "shots"):
             seed[field] = {k: v for k, v in seed[field].items() if k not in (*columns, "avg")}
-    write_json(cell / "metrics.json", metrics)
+    write_timed(cell / "metrics.json", metrics)
     samples = read_frame(cell / "samples.parquet", SAMPLES)
     kept = samples.loc[~samples["task"].isin(columns)]
     write_frame(cell / "samples.parquet", kept, SAMPLES)

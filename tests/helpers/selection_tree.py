@@ -11,6 +11,7 @@ from harness.clustering.kmeans import kmeans
 from harness.common import layout
 from harness.common.files import file_hash, write_json
 from harness.common.schemas import FAULTS, POOL, SCORES, TRUTH, PoolRows, write_frame
+from harness.common.timings import write_timed
 from harness.describing import describe_cell
 from harness.embedding.files import CARD, VECTORS
 from harness.lab.references import reference_chooser
@@ -80,7 +81,7 @@ def build_tree(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
         name: {"scorer": item.scorer, "rows": N, "seconds": 2.5 * place}
         for place, (name, item) in enumerate(params.scorers.items())
     }
-    write_json(layout.SCORE_COSTS_FILE, took)
+    write_timed(layout.SCORE_COSTS_FILE, took)
     for unit, costs in (("rows", np.ones(N)), ("tokens", 10 + np.arange(N) % 5)):
         layout.costs_file(unit).parent.mkdir(exist_ok=True)
         np.save(layout.costs_file(unit), costs.astype(np.int64))

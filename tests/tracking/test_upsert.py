@@ -13,6 +13,7 @@ import pytest
 
 from harness.common import layout
 from harness.common.files import read_json, write_json
+from harness.common.timings import read_timed
 from harness.params.params import Params, load_params
 from harness.report.scores.write import write_scores
 from harness.tracking.upsert import connect, track
@@ -77,7 +78,7 @@ def test_runs_hold_what_the_files_hold(tracked: Params) -> None:
     run, client = results["k_center seed 1"], connect()
     assert run.data.tags["mlflow.parentRunId"] == results["k_center"].info.run_id
     scores = read_json(cell / "metrics.json")["seeds"]["1"]["scores"]
-    manifest = read_json(cell / "train" / "seed_1.json")
+    manifest = read_timed(cell / "train" / "seed_1.json")
     assert {name: run.data.metrics[name] for name in scores} == pytest.approx(scores)
     curve = client.get_metric_history(run.info.run_id, "loss")
     assert [(m.step, m.value) for m in curve] == [

@@ -12,7 +12,7 @@ from harness.clustering.files import read_clustering
 from harness.common import layout
 from harness.common.files import read_json, write_json
 from harness.common.schemas import FAULTS
-from harness.common.timings import read_timed
+from harness.common.timings import read_timed, write_timed
 from harness.describing.measures import PoolView, describe_subset
 from harness.describing.reads import reads
 from harness.embedding.files import VECTORS
@@ -214,9 +214,9 @@ def test_what_selecting_cost_is_reported_with_what_it_read(tree: Params) -> None
 
 
 def test_a_cost_that_is_not_known_is_left_out(tree: Params) -> None:
-    costs = read_json(layout.SCORE_COSTS_FILE)
+    costs = read_timed(layout.SCORE_COSTS_FILE)
     costs["judge"]["seconds"] = None
-    write_json(layout.SCORE_COSTS_FILE, costs)
+    write_timed(layout.SCORE_COSTS_FILE, costs)
     describe_all(tree)
     lines, text = report(tree)
     assert np.isnan(column(lines, "top_k", "scoring_seconds")).all()
