@@ -1,6 +1,7 @@
 """A process that has imported DVC and the libraries once, and forks into stages.
 
 As a script, this is that process. It imports nothing of ours: a stage reads that as it then is.
+`end_with_dvc` knows a stage's process by the dvc in this file's name.
 """
 
 import gc
@@ -68,7 +69,7 @@ class Warm:
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", __file__],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=environment,
