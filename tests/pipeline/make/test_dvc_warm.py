@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -73,33 +74,36 @@ def test_a_forked_stage_is_as_one_started_anew(repo: Path) -> None:
     """Its weights, arguments and environment, DVC's lock, and its log are the same to the byte."""
     pristine, cold = repo.with_name("pristine"), repo.with_name("cold")
     shutil.copytree(repo, pristine)
-    ended = repro(repo)
+    ended = repro(repo, jobs=1)  # side by side, their order in dvc.lock is chance
     assert ended.returncode == 0, ended.stdout + ended.stderr
     repo.rename(cold)
     pristine.rename(repo)
-    ended = repro(repo, warm=True)
+    ended = repro(repo, jobs=1, warm=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     logs = [f".store/logs/{stage}.log" for stage in ("prepare", "base", "train@x", "train@y")]
-    for name in ("t_x", "t_y", "dvc.lock", *logs):
+    for name in ("t_x", "t_y", "dvc.lock"):
         assert (repo / name).read_bytes() == (cold / name).read_bytes(), name
+    for name in logs:  # but for DVC's advice, which lists files as they come out of a set
+        of_both = [text(folder / name).partition("To track")[0] for folder in (repo, cold)]
+        assert of_both[0] == of_both[1]
     assert b"'__main__', 'train@x'" in (repo / "t_x").read_bytes()
     assert "said\nwarning: \\x1b[31m\n" in text(repo / logs[-1])
     assert workers(repo) == []
 
 
-def test_a_forked_stage_that_fails_is_as_one_started_anew(repo: Path) -> None:
+def test_a_forked_stage_that_fails_says_why(repo: Path) -> None:
     (repo / "fail_train_x").touch()
-    cold = repo.with_name("cold")
-    shutil.copytree(repo, cold)
-    ended, other = repro(repo, warm=True), repro(cold)
-    assert (ended.returncode, ended.stderr) == (1, other.stderr)
+    ended = repro(repo, warm=True)
+    assert ended.returncode == 1
     assert "error: stage train@x failed:\n  error: source: row 3: blank\n" in ended.stderr
-    assert text(repo / ".store/logs/train@x.log") == text(cold / ".store/logs/train@x.log")
+    log = text(repo / ".store/logs/train@x.log")
+    assert "failed to run: python -m pipeline.train, exited with 1\n" in log
+    assert "Traceback" not in log
     assert not (repo / "t_x").exists()
     assert workers(repo) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_outlives_the_runner(repo: Path, number: signal.Signals) -> None:
     for name in "xy":
         (repo / f"slow_train_{name}").write_text("60.25")
@@ -109,9 +113,7 @@ def test_nothing_outlives_the_runner(repo: Path, number: signal.Signals) -> None
     os.kill(runner.pid, number)
     runner.wait(timeout=30)
     wait_for(lambda: not workers(repo), 30)
-    for name in "xy":
-        (repo / f"slow_train_{name}").unlink()
-    assert repro(repo).returncode == 0, "it goes on"
+    assert not (repo / "t_x").exists()
 
 
 def test_a_killed_stage_fails_alone(repo: Path) -> None:
@@ -150,5 +152,6 @@ def test_without_the_warm_process_stages_start_anew(repo: Path) -> None:
 def test_the_stages_that_are_forked() -> None:
     """Those of cells, unless they are few."""
     cells = {f"{stage}@{i}" for stage in ("train", "evaluate_further") for i in range(FEWEST)}
-    assert warm_stages([*cells, "prepare", "select@train", "describe@random-s0"]) in (cells, set())
+    forked = cells if version("torch").endswith("+cpu") else set()
+    assert warm_stages([*cells, "prepare", "select@train", "report@evaluate"]) == forked
     assert warm_stages(list(cells)[: FEWEST - 1]) == set()
