@@ -30,7 +30,7 @@ LIBRARIES = (
     *("datasets", "transformers.models.llama.modeling_llama", "trl.trainer.sft_trainer"),
     *("lm_eval.tasks", "lm_eval.models.huggingface"),
 )
-MODULE = re.compile(r"python -m (pipeline\.\w+)((?: \w+)*)")
+MODULE = re.compile(r"python -m (pipeline\.\w+)")
 
 
 def warm_stages(stages: Iterable[str]) -> set[str]:
@@ -160,7 +160,7 @@ def _forking_commands(worker: int, hand_over: int) -> None:
             in_shell(executable, command, **how)
             return
         with stream:
-            json.dump([called[1], called[2].split(), how["cwd"], how["env"]], stream)
+            json.dump([called[1], how["cwd"], how["env"]], stream)
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as DVC: the worker ends first
         status = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
         signal.signal(signal.SIGINT, before)
@@ -177,7 +177,7 @@ def _run_module(reading: int, writing: int) -> None:
         text = stream.read()
     if not text:
         os._exit(0)
-    module, arguments, folder, environment = json.loads(text)
+    module, folder, environment = json.loads(text)
     os.chdir(folder)
     os.environ.update(environment)
     sys.path.insert(0, folder)
@@ -189,7 +189,7 @@ def _run_module(reading: int, writing: int) -> None:
         for handler in getattr(logger, "handlers", ()):
             if getattr(handler, "stream", None) is colorama:
                 handler.setStream(sys.stderr)
-    sys.argv = [module, *arguments]
+    sys.argv = [module]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
     sys.exit()
 

@@ -87,7 +87,7 @@ def test_a_forked_stage_is_as_one_started_anew(repo: Path) -> None:
         of_both = [text(folder / name).partition("To track")[0] for folder in (repo, cold)]
         assert of_both[0] == of_both[1]
     assert b"'__main__', 'train@x'" in (repo / "t_x").read_bytes()
-    assert "said\nwarning: \\x1b[31m\n" in text(repo / logs[-1])
+    assert "said\n[transformers] warning: \\x1b[31m\n" in text(repo / logs[-1])
     assert workers(repo) == []
 
 
