@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 # Not those that report their memory as the cost of a selection: theirs would be that of all below.
 STAGES = re.compile(r"(train|evaluate)(_further)?@.*")
 FEWEST = 4  # with fewer, the imports take longer than they save
+PATIENCE_S = 10.0  # a fork takes milliseconds
 LIBRARIES = (
     *("dvc.repo", "dvc.commands.repro", "pandera.pandas", "psutil", "pydantic", "scipy.stats"),
     *("datasets", "transformers.models.llama.modeling_llama", "trl.trainer.sft_trainer"),
@@ -77,7 +78,7 @@ class Warm:
             )
 
     def start(self, stage: str, log: BinaryIO, environment: Mapping[str, str]) -> WarmStage | None:
-        """Fork into a stage; None while the imports go on, and where the process has died."""
+        """Fork into a stage; None during the imports, and where no answer comes."""
         request = json.dumps([stage, dict(environment)]).encode()
         with suppress(OSError):
             self._is_ready = self._is_ready or self._socket.recv(1) != b""
@@ -87,9 +88,10 @@ class Warm:
         told = open(reading, "rb", buffering=0)  # noqa: SIM115  (`poll` closes it)
         with suppress(OSError), open(writing, "wb") as tell:
             socket.send_fds(self._socket, [request], [log.fileno(), tell.fileno()])
-        if pid := told.readline():
+        if select.select([told], [], [], PATIENCE_S)[0] and (pid := told.readline()):
             return WarmStage(int(pid), told)
-        told.close()
+        self.process.kill()
+        told.close()  # a stage that was forked after all fails where it says its number
         return None
 
     def close(self) -> None:

@@ -133,14 +133,15 @@ def test_a_killed_stage_fails_alone(repo: Path) -> None:
     assert workers(repo) == []
 
 
-def test_without_the_warm_process_stages_start_anew(repo: Path) -> None:
-    """Where it dies, what it has forked goes on."""
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_without_the_warm_process_stages_start_anew(repo: Path, number: signal.Signals) -> None:
+    """Where it dies or hangs, what it has forked goes on."""
     (repo / "slow_train_x").write_text("2")
     runner = subprocess.Popen(command(1, warm=True), cwd=repo, stdout=subprocess.PIPE, text=True)
     leader = forked(repo, "x")
     warm = leader.parent()
     assert warm is not None
-    warm.kill()
+    warm.send_signal(number)
     assert leader.is_running()
     output, _ = runner.communicate(timeout=120)
     assert runner.returncode == 0, output
