@@ -23,6 +23,7 @@ from harness.params.pruning import SUBSETS, prune
 from pipeline.make.durations import Durations, spoken
 from pipeline.make.dvc_lock import copy_lock
 from pipeline.make.dvc_plan import Outputs, plan, repro_command
+from pipeline.make.dvc_warm import warm_stages
 from pipeline.make.early_tables import SUBSET_STAGE, EarlyTables, before
 from pipeline.make.preset import switch_preset
 from pipeline.make.progress_lines import Screen
@@ -119,6 +120,7 @@ def _run(arguments: argparse.Namespace) -> None:
             jobs=arguments.jobs,
             gpus=arguments.gpus,
             priority=screen.priority,
+            warm=warm_stages(graph.stages),
         )
         runner.run(graph)
         _say(f"all {in_all} stages up to date after {spoken(time.monotonic() - begin)}")

@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.common.process_groups import Guard, end_groups
+from pipeline.make.dvc_warm import Warm, WarmStage
 from pipeline.make.stage_logs import error_lines, fresh_log, note_lines, read_log
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Job:
 
     stage: str
     slot: int
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | WarmStage
     started: float
     log: Path
     log_start: int
@@ -72,6 +73,7 @@ class Runner:
         logs: folder of the stages' logs.
         gpus: cards assigned to the slots in turn; empty leaves the environment as it is.
         priority: of the stages that could start, the highest is started first.
+        warm: stages forked from a process that has their imports, once it has them.
     """
 
     command: Callable[[str], list[str]]
@@ -81,12 +83,14 @@ class Runner:
     jobs: int = 2
     gpus: Sequence[str] = ()
     priority: Callable[[str], float] = lambda stage: 0.0
+    warm: Collection[str] = ()
     ready: list[str] = field(default_factory=list)  # they wait for nothing but a free slot
     running: dict[str, Job] = field(default_factory=dict)
     done: dict[str, bool] = field(default_factory=dict)  # whether it changed its outputs
     retry_at: dict[str, tuple[float, float]] = field(default_factory=dict)
     order: "TopologicalSorter[str]" = field(init=False)
     guard: Guard = field(init=False)
+    forking: Warm | None = field(init=False, default=None)
 
     def run(self, graph: Graph) -> list[str]:
         """Run what is stale and what that makes stale; returns the stages that changed something.
@@ -96,6 +100,7 @@ class Runner:
         """
         self.logs.mkdir(parents=True, exist_ok=True)
         self.guard = Guard()
+        self.forking = Warm(self._environment(0)) if self.warm else None
         self.order = TopologicalSorter({stage: graph.needs[stage] for stage in graph.stages})
         self.order.prepare()
         failure: StageFailed | None = None
@@ -109,6 +114,8 @@ class Runner:
                     time.sleep(POLL_S)
         finally:
             self._stop_all()
+            if self.forking:
+                self.forking.close()
             self.guard.close()
         if failure is not None:
             raise failure
@@ -136,18 +143,19 @@ class Runner:
         if not again:
             fresh_log(log)
         with log.open("ab" if again else "wb") as stream:
-            start = log.stat().st_size
-            process = subprocess.Popen(
+            start, env = log.stat().st_size, self._environment(slot)
+            forking = self.forking if stage in self.warm else None
+            process = (forking and forking.start(stage, stream, env)) or subprocess.Popen(
                 self.command(stage),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
-                env=self._environment(slot),
+                env=env,
                 # A group of its own: Ctrl-C reaches this process alone, which then ends them all.
                 start_new_session=True,
             )
         self.running[stage] = Job(stage, slot, process, time.monotonic(), log, start)
-        self.guard.watch(self._groups())
+        self._watch()
 
     def _environment(self, slot: int) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -165,7 +173,7 @@ class Runner:
             if job.process.poll() is None or self._retried(job):
                 continue
             del self.running[job.stage]
-            self.guard.watch(self._groups())  # the number of a group that ended may be reused
+            self._watch()  # the number of a group that ended may be reused
             self.retry_at.pop(job.stage, None)
             if job.process.returncode != 0:
                 failure = StageFailed(job.stage, error_lines(job.log, job.log_start), job.log)
@@ -210,6 +218,10 @@ class Runner:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         end_groups(groups)
         signal.signal(signal.SIGINT, before)
+
+    def _watch(self) -> None:
+        forking = [self.forking.process.pid] if self.forking else []
+        self.guard.watch([*self._groups(), *forking])
 
     def _groups(self) -> list[int]:
         """The process groups that are running."""

@@ -68,20 +68,34 @@ def make_repo(folder: Path) -> Path:
     return folder
 
 
-def command(jobs: int = 2, gpus: str = "") -> list[str]:
+# Every stage is forked, the first ones too.
+WARM = """
+import select
+from pipeline.make.dvc_warm import Warm
+start = Warm.__init__
+def start_and_wait(warm, environment):
+    start(warm, environment)
+    select.select([warm._socket], [], [])
+Warm.__init__ = start_and_wait
+repro.warm_stages = set
+"""
+
+
+def command(jobs: int = 2, gpus: str = "", warm: bool = False) -> list[str]:
     """`make repro` without the check of params.yaml, which here is of one line, and MLflow."""
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import pipeline.make.repro as repro; "
     code += "repro.check_params = repro.load_params = list; repro.prune = len; "
     code += "repro.EarlyTables.ended = lambda *_: []; "
-    code += "repro._track = lambda: None; repro.main()"
+    code += f"repro._track = lambda: None\n{WARM if warm else ''}\nrepro.main()"
     flags = ["--jobs", str(jobs), "--gpus", gpus, "--target", "report"]
     return [sys.executable, "-c", code, *flags]
 
 
-def repro(repo: Path, jobs: int = 2, gpus: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(jobs, gpus), cwd=repo, capture_output=True, text=True, check=False, timeout=120
-    )
+def repro(
+    repo: Path, jobs: int = 2, gpus: str = "", warm: bool = False
+) -> subprocess.CompletedProcess[str]:
+    words = command(jobs, gpus, warm)
+    return subprocess.run(words, cwd=repo, capture_output=True, text=True, check=False, timeout=120)
 
 
 def trace(repo: Path) -> list[tuple[str, str, float]]:
