@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 # Not those that report their memory as the cost of a selection: theirs would be that of all below.
-STAGES = re.compile(r"(train|evaluate)(_further)?@.*")
+STAGES = re.compile(r"(describe|train|evaluate)(_further)?@.*")
 FEWEST = 4  # with fewer, the imports take longer than they save
 PATIENCE_S = 10.0  # a fork takes milliseconds
 LIBRARIES = (

@@ -152,7 +152,7 @@ def test_without_the_warm_process_stages_start_anew(repo: Path, number: signal.S
 
 def test_the_stages_that_are_forked() -> None:
     """Those of cells, unless they are few."""
-    cells = {f"{stage}@{i}" for stage in ("train", "evaluate_further") for i in range(FEWEST)}
+    cells = {f"{stage}@{i}" for stage in ("describe", "evaluate_further") for i in range(FEWEST)}
     forked = cells if version("torch").endswith("+cpu") else set()
     assert warm_stages([*cells, "prepare", "select@train", "report@evaluate"]) == forked
     assert warm_stages(list(cells)[: FEWEST - 1]) == set()
