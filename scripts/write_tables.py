@@ -10,19 +10,15 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.common.files import read_json
-from harness.common.markdown import markdown_text
 from harness.params.knobs import Entry, knob_text, knobs_of
 from harness.pools.formats import FORMATS
-from harness.report.shared.study_table import digits_of, suffixes
-from harness.report.shared.verdicts import verdict_notes
 from harness.round_systems import ROUND_SYSTEMS
 from harness.samplers import SAMPLERS
 from harness.scorers import SCORERS
 from harness.suites import SUITES, load_suite
 
 ROOT = Path(__file__).resolve().parent.parent
-LAB = ROOT / "results" / "lab"
+RESULTS = ROOT / "results"
 PAGES = ("README.md", "docs/fidelity.md", "docs/pools.md", "docs/select.md")
 MARKED = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 SYSTEMS: Mapping[str, Entry[Any]] = {**SAMPLERS, **ROUND_SYSTEMS}
@@ -82,49 +78,35 @@ def suites() -> str:
 
 def main_table() -> str:
     """The lab's main table as its report has it."""
-    page = (LAB / "main" / "table.md").read_text(encoding="utf-8")
+    page = (RESULTS / "lab" / "main" / "table.md").read_text(encoding="utf-8")
     rows = page.split("\n| ", 1)[1].split("\n\n", 1)[0]
     return f"\n| {rows}\n\n"
 
 
 def verdicts() -> str:
     """What the lab's main table says of its rows."""
-    params = _lab_params()
-    return _verdicts(params, "main", params["report"]["baselines"])
+    return _verdicts("lab/main")
 
 
 def world_verdicts() -> str:
     """What the lab's table over worlds says of its rows."""
-    params = _lab_params()
-    baseline = params["world_reports"]["worlds"]["baseline"]
-    return _verdicts(params, "worlds", [baseline], len(params["worlds"]))
+    return _verdicts("lab/worlds")
 
 
-def _lab_params() -> dict[str, Any]:
-    """Those that made the lab's tables: params.yaml may be another preset's."""
-    return read_json(LAB / "main" / "provenance.json")["params"]
+def alpaca_verdicts() -> str:
+    """What the main table of the preset alpaca_cpu says of its rows."""
+    return _verdicts("alpaca_cpu/main")
 
 
-def _verdicts(params: dict[str, Any], table: str, named: list[str], worlds: int = 0) -> str:
-    import pandas as pd
-
-    frame = pd.read_csv(LAB / table / "table.csv", keep_default_na=False, na_values={})
-    numbers = frame.apply(pd.to_numeric, errors="coerce")
-    texts = [name for name in frame if name == "selection" or name.startswith("verdict")]
-    lines = numbers.assign(**frame[texts]).to_dict("records")
-    suite = load_suite(params["evaluate"]["suite"])
-    head = suite.column(suite.headline)
-    baselines = suffixes(name for name in named if name in frame["selection"].tolist())
-    digits = digits_of(suite, head)
-    notes = verdict_notes(lines, baselines, head.label, digits, params["preset"], worlds)
-    paragraphs = [textwrap.fill(markdown_text(note), 100) for note in notes]
-    return "\n" + "\n\n".join(paragraphs) + "\n\n"
+def _verdicts(table: str) -> str:
+    page = (RESULTS / table / "table.md").read_text(encoding="utf-8")
+    said = [text for text in page.split("\n\n") if text.startswith("Against ")]
+    return "\n" + "".join(f"{textwrap.fill(text, 100)}\n\n" for text in said)
 
 
-TABLES: dict[str, Callable[[], str]] = {
-    made.__name__: made
-    for made in (systems, knobs, scorers, formats, suites, main_table, verdicts, world_verdicts)
-}
+MADE = (systems, knobs, scorers, formats, suites)
+MADE += (main_table, verdicts, world_verdicts, alpaca_verdicts)
+TABLES: dict[str, Callable[[], str]] = {made.__name__: made for made in MADE}
 
 
 def _words(needs: frozenset[str]) -> str:

@@ -44,19 +44,19 @@ def warm_stages(stages: Iterable[str]) -> set[str]:
 class WarmStage:
     """A stage's process, the leader of its group; as much of `Popen` as the runner uses."""
 
-    def __init__(self, pid: int, told: BinaryIO) -> None:
+    def __init__(self, pid: int, pipe: BinaryIO) -> None:
         self.pid = pid
         self.returncode: int | None = None
-        self._told, self._status = told, -signal.SIGKILL  # a killed process does not say
+        self._pipe, self._status = pipe, -signal.SIGKILL  # a killed process does not say
 
     def poll(self) -> int | None:
         """The exit status, None while the process is there."""
-        while self.returncode is None and select.select([self._told], [], [], 0)[0]:
-            if line := self._told.readline():
+        while self.returncode is None and select.select([self._pipe], [], [], 0)[0]:
+            if line := self._pipe.readline():
                 self._status = int(line)
             else:
                 self.returncode = self._status
-                self._told.close()
+                self._pipe.close()
         return self.returncode
 
 
@@ -85,13 +85,13 @@ class Warm:
         if not self._is_ready:
             return None
         reading, writing = os.pipe()
-        told = open(reading, "rb", buffering=0)  # noqa: SIM115  (`poll` closes it)
-        with suppress(OSError), open(writing, "wb") as tell:
-            socket.send_fds(self._socket, [request], [log.fileno(), tell.fileno()])
-        if select.select([told], [], [], PATIENCE_S)[0] and (pid := told.readline()):
-            return WarmStage(int(pid), told)
+        pipe = open(reading, "rb", buffering=0)  # noqa: SIM115  (`poll` closes it)
+        with suppress(OSError), open(writing, "wb") as theirs:
+            socket.send_fds(self._socket, [request], [log.fileno(), theirs.fileno()])
+        if select.select([pipe], [], [], PATIENCE_S)[0] and (pid := pipe.readline()):
+            return WarmStage(int(pid), pipe)
         self.process.kill()
-        told.close()  # a stage that was forked after all fails where it says its number
+        pipe.close()  # a stage that was forked after all fails where it says its number
         return None
 
     def close(self) -> None:
@@ -121,18 +121,18 @@ def main() -> None:
             os.close(file)
 
 
-def _run_stage(stage: str, environment: dict[str, str], log: int, told: int) -> None:
+def _run_stage(stage: str, environment: dict[str, str], log: int, pipe: int) -> None:
     """Do in this process what the process of `repro_command` does; never returns."""
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for file, number in ((os.open(os.devnull, os.O_RDONLY), 0), (log, 1), (log, 2)):
         os.dup2(file, number)
     os.environ.update(environment)
-    os.write(told, b"%d\n" % os.getpid())
+    os.write(pipe, b"%d\n" % os.getpid())
     # Before DVC opens databases and starts threads, which a fork must not share.
     hand_over, worker = os.pipe(), os.fork()
     if worker == 0:
-        os.close(told)
+        os.close(pipe)
         _run_module(*hand_over)
     os.close(hand_over[0])
     _forking_commands(worker, hand_over[1])
@@ -145,7 +145,7 @@ def _run_stage(stage: str, environment: dict[str, str], log: int, told: int) -> 
         status = end.code or 0
         raise
     finally:
-        os.write(told, b"%d\n" % status)
+        os.write(pipe, b"%d\n" % status)
 
 
 def _forking_commands(worker: int, hand_over: int) -> None:

@@ -53,7 +53,7 @@ def test_verdicts_are_those_of_the_params_that_made_the_table(
         report={"baselines": ["random", "km_random"]},  # the first has no row
     )
     folder = write_scores(params, "main")
-    monkeypatch.setattr(write_tables, "LAB", tmp_path / folder.parent)
+    monkeypatch.setattr(write_tables, "RESULTS", tmp_path / "results")
     (tmp_path / "params.yaml").write_text("preset: another\n")
     said = write_tables.verdicts().strip().replace("\n", " ")
     assert said.startswith("Against km")

@@ -225,7 +225,7 @@ def test_a_file_without_a_column_names_the_stage(tree: Params) -> None:
         write_scores(tree, "main")
 
 
-@pytest.mark.parametrize("preset", ["lab"])
+@pytest.mark.parametrize("preset", ["lab", "alpaca_cpu"])
 def test_the_tables_in_results_keep_their_form(preset: str) -> None:
     """Numbers of the CSV are rounded already, so a last digit may differ from the page's."""
     params = load_params(preset_file(preset))
