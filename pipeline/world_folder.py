@@ -31,16 +31,17 @@ def inside_world(world: str, row: str = "") -> Iterator[Params]:
     seed = entry(worlds, world, "worlds", "world").seed
     values |= {name: {**values[name], "seed": seed} for name in ("lab", "base_model")}
     values |= {"further": {}, "studies": {}, "worlds": {}, "world_rows": [], "world_reports": {}}
-    # For processes that are started from there.
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        [os.getcwd(), *filter(None, [os.environ.get("PYTHONPATH")])]
-    )
+    before = os.environ.get("PYTHONPATH", "")
     write_json(layout.WORLDS / world / "params.yaml", values)  # JSON is YAML
     try:
+        # For processes that are started from there.
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.getcwd(), before]))
         with chdir(layout.WORLDS / world):
             yield load_params()
     except InputError as error:
         raise InputError(f"{layout.WORLDS / world}: {_of_world(str(error), world, row)}") from None
+    finally:
+        os.environ["PYTHONPATH"] = before
 
 
 def _of_world(message: str, world: str, row: str) -> str:

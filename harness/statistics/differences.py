@@ -32,12 +32,14 @@ class Runs:
         fixed: every seed has the same subset, so that only training varies.
         budget: rows of one budget share their seed variance.
         trained: False for the base model as it is: no seed enters.
+        models: rows with the same are the same models and count once; None: no other row's.
     """
 
     scores: np.ndarray
     fixed: bool
     budget: Hashable
     trained: bool = True
+    models: Hashable = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class SeedVariance:
     Attributes:
         value: the variance; NaN where no row has two seeds.
         df: its degrees of freedom.
-        interaction: the variance over items that is of single runs, and so is in ``value`` too.
+        interaction: the run-by-item variance of a mean over items, already part of ``value``.
         source: the stratum, ``own``, ``none`` (no seed enters), or ``unknown``.
     """
 
@@ -109,7 +111,7 @@ class Difference(Estimate):
     item_se: float
     skills_se: float
     skills_df: float
-    above: int
+    above: float
     chance: float
     seeds: SeedVariance
 
@@ -168,8 +170,10 @@ class RowTable:
     @cached_property
     def _pooled(self) -> tuple[dict[bool, SeedVariance], set[str]]:
         groups: dict[bool, list[str]] = {True: [], False: []}
+        first: dict[Hashable, str] = {}
         for name, row in self.rows.items():
-            if row.budget == self.budget and row.trained and self._fits[name].df:
+            pooled = row.budget == self.budget and row.trained and self._fits[name].df
+            if pooled and first.setdefault(row.models or name, name) == name:
                 groups[row.fixed].append(name)
         if min(sum(self._fits[n].df for n in names) for names in groups.values()) < LEAST_DF:
             pools = [("all", [*groups[True], *groups[False]], (True, False))]
@@ -183,7 +187,8 @@ class RowTable:
             rest = [name for name in names if name not in out]
             strata |= dict.fromkeys(kinds, self._pool(rest, source) if rest else UNKNOWN)
             outliers |= out
-        return strata, outliers
+        twins = {name for name, row in self.rows.items() if first.get(row.models) in outliers}
+        return strata, outliers | twins
 
     def _pool(self, names: Sequence[str], source: str) -> SeedVariance:
         fits = [self._fits[name] for name in names]
@@ -287,7 +292,7 @@ def _standard_error(
     Args:
         seeds: variances over seeds with their df.
         items: the variance over items with its df.
-        own: what of it is of single runs, and counted with the seeds.
+        own: the run-by-item variance in it, already part of the variances over seeds.
     """
     item = max(0.0, items[0] - own)
     parts = [(value, df) for value, df in (*seeds, (item, items[1])) if value > 0]

@@ -33,6 +33,7 @@ from pipeline.make.stage_logs import error_lines, fresh_log, note_lines
 
 SHIPPED = Path("conf/durations.json")
 LOGS = Path(".store/logs")
+TARGETS = ["report_subsets", "report"]
 
 
 def main() -> None:
@@ -82,7 +83,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--target",
         nargs="+",
-        default=["report_subsets", "report"],
+        default=TARGETS,
         help="the stages to make; the table of the last is shown",
     )
     parser.add_argument(
@@ -174,9 +175,14 @@ def _preset() -> str:
 
 
 def _again(arguments: argparse.Namespace) -> str:
-    given = f" JOBS={arguments.jobs}" if arguments.jobs != 2 else ""
-    given += f" GPUS={','.join(arguments.gpus)}" if arguments.gpus else ""
-    return "make repro" + given
+    """The command that goes on; `make repro` has no variable for other targets."""
+    jobs = str(arguments.jobs) if arguments.jobs != 2 else ""
+    given = {"jobs": jobs, "gpus": ",".join(arguments.gpus)}
+    if arguments.target != TARGETS:
+        flags = [f" --{name} {value}" for name, value in given.items() if value]
+        called = "python -m pipeline.make.repro"
+        return "".join([called, *flags, " --target ", " ".join(arguments.target)])
+    return "make repro" + "".join(f" {n.upper()}={value}" for n, value in given.items() if value)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

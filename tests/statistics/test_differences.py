@@ -1,12 +1,13 @@
 """Differences between rows, against the formulas written out in loops and against limit cases."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from harness.statistics.differences import (
     ALPHA,
-    Difference,
     RowTable,
     Runs,
     corrected,
@@ -14,7 +15,7 @@ from harness.statistics.differences import (
 )
 from harness.statistics.items import Items
 
-rng = np.random.default_rng(3)
+rng: np.random.Generator
 
 
 @pytest.fixture(autouse=True)
@@ -271,16 +272,22 @@ def test_a_family_is_corrected_by_holm() -> None:
         assert one.detectable == pytest.approx((one.critical + stats.t.ppf(0.8, one.df)) * one.se)
 
 
+def test_rows_of_the_same_models_count_once() -> None:
+    rows = {name: replace(row, models=name) for name, row in usual().items()}
+    alone = table(rows)
+    both = table(rows | {"twin": rows["varied1"]})
+    assert both.strata == alone.strata
+    assert both.difference("twin", "random") == alone.difference("varied1", "random")
+    loud = replace(runs(3, spread=40.0), models="loud")
+    assert table(rows | {"loud": loud, "twin": loud}).outliers == {"loud", "twin"}
+
+
 def test_holm_by_hand() -> None:
     nan = float("nan")
     result = holm([0.01, nan, 0.04, 0.03, 0.005])
     assert result[0] == pytest.approx(0.03)
     assert np.isnan(result[1])
     assert result[2:] == pytest.approx([0.06, 0.06, 0.02])
-    assert isinstance(table(usual()).difference("same0", "random"), Difference)
-
-
-def test_p_values_are_corrected_by_holm() -> None:
     # In order 0.01 x 4, 0.02 x 3, 0.03 x 2, 0.5; NaN is not counted, and none is below the last.
     result = holm([0.03, 0.01, float("nan"), 0.5, 0.02])
     assert result[:2] + result[3:] == pytest.approx([0.06, 0.04, 0.5, 0.06])

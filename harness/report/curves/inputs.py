@@ -9,7 +9,7 @@ from harness.common.errors import InputError
 from harness.common.files import read_array
 from harness.common.schemas import ROUND_CLUSTERS, ROUND_INSTANCES, read_frame
 from harness.describing.files import NOISE, SeedFacts, described_folder, read_stage_json
-from harness.params.params import Cell, Params
+from harness.params.params import MAIN, Cell, Params
 from harness.report.shared.runs import Row, described
 from harness.report.shared.study_table import read_study
 from harness.suites import Suite
@@ -32,6 +32,11 @@ class Point:
     def of(self) -> str:
         """The selection."""
         return self.row.of
+
+    @property
+    def base(self) -> str:
+        """The base model that is trained."""
+        return self.row.cells[0].base
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -87,14 +92,14 @@ class CurveStudy:
         """The loops that gave clusters weights."""
         return [loop for loop in self.loops if loop.weighed]
 
-    def point_of(self, of: str, sizes: tuple[int, ...]) -> Point | None:
-        """The point of a selection with that many rows in each seed, if the study has it.
+    def point_of(self, of: str, sizes: tuple[int, ...], base: str = MAIN) -> Point | None:
+        """The point of a selection with that many rows in each seed and a base model, if any.
 
         Points of other or fewer seeds compare where all sizes are the same number.
         """
         one = set(sizes) if len(set(sizes)) == 1 else None
-        same = (p for p in self.points if p.of == of and (p.sizes == sizes or set(p.sizes) == one))
-        return next(same, None)
+        same = (p for p in self.points if (p.of, p.base) == (of, base))
+        return next((p for p in same if p.sizes == sizes or set(p.sizes) == one), None)
 
 
 def read_curve_study(params: Params, study: str) -> CurveStudy:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TESTED_THERE = "tested in the main table"
 CHANCE = "A/A: both are random draws"
+REFERENCE = "a reference"
 COSTS = ("tokens_trained", "tokens_generated", "tokens_scored", "tokens_embedded", "model_calls")
 JUDGE = ("judge_answers", "judge_left_out", "usd")
 # Scorers whose score is better when lower: an answer gains what its score loses.
@@ -41,7 +42,7 @@ def score_lines(study: CurveStudy) -> list[Line]:
         line |= {"rows": float(np.mean(point.sizes)), "seeds": len(row.seeds)}
         line |= score_fields(study.suite, row)
         line |= {"vendi_score": float(np.mean(vendi)), "vendi_score_sd": deviation(vendi)}
-        random = None if point.of == BASELINE else study.point_of(BASELINE, point.sizes)
+        random = _random_of(study, point)
         line["against"] = random.row.name if random else ""
         pair = row.name, line["against"]
         line["remark"] = remarks.get(pair, "")
@@ -55,19 +56,33 @@ def _differences(study: CurveStudy) -> tuple[dict[Pair, Difference], dict[Pair, 
     table = judged(study.params, study.suite, rows)
     gaps: dict[Pair, Difference] = {}
     remarks: dict[Pair, str] = {}
-    for point in (point for point in study.points if point.of != BASELINE):
-        random = study.point_of(BASELINE, point.sizes)
+    for point in study.points:
+        random = _random_of(study, point)
         if not random or not {point.row.name, random.row.name} <= table.rows.keys():
             continue
         pair = point.row.name, random.row.name
         gaps[pair] = table.at(table.rows[pair[1]].budget).difference(*pair)
         cells = point.row.cells[0], random.row.cells[0]
-        if in_main_table(study.params, study.study, *cells):
+        if point.of not in study.params.every_selection:
+            remarks[pair] = REFERENCE
+        elif in_main_table(study.params, study.study, *cells):
             remarks[pair] = TESTED_THERE
         elif max(point.sizes) <= _drawn_at_random(study, point):
             remarks[pair] = CHANCE
     tested = [pair for pair in gaps if pair not in remarks]
     return one_p_each(study.params, study.study, rows, gaps, tested), remarks, table.sign
+
+
+def _random_of(study: CurveStudy, point: Point) -> Point | None:
+    """As many random rows, of the same base model, if the study has them."""
+    return None if point.of == BASELINE else study.point_of(BASELINE, point.sizes, point.base)
+
+
+def outlying_rows(study: CurveStudy) -> list[str]:
+    """The rows that are judged by a variance of their own, each at its own budget."""
+    table = judged(study.params, study.suite, [point.row for point in study.points])
+    budgets = {row.budget for row in table.rows.values()}
+    return sorted({name for budget in budgets for name in table.at(budget).outliers})
 
 
 def _drawn_at_random(study: CurveStudy, point: Point) -> int:

@@ -8,7 +8,14 @@ import numpy as np
 
 from harness.params.params import Params
 from harness.report.curves.inputs import WEIGHING, CurveStudy, read_curve_study
-from harness.report.curves.lines import FALLING, MOSTLY, loop_lines, round_notes, score_lines
+from harness.report.curves.lines import (
+    FALLING,
+    MOSTLY,
+    loop_lines,
+    outlying_rows,
+    round_notes,
+    score_lines,
+)
 from harness.report.curves.plots import plot_scores, plot_weights
 from harness.report.curves.tables import SCORE_DIGITS, cost_table, gain_table, weight_table
 from harness.report.shared.notes import cut_notes, preset_note, score_notes
@@ -75,7 +82,9 @@ def markdown(study: CurveStudy, scores: list[Line], loops: list[Line]) -> str:
         remarks=_remarks(scores),
         notes=[
             *score_notes(study.suite, rows),
-            *judging_notes(None, rows, scores, {BASELINE: ""}, digits),
+            *judging_notes(
+                None, rows, scores, {BASELINE: ""}, digits, outliers=outlying_rows(study)
+            ),
         ],
         cut=cut_notes(rows),
         alone=[

@@ -125,15 +125,13 @@ def _notes(table: StudyTable) -> list[str]:
         and cell.of in table.params.every_selection
         and in_main_table(table.params, table.study, cell, cells[base])
     ]
-    judging = judging_notes(
-        table.judged,
-        table.rows,
-        table.lines,
-        table.baselines,
-        digits,
-        list(dict.fromkeys(elsewhere)),
-    )
-    return [*score_notes(table.suite, table.rows), *judging, *cut_notes(table.rows)]
+    notes = score_notes(table.suite, table.rows)
+    if table.baselines:
+        listed = list(dict.fromkeys(elsewhere))
+        notes += judging_notes(
+            table.judged, table.rows, table.lines, table.baselines, digits, elsewhere=listed
+        )
+    return [*notes, *cut_notes(table.rows)]
 
 
 def summary(table: StudyTable) -> dict[str, dict[str, Any]]:

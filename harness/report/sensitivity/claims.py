@@ -70,6 +70,7 @@ class Sensitivity:
     proofs: list[Proof]
     levels: list[Level]
     rows: list[Row]
+    table: RowTable
 
 
 def examine(params: Params, study: str) -> Sensitivity:
@@ -100,7 +101,7 @@ def examine(params: Params, study: str) -> Sensitivity:
         *(dose_proof(part, table, scores, [name for _, name in doses[part]]) for part in doses),
         deviation_proof(scores[BASELINE]),
     ]
-    return Sensitivity(suite, proofs, levels, compared)
+    return Sensitivity(suite, proofs, levels, compared, table)
 
 
 def _doses(params: Params, names: list[str], part: str) -> list[tuple[float, str]]:

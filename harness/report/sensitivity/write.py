@@ -10,6 +10,7 @@ from harness.report.sensitivity.plot import plot_proofs
 from harness.report.shared.notes import cut_notes, score_notes
 from harness.report.shared.pages import page, write_report
 from harness.report.shared.tables import BLANK, TextTable, csv_text, interval, number
+from harness.report.shared.verdicts import judging_notes
 from harness.statistics.seeds import deviation, mean_interval
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ CSV_COLUMNS = [
     "verdict", "remark",
 ]
 # fmt: on
+DIGITS = 1  # of an average in percent
 OF_PROOF = ("name", "seeds", "value", "low", "high", "p", "bound", "verdict", "remark")
 
 
@@ -58,7 +60,10 @@ def markdown(result: Sensitivity, params: Params) -> str:
         failed=[proof.name for proof in result.proofs if not proof.holds],
         claims=_proof_table(result.proofs),
         levels=_level_table(result),
-        notes=score_notes(result.suite, result.rows),
+        notes=[
+            *score_notes(result.suite, result.rows),
+            *judging_notes(result.table, result.rows, [], {}, DIGITS),
+        ],
         cut=cut_notes(result.rows),
     )
 
@@ -77,7 +82,7 @@ def _level_table(result: Sensitivity) -> TextTable:
     rows = []
     for level in result.levels:
         mean, sd = mean_interval(level.averages), deviation(level.averages)
-        cells = [level.name, level.part, str(len(level.averages)), number(mean.value, 1)]
-        rows.append([*cells, number(sd, 2), interval(mean.low, mean.high, 1)])
+        cells = [level.name, level.part, str(len(level.averages)), number(mean.value, DIGITS)]
+        rows.append([*cells, number(sd, 2), interval(mean.low, mean.high, DIGITS)])
     head = result.suite.column(result.suite.headline).label
     return TextTable(["row", "part", "seeds", head, "sd", "95% interval"], rows)

@@ -32,7 +32,8 @@ def judged(params: Params, suite: Suite, rows: Sequence[Row]) -> RowTable:
                 "dvc repro evaluates both on the same"
             )
         items, names = own, own_names
-        runs[row.name] = Runs(scores, _same_subset(row), _budget(params, row), row.trained)
+        budget = _budget(params, row)
+        runs[row.name] = Runs(scores, _same_subset(row), budget, row.trained, row.runs)
     trained = [name for name, one in runs.items() if one.trained]
     named = [BASELINE, *params.report.baselines, *trained]
     main = next((name for name in named if name in runs), next(iter(runs), ""))

@@ -20,7 +20,7 @@ from harness.report.shared.tables import (
     percent,
     with_interval,
 )
-from harness.statistics.differences import ALPHA, NAN, Difference, Estimate
+from harness.statistics.differences import ALPHA, NAN, Difference, Estimate, SeedVariance
 from harness.statistics.seeds import deviation
 from harness.suites import Column, Suite, load_suite
 
@@ -34,6 +34,11 @@ MARK = "†"  # a difference that new skills may not show
 JUDGED = (
     *("skills_low", "skills_high", "se", "item_se", "df", "seed_sd", "seed_df"),
     *("detectable", "benchmarks_above", "run_beats_run"),
+)
+NONE = Difference(
+    **dict.fromkeys(("value", "low", "high", "p", "se", "df", "item_se"), NAN),
+    **dict.fromkeys(("skills_se", "skills_df", "above", "chance"), NAN),
+    seeds=SeedVariance(NAN, NAN, NAN, ""),
 )
 AGREEMENT = 0.01  # metrics and the mean of their items may differ by rounding only
 
@@ -80,26 +85,26 @@ def difference_fields(gap: Difference | None, sign: int, suffix: str = "") -> Li
 
     ``sign`` is 1 where a higher headline is better, else -1; ``suffix`` tells baselines apart.
     """
-    known = gap is not None
-    decided = gap is not None and not np.isnan(gap.holm)
+    gap = gap or NONE
+    tested = not np.isnan(gap.holm)
     fields: Line = {
         "verdict": verdict(gap, sign),
-        "diff": gap.value if known else NAN,
-        "diff_low": gap.low if known else NAN,
-        "diff_high": gap.high if known else NAN,
-        "p": gap.holm if known else NAN,
-        "se": gap.se if known else NAN,
-        "df": gap.df if known and np.isfinite(gap.df) else NAN,
-        "item_se": gap.item_se if known else NAN,
-        "seed_sd": gap.seeds.value**0.5 if known else NAN,
-        "seed_source": gap.seeds.source if gap else "",
-        "seed_df": gap.seeds.df if known and gap.seeds.value > 0 else NAN,
-        "critical": gap.critical if known and decided else NAN,
-        "detectable": gap.detectable if known and decided else NAN,
-        "skills_low": gap.value - gap.skills_half if known else NAN,
-        "skills_high": gap.value + gap.skills_half if known else NAN,
-        "benchmarks_above": gap.above if known else NAN,
-        "run_beats_run": gap.chance if known else NAN,
+        "diff": gap.value,
+        "diff_low": gap.low,
+        "diff_high": gap.high,
+        "p": gap.holm,
+        "se": gap.se,
+        "df": gap.df if np.isfinite(gap.df) else NAN,
+        "item_se": gap.item_se,
+        "seed_sd": gap.seeds.value**0.5,
+        "seed_source": gap.seeds.source,
+        "seed_df": gap.seeds.df if gap.seeds.value > 0 else NAN,
+        "critical": gap.critical if tested else NAN,
+        "detectable": gap.detectable if tested else NAN,
+        "skills_low": gap.value - gap.skills_half,
+        "skills_high": gap.value + gap.skills_half,
+        "benchmarks_above": gap.above,
+        "run_beats_run": gap.chance,
     }
     return {f"{name}{suffix}": value for name, value in fields.items()}
 

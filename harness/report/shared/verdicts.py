@@ -63,23 +63,26 @@ def judging_notes(
     lines: Sequence[Line],
     baselines: Mapping[str, str],
     digits: int,
+    *,
     elsewhere: Sequence[str] = (),
+    outliers: Sequence[str] = (),
 ) -> list[str]:
     """What the differences of a table rest on: seed deviations, errors of items, power.
 
-    ``table`` is None where rows of several budgets are compared, each at its own; ``elsewhere`` are
-    the rows that the main table tests. Plain text; empty where nothing is compared.
+    ``table`` is None where rows of several budgets are compared, each at its own, with those of
+    ``outliers`` judged by a variance of their own; ``elsewhere`` are the rows that the main table
+    tests. Plain text; empty where baselines are named and nothing is compared with them.
     """
     compared = {
         name: [line for line in lines if line[f"diff{suffix}"] == line[f"diff{suffix}"]]
         for name, suffix in baselines.items()
     }
-    if not any(compared.values()):
+    if baselines and not any(compared.values()):
         return []
     return plain_notes(
         "shared/judging.txt.jinja",
         strata=_strata(table, digits) if table else None,
-        outliers=sorted(table.outliers) if table else _outliers(lines),
+        outliers=sorted(table.outliers) if table else outliers,
         power=[
             {"baseline": name, **_ranges(compared[name], digits, suffix)}
             for name, suffix in baselines.items()
@@ -88,18 +91,13 @@ def judging_notes(
         mark=MARK if any(marked(x, s) for n, s in baselines.items() for x in compared[n]) else "",
         twins=_twins(rows),
         elsewhere=elsewhere,
-        others=_others(table) if table else [],
+        others=_others(table) if table and baselines else [],
         unit="points" if digits == 1 else "bits per byte",
     )
 
 
 def _others(table: RowTable) -> list[str]:
     return [n for n, row in table.rows.items() if row.trained and row.budget != table.budget]
-
-
-def _outliers(lines: Sequence[Line]) -> list[str]:
-    """The rows that are judged by a variance of their own, each at its own budget."""
-    return [line["row"] for line in lines if line["seed_source"] == "own"]
 
 
 def _strata(table: RowTable, digits: int) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -159,7 +160,7 @@ def test_rounds_whose_reward_rose_without_the_benchmarks_are_named(
         monkeypatch.setitem(QUALITY, "by_perplexity_2", 2.0)
         evaluate(tree, "scorers", "by_reward_2", "by_perplexity_2")
         texts[better] = text_of(tree, "scorers")
-    assert "In none of the 2 rounds that can be compared" in texts[30.0]
+    assert "By their means, in none of the 2 rounds that can be compared" in texts[30.0]
     assert "rose and Average did not: by_reward in round 2 (score +0.050, Average −" in texts[2.0]
     assert "by_perplexity in round 2" not in texts[2.0]
     without = [name for name in LISTED["scorers"] if not name.endswith("_2")]
@@ -198,6 +199,39 @@ def test_random_in_fewer_seeds_is_of_the_same_size(tree: Params) -> None:
     result = replace(read, points=[fewer if one is random else one for one in read.points])
     assert result.point_of("random", (8, 8, 8)) is fewer
     assert result.point_of("random", (8, 9, 8)) is None
+
+
+def test_random_of_another_base_model_is_not_compared_with(tree: Params) -> None:
+    read = read_curve_study(tree, "rounds")
+    [random] = [point for point in read.points if point.row.name == "random_8"]
+    [cell] = random.row.cells
+    other = replace(random, row=replace(random.row, cells=(replace(cell, base="wide"),)))
+    result = replace(read, points=[other if one is random else one for one in read.points])
+    assert result.point_of("random", (8, 8, 8)) is None
+    assert result.point_of("random", (8, 8, 8), "wide") is other
+    line = next(line for line in score_lines(result) if line["row"] == "evolved_2")
+    assert line["against"] == ""
+
+
+def test_references_are_compared_and_not_tested(tree: Params) -> None:
+    read = read_curve_study(tree, "rounds")
+    known = {**read.params.selections_rounds}
+    del known["evolved"]
+    params = read.params.model_copy(update={"selections_rounds": known})
+    line = next(
+        line for line in score_lines(replace(read, params=params)) if line["row"] == "evolved_2"
+    )
+    assert line["remark"] == "a reference"
+    assert np.isfinite(line["diff"])
+    assert np.isnan(line["p"])
+
+
+def test_an_outlying_baseline_is_named(tree: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "varies more" not in text_of(tree, "rounds")
+    monkeypatch.setattr("harness.statistics.differences.OUTLYING", 0.0)  # any variance is beyond
+    assert "random_8 varies more over seeds than the others" in text_of(tree, "rounds").replace(
+        "\\", ""
+    )
 
 
 def test_a_warning_of_rounds_is_shown_once_with_its_seeds(tree: Params) -> None:

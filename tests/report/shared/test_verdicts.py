@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy import stats
 
 from harness.common import layout
 from harness.common.files import read_json, write_json
@@ -17,7 +18,7 @@ from harness.params.params import Params, load_params
 from harness.report.scores.write import write_scores
 from harness.report.shared.judging import families, judged
 from harness.report.shared.study_table import read_study
-from harness.statistics.differences import RowTable
+from harness.statistics.differences import ALPHA, RowTable
 from harness.suites import SUITES
 from tests.helpers.build_runs import QUALITY, build_runs
 from tests.helpers.small_repo import edit_params, further
@@ -125,7 +126,10 @@ def test_rows_of_the_same_models_count_once(
     result = lines(folder)
     # One test instead of two: its p is not multiplied, and both rows show it.
     assert result["k_center"]["p"] == result["km_random"]["p"]
-    assert float(result["k_center"]["p"]) <= float(alone["k_center"]["p"])
+    for tested, line in ((2, alone["k_center"]), (1, result["k_center"])):
+        t = stats.t.isf(ALPHA / 2 / tested, float(line["df"]))
+        assert float(line["critical"]) == pytest.approx(t, rel=1e-3)
+    assert float(result["k_center"]["seed_df"]) == float(alone["k_center"]["seed_df"]) - 2
     text = (folder / "table.md").read_text(encoding="utf-8")
     assert "k_center, km_random: the same models, counted once." in text.replace("\\", "")
 
@@ -197,7 +201,7 @@ def test_without_random_rows_are_judged_at_the_baselines_budget(
     folder = write_scores(params, "main")
     assert lines(folder)["k_center"]["seed_df"] == "4.0"  # pooled with the baseline's
     page = (folder / "table.md").read_text(encoding="utf-8")
-    assert "Not tested, as of another budget or base model: full." in page
+    assert "Not tested (another budget or base model): full." in page
 
 
 def test_a_family_is_judged_at_its_baselines_budget(
