@@ -1,7 +1,7 @@
 """`dvc repro --single-item` with dvc.lock read and written by libyaml.
 
-DVC parses the lock twice and writes it once for each stage, in Python: 5 s a stage where the lock
-has 15,000 lines, and 1 s so. The bytes are the same.
+DVC parses the lock twice and writes it once for each stage, in Python: of 15,000 lines that takes
+5 s, and 1 s so. The bytes are the same.
 """
 
 import sys
