@@ -1,5 +1,6 @@
 """DVC's lock file: what each stage was run with, and a copy beside the results."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,25 @@ from harness.common.yaml_files import check_aliases
 LOCK = Path("dvc.lock")
 
 
-def read_stages(path: Path = LOCK) -> dict[str, dict[str, Any]]:
-    """The entries of the lock by stage; none without a lock, YAMLError for a half-written one."""
+def stage_texts(lock: str) -> list[str]:
+    """A lock's text in parts: what stands above its stages, then each stage."""
+    return re.split(r"^(?=  \S)", lock, flags=re.MULTILINE)
+
+
+def read_stages(path: Path = LOCK, only: str = "") -> dict[str, dict[str, Any]]:
+    """The entries of the lock by stage, or that of a stage alone.
+
+    None without a lock, YAMLError for a half-written one.
+    """
     import yaml
 
     if not path.is_file():
         return {}
+    head, *stages = stage_texts(path.read_text(encoding="utf-8"))
+    if only:
+        stages = [text for text in stages if text.startswith(f"  {only}:\n")]
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    reader = loader(path.read_text(encoding="utf-8"))
+    reader = loader("".join([head, *stages]))
     try:
         node = reader.get_single_node()
         check_aliases(node, path)

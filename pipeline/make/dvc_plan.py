@@ -106,14 +106,14 @@ class Outputs:
     def changed(self, stage: str) -> bool:
         """Whether a stage's outputs differ from what they were when this was made."""
         before = self.before.get(stage)
-        return before is None or self._read().get(stage) != before
+        return before is None or self._read(stage).get(stage) != before
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self, only: str = "") -> dict[str, Any]:
         """Outputs by stage; none while another process writes the file: all count as changed."""
         import yaml
 
         try:
-            stages = read_stages(self.lock)
+            stages = read_stages(self.lock, only)
         except yaml.YAMLError:
             return {}
         return {name: entry.get("outs") for name, entry in stages.items()}
