@@ -1,7 +1,7 @@
 """What the method does in tables whose truth is known: coverage, family-wise error, power.
 
 The bounds are those that docs/statistics.md promises; `make test-slow` holds them over 10,000
-tables a case, here fewer are drawn and the bounds are wider by three standard errors.
+tables a case. Here fewer are drawn, and that of the family-wise error is two standard errors wider.
 """
 
 import numpy as np
@@ -14,7 +14,8 @@ NAMES = [world.name for world in WORLDS]
 
 
 def check(world: World, seeds: tuple[int, int], result: Rates, slack: float = 0.0) -> None:
-    assert 0.93 - slack <= result.coverage <= 0.97 + slack
+    assert 0.93 <= result.worst
+    assert result.coverage <= 0.97
     assert result.family <= (0.06 if world.heavy else 0.055) + slack
     if seeds == (3, 3) and not world.cluster and not world.heavy:
         assert result.power[SHIFT_8] >= 0.9
@@ -24,7 +25,7 @@ def check(world: World, seeds: tuple[int, int], result: Rates, slack: float = 0.
 @pytest.mark.parametrize("seeds", [(3, 3), (8, 3), (5, 5)])
 def test_error_rates_in_a_few_tables(world: World, seeds: tuple[int, int]) -> None:
     tables = 500
-    slack = 3 * float(np.sqrt(0.05 * 0.95 / tables))
+    slack = 2 * float(np.sqrt(0.05 * 0.95 / tables))
     check(world, seeds, rates(world, seeds, tables), slack)
 
 
