@@ -36,7 +36,7 @@ for _versions, _tag, _pattern, _first in implicit_resolvers:
 class _Read:
     """The lock as it was read last: it is parsed once, and a stage that did not change kept."""
 
-    text = ""
+    text: str | None = None
     content = b""  # pickled
     stages: dict[str, tuple[Any, str]] = {}  # noqa: RUF012  (what was given, and its text)
 
@@ -52,9 +52,10 @@ def parse(text: str, path: str, typ: str = "safe") -> Any:  # noqa: ANN401
             raise _yaml.YAMLFileCorruptedError(path) from error
         _Read.text, _Read.content = text, pickle.dumps(content)
     content = pickle.loads(_Read.content)
-    stages, texts = content.get("stages") or {}, stage_texts(text)[1:]
-    given = zip(stages.items(), texts, strict=True) if len(stages) == len(texts) else ()
-    _Read.stages = {name: (stage, own) for (name, stage), own in given}
+    stages = (isinstance(content, dict) and content.get("stages")) or {}
+    texts = stage_texts(text)[1:] if text.endswith("\n") else []
+    known = zip(stages.items(), texts, strict=True) if len(stages) == len(texts) else ()
+    _Read.stages = {name: (stage, own) for (name, stage), own in known}
     return content
 
 

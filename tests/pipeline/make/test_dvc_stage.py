@@ -44,7 +44,7 @@ def test_any_value_is_written_and_read_as_by_dvc(value: object) -> None:
     assert dvc_stage.parse(written, "dvc.lock") == _yaml.parse_yaml(written, "dvc.lock")
 
 
-def test_locks_of_any_form() -> None:
+def test_locks_are_written_as_by_dvc() -> None:
     stages = {name: {"cmd": "c", "outs": [{"path": name}]} for name in ("short", "p" * 90, "last")}
     for lock in ({"schema": "2.0", "stages": stages}, {"stages": stages}, {"stages": {}}, {}):
         assert text(dvc_stage.dump, lock) == text(dvc_stage.OF_DVC.dump, lock)
@@ -78,6 +78,26 @@ def test_a_lock_is_parsed_once_and_only_what_changes_is_written(
     monkeypatch.setattr(dvc_stage.OF_DVC, "dump", dump)
     assert text(dvc_stage.dump, read) == expected
     assert written == [name, "new"]
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        *("", "[1]", "schema: '2.0'\n", "stages:\n", "stages: {}\n"),
+        *(
+            "stages:\n  a:\n    cmd: c",
+            "stages:\n    a:\n        cmd: c\n",
+            "stages:\n  a: {cmd: c}\n",
+        ),
+        "stages:\n  a:\n    cmd: |\n      c\n\n      d\nschema: '2.0'\n",
+    ],
+)
+def test_locks_of_any_form_are_read_and_written(lock: str) -> None:
+    read = dvc_stage.parse_for_update(lock, "dvc.lock")
+    assert read == (_yaml.parse_yaml(lock, "dvc.lock") or {})
+    if isinstance(read, dict):
+        added = {**read, "stages": {**(read.get("stages") or {}), "new": {"cmd": "e"}}}
+        assert _yaml.parse_yaml(text(dvc_stage.dump, added), "dvc.lock") == added
 
 
 def test_other_files_keep_their_comments() -> None:
