@@ -4,6 +4,7 @@ As a script, this is that process. It imports nothing of ours: a stage reads tha
 `end_with_dvc` knows a stage's process by the dvc in this file's name.
 """
 
+import argparse
 import gc
 import importlib
 import json
@@ -103,6 +104,7 @@ class Warm:
 
 def main() -> None:
     """Import, then fork into each stage that is asked for, until the input closes."""
+    argparse.ArgumentParser(description="`make repro` starts this itself.").parse_args()
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read at import
     for library in LIBRARIES:
         importlib.import_module(library)

@@ -10,8 +10,9 @@ import pytest
 
 from harness.common import layout
 from harness.common.errors import InputError
-from harness.common.files import read_json, write_json
+from harness.common.files import read_json
 from harness.common.schemas import POOL, SCORES, SUBSET, TRUTH, read_frame, write_frame
+from harness.common.timings import write_timed
 from harness.common.yaml_files import read_yaml
 from harness.describing import describe_cell, read_described
 from harness.params.params import load_params
@@ -42,7 +43,7 @@ def test_a_group_without_a_seed_is_described_all_the_same(tree: Path) -> None:
     write_frame(layout.TRUTH_FILE, pd.DataFrame({"id": ids}).assign(**planted).astype("str"), TRUTH)
     scores = pd.DataFrame({"id": ids}).assign(**dict.fromkeys(params.scorers, 1.0))
     write_frame(layout.SCORES_FILE, scores, SCORES)
-    write_json(layout.SCORE_COSTS_FILE, {key: {"seconds": 0.0} for key in params.scorers})
+    write_timed(layout.SCORE_COSTS_FILE, {key: {"seconds": 0.0} for key in params.scorers})
     np.save(layout.costs_file("tokens"), np.ones(30, dtype=np.int64))
     for group, sizes in (("s0", [9]), ("s1", [])):
         cell = params.main_cell("sel", group)

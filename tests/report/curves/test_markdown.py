@@ -204,8 +204,8 @@ def test_random_in_fewer_seeds_is_of_the_same_size(tree: Params) -> None:
 def test_random_of_another_base_model_is_not_compared_with(tree: Params) -> None:
     read = read_curve_study(tree, "rounds")
     [random] = [point for point in read.points if point.row.name == "random_8"]
-    [cell] = random.row.cells
-    other = replace(random, row=replace(random.row, cells=(replace(cell, base="wide"),)))
+    cells = tuple(replace(cell, base="wide") for cell in random.row.cells)
+    other = replace(random, row=replace(random.row, cells=cells))
     result = replace(read, points=[other if one is random else one for one in read.points])
     assert result.point_of("random", (8, 8, 8)) is None
     assert result.point_of("random", (8, 8, 8), "wide") is other
@@ -229,6 +229,7 @@ def test_references_are_compared_and_not_tested(tree: Params) -> None:
 def test_an_outlying_baseline_is_named(tree: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "varies more" not in text_of(tree, "rounds")
     monkeypatch.setattr("harness.statistics.differences.OUTLYING", 0.0)  # any variance is beyond
+    monkeypatch.setattr("harness.statistics.differences.LEAST_DF", 1)
     assert "random_8 varies more over seeds than the others" in text_of(tree, "rounds").replace(
         "\\", ""
     )
