@@ -65,7 +65,7 @@ def test_a_lock_is_parsed_once_and_only_what_changes_is_written(
     monkeypatch.setattr(dvc_stage.yaml, "load", None)
     read = dvc_stage.parse_for_update(lock, "dvc.lock")
     assert read == first
-    first["stages"].clear()  # the next reading is another copy
+    first["stages"].clear()  # `read` is another copy
     name = list(read["stages"])[7]
     read["stages"] |= {name: {**read["stages"][name], "cmd": "true"}, "new": {"cmd": "new"}}
     expected, of_dvc = text(dvc_stage.OF_DVC.dump, read), dvc_stage.OF_DVC.dump
