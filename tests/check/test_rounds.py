@@ -1,5 +1,6 @@
 """`make check` on selections in rounds and on beginnings of subsets: each problem in one line."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ CONF = preset_file("lab")
         ("selections_rounds.kmq_iterative_rm.min_per_cluster", -1, "equal to 0, not -1"),
         ("selections_rounds.kmq_iterative_rm.max_new_tokens", 0, "equal to 1, not 0"),
         ("selections_rounds.kmq_iterative_rm.sampling_temperature", -1, "equal to 0, not -1"),
+        ("selections_rounds.kmq_iterative_rm.sampling_temperature", math.nan, "a finite number"),
         ("selections_rounds.diverse_evol.whiten", 0, "equal to 1, not 0"),
         ("selections_rounds.diverse_evol.initial", 0, "equal to 1, not 0"),
         (
@@ -101,6 +103,8 @@ CONF = preset_file("lab")
         ("rounds.executor", "ray", "rounds.executor"),
         ("selections_rounds.kmq_iterative_rm.max_new_tokens", 256, "no room in rounds.max_length"),
         ("rounds.batch_size", 0, "rounds.batch_size"),
+        ("rounds.max_length", 0, "equal to 2, not 0"),
+        ("rounds.max_length", 1, "equal to 2, not 1"),
         ("rounds.launchr", [], "rounds.launchr: unknown key"),
         ("judge.modell", "x", "judge.modell: unknown key"),
     ],

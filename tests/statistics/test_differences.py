@@ -8,6 +8,7 @@ from scipy import stats
 
 from harness.statistics.differences import (
     ALPHA,
+    Difference,
     RowTable,
     Runs,
     corrected,
@@ -53,6 +54,7 @@ def test_the_value_is_the_difference_of_the_means_over_all_seeds() -> None:
     ours, theirs = (
         np.mean([headline(one) for one in rows[name].scores]) for name in ("varied1", "random")
     )
+    assert isinstance(result, Difference)
     assert result.value == pytest.approx(ours - theirs)
 
 

@@ -80,12 +80,10 @@ def markdown(study: CurveStudy, scores: list[Line], loops: list[Line]) -> str:
         ),
         differences=judgement_table(scores, digits, BASELINE, ""),
         remarks=_remarks(scores),
-        notes=[
-            *score_notes(study.suite, rows),
-            *judging_notes(
-                None, rows, scores, {BASELINE: ""}, digits, outliers=outlying_rows(study)
-            ),
-        ],
+        notes=score_notes(study.suite, rows),
+        judging=judging_notes(
+            None, rows, scores, {BASELINE: ""}, digits, outliers=outlying_rows(study)
+        ),
         cut=cut_notes(rows),
         alone=[
             line["row"] for line in scores if line["selection"] != BASELINE and not line["against"]

@@ -60,10 +60,8 @@ def markdown(result: Sensitivity, params: Params) -> str:
         failed=[proof.name for proof in result.proofs if not proof.holds],
         claims=_proof_table(result.proofs),
         levels=_level_table(result),
-        notes=[
-            *score_notes(result.suite, result.rows),
-            *judging_notes(result.table, result.rows, [], {}, DIGITS),
-        ],
+        notes=score_notes(result.suite, result.rows),
+        judging=judging_notes(result.table, result.rows, [], {}, DIGITS),
         cut=cut_notes(result.rows),
     )
 
