@@ -9,16 +9,19 @@ from harness.common.disk_errors import ending_in_one_line
 from harness.common.errors import InputError, nearest
 from harness.common.progress import on_terminal
 
-COMMANDS = ("select",)
+COMMANDS = ("select", "relative-score")
 HELP = """\
 usage: python -m harness select --pool FILE --sampler NAME --budget ROWS
            --out FILE [options]
+       python -m harness relative-score JUDGMENTS.jsonl...
 
-Choose instruction data without the pipeline.
+Choose instruction data, or score a judge's answers, without the pipeline.
 
   select          write the rows of a pool that a selection system chooses
   select --list   the systems: what each needs, its knobs and their defaults
   select --help   every option, with examples
+  relative-score  a pairwise judge's scores of a model, relative to a reference
+  relative-score --help   the form of its files, with an example
 
 The pipeline, which trains and compares what was chosen, is `make repro`.
 """
@@ -32,14 +35,16 @@ def main(words: list[str]) -> None:
     if words[0] not in (*COMMANDS, "--list"):
         hint = nearest(words[0], COMMANDS)
         raise InputError(f"no command is called {words[0]!r}{hint}; python -m harness --help")
-    from harness.select_command.command import run
-
     erase = "\r\033[K" if on_terminal() else ""  # wipes a progress bar off the line
     logging.basicConfig(level=logging.WARNING, format=f"{erase}%(message)s", stream=sys.stderr)
     logging.getLogger("harness").setLevel(logging.INFO)
     # Its warnings are printed as notes.
     logging.getLogger("harness.selecting.subsets").setLevel(logging.ERROR)
-    run(words[1:] if words[0] == "select" else words, _say)
+    if words[0] == "relative-score":
+        from harness.relative_score.command import run
+    else:
+        from harness.select_command.command import run
+    run(words[1:] if words[0] in COMMANDS else words, _say)
 
 
 def _say(text: str) -> None:

@@ -1,6 +1,16 @@
 """Make what every row reads in another generated world."""
 
-from pipeline import base_model, choose_k, cluster, cost, embed, prepare, reward_model, score
+from pipeline import (
+    base_model,
+    choose_k,
+    cluster,
+    cost,
+    cost_shared,
+    embed,
+    prepare,
+    reward_model,
+    score,
+)
 from pipeline.stage import main
 from pipeline.world_folder import inside_world
 
@@ -19,6 +29,7 @@ def run(world: str) -> None:
             choose_k.run(embedding)
         for unit in ("rows", "tokens"):
             cost.run(unit)
+        cost_shared.run()
 
 
 if __name__ == "__main__":

@@ -10,11 +10,27 @@ import pytest
 from harness.clustering.files import write_clustering
 from harness.clustering.kmeans import kmeans
 from harness.common import layout
+from harness.common.errors import InputError
 from harness.common.files import file_hash, write_json
 from harness.common.schemas import POOL, write_frame
+from harness.common.stores import shared_data
 from harness.embedding.files import CARD, VECTORS
 from tests.helpers.presets import preset_file
 from tests.helpers.small_repo import SMALL, edit_params
+
+# The files that take minutes begin first, so that two workers end at about the same time.
+LONGEST = (
+    *("pipeline/test_kills.py", "pipeline/test_studies.py", "pipeline/test_pipeline.py"),
+    *("pipeline/test_worlds.py", "pipeline/make/test_dvc_warm.py", "rounds/test_executors.py"),
+    *("rounds/test_kills.py", "pipeline/test_presets.py", "launching/test_training.py"),
+    *("training/test_cell.py", "pipeline/make/test_runner.py", "evaluation/test_paper_suite.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here, places = Path(__file__).parent, {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(str(item.path.relative_to(here)), len(LONGEST)))
+
 
 CORPUS = [
     "What is two plus three?\nTwo plus three is five.",
@@ -67,6 +83,15 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.save_pretrained(folder)
     seal(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> None:
+    """Skip where the folder of real data is absent."""
+    try:
+        shared_data()
+    except InputError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

@@ -21,16 +21,16 @@ from scripts.draw_architecture import (
 # Who may import whom: a folder imports from the lines above its own, and from no other.
 FLOORS = """
 common  lab/families  samplers/kernels  statistics
-params  models/templates  clustering  suites  evaluation/sandbox
-models  samplers  lab  feedback/judge
+params  launching  models/templates  clustering  evaluation/sandbox
+models  samplers  lab  feedback/judge  suites
 base_model  embedding  reward_model  pools  selecting
 training  scorers  feedback
 evaluation  round_systems
-rounds  check  describing
+rounds  check  describing  recipe  plan
 report/shared
-report/scores  report/sensitivity  report/subsets  report/worlds
+report/scores  report/sensitivity  report/subsets  report/worlds  viewer
 report/curves
-tracking  select_command
+tracking  select_command  relative_score
 pipeline/make
 pipeline
 """

@@ -1,4 +1,4 @@
-"""The base model of every run: pretrained here, a local folder, or a hub model."""
+"""The base model of every run: pretrained here, packaged, a local folder, or a hub model."""
 
 import shutil
 from pathlib import Path
@@ -13,26 +13,18 @@ from harness.params.base_model import PretrainParams
 
 
 def make_base_model(params: PretrainParams, template: str, texts: Path, out: Path) -> None:
-    """Write the base model, sealed, and ``base_model.json``: its source and cost.
+    """Write the base model, sealed, and ``base_model.json``: its source, size and cost.
 
     ``template`` names our chat template for a model without one; ``texts`` is the pretraining
     table, read for the source ``scratch`` only. ``out`` is replaced once the model is complete.
     """
-    from harness.models.loading import MODEL_FILES, load_tokenizer, model_folder
-    from harness.models.template import ensure_template, source_tokenizer
+    from harness.models.loading import load_tokenizer
+    from harness.models.size import parameter_counts
+    from harness.models.sources import source_tokenizer
+    from harness.models.template import ensure_template
 
     with replacing_folder(out) as folder:
-        if params.source == "scratch":
-            from harness.base_model.pretraining import pretrain
-
-            documents = read_frame(texts, PRETRAINING)["text"].tolist()
-            if not documents:
-                raise InputError(f"{texts}: no text to pretrain a scratch base model on")
-            info = pretrain(documents, folder, params, params.seed)
-        else:
-            info, source = {}, model_folder(params.source, params.revision)
-            for file in (file for pattern in MODEL_FILES for file in source.glob(pattern)):
-                shutil.copy(file, folder)  # follows links, of which the hub's cache consists
+        info = _write_model(params, texts, folder)
         try:
             if params.source == "scratch":
                 tokenizer = load_tokenizer(folder)
@@ -44,9 +36,33 @@ def make_base_model(params: PretrainParams, template: str, texts: Path, out: Pat
         except InputError as error:
             # The folder is removed by then: name the user's source instead.
             raise InputError(str(error).replace(str(folder), params.source)) from None
-        write_json(folder / "base_model.json", {"source": params.source, **info})
+        info |= {"source": params.source, **parameter_counts(folder)}
+        write_json(folder / "base_model.json", info)
         set_apart(folder, out, "base_model.json")
         seal(folder)
+
+
+def _write_model(params: PretrainParams, texts: Path, folder: Path) -> dict[str, Any]:
+    """Write the model, and its tokenizer unless packaged; what ``base_model.json`` says of it."""
+    from harness.models.loading import MODEL_FILES, model_folder, without_bars
+    from harness.models.packaged import PACKAGED, packaged_model
+
+    if params.source == "scratch":
+        from harness.base_model.pretraining import pretrain
+
+        documents = read_frame(texts, PRETRAINING)["text"].tolist()
+        if not documents:
+            raise InputError(f"{texts}: no text to pretrain a scratch base model on")
+        return pretrain(documents, folder, params, params.seed)
+    if params.source in PACKAGED:
+        model = packaged_model(params.source)
+        with without_bars():
+            model.save_pretrained(folder)
+        return PACKAGED[params.source].card()
+    source = model_folder(params.source, params.revision)
+    for file in (file for pattern in MODEL_FILES for file in source.glob(pattern)):
+        shutil.copy(file, folder)  # follows links, of which the hub's cache consists
+    return {}
 
 
 def _check(folder: Path, name: str) -> None:

@@ -25,8 +25,8 @@ def pretrain(texts: list[str], out: Path, params: PretrainParams, seed: int) -> 
     """Train tokenizer and model on the texts and save both in `out` (safetensors).
 
     Float32 on the CPU, where bfloat16 is slower; the same texts, parameters and seed give the same
-    weights on the same machine. Returns parameters (count), tokens, steps, seconds, loss_curve
-    [{step, loss}] and bytes_per_token. Raises InputError if the texts do not fill one sequence.
+    weights on the same machine. Returns tokens, steps, seconds, loss_curve [{step, loss}] and
+    bytes_per_token. Raises InputError if the texts do not fill one sequence.
     """
     import torch
 
@@ -51,7 +51,6 @@ def pretrain(texts: list[str], out: Path, params: PretrainParams, seed: int) -> 
     tokenizer.save_pretrained(out)
     steps = step_count(params)
     return {
-        "parameters": sum(weight.numel() for weight in model.parameters()),
         "tokens": steps * sequences_a_step(params) * params.block,
         "steps": steps,
         "seconds": round(time.perf_counter() - started, 1),

@@ -16,6 +16,7 @@ from harness.check.studies import study_problems
 from harness.check.tables import SELECTIONS, selections_of, table_problems
 from harness.common.errors import InputError, nearest, shown
 from harness.common.yaml_files import read_yaml
+from harness.launching.launch import config_file
 from harness.params.params import Params, group_seeds, older_form
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
@@ -212,8 +213,17 @@ def _references(params: Params) -> Iterator[str]:
                     f"{table}.{key}.seeds: {seed} is in none of its groups; add it to seed_groups "
                     "or to its more_groups"
                 )
+    yield from _launcher(params)
     yield from _baselines(params)
     yield from study_problems(params)
+
+
+def _launcher(params: Params) -> Iterator[str]:
+    if params.train.launcher is not None:
+        try:
+            config_file("train", params.train.launcher)
+        except InputError as error:
+            yield str(error)
 
 
 def _baselines(params: Params) -> Iterator[str]:

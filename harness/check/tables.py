@@ -7,6 +7,7 @@ from harness.common.errors import InputError, nearest
 from harness.params.knobs import knob_problems
 from harness.params.params import Params, Selection
 from harness.selecting.quality import terms
+from harness.training.kernels import NOT_INSTALLED, liger_is_installed
 
 SELECTIONS = ("selections", "selections_scored", "selections_rounds")
 OF_SCORED = {"quality", "keep_best"}  # keys that only entries of `selections_scored` have
@@ -16,11 +17,14 @@ def table_problems(params: Params) -> Iterator[str]:
     """Names and knobs that no table has, qualities of columns that no scorer makes."""
     yield from _names(params)
     yield from _heldout(params)
+    yield from _builtins(params)
     yield from _of_the_lab(params)
     yield from _knobs_of_samplers(params)
     yield from _knobs_of_scorers(params)
     yield from _qualities(params)
     yield from _rounds(params)
+    if params.train.liger and not liger_is_installed():
+        yield f"train.liger: {NOT_INSTALLED}"
 
 
 def selections_of(params: Params) -> Iterator[tuple[str, str, Selection]]:
@@ -77,6 +81,20 @@ def _heldout(params: Params) -> Iterator[str]:
                 f"{column.name}; add them to prepare.heldout or choose another suite"
             )
             return
+
+
+def _builtins(params: Params) -> Iterator[str]:
+    """The suite's columns that lm-eval has a task for."""
+    from harness.suites import SUITES, load_suite
+    from harness.suites.builtin import task_file
+
+    if params.evaluate.suite in SUITES:
+        for column in load_suite(params.evaluate.suite).columns:
+            if column.builtin is not None:
+                try:
+                    task_file(column.builtin, f"suite {params.evaluate.suite}: {column.name}")
+                except InputError as error:
+                    yield str(error)
 
 
 def _of_the_lab(params: Params) -> Iterator[str]:

@@ -10,6 +10,7 @@ from harness.clustering.files import ARRAYS
 from harness.common import layout
 from harness.common.errors import InputError
 from harness.common.files import file_hash, read_json, remove, replacing_folder, unnamed, write_json
+from harness.common.timings import timings_of
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,9 @@ def prune_clusterings(embeddings: Sequence[str], grid: Sequence[int]) -> list[Pa
     """
     named = {layout.cluster_folder(e, k) for e in embeddings for k in (*grid, "auto")}
     named |= {layout.silhouette_file(e, k) for e in embeddings for k in grid}
-    removed = [*unnamed(layout.CLUSTERS, named), *unnamed(layout.SILHOUETTES, named)]
+    named |= {timings_of(path) for path in named}
+    places = (layout.CLUSTERS, layout.SILHOUETTES, timings_of(layout.SILHOUETTES))
+    removed = [path for place in places for path in unnamed(place, named)]
     for path in removed:
         remove(path)
     return removed

@@ -24,6 +24,11 @@ def kind_of(path: str) -> str:
     return "hub"
 
 
+def on_hub(path: str) -> bool:
+    """Whether a path is a hub id; one under the shared data is not, be that folder here or not."""
+    return not path.startswith(SHARED) and kind_of(path) == "hub"
+
+
 def locate(path: str) -> Path:
     """The file under the shared data, else under the working folder or the repository.
 

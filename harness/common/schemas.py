@@ -48,6 +48,7 @@ _ROW = (
     ("messages", "str"),
 )
 POOL = Table("pool", _ROW, unique=("id",), not_blank=("id", "prompt", "response"))
+VALIDATION = "validation_"  # begins the sources of held-out rows that no table may read
 HELDOUT = Table(
     "heldout", (*_ROW, ("source", "str")), unique=("source", "id"), not_blank=("response",)
 )
@@ -113,13 +114,14 @@ SAMPLES = Table(
         ("seed", "int64"),
         ("task", "str"),
         ("item", "str"),
+        ("prompt_hash", "str"),  # SHA-256 of what the model was asked, as lm-eval computes it
         ("prediction", "str"),
         ("score", "float64"),
         ("weight", "float64"),
         ("cluster", "str"),  # items of one cluster ask for one skill
     ),
     unique=("selection", "seed", "task", "item"),
-    nullable=("cluster",),
+    nullable=("prompt_hash", "cluster"),
 )
 
 

@@ -11,7 +11,7 @@ from harness.common.files import read_json, replacing_folder, write_json
 from harness.common.layout import WORLDS
 
 TIMINGS = Path("timings")
-NAMES = frozenset({"seconds", "scoring_seconds", "peak_memory_mb"})
+NAMES = frozenset({"seconds", "shared_seconds", "peak_memory_mb"})
 
 
 def timings_of(path: Path) -> Path:

@@ -22,7 +22,8 @@ from harness.describing.files import (
 )
 from harness.describing.measures import describe_subset, entropy
 from harness.describing.pool import read_pool_truth, read_pool_view
-from harness.describing.reads import read_score_costs, reads, scores_read, scoring_seconds
+from harness.describing.reads import reads, shared_cost
+from harness.describing.shared_costs import read_shared_costs
 from harness.params.params import Cell, Params
 from harness.round_systems.loop import MODEL_CALLS
 from harness.selecting.prefixes import cell_subset
@@ -41,9 +42,8 @@ def describe_cell(params: Params, cell: Cell) -> None:
     """
     ids, stage = read_pool().ids, params.subset_stage(cell.of)
     costs = read_stage_json(layout.selection_folder(cell.of) / "costs.json", stage)
-    score_costs = read_score_costs(params)
+    shared = shared_cost(params, read_shared_costs(params), cell.of)
     view = read_pool_view(params, ids)
-    scoring = scoring_seconds(score_costs, scores_read(params, cell.of))
     seeds = {}
     for seed in cell.seeds:
         cost = costs["seeds"].get(str(seed))
@@ -56,8 +56,9 @@ def describe_cell(params: Params, cell: Cell) -> None:
         measures = (
             describe_subset(view, picks) | _own(params, cell, subset, cost) if len(picks) else {}
         )
-        spent = {**_spent(cost), "scoring_seconds": scoring}
-        seeds[seed] = SeedFacts(picks, measures, spent, tuple(cost.get("notes", ())))
+        seeds[seed] = SeedFacts(
+            picks, measures, _spent(cost) | shared, tuple(cost.get("notes", ()))
+        )
     kind = "selection" if cell.of in params.every_selection else "reference"
     described = Described(cell, kind, str(costs["sampler"]), reads(params, cell.of), seeds)
     with replacing_folder(described_folder(cell)) as folder:
@@ -92,14 +93,16 @@ def _own(
 
 def _spent(cost: Mapping[str, Any]) -> dict[str, float]:
     feedback = cost.get("feedback", {})
-    # What a judge without prices cost is not known.
-    unpriced = float("nan") if "judge_answers" in feedback else 0.0
+    judged = "judge_answers" in feedback
+    # What a judge computed is not known, nor what one without prices cost.
+    unknown = float("nan")
     return {
         "seconds": float(cost["seconds"]),
         "peak_memory_mb": float(cost["peak_memory_mb"]),
         "model_calls": float(sum(feedback.get(name, 0) for name in MODEL_CALLS)),
         "tokens": float(sum(v for name, v in feedback.items() if name.startswith("tokens"))),
-        "usd": float(feedback.get("usd", unpriced)),
+        "flops": unknown if judged else float(feedback.get("flops", 0)),
+        "usd": float(feedback.get("usd", unknown if judged else 0)),
     }
 
 

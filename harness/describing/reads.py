@@ -1,27 +1,14 @@
-"""What a selection reads of the pool, and what making the scores it reads took."""
+"""What a selection reads of the pool, and what making that cost."""
 
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from harness.common import layout
-from harness.common.errors import InputError
-from harness.common.timings import read_timed
-from harness.params.params import Params
+from harness.params.params import Params, RoundSelection, Selection
 from harness.round_systems import ROUND_SYSTEMS
 from harness.samplers import SAMPLERS
 from harness.selecting.quality import terms
 
-ScoreCosts = dict[str, dict[str, Any]]  # by column, as harness.scorers.score_pool writes them
-
-
-def read_score_costs(params: Params) -> ScoreCosts:
-    """What each column of the scores cost; InputError where one that params name is missing."""
-    costs = read_timed(layout.SCORE_COSTS_FILE)
-    for name in params.scorers:
-        if name not in costs:
-            raise InputError(f"{layout.SCORE_COSTS_FILE}: nothing of {name}; dvc repro score")
-    return costs
+REWARD, AUTO = "reward", "auto"
 
 
 def scores_read(params: Params, name: str) -> list[str]:
@@ -36,7 +23,7 @@ def reads(params: Params, name: str) -> str:
     if item is None:
         return ""
     parts = scores_read(params, name)
-    needs = _needs(item.sampler, item.sampler_params)
+    needs = needs_of(item)
     if needs & {"embeddings", "clusters"}:
         parts.append(f"embedding {item.embedding}")
     if "clusters" in needs:
@@ -46,13 +33,45 @@ def reads(params: Params, name: str) -> str:
     return ", ".join(parts)
 
 
-def _needs(sampler: str, given: dict[str, Any]) -> frozenset[str]:
+def needs_of(item: Selection) -> frozenset[str]:
+    """What a selection's system reads, of ``harness.samplers.NEEDS`` and `models`."""
+    sampler, given = item.sampler, item.sampler_params
     if sampler in ROUND_SYSTEMS:
         return ROUND_SYSTEMS[sampler](**given).needs
     return SAMPLERS[sampler].needs_with(given) if sampler in SAMPLERS else frozenset()
 
 
-def scoring_seconds(costs: ScoreCosts, names: list[str]) -> float:
-    """The total of these columns; NaN where one is not known."""
-    seconds = [costs[name]["seconds"] for name in names]
-    return float("nan") if None in seconds else float(np.sum(seconds))
+def shared_cost(params: Params, costs: dict[str, Any], name: str) -> dict[str, float]:
+    """``shared_seconds`` and ``shared_flops`` of all that a selection needs; NaN if unknown.
+
+    ``costs`` are those of `harness.describing.shared_costs`. With ``k: auto`` a selection needs
+    every clustering that was tried; a reference needs nothing.
+    """
+    needed = list(_needed(params, costs, name))
+    return {f"shared_{kind}": _total(needed, kind) for kind in ("seconds", "flops")}
+
+
+def _needed(params: Params, costs: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
+    item = params.every_selection.get(name)
+    if item is None:
+        return
+    needs, columns = needs_of(item), scores_read(params, name)
+    if needs & {"embeddings", "clusters"}:
+        yield costs["embeddings"][item.embedding]
+    if "clusters" in needs:
+        tried = costs["clusters"][item.embedding]
+        yield from tried.values() if item.k == AUTO else [tried[str(item.k)]]
+    scores = [costs["scores"][column] for column in columns]
+    yield from scores
+    responses = dict.fromkeys(score["responses"] for score in scores if score["responses"])
+    yield from (costs["responses"][key] for key in responses)
+    models = [params.scorers[column].scorer_params.get("model") for column in columns]
+    if isinstance(item, RoundSelection) and item.sampler_params.get("scorer") == "reward_model":
+        models.append(item.sampler_params.get("model", REWARD))
+    if REWARD in models:
+        yield costs["reward_model"]
+
+
+def _total(costs: list[dict[str, Any]], kind: str) -> float:
+    values = [cost[kind] for cost in costs]
+    return float("nan") if None in values else float(sum(values))

@@ -39,12 +39,17 @@ def packaged_minilm() -> Path:
     return folder
 
 
+def encoder_folder(model: str, revision: str | None) -> Path:
+    """The folder of an encoder: ``minilm`` (packaged), a local one, or a hub id's at a revision."""
+    return packaged_minilm() if model == "minilm" else model_folder(model, revision)
+
+
 def load_encoder(model: str, revision: str | None) -> Any:  # noqa: ANN401  (SentenceTransformer, imported lazily)
     """Load a sentence encoder: ``minilm`` (packaged), a local folder, or a hub id at a revision."""
     from sentence_transformers import SentenceTransformer
     from transformers import PreTrainedTokenizerBase
 
-    folder = packaged_minilm() if model == "minilm" else model_folder(model, revision)
+    folder = encoder_folder(model, revision)
     try:
         with without_bars():
             encoder = SentenceTransformer(
@@ -62,15 +67,16 @@ def count_reads(texts: list[str], model: str, revision: str | None) -> Reads:
     """How much of the texts an encoder reads, without embedding them."""
     encoder = load_encoder(model, revision)
     tokenizer, most = encoder.tokenizer, encoder.max_seq_length
-    over = unknown = 0
+    around = tokenizer.num_special_tokens_to_add()
+    tokens = over = unknown = 0
     for start in range(0, len(texts), BLOCK):
         block = texts[start : start + BLOCK]
-        around = tokenizer.num_special_tokens_to_add()
         for ids in tokenizer(block, add_special_tokens=False, verbose=False).input_ids:
             read = ids[: most - around] if most else ids
+            tokens += len(read) + around
             over += len(read) < len(ids)
             unknown += 2 * read.count(tokenizer.unk_token_id) > len(read)
-    return Reads(len(texts), most, over, unknown)
+    return Reads(len(texts), most, over, unknown, tokens)
 
 
 def embed(texts: list[str], model: str, revision: str | None, scratch: Path) -> np.ndarray:

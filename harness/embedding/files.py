@@ -16,13 +16,15 @@ class Reads(NamedTuple):
     """How much an encoder reads of `rows` texts.
 
     most: tokens of one, None without a bound. over: texts longer than that. unknown: texts of
-    which more than half of the tokens are unknown to its vocabulary.
+    which more than half of the tokens are unknown to its vocabulary. tokens: of all texts, special
+    ones included; None where an older version counted.
     """
 
     rows: int
     most: int | None
     over: int
     unknown: int
+    tokens: int | None = None
 
     def notes(self) -> list[str]:
         """Warnings about it, a sentence each."""

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from harness.common.errors import InputError
 from harness.common.progress import counting
 from harness.common.schemas import PoolRows
+from harness.evaluation.language_model import NOT_A_NUMBER
 from harness.models.likelihood import Text, losses
 from harness.models.template import about, tokenise
 
@@ -37,7 +39,8 @@ def bits_per_byte(
     of scores weighted by bytes is all bits over all bytes. What exceeds the model's context is cut
     on the left of the prompt; a longer response is scored in pieces of half a context, each with
     the half before it in view. `cut` marks such rows; `prediction` is empty. Rows are batched by
-    length, which affects the result by rounding only.
+    length, which affects the result by rounding only. InputError names a row for which the model
+    gives NaN.
     """
     import pandas as pd
 
@@ -55,12 +58,16 @@ def bits_per_byte(
     texts = [Text(ids, [False] * start + [True] * (len(ids) - start)) for _, ids, start in windows]
     with counting("bits per byte", len(texts)) as step:
         nats = losses(model, texts, batch_size, step)
+    if (lost := np.isnan(nats)).any():
+        row = windows[int(np.argmax(lost))].row
+        raise InputError(f"held-out row {rows.ids[row]!r}: {NOT_A_NUMBER}")
     bits = np.bincount([window.row for window in windows], nats / math.log(2), len(cut))
     size = heldout["response"].str.encode("utf-8").str.len().astype("float64").to_numpy()
     return pd.DataFrame(
         {
             "source": heldout["source"].to_numpy(),
             "item": (heldout["source"] + ":" + heldout["id"]).to_numpy(),
+            "prompt_hash": None,
             "prediction": "",
             "score": bits / size,
             "weight": size,

@@ -15,7 +15,7 @@ from harness.common.files import (
     write_json,
 )
 from harness.common.schemas import HELDOUT, SAMPLES, frame_of, read_frame, write_frame
-from harness.common.stores import kept, locked, model_store, scratch_folder, seal
+from harness.common.stores import kept, locked, model_store, repo_root, scratch_folder, seal
 from harness.common.timings import read_timed, write_timed
 from harness.evaluation import sandbox
 from harness.params.params import Cell, Params
@@ -25,6 +25,7 @@ from harness.training.weights import BASE, deleted_file, weights_folder
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.evaluation.judging import Judge
     from harness.suites import Suite
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ def evaluate_cell(params: Params, cell: Cell, code: str) -> None:
     """
     import pandas as pd
 
+    from harness.evaluation.judging import Judge, unasked
     from harness.suites import load_suite
 
     out = layout.RUNS / cell.path
@@ -51,7 +53,10 @@ def evaluate_cell(params: Params, cell: Cell, code: str) -> None:
             "walls": _sandbox_state(params, suite),
             "code": code,
         }
+        | ({"judge": params.judge.identity()} if suite.judged else {})
     )
+    judge = Judge(params.judge, repo_root() / ".store" / "judge.jsonl")
+    judges = suite.judged and not unasked(suite, judge)
     metrics: dict[str, Any] = {}
     frames = []
     for seed in cell.seeds:
@@ -60,10 +65,11 @@ def evaluate_cell(params: Params, cell: Cell, code: str) -> None:
         scratch = scratch_folder("evaluate", key)
         result = scratch / "result"
         with locked(scratch):
-            if kept(result) is None:
+            if kept(result) is None or (judges and _unjudged(result, suite)):
                 model = weights_folder(manifest, cell.base, cell.stage("train"))
                 with replacing_folder(result) as folder:
-                    _evaluate_seed(model, suite, params, heldout, seed, folder)
+                    base = layout.BASE_MODELS / cell.base
+                    _evaluate_seed(model, base, suite, params, heldout, seed, folder, judge)
             metrics[str(seed)] = read_json(result / "metrics.json")
             samples = read_frame(result / "samples.parquet", SAMPLES)
         frames.append(samples.assign(selection=cell.of))
@@ -71,7 +77,7 @@ def evaluate_cell(params: Params, cell: Cell, code: str) -> None:
     write_frame(out / "samples.parquet", samples.reset_index(drop=True), SAMPLES)
     write_timed(out / "metrics.json", {"suite": suite.name, "seeds": metrics})
     written = read_metrics(out / "metrics.json")
-    _warn_of_sandbox(written)
+    _warn(written)
     # Weights are kept while a column has yet to be run on them.
     if params.train.keep_models == "none" and not any(s.not_run for s in written.seeds.values()):
         for seed in cell.seeds:
@@ -83,14 +89,20 @@ def _sandbox_state(params: Params, suite: "Suite") -> tuple[str, bool]:
 
     Part of the key of kept results: columns that were not run are run once the sandbox is there.
     """
-    from harness.evaluation.tasks import runs_programs
+    from harness.evaluation.benchmarks import runs_programs
 
     tasks = [column for column in suite.columns if column.kind == "lm_eval"]
     missing = any(runs_programs(suite, column) for column in tasks) and sandbox.missing_walls()
     return missing or "", bool(missing) and params.evaluate.allow_unisolated
 
 
-def _warn_of_sandbox(metrics: CellMetrics) -> None:
+def _unjudged(result: Path, suite: "Suite") -> bool:
+    """Whether a kept result lacks the judge's scores of a column: the judge had failed."""
+    scores = SeedMetrics.model_validate(read_json(result / "metrics.json"))
+    return not set(suite.judged).isdisjoint(scores.not_run)
+
+
+def _warn(metrics: CellMetrics) -> None:
     """Log a line on columns that were not run, and one on programs that ran unisolated."""
     runs = metrics.seeds.values()
     for why in dict.fromkeys(why for run in runs for why in run.not_run.values()):
@@ -108,11 +120,18 @@ def _delete_weights(manifest: dict[str, Any]) -> None:
 
 
 def _evaluate_seed(
-    model: Path, suite: "Suite", params: Params, heldout: "pd.DataFrame", seed: int, out: Path
+    model: Path,
+    base: Path,
+    suite: "Suite",
+    params: Params,
+    heldout: "pd.DataFrame",
+    seed: int,
+    out: Path,
+    judge: "Judge",
 ) -> None:
     from harness.evaluation.evaluate import evaluate
 
-    result = evaluate(model, suite, layout.BENCHMARKS, heldout, params.evaluate, seed)
+    result = evaluate(model, suite, layout.BENCHMARKS, heldout, params.evaluate, seed, judge, base)
     write_frame(out / "samples.parquet", result.samples.assign(selection=""), SAMPLES)
     values = {name: value for name, value in result._asdict().items() if name != "samples"}
     metrics = SeedMetrics.model_validate(values).model_dump(mode="json", exclude_none=True)

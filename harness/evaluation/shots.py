@@ -1,51 +1,13 @@
-"""How many examples fit before a question, and how many questions are cut for lack of room."""
+"""How many examples fit before a question."""
 
 import json
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from harness.common.errors import InputError
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from harness.evaluation.benchmarks import Benchmark, Doc
+from harness.evaluation.language_model import LanguageModel
 
 _CUT_SHARE = 0.05  # of the items, that `shots: fit` may cut
-Doc = dict[str, Any]  # an item
-
-
-class LanguageModel(Protocol):
-    """What we use of lm-eval's HFLM, whose registration hides its type."""
-
-    max_length: int
-    cache_hook: Any
-    model: "PreTrainedModel"
-    tokenizer: "PreTrainedTokenizerBase"
-    tok_encode: Callable[[str], list[int]]
-    apply_chat_template: Callable[[list[dict[str, str]]], str]
-
-
-class Benchmark(Protocol):
-    """What we use of lm-eval's ConfigurableTask, whose own types say too little."""
-
-    OUTPUT_TYPE: str
-    eval_docs: Sequence[Doc]
-    config: Any
-    fewshot_cfg: Any
-    doc_to_text: Callable[[Doc], object]
-    doc_to_target: Callable[[Doc], object]  # the answer, or which choice it is
-    doc_to_choice: Callable[[Doc], list[str]]
-    fewshot_docs: Callable[[], Sequence[Doc] | None]  # the examples, in order
-    fewshot_context: Callable[..., str]  # the prompt of an item, examples included
-    set_config: Callable[[str, object], None]
-    set_fewshot_seed: Callable[[int], None]
-
-
-class Cut(NamedTuple):
-    """How many examples precede each question, and how many items were cut to fit."""
-
-    shots: int
-    items: int
 
 
 def check_examples(task: Benchmark, most: int, file: Path) -> None:
@@ -71,38 +33,54 @@ def check_examples(task: Benchmark, most: int, file: Path) -> None:
             )
 
 
-def fit_shots(lm: "LanguageModel", task: Benchmark, most: int) -> int:
+def check_shots(task: Benchmark, shots: int, where: str) -> None:
+    """Raise InputError where there are fewer examples than shots."""
+    examples = len(task.fewshot_docs() or [])
+    if examples < shots:
+        rule = f"shots is {shots}, its file has {examples} examples"
+        raise InputError(f"{where}: {rule}; ask for fewer shots or give a file with more")
+
+
+def fit_shots(lm: LanguageModel, task: Benchmark, most: int, chat_template: bool) -> int:
     """The most shots with which hardly any item is cut that would fit without."""
-    bare = count_cut(lm, task, 0)
+    read = _Reader(lm, task, chat_template)
+    bare = read.count_cut(0)
     allowed = max(bare, int(_CUT_SHARE * len(task.eval_docs)))
     most = min(most, len(task.fewshot_docs() or []))
     # All items have the same examples, so the shortest item gives the number to start from.
-    first = min(task.eval_docs, key=lambda doc: len(_context(lm, task, doc, 0)))
-    while most and len(lm.tok_encode(_context(lm, task, first, most))) > lm.max_length:
+    first = min(task.eval_docs, key=lambda doc: len(read.context(doc, 0)))
+    while most and len(lm.tok_encode(read.context(first, most))) > lm.max_length:
         most -= 1
-    while most and count_cut(lm, task, most) > allowed:
+    while most and read.count_cut(most) > allowed:
         most -= 1
     return most
 
 
-def count_cut(lm: "LanguageModel", task: Benchmark, shots: int) -> int:
-    """How many items lm-eval will cut on the left to fit the context."""
-    docs = list(task.eval_docs)
-    used = [len(lm.tok_encode(_context(lm, task, doc, shots))) for doc in docs]
-    if task.OUTPUT_TYPE == "generate_until":
-        room = [int(task.config.generation_kwargs["max_gen_toks"])] * len(docs)
-    else:
-        # The last token of a choice is only predicted, so it takes no room.
-        choices = [task.doc_to_choice(doc) for doc in docs]
-        room = [max(len(lm.tok_encode(choice)) for choice in own) - 1 for own in choices]
-    return sum(a + b > lm.max_length for a, b in zip(used, room, strict=True))
+class _Reader:
+    """The prompts of a task as the model gets them."""
 
+    def __init__(self, lm: LanguageModel, task: Benchmark, chat_template: bool) -> None:
+        self.lm, self.task, self.chat_template = lm, task, chat_template
 
-def _context(lm: "LanguageModel", task: Benchmark, doc: Doc, shots: int) -> str:
-    return task.fewshot_context(
-        doc,
-        shots,
-        apply_chat_template=True,
-        fewshot_as_multiturn=True,
-        chat_template=lm.apply_chat_template,
-    )
+    def context(self, doc: Doc, shots: int) -> str:
+        """The prompt of an item after so many examples."""
+        return self.task.fewshot_context(
+            doc,
+            shots,
+            apply_chat_template=self.chat_template,
+            fewshot_as_multiturn=self.chat_template,
+            chat_template=self.lm.apply_chat_template if self.chat_template else None,
+        )
+
+    def count_cut(self, shots: int) -> int:
+        """How many items lm-eval will cut on the left to fit the context."""
+        encode, docs = self.lm.tok_encode, list(self.task.eval_docs)
+        used = [len(encode(self.context(doc, shots))) for doc in docs]
+        if self.task.OUTPUT_TYPE == "generate_until":
+            given = self.task.config.generation_kwargs.get("max_gen_toks", self.lm.max_gen_toks)
+            room = [int(given)] * len(docs)
+        else:
+            # The last token of a choice is only predicted, so it takes no room.
+            choices = [self.task.doc_to_choice(doc) for doc in docs]
+            room = [max(len(encode(choice)) for choice in own) - 1 for own in choices]
+        return sum(a + b > self.lm.max_length for a, b in zip(used, room, strict=True))

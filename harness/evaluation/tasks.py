@@ -1,11 +1,12 @@
-"""lm-eval tasks: read from a suite, fitted to the model's context, run, scored by item."""
+"""lm-eval tasks: fitted to the model's context, run, scored by item."""
 
 import io
 import json
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stderr
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +14,15 @@ import numpy as np
 
 from harness.common.errors import InputError, shown
 from harness.common.progress import PlainMeter, on_terminal
-from harness.evaluation.code import run_answers
-from harness.evaluation.shots import (
-    Benchmark,
-    Cut,
-    LanguageModel,
-    check_examples,
-    count_cut,
-    fit_shots,
-)
-from harness.suites import Column, Suite, read_task
+from harness.evaluation.benchmarks import FEWSHOT_SEED, Benchmark, column_tasks, where
+from harness.evaluation.language_model import LanguageModel
+from harness.evaluation.shots import check_examples, check_shots, fit_shots
+from harness.launching.ranks import rank, world
+from harness.params.evaluation import EvaluateParams
+from harness.suites import Column, Suite
 
 if TYPE_CHECKING:
     import pandas as pd
-    from datasets import DatasetDict
 
 
 @contextmanager
@@ -44,53 +40,52 @@ def quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def runs_programs(suite: Suite, column: Column) -> bool:
-    """Whether a column's task runs programs that the model wrote.
+@dataclass(frozen=True)
+class Prepared:
+    """A column's tasks, one or a group, and the examples before each of their questions."""
 
-    InputError where lm-eval's own flag says so, but an answer could bypass the sandbox.
+    column: Column
+    tasks: dict[str, Benchmark]  # by name
+    shots: int
+
+    def cut_items(self, lm: LanguageModel) -> int:
+        """How many of its items have been cut on the left to fit the model's context."""
+        return sum(task in self.tasks for task, _ in lm.cut)
+
+
+def prepare_column(
+    lm: LanguageModel, suite: Suite, column: Column, benchmarks: Path, params: EvaluateParams
+) -> Prepared:
+    """The column's tasks over its first `params.limit` items, with the column's number of shots.
+
+    InputError as for `column_tasks`, for too few examples, and for examples that are items.
     """
-    path = suite.folder / str(column.task)
-    config = read_task(path)
-    filters = [one.get("filter") or [] for one in config.get("filter_list") or []]
-    sandboxed = [any(step.get("filter_fn") is run_answers for step in steps) for steps in filters]
-    if config.get("unsafe_code") and not (sandboxed and all(sandboxed)):
-        raise InputError(
-            f"{path}: unsafe_code is true, but not every filter runs the answers in the sandbox; "
-            "give each filter_fn: !function harness.evaluation.code.run_answers"
-        )
-    return any(sandboxed)
+    tasks = column_tasks(suite, column, benchmarks, params)
+    shots = column.shots if column.shots != "fit" else column.max_shots
+    for task in tasks.values():
+        _check_room(lm, task, where(suite, column))
+        if shots and column.shots != "fit":
+            check_shots(task, shots, where(suite, column))
+        if shots and column.builtin is None:  # published examples are no items
+            check_examples(task, shots, suite.folder / str(column.task))
+        if column.shots == "fit":
+            shots = fit_shots(lm, task, column.max_shots, params.chat_template)
+        task.set_config("num_fewshot", shots)
+    return Prepared(column, tasks, shots)
 
 
-def prepare_task(
-    lm: "LanguageModel", suite: Suite, column: Column, benchmarks: Path, limit: int | None
-) -> "tuple[Benchmark, Cut]":
-    """The column's task over its first `limit` items, with the column's number of shots.
-
-    InputError for a file that cannot be read, and for examples that are items.
-    """
-    from lm_eval.tasks import TaskManager
-
-    assert column.task is not None
-    limit = min((n for n in (column.items, limit) if n is not None), default=None)
-    config = read_task(suite.folder / column.task)
-    data = _read_splits(config, suite.folder / column.task, benchmarks, limit)
-    # A dataset passed in needs no cache folder, and is never a stale copy of its file.
-    config |= {"task": column.name, "custom_dataset": lambda **_: data, "num_fewshot": 0}
-    task: Any = TaskManager(include_defaults=False).load([config])["tasks"][column.name]
-    task.set_fewshot_seed(0)
-    if column.shots:
-        most = column.max_shots if column.shots == "fit" else column.shots
-        check_examples(task, most, suite.folder / column.task)
-    shots = column.shots if column.shots != "fit" else fit_shots(lm, task, column.max_shots)
-    task.set_config("num_fewshot", shots)
-    return task, Cut(shots, count_cut(lm, task, shots))
+def _check_room(lm: LanguageModel, task: Benchmark, name: str) -> None:
+    """Raise InputError where an answer may be so long that no question fits before it."""
+    if task.OUTPUT_TYPE != "generate_until":
+        return
+    most = int(task.config.generation_kwargs.get("max_gen_toks", lm.max_gen_toks))
+    if most >= lm.max_length:
+        rule = f"max_gen_toks is {most}, the model's context {lm.max_length} tokens"
+        raise InputError(f"{name}: {rule}; lower max_gen_toks in its generation_kwargs")
 
 
 def run_tasks(
-    lm: "LanguageModel",
-    tasks: list[Benchmark],
-    columns: list[Column],
-    seed: int,
+    lm: LanguageModel, prepared: Sequence[Prepared], chat_template: bool, seed: int
 ) -> "dict[str, pd.DataFrame]":
     """Run the tasks; a frame a column, a row an item; scores are percentages, each weight is 1.
 
@@ -98,30 +93,36 @@ def run_tasks(
     a second and a half.
     """
     import lm_eval
+    import pandas as pd
     import torch
     from lm_eval.tasks import TaskManager
 
+    tasks = [task for one in prepared for task in one.tasks.values()]
     if not on_terminal():
         lm.cache_hook = _Counter(PlainMeter("evaluate", sum(map(_requests, tasks))))
     for task in tasks:
-        task.set_fewshot_seed(0)  # anew: counting cut items has drawn examples
+        task.set_fewshot_seed(FEWSHOT_SEED)  # anew: fitting the shots has drawn examples
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  (what lm-eval's samplers draw from)
-    torch.manual_seed(seed)
+    # Other noise in each of several processes: they may hold answers to the same prompt.
+    torch.manual_seed(seed + rank() * 2**32)
     listed: Any = tasks  # which the annotation of `load` does not foresee
     lm_evaluate: Any = lm_eval.evaluate  # a decorator hides its signature
     results = lm_evaluate(
         lm=lm,
         task_dict=TaskManager(include_defaults=False).load(listed),
-        apply_chat_template=True,
-        fewshot_as_multiturn=True,
+        apply_chat_template=chat_template,
+        fewshot_as_multiturn=chat_template,
         log_samples=True,
         bootstrap_iters=0,
         # `runs_programs` has refused tasks whose programs would run outside the sandbox.
         confirm_run_unsafe_code=any(getattr(task, "UNSAFE_CODE", False) for task in tasks),
     )
-    pairs = zip(tasks, columns, strict=True)
-    return {c.name: _items(task, c, results["samples"][c.name]) for task, c in pairs}
+    frames = {}
+    for one in prepared:
+        parts = [_items(t, one.column, results["samples"][n]) for n, t in one.tasks.items()]
+        frames[one.column.name] = pd.concat(parts, ignore_index=True)
+    return frames
 
 
 class _Counter:
@@ -132,7 +133,7 @@ class _Counter:
 
     def add_partial(self, *_: object) -> None:
         """Count an answered request."""
-        self.meter.step()
+        self.meter.step(world())
 
 
 def _requests(task: Benchmark) -> int:
@@ -143,17 +144,19 @@ def _requests(task: Benchmark) -> int:
 
 
 def _items(task: Benchmark, column: Column, samples: list[dict[str, Any]]) -> "pd.DataFrame":
-    """The column's metric by item; InputError where the task has no such metric."""
+    """The column's metric by item."""
     import pandas as pd
 
-    metric, _, chosen = str(column.metric).partition(",")
+    metric, _, chosen = column.lm_metric.partition(",")
     kept = [sample for sample in samples if sample["filter"] == chosen]
-    if not kept or metric not in kept[0]["metrics"]:
-        there = sorted({f"{name},{s['filter']}" for s in samples for name in s["metrics"]})
-        raise InputError(f"{column.task}: no metric {column.metric!r}; it has {', '.join(there)}")
+    if metric not in kept[0]["metrics"]:  # pass@10 of fewer answers
+        there = ", ".join(kept[0]["metrics"])
+        rule = f"no {metric} of so few answers, only {there}"
+        raise InputError(f"column {column.name}: {rule}; raise evaluate.code_samples")
     return pd.DataFrame(
         {
-            "item": str(sample["doc"].get("id", sample["doc_id"])),
+            "item": item_id(sample["doc"], sample["doc_id"]),
+            "prompt_hash": sample["prompt_hash"],
             "prediction": _prediction(task, sample, metric),
             "score": 100.0 * float(sample[metric]),
             "weight": 1.0,
@@ -161,6 +164,11 @@ def _items(task: Benchmark, column: Column, samples: list[dict[str, Any]]) -> "p
         }
         for sample in kept
     )
+
+
+def item_id(item: dict[str, Any], place: int) -> str:
+    """What samples call an item: its id, else its place."""
+    return str(item.get("id", place))
 
 
 def _cluster(column: Column, item: dict[str, Any]) -> str | None:
@@ -174,51 +182,16 @@ def _cluster(column: Column, item: dict[str, Any]) -> str | None:
     return f"{column.name}:{value}"
 
 
-def _read_splits(
-    config: dict[str, Any], path: Path, benchmarks: Path, limit: int | None
-) -> "DatasetDict":
-    """The task's splits, read from its JSONL files; InputError names file and line."""
-    from datasets import Dataset, DatasetDict
-
-    try:
-        files: dict[str, str] = config["dataset_kwargs"]["data_files"]
-        test = config["test_split"]
-        files[test]
-    except (KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: needs dataset_kwargs.data_files and test_split ({error})"
-        ) from error
-    splits = DatasetDict()
-    for split, name in files.items():
-        rows = _read_jsonl(benchmarks / name)
-        splits[split] = Dataset.from_list(rows[:limit] if split == test else rows)
-    return splits
-
-
-def _read_jsonl(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        raise InputError(f"{path}: benchmark file missing; run stage prepare again")
-    rows = []
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise InputError(f"{path}, line {number}: not JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise InputError(f"{path}, line {number}: not a JSON object")
-            rows.append(row)
-    if not rows:
-        raise InputError(f"{path}: no items; run stage prepare again")
-    return rows
-
-
 def _prediction(task: Benchmark, sample: dict[str, Any], metric: str) -> str:
     """The model's answer: the choice that lm-eval counts, else the (filtered) text."""
     answers = sample["filtered_resps"]
     if task.OUTPUT_TYPE != "multiple_choice":
         answer = answers[0]
-        return answer if isinstance(answer, str) else json.dumps(answer)
+        if isinstance(answer, str):
+            return answer
+        # Verdicts of programs, each with the answer it is of.
+        pairs = zip(sample["resps"][0], answer, strict=True)
+        return json.dumps([{"answer": text, "passes": passes} for text, passes in pairs])
     choices = task.doc_to_choice(sample["doc"])
     logs = [float(log) for log, _ in answers[: len(choices)]]
     if metric == "acc_norm":

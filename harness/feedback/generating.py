@@ -10,6 +10,7 @@ from harness.common.errors import InputError
 from harness.common.progress import Step
 from harness.feedback.decoding import Decoding
 from harness.feedback.inference import inferring
+from harness.launching.ranks import gathered, shard, world
 from harness.models.batches import length_batches
 from harness.models.reader import Reader
 from harness.models.template import Messages, about, encode, render, stop_tokens
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 class Completions:
     """A model's answers to n prompts, in order.
 
-    texts: without special tokens. tokens: (n,) int64, generated tokens less the end token. cut:
-    (n,) bool, the prompt was too long and lost its beginning. capped: (n,) bool, no end token came.
+    texts: without special tokens. tokens: (n,) int64, generated tokens less the end token.
+    prompted: (n,) int64, tokens of the prompt that were read. cut: (n,) bool, the prompt was too
+    long and lost its beginning. capped: (n,) bool, no end token came.
     """
 
     texts: list[str]
     tokens: np.ndarray
+    prompted: np.ndarray
     cut: np.ndarray
     capped: np.ndarray
 
@@ -65,15 +68,21 @@ def complete(
     whole = _prompts(tokenizer, conversations, names)
     prompts = [cut_ids(tokenizer, ids, most) for ids in whole]
     ends = {*stop_tokens(model, tokenizer)}
-    written: list[list[int]] = [[] for _ in prompts]
+    new: dict[int, list[int]] = {}
+
+    def each(done: int) -> None:
+        step(done * world())
+
     with inferring(model):
-        for batch in length_batches([len(ids) + max_new_tokens for ids in prompts], batch_size):
+        sizes = [len(ids) + max_new_tokens for ids in prompts]
+        for batch in shard(length_batches(sizes, batch_size)):
             rngs = [np.random.default_rng([seed, i]) for i in batch]
             draws = np.array([rng.random(max_new_tokens) for rng in rngs]) if temperature else None
             decoding = Decoding(model, [prompts[i] for i in batch], max_new_tokens)
-            new = decoding.run(ends, temperature, draws, [names[i] for i in batch], step)
-            for i, ids in zip(batch, new, strict=True):
-                written[i] = ids
+            ids = decoding.run(ends, temperature, draws, [names[i] for i in batch], each)
+            new.update(zip(batch, ids, strict=True))
+    every = {i: ids for part in gathered(new) for i, ids in part.items()}
+    written = [every[i] for i in range(len(prompts))]
     capped = [not ids or ids[-1] not in ends for ids in written]
     answers = [ids if open_ else ids[:-1] for ids, open_ in zip(written, capped, strict=True)]
     return Completions(
@@ -82,6 +91,7 @@ def complete(
             for ids in answers
         ],
         tokens=np.array([len(ids) for ids in answers], dtype=np.int64),
+        prompted=np.array([len(ids) for ids in prompts], dtype=np.int64),
         cut=np.array([len(ids) > most for ids in whole], dtype=bool),
         capped=np.array(capped, dtype=bool),
     )

@@ -8,6 +8,7 @@ from harness.common.errors import InputError
 from harness.common.progress import Step
 from harness.common.schemas import PoolRows
 from harness.feedback.inference import inferring, not_finite
+from harness.launching.ranks import joined, shard, world
 from harness.models.batches import length_batches, padded
 from harness.models.reader import Reader
 from harness.models.template import tokenise_all
@@ -37,14 +38,16 @@ def mean_pooled(
     if [] in rows:
         raise InputError(f"{names[rows.index([])]}: its conversation has no token")
     means = np.zeros((len(rows), model.config.get_text_config().hidden_size), dtype=np.float32)
+    own = shard(length_batches([len(ids) for ids in rows], batch_size))
     with inferring(model):
-        for batch in length_batches([len(ids) for ids in rows], batch_size):
+        for batch in own:
             pooled = _pool(model, [rows[i] for i in batch])
             lost = ~np.isfinite(pooled).all(axis=1)
             if lost.any():
                 raise not_finite(names[batch[int(np.argmax(lost))]], "hidden states")
             means[batch] = pooled
-            step(len(batch))
+            step(len(batch) * world())
+    means = joined(means, own)
     return means, sum(len(ids) for ids in rows), np.array([len(ids) > most for ids, _ in whole])
 
 

@@ -6,13 +6,16 @@ better, not finite where there is none; and its cost.
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.common import flops
 from harness.common.progress import counting
 from harness.common.schemas import PoolRows
+from harness.models.size import parameter_counts
 from harness.models.template import Messages, tokenise_all
 
 if TYPE_CHECKING:
@@ -45,11 +48,12 @@ def given_and_generated(rows: PoolRows, answers: Path) -> list[Response]:
 
 def trained_model(task: dict[str, Any]) -> "Reader":
     """The model that a phase observes, as its task says."""
-    from harness.models.loading import load_model
+    from harness.models.adapters import load_trained
     from harness.models.reader import read_with
 
+    load = partial(load_trained, base=Path(task["base"]) if "base" in task else None)
     how = task["max_length"], task["device"], task["threads"]
-    return read_with(load_model, str(Path(task["model"]).resolve()), None, *how)
+    return read_with(load, str(Path(task["model"]).resolve()), None, *how)
 
 
 def by_perplexity(task: dict[str, Any], responses: Sequence[Response]) -> Scored:
@@ -64,7 +68,7 @@ def by_perplexity(task: dict[str, Any], responses: Sequence[Response]) -> Scored
     names = [f"instance {name!r}" for name, _ in responses]
     texts = [messages for _, messages in responses]
     whole = [ids for ids, _ in tokenise_all(reader.tokenizer, texts, names)]
-    ids, cost = _cut(reader, whole, responses)
+    ids, cost = _cut(reader, whole, responses, whole_model(task))
     scored = [Text(one, [False, *[True] * (len(one) - 1)]) for one in ids]
     with counting("score perplexity", len(scored)) as step:
         totals = losses(reader.model, scored, task["batch_size"], step)
@@ -74,7 +78,7 @@ def by_perplexity(task: dict[str, Any], responses: Sequence[Response]) -> Scored
 
 def by_reward_model(task: dict[str, Any], responses: Sequence[Response]) -> Scored:
     """The sigmoid of a reward model's logit, whose own scale is too wide for the exp of eq. 6."""
-    from harness.models.reader import read_with
+    from harness.models.reader import find_model, read_with
     from harness.reward_model.classifier import ids_of_rows, load_classifier, logits
 
     how = task["max_length"], task["device"], task["threads"]
@@ -82,15 +86,26 @@ def by_reward_model(task: dict[str, Any], responses: Sequence[Response]) -> Scor
     names = [f"instance {name!r}" for name, _ in responses]
     texts = [messages for _, messages in responses]
     whole = ids_of_rows(reader.tokenizer, texts, task["template"], names)
-    ids, cost = _cut(reader, whole, responses)
+    folder = find_model(task["reward_model"], task["revision"])
+    ids, cost = _cut(reader, whole, responses, folder)
     with counting("score reward", len(ids)) as step:
-        values = np.array(logits(reader.model, ids, task["batch_size"], step))
+        values = logits(reader.model, ids, task["batch_size"], step)
     # The sigmoid by tanh: no overflow, whatever the logit.
     return 0.5 * (1 + np.tanh(values / 2)), cost
 
 
+def reading_flops(model: str | Path, tokens: int) -> float:
+    """FLOPs that the model in a folder takes to read, or to generate, tokens."""
+    return flops.reading(tokens, parameter_counts(Path(model))["multiplied_parameters"])
+
+
+def whole_model(task: dict[str, Any]) -> str:
+    """The folder of the observed model's weights: its base's where it is an adapter."""
+    return task.get("base", task["model"])
+
+
 def _cut(
-    reader: "Reader", whole: list[list[int]], responses: Sequence[Response]
+    reader: "Reader", whole: list[list[int]], responses: Sequence[Response], model: str | Path
 ) -> tuple[list[list[int]], dict[str, float]]:
     """Each text cut at its beginning to what the model reads; and the cost of scoring."""
     from harness.reward_model.classifier import cut_ids
@@ -104,7 +119,8 @@ def _cut(
         )
     ids = [cut_ids(reader.tokenizer, one, reader.most) for one in whole]
     tokens = sum(len(one) for one in ids)
-    return ids, {"scored": len(ids), "tokens_scored": tokens, "texts_cut": len(long)}
+    counts = {"scored": len(ids), "tokens_scored": tokens, "texts_cut": len(long)}
+    return ids, {**counts, "flops": reading_flops(model, tokens)}
 
 
 def by_judge(task: dict[str, Any], responses: Sequence[Response]) -> Scored:

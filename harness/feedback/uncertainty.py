@@ -8,6 +8,7 @@ import numpy as np
 from harness.common.progress import Step
 from harness.common.schemas import PoolRows
 from harness.feedback.inference import inferring, not_finite
+from harness.launching.ranks import joined, shard, world
 from harness.models.likelihood import Text, read_texts, scored_logits, text_batches
 from harness.models.reader import Reader
 
@@ -43,14 +44,16 @@ def uncertainty(
     model = reader.model
     texts, was_cut = read_texts(pool, reader.tokenizer, reader.most)
     means = np.zeros(len(texts))
+    own = shard(text_batches(model, texts, batch_size))
     with inferring(model):
-        for batch in text_batches(model, texts, batch_size):
+        for batch in own:
             values = _means(model, [texts[i] for i in batch], CRITERIA[criterion])
             lost = ~np.isfinite(values)
             if lost.any():
                 raise not_finite(pool.names[batch[int(np.argmax(lost))]], "logits")
             means[batch] = values
-            step(len(batch))
+            step(len(batch) * world())
+    means = joined(means, own)
     return means, sum(len(text.ids) for text in texts), was_cut
 
 

@@ -28,8 +28,9 @@ def check_model_files(folder: Path, encoder: bool = False) -> None:
         if (folder / pickle).is_file() and not sharded and not (folder / wanted).is_file():
             rule = "a pickle, which could run code as it is read"
             raise InputError(f"{folder / pickle}: {rule}; save the weights as safetensors")
-    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
-        rule = "an adapter without its base model"
+    # With peft installed, libraries load it too, and some the base model that it names.
+    if (folder / "adapter_config.json").is_file():
+        rule = "an adapter, which names its base model"
         raise InputError(f"{folder}: {rule}; merge both (merge_and_unload) and give that folder")
     for path, name in _named_weights(folder):
         if "/" in name or "\\" in name or not name.endswith((".safetensors", ".index.json")):

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.common.errors import InputError
 from harness.common.schemas import PoolRows
+from harness.launching.ranks import joined, shard, world
 from harness.models.batches import MOST_TOKENS, length_batches, padded
 from harness.models.loading import check_ids
 from harness.models.template import Messages, tokenise_all
@@ -75,10 +76,11 @@ def losses(
     """
     check_ids(model, [text.ids for text in texts])
     sums = np.zeros(len(texts))
-    for batch in text_batches(model, texts, batch_size):
+    own = shard(text_batches(model, texts, batch_size))
+    for batch in own:
         sums[batch] = _batch_losses(model, [texts[i] for i in batch])
-        step(len(batch))
-    return sums
+        step(len(batch) * world())
+    return joined(sums, own)
 
 
 def text_batches(

@@ -205,7 +205,7 @@ def training_progress(curve: list[dict[str, float]], label: str) -> "TrainerCall
     return Progress()
 
 
-def pick_device(device: Device) -> str:
+def pick_device(device: Device) -> Literal["cpu", "cuda"]:
     """`cuda` or `cpu`; `auto` takes CUDA if there is any. InputError for CUDA without a device."""
     import torch
 

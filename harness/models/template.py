@@ -35,29 +35,6 @@ TEMPLATES: dict[str, Path] = {
 }
 
 
-def source_tokenizer(source: str, revision: str | None, name: str) -> "PreTrainedTokenizerBase":
-    """The tokenizer and template of a base model's source; no weights are read.
-
-    That of `scratch` has our template `name` and no vocabulary. InputError as for `load_tokenizer`
-    and `check_template`.
-    """
-    if source == "scratch":
-        from tokenizers import Tokenizer, models
-        from transformers import PreTrainedTokenizerFast
-
-        inner = Tokenizer(models.BPE())
-        made = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<|end|>")
-        made.name_or_path = f"template {name}"
-        ensure_template(made, name)
-        return made
-    from harness.models.loading import load_tokenizer
-
-    tokenizer = load_tokenizer(source, revision)
-    ensure_template(tokenizer, name)
-    check_template(tokenizer)
-    return tokenizer
-
-
 def ensure_template(tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
     """Give the tokenizer the template `name` of TEMPLATES, unless it has its own.
 

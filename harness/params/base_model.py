@@ -8,9 +8,9 @@ from harness.params.section import Rate, Seed, Share, StrictSection, Threads
 
 
 class PretrainParams(StrictSection):
-    """Where the base model comes from: `scratch` is pretrained here, else a folder or a hub id."""
+    """Where the base model comes from: `scratch` is pretrained here, the others are not."""
 
-    source: str = Field(min_length=1)  # scratch, a local model folder, or a hub id
+    source: str = Field(min_length=1)  # scratch, one of PACKAGED, a local model folder, or a hub id
     revision: str | None = None  # commit of a hub id
     template_sha256: str | None = None  # of the source's chat template: shows DVC an edit
     seed: Seed = 0

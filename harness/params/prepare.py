@@ -1,6 +1,9 @@
-"""The ``prepare`` section of params.yaml: which pool, and what is first cut from it."""
+"""The ``prepare`` section of params.yaml: which pool, and what is first cut from it.
 
-from typing import Annotated, Literal, Self
+The items of benchmarks are named by their suite: harness/suites/<suite>/suite.yaml.
+"""
+
+from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -8,28 +11,12 @@ from harness.common.errors import nearest
 from harness.common.locations import split_revision
 from harness.params.limits import Count, Limits
 from harness.params.section import Section, Seed
+from harness.params.source import OnBadRow, RowCount, Source, Take
 
-Share = Annotated[float, Field(gt=0, lt=1, strict=True)]
-RowCount = Count | Share | Literal["all"]
-Take = Literal["random", "first"]
-OnBadRow = Literal["error", "drop"]
 FROM_POOL = "pool"
 
 
-class Source(Section):
-    """Where rows are read: a local path, ``shared:<path>``, a hub id, or ``lab``.
-
-    ``where`` keeps the rows whose field equals the value, or is a list that contains it.
-    """
-
-    path: str
-    where: dict[str, str | int | bool] = Field(default={})
-    on_bad_row: OnBadRow | None = None  # None: as the section says
-    limits: Limits | None = None  # None: as the section says
-    revision: str | None = None  # hub only
-    config: str | None = None  # hub only
-    split: str = "train"  # hub only
-    licence: str = "not stated"
+S = TypeVar("S", bound=Source)
 
 
 class Part(Section):
@@ -45,13 +32,6 @@ class Part(Section):
     take: Take = "random"
     at_least: Count = 1
     at_most: Count | None = None
-
-
-class Benchmark(Part):
-    """Items of a benchmark, kept as published; ``text`` names the fields checked for overlap."""
-
-    take: Take = "first"
-    text: list[str] = Field(default=["question"])
 
 
 class OverlapParams(Section):
@@ -78,19 +58,28 @@ class PrepareParams(Section):
     sources: dict[str, Source] = Field(default={})
     heldout: list[Part] = Field(default=[])
     pretraining: list[Part] = Field(default=[])
-    benchmarks: list[Benchmark] = Field(default=[])
     # At most; a generated pool has its own.
     preference_pairs: Annotated[int, Field(ge=0, le=10**12)] = 2000
 
+    @model_validator(mode="before")
+    @classmethod
+    def _older_form(cls, values: object) -> object:
+        if isinstance(values, dict) and "benchmarks" in values:
+            raise ValueError(
+                "benchmarks: of an older version; the suite names its items now: `data` in "
+                "harness/suites/<suite>/suite.yaml (docs/add-a-benchmark.md)"
+            )
+        return values
+
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
-        for label in ("heldout", "pretraining", "benchmarks"):
+        for label in ("heldout", "pretraining"):
             parts: list[Part] = getattr(self, label)
             names = [part.name for part in parts]
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{label}: the name {twice[0]} is given twice; names are unique")
-            known = [*self.sources] if label == "benchmarks" else [*self.sources, FROM_POOL]
+            known = [*self.sources, FROM_POOL]
             for part in parts:
                 if part.source not in known:
                     hint = nearest(part.source, known)
@@ -99,7 +88,10 @@ class PrepareParams(Section):
 
     def find_source(self, name: str) -> Source:
         """The source of that name; else the name is a path, a hub id (with @revision) or lab."""
-        source = self.sources.get(name) or Source(path=name)
+        return self.completed(self.sources.get(name) or Source(path=name))
+
+    def completed(self, source: S) -> S:
+        """A source with its revision in a field of its own, and the section's limits."""
         path, revision = split_revision(source.path)
         return source.model_copy(
             update={

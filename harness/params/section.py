@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Seed = Annotated[int, Field(ge=0, lt=2**32, strict=True)]  # what NumPy and torch accept
 Threads = Annotated[int, Field(ge=1, le=1024)]  # CPU threads
+Processes = Annotated[int, Field(ge=1, le=1024, strict=True)]  # of one machine, one a device
 Device = Literal["auto", "cpu", "cuda"]
 Positive = Annotated[int, Field(ge=1, le=10**12, strict=True)]
 Batch = Annotated[int, Field(ge=1, le=100_000)]

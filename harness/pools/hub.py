@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.common.errors import InputError, one_line
 from harness.common.progress import on_terminal
-from harness.params.prepare import Source
+from harness.params.source import Source
 from harness.pools.raw_rows import RawRow
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.common.errors import InputError, printable, shown
 from harness.common.progress import progress
 from harness.common.schemas import POOL, frame_of
-from harness.params.prepare import OnBadRow
+from harness.params.source import OnBadRow
 from harness.pools.fields import Fields, check_text, is_blank
 from harness.pools.formats import FORMATS, MIXED, UNKNOWN, Message, format_of
 from harness.pools.raw_rows import BadRowError, Loaded, RawRow, kind

@@ -3,6 +3,7 @@
 Held-out rows are cut first, each part by its own random stream, so that no later choice moves them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,16 @@ from harness.common.errors import InputError
 from harness.common.schemas import HELDOUT, PRETRAINING, TRUTH, frame_of
 from harness.params.prepare import FROM_POOL, PrepareParams
 from harness.pools import card as cards
-from harness.pools.instances import Instance, pool_row, raw_items, to_frame
+from harness.pools.benchmarks import item_texts, read_items
+from harness.pools.instances import Instance, pool_row, to_frame
 from harness.pools.overlap import Items, SearchedTexts
 from harness.pools.preferences import make_preferences
 from harness.pools.raw_rows import Loaded
 from harness.pools.rendering import Check, base_model_check, rendered_pairs
-from harness.pools.sources import load
-from harness.pools.splits import Cutter, draw
+from harness.pools.splits import Cutter
 from harness.pools.word_runs import Vocabulary
+from harness.suites import load_suite
+from harness.suites.items import Item, ItemSource
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +47,8 @@ class Prepared:
 
 def prepare(params: "Params") -> Prepared:
     """Build the starting point that params.yaml describes; InputError for any bad input."""
-    made = prepare_section(params.prepare, params.lab, base_model_check(params))
+    data = load_suite(params.evaluate.suite).data
+    made = prepare_section(params.prepare, params.lab, base_model_check(params), data)
     rows = len(made.pool)
     budgets = [params.absolute_budget(name, rows) for name in params.every_selection]
     # Tokens are counted once there is a tokenizer.
@@ -55,19 +59,25 @@ def prepare(params: "Params") -> Prepared:
 
 
 def prepare_section(
-    params: PrepareParams, lab: "LabParams | None" = None, check: Check | None = None
+    params: PrepareParams,
+    lab: "LabParams | None" = None,
+    check: Check | None = None,
+    data: Mapping[str, ItemSource] | None = None,
 ) -> Prepared:
-    """`prepare` given its section alone; ``check`` applies the base model's chat template."""
+    """`prepare` given its section alone.
+
+    ``check`` applies the base model's chat template, ``data`` are the suite's benchmark items.
+    """
+    data = data or {}
     cutter = Cutter(params, lab, check)
     heldout = {part.name: cutter.cut(part, "heldout") for part in params.heldout}
     base = {part.name: cutter.cut(part, "pretraining") for part in params.pretraining}
     pool = cutter.pool
     if not pool:
         raise InputError(f"{params.source}: no row is left for the pool; cut fewer from it")
-    benchmarks = cutter.loaded.benchmarks | _benchmarks(params)
-    targets = {f"heldout/{name}": [i.text for i in rows] for name, rows in heldout.items()}
-    targets |= {f"benchmark/{n}": _item_texts(params, n, items) for n, items in benchmarks.items()}
+    benchmarks = cutter.loaded.benchmarks | read_items(params, data)
     words = Vocabulary()
+    targets = _searched(heldout, benchmarks, data)
     index = {name: Items(texts, params.overlap, words) for name, texts in targets.items()}
     overlap, touched = cards.overlaps(_rows(pool, params, words), index)
     if params.remove_overlap:
@@ -98,12 +108,9 @@ def prepare_section(
         "preferences": preferences["fault"].value_counts().sort_index().to_dict(),
         "benchmarks": {name: {"items": len(items)} for name, items in benchmarks.items()},
     } | ({"preferences_dropped": refused} if refused else {})
-    held = [
-        (f"{name}_{i.id}", *pool_row(i)[1:], name) for name, rows in heldout.items() for i in rows
-    ]
     return Prepared(
         pool=to_frame(pool),
-        heldout=frame_of(HELDOUT, held),
+        heldout=_held(heldout),
         truth=_truth(cutter.loaded, pool),
         pretraining=_pretraining(base, cutter.loaded),
         preferences=preferences,
@@ -112,21 +119,20 @@ def prepare_section(
     )
 
 
-def _benchmarks(params: PrepareParams) -> dict[str, list[dict[str, Any]]]:
-    made = {}
-    for part in params.benchmarks:
-        source = params.find_source(part.source)
-        items = list(raw_items(load(source), source.where, part.name))
-        made[part.name] = draw(items, part, len(items), params.seed, f"benchmarks/{part.name}")
-    return made
+def _held(heldout: Parts) -> "pd.DataFrame":
+    rows = [(name, instance) for name, part in heldout.items() for instance in part]
+    return frame_of(HELDOUT, [(f"{name}_{i.id}", *pool_row(i)[1:], name) for name, i in rows])
 
 
-def _item_texts(params: PrepareParams, name: str, items: list[dict[str, Any]]) -> list[str]:
-    fields = {part.name: part.text for part in params.benchmarks}.get(name, WORLD_TEXT)
-    texts = [" ".join(str(item[f]) for f in fields if item.get(f)) for item in items]
-    if items and not any(texts):
-        given = ", ".join(sorted(items[0]))
-        raise InputError(f"benchmark {name}: no item has {' or '.join(fields)}; fields: {given}")
+def _searched(
+    heldout: Parts, benchmarks: Mapping[str, list[Item]], data: Mapping[str, ItemSource]
+) -> dict[str, list[str]]:
+    """The texts in which rows are looked for, by what they are of."""
+    texts = {f"heldout/{name}": [i.text for i in rows] for name, rows in heldout.items()}
+    for name, items in benchmarks.items():
+        fields = data[name].text if name in data else WORLD_TEXT
+        if found := item_texts(name, items, fields):
+            texts[f"benchmark/{name}"] = found
     return texts
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from harness.common.errors import InputError
-from harness.params.prepare import OnBadRow
+from harness.params.source import OnBadRow
 from harness.pools.formats import Message
 from harness.pools.raw_rows import BadRowError
 
@@ -24,7 +24,7 @@ def base_model_check(params: "Params") -> Check:
 
     InputError where it cannot be read, or is not the one that make repro has seen.
     """
-    from harness.models.template import source_tokenizer
+    from harness.models.sources import source_tokenizer
 
     base = params.base_model
     tokenizer = source_tokenizer(base.source, base.revision, params.template)

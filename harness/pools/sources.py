@@ -12,7 +12,7 @@ from harness.common.locations import kind_of, locate
 from harness.common.schemas import PoolRows
 from harness.params.lab import LabParams
 from harness.params.limits import DEFAULT
-from harness.params.prepare import Source
+from harness.params.source import Source
 from harness.pools.file_reader import check_folder, read_file
 from harness.pools.hub import cached_commit, dataset_rows, open_dataset, resolve
 from harness.pools.raw_rows import Loaded, RawRow

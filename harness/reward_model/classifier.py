@@ -4,7 +4,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from harness.common.errors import InputError
+from harness.launching.ranks import joined, shard, world
 from harness.models.batches import length_batches, padded
 from harness.models.loading import check_ids, load_weights, loading, model_folder
 from harness.models.template import TEMPLATES, Messages, about, encode, render, template_text
@@ -93,18 +96,20 @@ def logits(
     rows: Sequence[list[int]],
     batch_size: int,
     step: Callable[[int], object] = lambda _: None,
-) -> list[float]:
-    """The model's one logit for each row of token ids; `step` receives how many more are done.
+) -> np.ndarray:
+    """The model's one logit for each row of token ids: (n,) float64.
 
     Rows of like length share a batch, padded on the right, which changes logits by rounding only.
+    `step` receives how many more are done.
     """
     import torch
 
     check_ids(model, rows)
-    values = [0.0] * len(rows)
+    values = np.zeros(len(rows))
     config = model.config.get_text_config()
     given = config.pad_token_id
-    for batch in length_batches([len(ids) for ids in rows], batch_size):
+    own = shard(length_batches([len(ids) for ids in rows], batch_size))
+    for batch in own:
         # A causal classifier is read at the last token that is not padding: if it has no padding
         # token, one that ends none of the rows serves.
         pad = given
@@ -115,7 +120,6 @@ def logits(
         mask = padded([[1] * len(rows[i]) for i in batch]).to(model.device)
         with torch.inference_mode():
             out = model(input_ids=ids, attention_mask=mask).logits
-        for i, value in zip(batch, out[:, 0].double().tolist(), strict=True):
-            values[i] = value
-        step(len(batch))
-    return values
+        values[batch] = out[:, 0].double().cpu().numpy()
+        step(len(batch) * world())
+    return joined(values, own)

@@ -9,6 +9,7 @@ from harness.common.schemas import PREFERENCES, read_frame
 from harness.common.stores import read_sealed, seal
 from harness.common.timings import set_apart
 from harness.models.loading import model_folder
+from harness.models.size import parameter_counts
 from harness.params.reward_model import RewardParams
 from harness.reward_model.classifier import check_classifier
 
@@ -21,7 +22,7 @@ INFO = "reward_model.json"
 def make_reward_model(
     params: RewardParams, base: Path, pairs: Path, out: Path, unseen: "pd.DataFrame | None" = None
 ) -> None:
-    """Write the reward model, sealed, and ``reward_model.json``: its source, accuracy and cost.
+    """Write the reward model, sealed, and ``reward_model.json``: source, size, accuracy, cost.
 
     If ``params`` name ``base`` as the source, it is trained from the base model on ``pairs``, the
     preferences table; without rows there is no model but the JSON, which says so. ``unseen`` are
@@ -42,6 +43,8 @@ def make_reward_model(
             else:
                 read_sealed(base, "dvc repro base_model")
                 info |= train_reward(base, table, folder, params, unseen)
+        if "none" not in info:
+            info |= parameter_counts(folder)
         write_json(folder / INFO, info)
         set_apart(folder, out, INFO)
         seal(folder)

@@ -41,7 +41,8 @@ def train_reward(
     -log sigmoid(reward(chosen) - reward(rejected)) (Bradley-Terry; Ouyang et al. 2022, eq. 1). A
     tenth of the pairs, drawn by seed, is held out. The same arguments give the same bytes on a
     CPU. Returns pairs (trained on, held_out, too_long), accuracy on the held-out pairs (all, and by
-    kind of fault), accuracy_unseen (of `unseen`), steps, seconds, peak_memory_mb and loss_curve.
+    kind of fault), accuracy_unseen (of `unseen`), steps, tokens (of both responses of the pairs
+    trained on, over all epochs), seconds, peak_memory_mb and loss_curve.
     """
     import torch
 
@@ -77,6 +78,7 @@ def train_reward(
         report["accuracy_unseen"] = _accuracy(model, more, other["fault"].to_numpy(), params)
     return report | {
         "steps": steps,
+        "tokens": params.epochs * sum(len(ids) for i in trained for ids in rows[i]),
         "seconds": round(time.monotonic() - start, 2),
         "peak_memory_mb": peak_memory_mb(device),
         "loss_curve": [{"step": p["step"], "loss": round(p["loss"], 4)} for p in curve],
@@ -193,7 +195,7 @@ def _accuracy(
 ) -> dict[str, float]:
     """The share of pairs whose chosen response gets the higher logit: all, and by fault."""
     flat = [ids for row in rows for ids in row]
-    rewards = np.array(logits(model, flat, 2 * params.batch_size)).reshape(-1, 2)
+    rewards = logits(model, flat, 2 * params.batch_size).reshape(-1, 2)
     right = rewards[:, 0] > rewards[:, 1]
     accuracy = {"all": round(float(right.mean()), 4)}
     for kind in sorted(set(faults)):

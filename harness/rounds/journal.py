@@ -15,7 +15,7 @@ from harness.common.schemas import PoolRows
 from harness.common.stores import kept
 from harness.params.params import Params
 from harness.round_systems.loop import Observed, Round
-from harness.rounds.executors import EXECUTORS
+from harness.rounds.executors import execute
 from harness.rounds.phases import COST, ROWS, TASK
 
 if TYPE_CHECKING:
@@ -56,17 +56,27 @@ class ScratchJournal:
         return self
 
     def train(self, rows: np.ndarray, epochs: int | None, warm: bool) -> None:
-        """Train on instances, from the base model or (``warm``) the last round's."""
-        changed = {"epochs": epochs} if epochs is not None else {}
+        """Train on instances, from the base model or (``warm``) the last round's.
+
+        Of LoRA an adapter to the base model is kept, whatever `keep_models` is, and goes on warm.
+        """
+        changed: dict[str, Any] = {"epochs": epochs} if epochs is not None else {}
+        last, lora = self.model, self.recipe.params.train.lora is not None
+        if lora:
+            changed["keep_models"] = "adapter"
         params = self.recipe.params.train.model_copy(update=changed).model_dump()
-        base = self.model if warm else layout.BASE_MODEL
+        base = last if warm and not lora else layout.BASE_MODEL
         task = {"base": str(base), "params": params, "seed": self.recipe.seed}
+        if warm and lora and last.parent in self._trained:
+            task["adapter"] = str(last)
         self.model = self.phase(self.number, "train", rows, task) / "model"
 
     def observe(self, phase: str, rows: np.ndarray, **settings: Any) -> Observed:  # noqa: ANN401
         """``answer`` (generate, then score), ``embed`` or ``uncertainty``: arrays by name."""
-        how = self.recipe.params.rounds.model_dump(exclude={"executor", "launcher"})
+        how = self.recipe.params.rounds.decisive
         shared = {**how, "model": str(self.model), "seed": self.recipe.seed}
+        if self.recipe.params.train.lora is not None:
+            shared["base"] = str(layout.BASE_MODEL)
         if phase != "answer":
             folder = self.phase(self.number, phase, rows, {**shared, **settings})
             return {path.stem: np.load(path) for path in folder.glob("*.npy")}
@@ -173,13 +183,13 @@ class ScratchJournal:
         with replacing_folder(folder) as begun:
             write_json(begun / TASK, {**task, **(means or {})})
             self.pool.take(rows).frame[["id", "messages"]].to_parquet(begun / ROWS)
-            EXECUTORS[how.executor](phase, begun, how.launcher)
+            execute(phase, begun, how)
         self._in_phases += time.perf_counter() - begun_at
         return folder
 
     def _make_models(self, task: dict[str, Any]) -> None:
         """Train again a model that a task reads and an ended round has dropped."""
-        for name in ("model", "base"):
+        for name in ("model", "base", "adapter"):
             model = Path(task.get(name, ""))
             if model.parent in self._trained and not model.is_dir():
                 remove(model.parent)

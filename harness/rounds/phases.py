@@ -6,7 +6,6 @@ beside them. ``python -m harness.rounds.phases <phase> <folder>`` runs one in a 
 
 import argparse
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -17,38 +16,32 @@ from typing import Any
 import numpy as np
 
 from harness.common.disk_errors import ending_in_one_line, naming
-from harness.common.errors import InputError
 from harness.common.files import read_json, write_json
 from harness.common.progress import counting
 from harness.common.schemas import PoolRows
 from harness.common.stores import seal
+from harness.launching.ranks import rank
 
 log = logging.getLogger(__name__)
 
 TASK, ROWS, COST = "task.json", "rows.parquet", "cost.json"
-# The variables in which launchers put the number of processes: torchrun and accelerate; MPIs.
-RANKS = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 Cost = dict[str, float]
 
 
 def run_phase(phase: str, folder: Path) -> None:
     """Run a phase in its folder, write its ``cost.json`` and seal it.
 
-    Raises InputError for bad input, and for a launcher of several processes: each would write the
-    same files, and multiply the batch of a step.
+    Of several processes that share a phase the first writes. Raises InputError for bad input.
     """
     import pandas as pd
 
-    for name in RANKS:
-        if (ranks := os.environ.get(name, "1")) != "1":
-            rule = "but a phase is run by one process; launch one (num_processes 1)"
-            raise InputError(f"rounds.launcher: {name} is {ranks}, {rule}")
     begun = time.perf_counter()
     task = read_json(folder / TASK)
     cost = PHASES[phase](task, PoolRows(pd.read_parquet(folder / ROWS)), folder)
     cost["seconds"] = round(time.perf_counter() - begun, 3)
-    write_json(folder / COST, cost)
-    seal(folder)
+    if not rank():
+        write_json(folder / COST, cost)
+        seal(folder)
 
 
 def _train(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
@@ -57,9 +50,10 @@ def _train(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
 
     params = TrainParams.model_validate(task["params"])
     given, out = list(rows.conversations()), folder / "model"
-    made = train(Path(task["base"]), given, out, params, task["seed"], rows.names)
+    adapter = Path(task["adapter"]) if "adapter" in task else None
+    made = train(Path(task["base"]), given, out, params, task["seed"], rows.names, adapter)
     write_json(folder / "manifest.json", made)
-    return {"tokens_trained": made["tokens"]}
+    return {"tokens_trained": made["tokens"], "flops": made["flops"]}
 
 
 def _generate(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
@@ -67,7 +61,7 @@ def _generate(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
     import pandas as pd
 
     from harness.feedback.generating import complete
-    from harness.feedback.scoring import prompt_of, trained_model
+    from harness.feedback.scoring import prompt_of, reading_flops, trained_model, whole_model
 
     reader = trained_model(task)
     asked = [prompt_of(one) for one in rows.conversations()]
@@ -91,11 +85,13 @@ def _generate(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
         )
     table = {"id": rows.ids, "answer": completions.texts, "tokens": completions.tokens}
     frame = pd.DataFrame({**table, "cut": completions.cut, "capped": completions.capped})
-    with naming(folder / "answers.parquet") as path:
-        frame.to_parquet(path)
+    _write(folder / "answers.parquet", frame.to_parquet)
+    generated, prompted = int(completions.tokens.sum()), int(completions.prompted.sum())
     return {
         "generated": len(asked),
-        "tokens_generated": int(completions.tokens.sum()),
+        "tokens_generated": generated,
+        "tokens_prompted": prompted,
+        "flops": reading_flops(whole_model(task), prompted + generated),
         "prompts_cut": int(completions.cut.sum()),
         "empty_answers": sum(not text.strip() for text in completions.texts),
     }
@@ -107,9 +103,15 @@ def _score(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
 
     responses = given_and_generated(rows, Path(task["answers"]))
     scores, cost = FEEDBACK_SCORERS[task["scorer"]](task, responses)
-    with naming(folder / "scores.npy") as path:
-        np.save(path, scores.reshape(2, len(rows)))
+    _write(folder / "scores.npy", lambda path: np.save(path, scores.reshape(2, len(rows))))
     return cost
+
+
+def _write(file: Path, write: Callable[[Path], object]) -> None:
+    """Write a phase's result, which all processes that share it have."""
+    if not rank():
+        with naming(file) as path:
+            write(path)
 
 
 def _embed(task: dict[str, Any], rows: PoolRows, folder: Path) -> Cost:
@@ -137,20 +139,24 @@ def _measure(
     measure: Callable[..., tuple[np.ndarray, int, np.ndarray]],
 ) -> Cost:
     """Write a measure of each text; `count` names it in the cost, `name` in messages."""
-    from harness.feedback.scoring import trained_model
+    from harness.feedback.scoring import reading_flops, trained_model, whole_model
 
     reader = trained_model(task)
     with counting(name, len(rows)) as step:
         values, tokens, cut = measure(reader, rows, batch_size=task["batch_size"], step=step)
-    with naming(file) as path:
-        np.save(path, values)
+    _write(file, lambda path: np.save(path, values))
     if cut.any():
         log.warning(
             "%s: %d of %d texts (prompt and response) are longer than the %d tokens that the model "
             "reads and are cut as training cuts, %r first",
             *(name, cut.sum(), len(rows), reader.most, rows.take(cut).ids[0]),
         )
-    return {count: len(rows), f"tokens_{count}": tokens, "texts_cut": int(cut.sum())}
+    return {
+        count: len(rows),
+        f"tokens_{count}": tokens,
+        "flops": reading_flops(whole_model(task), tokens),
+        "texts_cut": int(cut.sum()),
+    }
 
 
 PHASES: dict[str, Callable[[dict[str, Any], PoolRows, Path], Cost]] = {

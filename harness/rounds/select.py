@@ -136,8 +136,8 @@ def _key(
         made_from.append(model_folder_hash(find_model(model, item.sampler_params.get("revision"))))
     recipe = [
         item.model_dump(exclude={"seeds", "more_groups", "embedding", "budget"}),
-        params.train.model_dump(exclude={"keep_models"}),
-        params.rounds.model_dump(exclude={"executor", "launcher"}),
+        params.train.recipe,
+        params.rounds.decisive,
         params.judge.identity() if item.sampler_params.get("scorer") == "judge" else None,
         params.template,
     ]

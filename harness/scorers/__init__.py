@@ -3,6 +3,8 @@
 ``SCORERS[key](pool, scratch, **knobs)`` takes PoolRows (`pool.frame["response"]`,
 `pool.conversations()`) and returns one float64 score a row: (n,). Knobs are keyword-only.
 ``scratch`` is a folder that keeps the finished part of a long run, so that a killed one resumes.
+A scorer with a third argument, ``responses``, is given what `read_responses` returns for its model
+and knobs, which is made once for all that use the same, and kept.
 Bad input, and a model that gives NaN, raise InputError in one line. To add one, write
 ``harness/scorers/<key>.py`` and its entry below.
 """

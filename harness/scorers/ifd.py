@@ -11,9 +11,10 @@ from harness.common.progress import Step
 from harness.common.schemas import PoolRows
 from harness.models.likelihood import Text, losses, read_texts
 from harness.models.loading import Device, load_model
-from harness.models.reader import Count, Threads, Tokens, read_with
+from harness.models.reader import Count, Reader, Threads, Tokens, read_with
 from harness.models.template import ensure_template
-from harness.scorers.chunks import in_chunks
+from harness.scorers.chunks import finite, in_chunks
+from harness.scorers.responses import read_responses
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 def ifd(
     pool: PoolRows,
     scratch: Path | None = None,
+    responses: np.ndarray | None = None,
     *,
     model: str = "base",
     revision: str | None = None,
@@ -43,24 +45,53 @@ def ifd(
     "### Response:" there.) In a conversation each turn stands alone; the means are over all turns.
     Long ones are cut as for `perplexity`.
     """
+    if responses is None:
+        responses = read_responses(
+            pool,
+            None,
+            "ifd",
+            model=model,
+            revision=revision,
+            template=template,
+            max_length=max_length,
+            batch_size=batch_size,
+            device=device,
+            threads=threads,
+        )
     reader = read_with(load_model, model, revision, max_length, device, threads)
     ensure_template(reader.tokenizer, template)
+    without = _read_alone(pool, scratch, reader, batch_size)
+    with_it, counts = responses
+    with np.errstate(all="ignore"):  # NaN and infinity are reported
+        if ratio == "perplexity":
+            return finite("ifd", pool, np.exp((with_it - without) / counts))
+        return finite("ifd", pool, with_it / without)
+
+
+def _read_alone(
+    pool: PoolRows, scratch: Path | None, reader: Reader, batch_size: int
+) -> np.ndarray:
+    """The sum of -ln p over each row's learnt tokens, every turn alone: (n,)."""
     begin = begin_token(reader.tokenizer)
 
-    def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, np.ndarray]:
-        given, was_cut = read_texts(rows, reader.tokenizer, reader.most)
+    def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, ...]:
+        given, _ = read_texts(rows, reader.tokenizer, reader.most)
         turns = [alone(text, begin) for text in given]
         owners = np.repeat(np.arange(len(given)), [len(texts) for texts in turns])
         flat = [turn for texts in turns for turn in texts]
-        without = np.bincount(owners, losses(reader.model, flat, batch_size), len(given))
-        with_it = losses(reader.model, given, batch_size, step)
-        counts = np.array([sum(text.scored) for text in given])
-        with np.errstate(all="ignore"):  # in_chunks reports NaN and infinity
-            if ratio == "perplexity":
-                return np.exp((with_it - without) / counts), was_cut
-            return with_it / without, was_cut
+        done = 0
 
-    return in_chunks(pool, "ifd", scratch, score, reader.most)
+        def count(turns: int) -> None:  # in rows, which is what is counted
+            nonlocal done
+            before, done = done, done + turns
+            step(done * len(rows) // len(flat) - before * len(rows) // len(flat))
+
+        sums = np.bincount(owners, losses(reader.model, flat, batch_size, count), len(given))
+        tokens = np.bincount(owners, [len(turn.ids) for turn in flat], len(given))
+        # What was cut is counted where the responses are read.
+        return sums, np.zeros(len(given)), tokens
+
+    return in_chunks(pool, "ifd", scratch, score, reader.most)[0]
 
 
 def begin_token(tokenizer: "PreTrainedTokenizerBase") -> int:

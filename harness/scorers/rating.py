@@ -51,7 +51,7 @@ def rate(
     """
     question = read_question(reader.tokenizer, prompt)
 
-    def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, np.ndarray]:
+    def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, ...]:
         turns = [learnt_pairs(messages) for messages in rows.conversations()]
         sizes = np.array([len(pairs) for pairs in turns])
         whole = [ids_of(reader.tokenizer, question, *turn) for pairs in turns for turn in pairs]
@@ -69,9 +69,10 @@ def rate(
             step(int((left[np.unique(owners[batch])] == 0).sum()))
 
         ratings = _ratings(reader, ids, question, batch_size, count)
-        return np.bincount(owners, ratings, len(rows)) / sizes, was_cut
+        tokens = np.bincount(owners, [len(one) for one in ids], len(rows))
+        return np.bincount(owners, ratings, len(rows)) / sizes, was_cut, tokens
 
-    return in_chunks(pool, prompt, scratch, score, reader.most)
+    return in_chunks(pool, prompt, scratch, score, reader.most)[0]
 
 
 def learnt_pairs(messages: Sequence[dict[str, str]]) -> list[tuple[str, str]]:

@@ -32,11 +32,12 @@ def reward_model(
     """
     reader = read_with(load_classifier, model, revision, max_length, device, threads)
 
-    def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, np.ndarray]:
+    def score(rows: PoolRows, step: Step) -> tuple[np.ndarray, ...]:
         texts = list(rows.conversations())
         whole = ids_of_rows(reader.tokenizer, texts, template, rows.names)
         ids = [cut_ids(reader.tokenizer, one, reader.most) for one in whole]
         was_cut = np.array([len(one) > reader.most for one in whole])
-        return np.array(logits(reader.model, ids, batch_size, step)), was_cut
+        tokens = np.array([len(one) for one in ids])
+        return logits(reader.model, ids, batch_size, step), was_cut, tokens
 
-    return in_chunks(pool, "reward_model", scratch, score, reader.most)
+    return in_chunks(pool, "reward_model", scratch, score, reader.most)[0]

@@ -15,7 +15,7 @@ from harness.common.locations import split_revision
 from harness.params.knobs import find_entry, knob_problems, knobs_of, read_value
 from harness.params.limits import DEFAULT, Limits
 from harness.params.params import EmbeddingParams, ScorerParams
-from harness.params.prepare import OnBadRow, Source
+from harness.params.source import OnBadRow, Source
 from harness.samplers import SAMPLERS
 from harness.scorers import SCORERS
 from harness.selecting.quality import terms

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from harness.common.errors import InputError
 from harness.common.locations import kind_of, locate
 from harness.params.limits import DEFAULT
-from harness.params.prepare import Source
+from harness.params.source import Source
 from harness.pools.file_reader import Form, form_of, seekable
 from harness.pools.instances import Instances, read_instances, to_frame
 from harness.pools.raw_rows import Loaded

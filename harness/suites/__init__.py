@@ -7,15 +7,21 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from harness.common.errors import InputError, one_line
+from harness.common.errors import InputError, nearest, one_line
 from harness.common.yaml_files import check_yaml, read_yaml
+from harness.suites.items import ItemSource
 
 _HERE = Path(__file__).parent
 
 SUITES: dict[str, Path] = {
     "lab": _HERE / "lab",
     "alpaca_cpu": _HERE / "alpaca_cpu",
+    "judge_pairwise": _HERE / "judge_pairwise",
     "own": _HERE / "own",
+    "paper": _HERE / "paper",
+    "paper_local": _HERE / "paper_local",
+    "smollm2": _HERE / "smollm2",
+    "smollm2_gpu": _HERE / "smollm2_gpu",
 }
 
 
@@ -26,10 +32,15 @@ class Column(BaseModel):
 
     name: str
     label: str
-    kind: Literal["lm_eval", "bits_per_byte", "mean"]
+    kind: Literal["lm_eval", "judge", "bits_per_byte", "mean"]
     higher_is_better: bool
     chance: float | None = None
-    task: str | None = None
+    task: str | None = None  # a task file in the suite's folder
+    builtin: str | None = None  # instead of it, one of lm-eval's own tasks or groups
+    splits: dict[str, str] | None = (
+        None  # builtin: its splits, each with a name of the suite's data
+    )
+    subset: str | None = None  # builtin group: the field that says which of its tasks an item is of
     metric: str | None = None
     shots: int | Literal["fit"] = 0
     max_shots: int = 5
@@ -41,15 +52,28 @@ class Column(BaseModel):
 
     @model_validator(mode="after")
     def _fields_of_its_kind(self) -> "Column":
-        needed = {"lm_eval": {"task", "metric"}, "bits_per_byte": {"sources"}, "mean": {"of"}}
-        for kind, fields in needed.items():
-            for field in sorted(fields):
-                if (getattr(self, field) is not None) != (kind == self.kind):
-                    verb = "needs" if kind == self.kind else "has no use for"
-                    raise ValueError(f"column {self.name}: kind {self.kind} {verb} `{field}`")
+        task = "task" if self.builtin is None or self.kind == "judge" else "builtin"
+        fields = {task: {"lm_eval", "judge"}, "metric": {"lm_eval"}}
+        fields |= {"sources": {"bits_per_byte"}, "of": {"mean"}}
+        for field, kinds in fields.items():
+            if (getattr(self, field) is not None) != (self.kind in kinds):
+                verb = "needs" if self.kind in kinds else "has no use for"
+                raise ValueError(f"column {self.name}: kind {self.kind} {verb} `{field}`")
+        if self.kind == "judge" and self.shots:
+            raise ValueError(f"column {self.name}: kind judge has no use for `shots`")
         if self.mirrors is not None and self.kind != "lm_eval":
             raise ValueError(f"column {self.name}: kind {self.kind} has no use for `mirrors`")
+        if self.builtin is not None and self.task is not None:
+            raise ValueError(f"column {self.name}: has `task` and `builtin`; remove one")
+        if (self.splits is not None) != (self.builtin is not None):
+            verb = "needs" if self.builtin is not None else "has no use for"
+            raise ValueError(f"column {self.name}: {task} {verb} `splits`")
         return self
+
+    @property
+    def lm_metric(self) -> str:
+        """What lm-eval computes of it; of answers to be judged its default, which is not used."""
+        return self.metric or "exact_match,none"
 
 
 class Suite(BaseModel):
@@ -62,6 +86,7 @@ class Suite(BaseModel):
     source: str = ""
     headline: str
     columns: list[Column]
+    data: dict[str, ItemSource] = {}  # what prepare writes to data/benchmarks/, by the file's name
     folder: Path
 
     @model_validator(mode="after")
@@ -78,7 +103,16 @@ class Suite(BaseModel):
                 raise ValueError(f"column {column.name}: no task file {column.task}")
             if column.task and column.shots:
                 _check_split(column, self.folder / column.task)
+            for file in (column.splits or {}).values():
+                if file not in self.data:
+                    rule = f"no data is called {file!r}{nearest(file, self.data)}"
+                    raise ValueError(f"column {column.name}: {rule}")
         return self
+
+    @property
+    def judged(self) -> list[str]:
+        """The columns whose answers a judge scores."""
+        return [column.name for column in self.columns if column.kind == "judge"]
 
     def column(self, name: str) -> Column:
         """The column of that name."""
@@ -101,6 +135,20 @@ class Suite(BaseModel):
         if len(shares) < len(columns):
             return {}
         return {name: share / sum(shares.values()) for name, share in shares.items()}
+
+
+def _extended(base: Suite, values: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a suite that extends another one."""
+    was = base.model_dump(exclude_defaults=True)
+    own = {**was, **values}
+    data = {**was.get("data", {}), **values.get("data", {})}
+    own["data"] = {name: items for name, items in data.items() if items is not None}
+    for column in own["columns"]:
+        if splits := column.get("splits"):
+            gone = [name for name in splits.values() if name in data and data[name] is None]
+            column["splits"] = {k: name for k, name in splits.items() if name not in gone}
+    own["columns"] = [*own["columns"], *own.pop("more_columns", [])]
+    return own
 
 
 def _check_split(column: Column, file: Path) -> None:
@@ -166,18 +214,27 @@ _TaskLoader.add_multi_constructor("!", lambda loader, suffix, node: None)
 def load_suite(name: str) -> Suite:
     """Read a suite by its name in SUITES; InputError for an unknown name or a malformed file."""
     if name not in SUITES:
-        raise InputError(f"evaluate.suite: no suite {name!r}; choose from {', '.join(SUITES)}")
+        raise InputError(f"evaluate.suite: no suite {name!r}{nearest(name, SUITES)}")
     return read_suite(SUITES[name])
 
 
 def read_suite(folder: Path) -> Suite:
-    """Read the suite in `folder`; InputError names the file and the rule it breaks."""
+    """Read the suite in `folder`; InputError names the file and the rule it breaks.
+
+    With `extends: <suite>` it has the fields of that suite that it does not name, its task files,
+    and that suite's columns before its own `more_columns`; data that are null fall away.
+    """
     path = folder / "suite.yaml"
     if not path.is_file():
         raise InputError(f"{path}: no such file; a suite's folder has one")
     try:
-        return Suite(**read_yaml(path), folder=folder)
-    except (OSError, TypeError) as error:
+        values = read_yaml(path)
+        if (base := values.pop("extends", None)) is not None:
+            if base not in SUITES:
+                raise InputError(f"{path}: extends {base!r}{nearest(base, SUITES)}")
+            values = _extended(read_suite(SUITES[base]), values)
+        return Suite(**{"folder": folder, **values})
+    except (OSError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: cannot be read as a suite: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]

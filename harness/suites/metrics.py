@@ -23,6 +23,27 @@ class NotRun(BaseModel):
     not_run: str = Field(min_length=1)
 
 
+class Judgments(BaseModel):
+    """What judging a column's answers took, each answer of the judge paid for once.
+
+    Not what a resumed run sent: the numbers are the same however often it was resumed.
+    """
+
+    model_config = _CHECKED
+
+    model: str  # the judge
+    asked: int  # judgments: two a question
+    unparsed: list[int] = Field(
+        min_length=2, max_length=2
+    )  # by order: model first, reference first
+    refused: int  # of them, by the endpoint (HTTP 400, 413 or 422)
+    answers: int  # calls that were answered: a judgment without scores is asked for again
+    tokens_in: int
+    tokens_out: int
+    unmetered: int  # answers without usage, counted as upper bounds
+    usd: float | None = None  # None where prices are unknown
+
+
 class SeedMetrics(BaseModel):
     """One run's scores by column, and the other figures of its `Evaluation`."""
 
@@ -33,6 +54,7 @@ class SeedMetrics(BaseModel):
     seconds: dict[str, float] = {}
     shots: dict[str, int] = {}
     truncated: dict[str, int] = {}
+    judged: dict[str, Judgments] = {}
     unisolated: str | None = None  # why the sandbox was missing when programs ran without it
 
     @property

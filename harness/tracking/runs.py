@@ -15,7 +15,9 @@ from harness.common.errors import printable
 from harness.common.files import file_hash, read_json, value_hash
 from harness.common.schemas import read_subset
 from harness.common.timings import read_timed
+from harness.describing.files import FACTS, described_folder, read_described
 from harness.params.params import MAIN, Cell, Params
+from harness.report.shared.columns import SHARED_COST
 from harness.report.shared.comparable import comparable, is_headline, with_means
 from harness.report.shared.runs import cells_by_row
 from harness.report.shared.study_table import NOT_RUN
@@ -25,6 +27,11 @@ from harness.suites import Suite, load_suite
 from harness.suites.metrics import SeedMetrics, read_metrics
 
 STUDY_FILES = (".csv", ".md", ".tex", ".png")
+# The costs of a row that are the sums of its seeds'.
+SUMMED = (
+    *(f"cost/train_{name}" for name in ("seconds", "flops", "tokens")),
+    *(f"cost/select_{name}" for name in ("seconds", "flops")),
+)
 NOTE_LIMIT = 7500  # characters; MLflow's is 8,000 for a tag
 
 
@@ -125,7 +132,7 @@ def _seed_record(
     logged = _logged_params(_params_when_made(params, recorded, outputs), cell)
     measured = evaluated.measured if evaluated else {}
     metrics = {**measured, **with_means(suite, measured)}
-    metrics |= _costs(manifest, evaluated, cell.of, seed)
+    metrics |= _costs(manifest, evaluated, cell, seed)
     walls = _wall_tags(suite, evaluated) if evaluated else {}
     if subset is not None:
         metrics["subset/rows"] = float(subset.rows)
@@ -140,8 +147,8 @@ def _seed_record(
         key=value_hash([identity, logged, manifest, *([walls] if walls else [])]),
         state=value_hash([content, metrics]),
         name=f"{name} seed {seed}",
-        tags={**tags, **hashes, **walls},
-        params={**logged, "seed": str(seed)},
+        tags={**tags, **hashes, **walls, **_trial_tag(manifest)},
+        params={**logged, **_size(manifest), "seed": str(seed)},
         metrics=metrics,
         loss=manifest.get("loss_curve", []),
         artifacts=[(path, "train")] + ([(subset.path, "subset")] if subset else []),
@@ -252,18 +259,32 @@ def _subset(path: Path, cell: Cell) -> Subset | None:
     return Subset(path, file_hash(path), rows) if rows else None
 
 
+def _size(manifest: dict[str, Any]) -> dict[str, str]:
+    """What was trained, in which precision, as params: ``trained.parameters``, ..."""
+    names = ("parameters", "trainable_parameters", "precision")
+    return {f"trained.{name}": str(manifest[name]) for name in names if name in manifest}
+
+
+def _trial_tag(manifest: dict[str, Any]) -> dict[str, str]:
+    """A tag for a model that `train.max_steps` stopped early."""
+    steps, whole = manifest["steps"], manifest.get("whole_steps", 0)
+    return {"trial": f"{steps} of {whole} steps"} if steps < whole else {}
+
+
 def _costs(
-    manifest: dict[str, Any], evaluated: SeedMetrics | None, of: str, seed: int
+    manifest: dict[str, Any], evaluated: SeedMetrics | None, cell: Cell, seed: int
 ) -> dict[str, float]:
-    names = ("seconds", "tokens", "steps", "peak_memory_mb")
+    names = ("seconds", "flops", "tokens", "steps", "peak_memory_mb")
     costs = {f"cost/train_{name}": manifest.get(name) for name in names}
     costs |= {f"cost/train_{name}_rows": manifest.get(name) for name in ("truncated", "dropped")}
     if evaluated:
         costs["cost/evaluate_seconds"] = sum(evaluated.seconds.values())
-    info = layout.selection_folder(of) / "costs.json"
-    if info.is_file():
-        costs["cost/select_seconds"] = read_timed(info)["seeds"].get(str(seed), {}).get("seconds")
-    return {key: float(value) for key, value in costs.items() if isinstance(value, int | float)}
+    if (described_folder(cell) / FACTS).is_file():
+        spent = read_described(cell).seeds[seed].cost
+        costs |= {f"cost/select_{name}": spent.get(name) for name in ("seconds", "flops")}
+        costs |= {f"cost/{name}": spent.get(name) for name in SHARED_COST}
+    known = {key: value for key, value in costs.items() if isinstance(value, int | float)}
+    return {key: float(value) for key, value in known.items() if value == value}  # no NaN
 
 
 def _parent_record(
@@ -281,7 +302,7 @@ def _parent_record(
             metrics[column.name] = float(np.mean(scores))
         if len(scores) > 1:
             metrics[f"{column.name}_sd"] = deviation(scores)
-    for cost in ("cost/train_seconds", "cost/train_tokens", "cost/select_seconds"):
+    for cost in SUMMED:
         metrics[cost] = sum(child.metrics.get(cost, 0.0) for child in children)
     # The children's params differ in the seed only.
     logged = {key: value for key, value in children[0].params.items() if key != "seed"}

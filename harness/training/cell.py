@@ -30,7 +30,7 @@ def train_cell(params: Params, cell: Cell, code: str) -> None:
     base = base_hash(cell.base)
     for seed in cell.seeds:
         if pool is None:
-            nothing = {"steps": 0, "tokens": 0, "seconds": 0.0, "loss_curve": []}
+            nothing = {"steps": 0, "tokens": 0, "flops": 0.0, "seconds": 0.0, "loss_curve": []}
             manifests[seed] = {"weights": BASE, "base_hash": base, **nothing}
         else:
             rows = pool.with_ids(cell_subset(params, cell, seed)["id"].tolist())
@@ -53,7 +53,7 @@ def _train_seed(
     parts = {
         "base_hash": base,
         "subset_hash": value_hash(rows.frame["messages"].tolist()),
-        "params_hash": value_hash(params.train.model_dump(exclude={"keep_models"})),
+        "params_hash": value_hash(params.train.recipe),
     }
     key = value_hash({**parts, "code": code, "seed": seed})[:32]
     store = model_store() / key

@@ -3,14 +3,18 @@
 import logging
 import tempfile
 import time
-from collections.abc import Sequence
-from math import ceil, isfinite
+from collections.abc import Iterable, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.common import flops
 from harness.common.errors import InputError
 from harness.common.files import replacing_folder
 from harness.common.memory import peak_memory_mb
+from harness.launching.launch import Launch, launched
+from harness.launching.ranks import in_launch, rank
+from harness.models.adapters import load_trained, merged, save_adapter, with_adapter
 from harness.models.loading import (
     load_model,
     load_tokenizer,
@@ -18,19 +22,19 @@ from harness.models.loading import (
     training_progress,
     without_bars,
 )
+from harness.models.size import parameter_counts
 from harness.models.template import Messages, check_template, stop_tokens, tokenise_all
 from harness.params.training import TrainParams
+from harness.training.kernels import use_liger
+from harness.training.packing import check_packing, packed, use_varlen_attention
+from harness.training.trainer import IGNORED, make_trainer, training_config, whole_steps
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
-    from trl.trainer.sft_config import SFTConfig
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
     from trl.trainer.sft_trainer import SFTTrainer
 
 log = logging.getLogger(__name__)
-
-_POINTS = 100  # of the loss curve, at most
-_SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
-_IGNORED = -100  # the label that torch's cross entropy ignores
 
 
 def train(
@@ -40,27 +44,116 @@ def train(
     params: TrainParams,
     seed: int,
     names: Sequence[str] | None = None,
+    adapter: Path | None = None,
 ) -> dict[str, Any]:
     """Fine-tune `base` on conversations, write model and tokenizer to `out`, return a report.
 
     The loss falls on every assistant turn and its end token only. The same arguments give the same
-    bytes on a CPU. The report has steps, tokens (read, over all epochs), seconds, peak_memory_mb
-    (of the process; on CUDA of the card), loss_curve [{step, epoch, loss}], truncated (rows cut to
-    `max_length` or the model's context) and dropped (rows whose response was cut off). The model's
-    generation config stops where its template ends a turn. Raises InputError for a model that
-    cannot be loaded or has no chat template, for rows that leave nothing to learn, and, by its
-    name of `names`, for a row that the template refuses.
-    """
-    import torch
+    bytes on a CPU. With `lora` an adapter to `base` is trained (that of the trained model `adapter`
+    goes on, if given), and is written instead of merged weights unless `keep_models` is full. The
+    model's generation config stops where its template ends a turn.
 
+    The report has steps and whole_steps (more than steps in a trial), tokens (over all epochs),
+    flops, parameters (of `base`), trainable_parameters, precision, seconds, peak_memory_mb (of the
+    process; on CUDA of the card), loss_curve [{step, epoch, loss}], truncated (rows cut to
+    `max_length` or the context) and dropped (rows without a response left). InputError for a model
+    that cannot be loaded or has no chat template, rows that leave nothing to learn, params that
+    model or machine cannot follow, and, by its name of `names`, a row that the template refuses.
+    """
+    arguments = locals()
+    if params.launcher is None:
+        return _train(**arguments)
+    how = Launch("train", params.launcher, params.processes, pick_device(params.device))
+    done = launched(_train, arguments, how)
+    if params.lora is not None and params.keep_models == "full":
+        _merge(out, base)
+    return done
+
+
+def _train(
+    base: Path,
+    messages: Sequence[Messages],
+    out: Path,
+    params: TrainParams,
+    seed: int,
+    names: Sequence[str] | None,
+    adapter: Path | None,
+) -> dict[str, Any]:
+    """The same, in this process or in each of several; of these the first writes the model."""
     start = time.monotonic()
-    device = pick_device(params.device)
-    if device == "cpu" and params.threads:
-        torch.set_num_threads(params.threads)
+    device = _device(params)
     tokenizer = load_tokenizer(base)
     check_template(tokenizer)
     model = load_model(base)
     _stop_where_turns_end(model, tokenizer)
+    rows, longest, lost = _rows(model, tokenizer, messages, names, params, seed)
+    sequences = _packed(model, rows, longest) if params.packing else rows
+    if params.liger:
+        use_liger(model, device)
+    curve: list[dict[str, float]] = []
+    whole, size = whole_steps(params, len(sequences)), model.num_parameters()
+    with tempfile.TemporaryDirectory() as scratch:
+        config = training_config(params, seed, device, whole, scratch)
+        if params.packing and config.bf16 and device == "cuda":
+            use_varlen_attention(model)
+        adapted = with_adapter(model, adapter, trainable=True) if adapter else model
+        callback = training_progress(curve, f"train seed {seed}")
+        trainer = make_trainer(adapted, tokenizer, sequences, params, config, callback)
+        learnt = sum(w.numel() for w in model.parameters() if w.requires_grad)
+        trainer.train()
+        _save(trainer, tokenizer, out, curve, merge=params.keep_models == "full")
+    done = _done(trainer, whole, params.epochs * sum(len(row["input_ids"]) for row in rows))
+    return {
+        **done,
+        "flops": _flops(base, done["tokens"], learnt if params.lora else None),
+        "parameters": size,
+        "trainable_parameters": learnt,
+        "precision": "bfloat16" if config.bf16 else "float32",
+        "seconds": round(time.monotonic() - start, 2),
+        "peak_memory_mb": peak_memory_mb(device),
+        "loss_curve": curve,
+        **lost,
+    }
+
+
+def _packed(
+    model: "PreTrainedModel", rows: list[dict[str, list[int]]], longest: int
+) -> list[dict[str, list[int]]]:
+    check_packing(model, rows)
+    return packed(rows, longest)
+
+
+def _flops(base: Path, tokens: int, adapter: int | None) -> float:
+    """FLOPs of learning from tokens: of all weights, or of an adapter's so many alone."""
+    multiplied = parameter_counts(base)["multiplied_parameters"] + (adapter or 0)
+    return flops.training(tokens, multiplied, adapter)
+
+
+def _done(trainer: "SFTTrainer", whole: int, tokens: int) -> dict[str, int]:
+    """The steps done, those of a whole run, and the tokens read: in a whole run `tokens`."""
+    done, read = trainer.state.global_step, trainer.state.num_input_tokens_seen
+    return {"steps": done, "whole_steps": whole, "tokens": tokens if done == whole else int(read)}
+
+
+def _device(params: TrainParams) -> str:
+    """`cuda` or `cpu`, with as many threads as asked for."""
+    import torch
+
+    device = pick_device(params.device)
+    if device == "cpu" and params.threads:
+        torch.set_num_threads(params.threads)
+    return device
+
+
+def _rows(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: Sequence[Messages],
+    names: Sequence[str] | None,
+    params: TrainParams,
+    seed: int,
+) -> tuple[list[dict[str, list[int]]], int, dict[str, int]]:
+    """The rows, the most tokens that one may have, and how many were truncated and dropped."""
     context = getattr(model.config, "max_position_embeddings", None) or params.max_length
     longest = min(params.max_length, context)
     rows, truncated, dropped = encode_rows(tokenizer, messages, longest, names)
@@ -70,26 +163,54 @@ def train(
             "model's context), %d dropped, as no response was left",
             *(seed, len(messages), truncated, longest, dropped),
         )
-    curve: list[dict[str, float]] = []
-    with tempfile.TemporaryDirectory() as scratch:
-        config = _config(params, seed, device, len(rows), scratch)
-        callback = training_progress(curve, f"train seed {seed}")
-        trainer = _trainer(model, tokenizer, rows, config, callback)
-        trainer.train()
-        _check_finite(curve, model)
-        with without_bars(), replacing_folder(out) as folder:
-            trainer.save_model(str(folder))
-            # A pickle of the arguments, with paths of the machine: differs from run to run.
-            (folder / "training_args.bin").unlink(missing_ok=True)
-    return {
-        "steps": trainer.state.global_step,
-        "tokens": params.epochs * sum(len(row["input_ids"]) for row in rows),
-        "seconds": round(time.monotonic() - start, 2),
-        "peak_memory_mb": peak_memory_mb(device),
-        "loss_curve": curve,
-        "truncated": truncated,
-        "dropped": dropped,
-    }
+    return rows, longest, {"truncated": truncated, "dropped": dropped}
+
+
+def _save(
+    trainer: "SFTTrainer",
+    tokenizer: "PreTrainedTokenizerBase",
+    out: Path,
+    curve: list[dict[str, float]],
+    *,
+    merge: bool,
+) -> None:
+    """Write the trained model: its weights, or an adapter that is not to be merged.
+
+    Several processes gather what they hold of it; an adapter of theirs is merged afterwards.
+    InputError for a loss or weights that are not finite.
+    """
+    from peft import PeftModel
+
+    model: Any = trainer.model
+    gathered: Any = None
+    if in_launch():
+        gathered = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    if rank():
+        return
+    _check_finite(curve, model.parameters() if gathered is None else gathered.values())
+    with without_bars(), replacing_folder(out) as folder:
+        if gathered is not None and not isinstance(model, PeftModel):
+            model.save_pretrained(folder, state_dict=gathered)
+            tokenizer.save_pretrained(folder)
+            return
+        merge = merge and gathered is None
+        if isinstance(model, PeftModel) and not merge:
+            save_adapter(model, folder, gathered)
+            tokenizer.save_pretrained(folder)
+            return
+        if isinstance(model, PeftModel):
+            trainer.model = merged(model)
+        trainer.save_model(str(folder))
+        # A pickle of the arguments, with paths of the machine: differs from run to run.
+        (folder / "training_args.bin").unlink(missing_ok=True)
+
+
+def _merge(folder: Path, base: Path) -> None:
+    """Put the merged model in place of the adapter that several processes have trained."""
+    tokenizer, model = load_tokenizer(folder), load_trained(folder, base)
+    with without_bars(), replacing_folder(folder) as new:
+        model.save_pretrained(new)
+        tokenizer.save_pretrained(new)
 
 
 def _stop_where_turns_end(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
@@ -100,11 +221,11 @@ def _stop_where_turns_end(model: "PreTrainedModel", tokenizer: "PreTrainedTokeni
         config.eos_token_id = stops
 
 
-def _check_finite(curve: list[dict[str, float]], model: "PreTrainedModel") -> None:
+def _check_finite(curve: list[dict[str, float]], weights: "Iterable[torch.Tensor]") -> None:
     import torch
 
     lost = next((point for point in curve if not isfinite(point["loss"])), None)
-    if lost is not None or not all(torch.isfinite(w).all() for w in model.parameters()):
+    if lost is not None or not all(torch.isfinite(w).all() for w in weights):
         at = f"at step {lost['step']:.0f}" if lost else "at the end"
         problem = f"train: loss or weights are not finite {at}"
         raise InputError(f"{problem}; lower train.learning_rate")
@@ -121,9 +242,9 @@ def encode_rows(
     truncated = dropped = 0
     for ids, learnt in tokenise_all(tokenizer, messages, names):
         truncated += len(ids) > max_length
-        labels = [token if keep else _IGNORED for token, keep in zip(ids, learnt, strict=True)]
+        labels = [token if keep else IGNORED for token, keep in zip(ids, learnt, strict=True)]
         # Nothing predicts the first token.
-        if all(label == _IGNORED for label in labels[1:max_length]):
+        if all(label == IGNORED for label in labels[1:max_length]):
             dropped += 1
             continue
         rows.append({"input_ids": ids[:max_length], "labels": labels[:max_length]})
@@ -131,85 +252,3 @@ def encode_rows(
         rule = f"none of {len(messages)} rows leaves a response within {max_length} tokens"
         raise InputError(f"train: {rule}; raise train.max_length or the model's context")
     return rows, truncated, dropped
-
-
-def _config(params: TrainParams, seed: int, device: str, rows: int, scratch: str) -> "SFTConfig":
-    from trl.trainer.sft_config import SFTConfig
-
-    batches = -(-rows // params.batch_size)
-    steps = params.epochs * -(-batches // params.gradient_accumulation)
-    return SFTConfig(
-        output_dir=scratch,
-        num_train_epochs=params.epochs,
-        learning_rate=params.learning_rate,
-        per_device_train_batch_size=params.batch_size,
-        gradient_accumulation_steps=params.gradient_accumulation,
-        lr_scheduler_type=_SCHEDULES[params.schedule],
-        # The first warm-up step has rate zero: a run of one step would train nothing.
-        warmup_steps=min(ceil(params.warmup * steps), steps - 1),
-        weight_decay=params.weight_decay,
-        train_sampling_strategy="group_by_length" if params.group_by_length else "random",
-        max_length=None,  # rows were cut and counted before
-        dataset_kwargs={"skip_prepare_dataset": True},
-        seed=seed,
-        data_seed=seed,
-        use_cpu=device == "cpu",
-        bf16=device == "cuda",
-        logging_steps=max(1, steps // _POINTS),
-        logging_nan_inf_filter=False,  # a loss of NaN must show
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        activation_checkpointing=False,
-    )
-
-
-def _trainer(
-    model: "PreTrainedModel",
-    tokenizer: "PreTrainedTokenizerBase",
-    rows: list[dict[str, list[int]]],
-    config: "SFTConfig",
-    callback: "TrainerCallback",
-) -> "SFTTrainer":
-    from datasets import Dataset
-    from transformers import PrinterCallback
-    from trl.trainer.sft_trainer import SFTTrainer
-
-    plain = config.use_cpu and model.config.model_type == "llama"
-    trainer = (_response_loss_trainer() if plain else SFTTrainer)(
-        model=model,
-        args=config,
-        train_dataset=Dataset.from_list(rows),
-        processing_class=tokenizer,
-        callbacks=[callback],
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
-
-
-def _response_loss_trainer() -> "type[SFTTrainer]":
-    """SFTTrainer with the same loss, computed at the learnt positions only.
-
-    Without Triton, TRL 1.16 projects every position onto the vocabulary, prompts and padding
-    included, twice: nearly half of a 1M model's time. Only for models whose logits are the head
-    applied to the last hidden state.
-    """
-    from torch.nn.functional import cross_entropy
-    from trl.trainer.sft_trainer import SFTTrainer
-
-    class ResponseLossTrainer(SFTTrainer):
-        def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # noqa: ANN001, ANN202
-            if return_outputs:
-                return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-            labels = inputs["labels"][:, 1:]
-            learnt = labels != _IGNORED
-            hidden = model.base_model(
-                input_ids=inputs["input_ids"],
-                attention_mask=inputs["attention_mask"],
-                use_cache=False,
-            ).last_hidden_state
-            logits = model.get_output_embeddings()(hidden[:, :-1][learnt])
-            total = cross_entropy(logits, labels[learnt], reduction="sum")
-            return total / (learnt.sum() if num_items_in_batch is None else num_items_in_batch)
-
-    return ResponseLossTrainer

@@ -12,6 +12,7 @@ from harness.common import layout
 from harness.common.errors import InputError
 from harness.common.files import remove, value_hash
 from harness.common.stores import model_store, read_sealed, scratch_folder
+from harness.models.adapters import is_adapter
 from harness.params.params import MAIN
 
 BASE = "base"  # the weights of `none`: the base model as it is
@@ -36,14 +37,17 @@ def deleted_file(weights: str) -> Path:
 
 
 def weights_folder(manifest: dict[str, Any], base: str, stage: str) -> Path:
-    """The folder of a manifest's weights; InputError, with the stage to run, if gone or altered."""
+    """The folder of a manifest's weights; InputError, with the stage to run, if gone or altered.
+
+    So it is if they are an adapter, and the base model is another.
+    """
+    folder, trained_on = model_store() / manifest["weights"], layout.BASE_MODELS / base
+    needs_base = manifest["weights"] == BASE or is_adapter(folder)
+    if needs_base and base_hash(base) != manifest["base_hash"]:
+        raise InputError(f"{trained_on}: another model than trained; dvc repro {stage}")
     if manifest["weights"] == BASE:
-        folder = layout.BASE_MODELS / base
-        if base_hash(base) != manifest["base_hash"]:
-            raise InputError(f"{folder}: another model than trained; dvc repro {stage}")
-        return folder
-    folder = model_store() / manifest["weights"]
-    if not any(folder.glob("*.safetensors")):
+        return trained_on
+    if not any(folder.rglob("*.safetensors")):
         remove(deleted_file(manifest["weights"]))  # else the stage would not train again
         remedy = f"train them again: dvc repro -f -s {stage}"
         raise InputError(f"{folder}: the weights are gone; {remedy}")

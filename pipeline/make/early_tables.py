@@ -73,7 +73,8 @@ class EarlyTables:
             means.append((fmean(scores or [math.nan]), name, len(scores)))
         means.sort(key=lambda one: (math.isnan(one[0]), sign * one[0]))
         texts = [f"{name} {mean:.2f} ({seeds})" for mean, name, seeds in means]
-        yield f"UNFINISHED table, {len(rows)} of {in_all} rows: {head.label}, mean (seeds)"
+        trial = " of a TRIAL (train.max_steps)" if self.params.train.max_steps else ""
+        yield f"UNFINISHED table{trial}, {len(rows)} of {in_all} rows: {head.label}, mean (seeds)"
         width = max(20, self.columns() - 2)
         glued = ", ".join(text.replace(" ", GLUE) for text in texts)
         yield from (f"  {line}".replace(GLUE, " ") for line in textwrap.wrap(glued, width))

@@ -4,6 +4,7 @@ import argparse
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from harness.check.check import check_values
 from harness.common.disk_errors import ending_in_one_line
@@ -12,10 +13,13 @@ from harness.common.files import replacing
 from harness.common.stores import locked, run_lock
 from harness.common.yaml_files import parse_yaml, read_yaml, yaml_text
 from pipeline.make.dvc_lock import read_stages
+from pipeline.make.pins import pinned, read_pins
 from pipeline.make.source_hashes import check_pool, record_pool
 from pipeline.make.yaml_edits import merged
 
 PRESET = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+BASE = "base"  # what every preset starts from, by itself or by the file that it extends
+EXTENDS = re.compile(r"^extends:[ \t]*(.*?)[ \t]*(?:#.*)?$", re.MULTILINE)
 EDITED = "params.{}.edited.yaml"  # the user's edits of a preset, while another is in use
 
 
@@ -29,7 +33,7 @@ def switch_preset(root: Path, preset: str, pool: str | None = None) -> list[str]
             params.yaml that names no preset, or edits that would replace others that are kept;
             nothing is written then.
     """
-    current = _current_preset(root)
+    current = current_preset(root)
     locked_by = _preset_of_lock(root, current)
     edited = [path.name.split(".")[1] for path in sorted(root.glob(EDITED.format("*")))]
     known = {*presets(root), *edited, *([current] if current else [])}
@@ -54,23 +58,76 @@ def switch_preset(root: Path, preset: str, pool: str | None = None) -> list[str]
 
 def presets(root: Path) -> dict[str, Path]:
     """The presets by name: the files of ``conf/`` that name one, but the base of all."""
-    files = {path.stem: path for path in sorted((root / "conf").glob("*.yaml"))}
-    files.pop("base", None)
+    files = _conf_files(root)
+    files.pop(BASE, None)
     named = re.compile(r"^preset:", re.MULTILINE)
     return {name: path for name, path in files.items() if named.search(yaml_text(path))}
+
+
+def of_size(root: Path, preset: str | None, size: str | None) -> str | None:
+    """The name of a preset in a size: smollm2 in size gpu is smollm2_gpu.
+
+    InputError, with the choices, for a size that the preset does not come in.
+    """
+    if not size:
+        return preset
+    if not preset:
+        raise InputError(f"SIZE={shown(size)} needs a preset to go with it: PRESET=... SIZE=...")
+    known = presets(root)
+    if f"{preset}_{size}" in known:
+        return f"{preset}_{size}"
+    if preset not in known:
+        raise InputError(f"conf/: no preset is called {preset!r}{nearest(preset, known)}")
+    sizes = [name.removeprefix(f"{preset}_") for name in known if name.startswith(f"{preset}_")]
+    choices = f"choices: {', '.join(sizes)}, or none" if sizes else "leave SIZE out"
+    raise InputError(f"SIZE={shown(size)}: {preset} does not come in it; {choices}")
 
 
 def preset_text(root: Path, preset: str) -> str:
     """The whole of params.yaml for a preset: ``conf/base.yaml``, and what the preset changes.
 
+    A file with ``extends: other`` starts from conf/other.yaml, which starts from the base, or from
+    another in turn. What it takes from the hub at no revision gets that of conf/pins.yaml.
     InputError names the file, and the line, that is wrong.
     """
-    import yaml
-
-    base, path = (root / "conf" / f"{name}.yaml" for name in ("base", preset))
+    base = root / "conf" / f"{BASE}.yaml"
     if not isinstance(read_yaml(base), dict) or not read_yaml(base):
         raise InputError(f"{base}: not a table of params; git checkout conf brings it back")
-    whole, changes = yaml_text(base).rstrip("\n") + "\n", yaml_text(path)
+    text, chain = yaml_text(base), [root / "conf" / f"{preset}.yaml"]
+    while (older := _extended(root, chain)) is not None:
+        chain.insert(0, older)
+    for path in chain:
+        text = _merged_text(text, path)
+    values = _loaded(text, chain[-1])
+    if values["preset"] != preset:
+        rule = "a preset has the name of its file"
+        raise InputError(f"{chain[-1]}: `preset: {shown(values['preset'])}`; {rule}")
+    return pinned(text, values, read_pins(root))
+
+
+def _conf_files(root: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted((root / "conf").glob("*.yaml"))}
+
+
+def _extended(root: Path, chain: list[Path]) -> Path | None:
+    """The file that the first of a chain extends; None where that is the base."""
+    path, files = chain[0], _conf_files(root)
+    found = EXTENDS.search(yaml_text(path))
+    name = found[1] if found else BASE
+    if name not in files:
+        rule = f"extends: conf/ has no file {shown(repr(name))}"
+        raise InputError(f"{path}: {rule}{nearest(name, files)}")
+    if files[name] in chain:
+        raise InputError(f"{path}: extends: {name}, which extends {path.stem} in turn; remove one")
+    return None if name == BASE else files[name]
+
+
+def _merged_text(whole: str, path: Path) -> str:
+    """A text of params with a file's changes in it."""
+    import yaml
+
+    # The line itself is no param; the others keep their numbers.
+    whole, changes = whole.rstrip("\n") + "\n", EXTENDS.sub("", yaml_text(path), count=1)
     try:
         text = merged(whole, changes)
     except yaml.MarkedYAMLError as error:
@@ -79,25 +136,23 @@ def preset_text(root: Path, preset: str) -> str:
         # What merging refuses says itself what is wrong.
         kind = "" if type(error) is yaml.MarkedYAMLError else "not YAML: "
         raise InputError(f"{path}, line {line}: {kind}{one_line(error.problem)}") from None
-    _check_merged(text, path)
+    _loaded(text, path)
     return text
 
 
-def _check_merged(text: str, path: Path) -> None:
-    """Raise InputError where a preset does not fit into the base, or names another preset."""
+def _loaded(text: str, path: Path) -> Any:  # noqa: ANN401  (any type)
+    """The values of merged params; InputError where the file does not fit into what it extends."""
     from ruamel.yaml import YAML, YAMLError
 
     try:
-        name = YAML(typ="safe", pure=True).load(text)["preset"]
+        return YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
         reason = one_line(getattr(error, "problem", None) or error)
         remedy = "indent and nest it as conf/base.yaml does"
         raise InputError(f"{path}: does not fit into conf/base.yaml ({reason}); {remedy}") from None
-    if name != path.stem:
-        raise InputError(f"{path}: `preset: {shown(name)}`; a preset has the name of its file")
 
 
-def _current_preset(root: Path) -> str | None:
+def current_preset(root: Path) -> str | None:
     """The preset params.yaml belongs to; None where there is none, or an empty one."""
     path = root / "params.yaml"
     if not path.is_file() or not path.read_bytes().strip():
@@ -134,7 +189,8 @@ def _preset_of_lock(root: Path, current: str | None) -> str | None:
     return current
 
 
-def _is_edited(root: Path, preset: str) -> bool:
+def is_edited(root: Path, preset: str) -> bool:
+    """Whether params.yaml differs from what the preset, the one it holds, would write."""
     written = yaml_text(root / "params.yaml")
     return preset not in presets(root) or written != preset_text(root, preset)
 
@@ -142,8 +198,8 @@ def _is_edited(root: Path, preset: str) -> bool:
 def _already(root: Path, preset: str) -> list[str]:
     """What to say where params.yaml is of the preset that was asked for."""
     undo = f", with your edits; rm params.yaml && make preset PRESET={preset} undoes them"
-    is_edited = preset in presets(root) and _is_edited(root, preset)
-    lines = [f"params.yaml holds {preset} already{undo if is_edited else ''}"]
+    edited = preset in presets(root) and is_edited(root, preset)
+    lines = [f"params.yaml holds {preset} already{undo if edited else ''}"]
     name = EDITED.format(preset)
     return lines + [f"{name}: other edits of {preset}; cp {name} params.yaml"] * (
         (root / name).is_file()
@@ -153,7 +209,7 @@ def _already(root: Path, preset: str) -> list[str]:
 def _put_away(root: Path, preset: str) -> list[str]:
     """Keep the edits of the preset that is being left."""
     edited = root / EDITED.format(preset)
-    if not _is_edited(root, preset):
+    if not is_edited(root, preset):
         return []
     if edited.is_file() and edited.read_bytes() != (root / "params.yaml").read_bytes():
         raise InputError(
@@ -218,15 +274,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("preset", nargs="?", help="a file of conf/, without .yaml")
     parser.add_argument("--pool", help="what becomes prepare.source: a file or a hub id")
+    parser.add_argument("--size", help="gpu: conf/<preset>_gpu.yaml instead")
     arguments = parser.parse_args()
     root = Path.cwd()
     with ending_in_one_line():
-        if arguments.preset is None:
+        preset = of_size(root, arguments.preset, arguments.size)
+        if preset is None:
             named = ", ".join(presets(root))
             raise InputError(f"name a preset: make preset PRESET=...; choices: {named}")
         # What runs reads params.yaml at the start of each stage.
         with locked(run_lock(), lambda holder: print(f"preset: make repro runs; {holder}")):
-            for line in switch_preset(root, arguments.preset, arguments.pool):
+            for line in switch_preset(root, preset, arguments.pool):
                 print(f"preset: {line}")
     print("preset: dvc params diff shows what changed; make repro runs it")
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -18,14 +19,15 @@ from harness.common.files import read_json, write_json
 from harness.common.markdown import aligned, first_table, notes_below
 from harness.common.stores import locked, run_lock
 from harness.common.yaml_files import read_yaml
-from harness.params.params import MAIN, load_params
+from harness.params.params import MAIN, Params, load_params
 from harness.params.pruning import SUBSETS, prune
 from pipeline.make.durations import Durations, spoken
 from pipeline.make.dvc_lock import copy_lock
 from pipeline.make.dvc_plan import Outputs, plan, repro_command
 from pipeline.make.dvc_warm import warm_stages
 from pipeline.make.early_tables import SUBSET_STAGE, EarlyTables, before
-from pipeline.make.preset import switch_preset
+from pipeline.make.pins import record_pins
+from pipeline.make.preset import of_size, switch_preset
 from pipeline.make.progress_lines import Screen
 from pipeline.make.runner import Runner, StageFailed
 from pipeline.make.source_hashes import record_pool, record_score_files, record_templates
@@ -34,6 +36,7 @@ from pipeline.make.stage_logs import error_lines, fresh_log, note_lines
 SHIPPED = Path("conf/durations.json")
 LOGS = Path(".store/logs")
 TARGETS = ["report_subsets", "report"]
+CORES = 2  # that a run on a CPU takes, whatever the machine has
 
 
 def main() -> None:
@@ -56,12 +59,13 @@ def main() -> None:
 
 
 def _repro(arguments: argparse.Namespace) -> None:
-    if arguments.preset:
-        for line in switch_preset(Path.cwd(), arguments.preset, arguments.pool):
+    preset = of_size(Path.cwd(), arguments.preset, arguments.size)
+    if preset:
+        for line in switch_preset(Path.cwd(), preset, arguments.pool):
             _say(f"preset: {line}")
     elif arguments.pool:
         raise InputError("POOL needs a preset to go with it: PRESET=own POOL=my.jsonl")
-    for line in record_pool(Path.cwd()):
+    for line in [*record_pool(Path.cwd()), *record_pins(Path.cwd())]:
         _say(f"preset: {line}")
     problems = check_params()
     for problem in problems[:-1]:
@@ -76,9 +80,11 @@ def _repro(arguments: argparse.Namespace) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, help="stages side by side (2, or one a GPU)")
+    rule = "stages side by side (one a GPU; on a CPU as many as train.threads leaves of 2 cores)"
+    parser.add_argument("--jobs", type=int, help=rule)
     parser.add_argument("--gpus", default="", help="cards to spread them over, as in 0,1")
     parser.add_argument("--preset", help="switch to this preset first")
+    parser.add_argument("--size", help="with --preset smollm2: gpu, the whole on a card")
     parser.add_argument("--pool", help="with --preset own: your instruction data")
     parser.add_argument(
         "--target",
@@ -93,15 +99,31 @@ def _arguments() -> argparse.Namespace:
     )
     values = parser.parse_args()
     values.gpus = [card for card in values.gpus.split(",") if card]
-    values.jobs = values.jobs or len(values.gpus) or 2
-    if values.jobs < 1:
+    if values.jobs is not None and values.jobs < 1:
         parser.error(f"--jobs is {values.jobs}; it is a number from 1")
     return values
+
+
+def urgent(needs: Mapping[str, set[str]], params: Params) -> set[str]:
+    """The stages that are started before all others that could be.
+
+    What the subsets' report waits for; and evaluations, where weights go once they are evaluated.
+    """
+    first = before(SUBSET_STAGE, needs)
+    if params.train.keep_models == "none":
+        first |= {stage for stage in needs if stage.startswith("evaluate")}
+    return first
+
+
+def jobs_of(params: Params) -> int:
+    """How many stages run side by side on a CPU without ``--jobs``."""
+    return max(1, CORES // (params.train.threads or CORES))
 
 
 def _run(arguments: argparse.Namespace) -> None:
     """Bring the target up to date."""
     begin = time.monotonic()
+    jobs = arguments.jobs or len(arguments.gpus) or jobs_of(load_params())
     for line in [*record_templates(Path.cwd()), *record_score_files(Path.cwd())]:
         _say(f"preset: {line}")
     graph, in_all = plan(Path.cwd(), arguments.target, _say)
@@ -110,15 +132,15 @@ def _run(arguments: argparse.Namespace) -> None:
     durations = Durations(Path(f".store/durations/{preset}.json"), shipped.get(preset))
     if graph.stages:
         tables = EarlyTables(load_params(), set(graph.stages), _columns)
-        show, first = _show if _on_terminal() else None, before(SUBSET_STAGE, graph.needs)
-        screen = Screen(graph, durations, arguments.jobs, _say, show, tables.ended, first)
-        _say(f"{len(graph.stages)} of {in_all} stages to look at, {arguments.jobs} side by side")
+        show, first = _show if _on_terminal() else None, urgent(graph.needs, load_params())
+        screen = Screen(graph, durations, jobs, _say, show, tables.ended, first)
+        _say(f"{len(graph.stages)} of {in_all} stages to look at, {jobs} side by side")
         runner = Runner(
             command=repro_command,
             changed=Outputs(Path("dvc.lock")).changed,
             screen=screen,
             logs=LOGS,
-            jobs=arguments.jobs,
+            jobs=jobs,
             gpus=arguments.gpus,
             priority=screen.priority,
             warm=warm_stages(graph.stages),
@@ -176,8 +198,7 @@ def _preset() -> str:
 
 def _again(arguments: argparse.Namespace) -> str:
     """The command that goes on; `make repro` has no variable for other targets."""
-    jobs = str(arguments.jobs) if arguments.jobs != 2 else ""
-    given = {"jobs": jobs, "gpus": ",".join(arguments.gpus)}
+    given = {"jobs": str(arguments.jobs or ""), "gpus": ",".join(arguments.gpus)}
     if arguments.target != TARGETS:
         flags = [f" --{name} {value}" for name, value in given.items() if value]
         called = "python -m pipeline.make.repro"

@@ -4,14 +4,13 @@ Each stands in params.yaml beside the name it is of, so that DVC sees when the f
 """
 
 from functools import reduce
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from harness.common.errors import InputError
 from harness.common.files import file_hash, replacing
 from harness.common.yaml_files import read_yaml
-from pipeline.make.yaml_edits import merged
+from pipeline.make.yaml_edits import merged, yaml_of
 
 
 def check_pool(pool: str) -> None:
@@ -60,7 +59,7 @@ def record_templates(root: Path) -> list[str]:
     Our own templates are among the deps of the stages. InputError where a template is not there, or
     would be refused later.
     """
-    from harness.models.template import source_tokenizer
+    from harness.models.sources import source_tokenizer
     from harness.pools.rendering import template_hash
 
     params = _params(root)
@@ -107,8 +106,6 @@ def _record(root: Path, section: str, values: dict[str, str | None]) -> bool:
 
     The first says what the others follow: None leaves it as it is. A later None is not added.
     """
-    from ruamel.yaml import YAML
-
     names = section.split(".")
     present = reduce(lambda node, name: node.get(name) or {}, names, _params(root))
     first, *others = values
@@ -119,12 +116,8 @@ def _record(root: Path, section: str, values: dict[str, str | None]) -> bool:
     changes: dict[str, Any] = wanted
     for name in reversed(names[1:]):
         changes = {name: changes}
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style, yaml.width = True, 10_000
-    stream = StringIO()
-    yaml.dump(changes, stream)
     path = root / "params.yaml"
-    text = merged(path.read_text("utf-8"), f"{names[0]}: {stream.getvalue()}")
+    text = merged(path.read_text("utf-8"), yaml_of({names[0]: changes}))
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return True

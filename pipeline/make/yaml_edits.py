@@ -1,7 +1,8 @@
 """Edits to YAML as text: comments, order, anchors and merge keys stay as they were written."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from io import StringIO
 from typing import Any
 
 Edit = tuple[int, int, str]  # what takes the place of the characters from one index to another
@@ -28,6 +29,20 @@ def merged(text: str, changes: str) -> str:
     for start, end, part in reversed(sorted(_edits(both, node, new), key=lambda edit: edit[0])):
         text = text[:start] + part + text[end:]
     return text
+
+
+def yaml_of(values: Mapping[str, Any]) -> str:
+    """Values as YAML on one line."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style, yaml.width = True, 10_000
+    lines = []
+    for key, value in values.items():
+        stream = StringIO()
+        yaml.dump(value, stream)
+        lines.append(f"{key}: {stream.getvalue()}")
+    return "".join(lines)
 
 
 def _compose(text: str) -> Any:  # noqa: ANN401
@@ -119,7 +134,7 @@ def _anchors(text: str, old: Pair, new: Pair) -> tuple[str, str]:
     assert now is not None
     if was[0] and (now[0] or new[1].tag == ALIAS):
         problem = (
-            f"{was[0]} of conf/base.yaml may be used elsewhere; write the value without a name"
+            f"{was[0]} may be used elsewhere in what this extends; write the value without a name"
         )
         raise yaml.MarkedYAMLError(problem=problem, problem_mark=new[1].start_mark)
     return was[0], now[0]

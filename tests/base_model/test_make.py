@@ -40,6 +40,8 @@ def test_only_what_a_model_needs_is_copied(model: Path, tmp_path: Path) -> None:
     ours, theirs = load_model(tmp_path / "base"), load_model(model)
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.equal(a, b)
+    info = json.loads((tmp_path / "base" / "base_model.json").read_text())
+    assert info["parameters"] == sum(weight.numel() for weight in ours.parameters())
 
 
 def cut(model: Path) -> None:

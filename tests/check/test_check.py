@@ -64,6 +64,11 @@ def test_every_preset_is_fine(name: str) -> None:
         ("suite: lab", "suite: labb", ["evaluate.suite: no suite is called 'labb'", "'lab'"]),
         ("embedding: minilm", "embedding: mini", ["embedding: no embedding is called", "'minilm'"]),
         ("template: alpaca_short", "template: alpaca-short", ["template: no template", "_short'"]),
+        (
+            "group_by_length: true",
+            "launcher: dpd",
+            ["train.launcher: dpd is neither a file nor one of ddp", "did you mean 'ddp'?"],
+        ),
         ("start: mean", "stat: random", ["k_center.stat: k_center takes", "mean 'start'?"]),
         # what one part says of another
         ("[none, random,", "[none, randm,", ["table: no selection", "'random'"]),
@@ -169,6 +174,29 @@ def test_every_preset_is_fine(name: str) -> None:
         ("  epochs: 3", "  epochs: true", ["reward_model.epochs: input should be a valid integer"]),
         ("  epochs: 3", '  epochs: "3"', ["reward_model.epochs: input should be a valid integer"]),
         ("  epochs: 10", '  epochs: "3"', ["train.epochs: input should be a valid integer"]),
+        (
+            "keep_models: full",
+            "keep_models: adapter",
+            ["train: keep_models is adapter, but lora is null", "or lora: {rank: 16}"],
+        ),
+        (
+            "  epochs: 10",
+            "  lora: {rank: 0}",
+            ["train.lora.rank: input should be greater", "not 0"],
+        ),
+        ("  epochs: 10", "  lora: {rnk: 4}", ["train.lora.rnk: unknown key", "'rank'"]),
+        (
+            "  epochs: 10",
+            "  lora: {targets: []}",
+            ["train.lora.targets: [] is neither all_linear nor a list of layers' names"],
+        ),
+        ("  epochs: 10", "  max_steps: 0", ["train.max_steps: input should be greater"]),
+        ("  epochs: 10", "  precision: fp16", ["train.precision: input should be 'auto', 'bf16'"]),
+        (
+            "warmup: 0.03",
+            "warmup: 1.5",
+            ["train.warmup: 1.5 is neither: a share of the steps is under 1"],
+        ),
         ("learning_rate: 1.0e-3", "learning_rate: .inf", ["learning_rate: input should be a fin"]),
         ("preset: lab", "preset: ../zz", ["preset: string should match pattern"]),
         ("preset: lab", 'preset: ""', ["preset: string should match pattern"]),

@@ -48,7 +48,7 @@ CONF = preset_file("lab")
             selection("kmq_iterative", k=16, quality="sigmoid(reward)", model="other"),
             "kmq_iterative_rm.model: scorer perplexity reads no reward model: 'other' would",
         ),
-        ("rounds.launcher", ["accelerate"], "executor inprocess starts nothing, but launcher is"),
+        ("train.processes", 2, "processes is 2, but launcher is null, which starts none"),
         ("selections_rounds.kmq_iterative_rm.quality", "sigmoid(rewrd)", "no scorer is called"),
         ("selections_rounds.kmq_iterative_rm.quality", None, "kmq_iterative draws by one"),
         ("selections.random.sampler", "diverse_evol", "no sampler is called 'diverse_evol'"),

@@ -8,7 +8,8 @@ import pytest
 
 from harness.common.errors import InputError
 from harness.common.locations import split_revision
-from harness.params.prepare import PrepareParams, Source
+from harness.params.prepare import PrepareParams
+from harness.params.source import Source
 from harness.pools.prepare import prepare_section
 from tests.helpers.pool_files import as_jsonl, read
 

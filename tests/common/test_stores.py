@@ -177,8 +177,8 @@ def kept_scores(folder: Path, base: Path) -> object:
 
 
 def kept_chunks(folder: Path, base: Path) -> object:
-    def score(rows: PoolRows, step: chunks.Step) -> tuple[np.ndarray, np.ndarray]:
-        return rows.frame["row"].to_numpy() / 7, np.zeros(len(rows), dtype=bool)
+    def score(rows: PoolRows, step: chunks.Step) -> tuple[np.ndarray, ...]:
+        return rows.frame["row"].to_numpy() / 7, np.zeros(len(rows)), np.ones(len(rows))
 
     (folder / "scratch").mkdir(exist_ok=True)
     return chunks.in_chunks(POOL, "any", folder / "scratch", score, 9).tolist()
@@ -206,7 +206,7 @@ def kept_selection_scores(folder: Path, base: Path) -> object:
 # Whether the model is a sentence encoder, and the files that are kept.
 KINDS: list[tuple[Callable[[Path, Path], object], bool, str]] = [
     (kept_scores, False, ".store/scores/*/column.npy"),
-    (kept_scores, False, ".store/scores/*/cost.json"),
+    (kept_scores, False, ".store/scores/*/column_cost.json"),
     (kept_chunks, False, "scratch/chunk_00000002.npy"),
     (kept_chunks, False, "scratch/files.json"),
     (kept_blocks, True, "scratch/block_00000000.npy"),
@@ -243,7 +243,7 @@ def test_what_is_damaged_is_made_again(
     lines = [line for line in warned(caplog) if "made again" in line]
     assert lines
     assert all(str(path.parent) in line for line in lines)
-    if path.name != "cost.json":  # seconds differ
+    if path.name != "column_cost.json":  # seconds differ
         assert path.read_bytes() == data
     assert make(tmp_path, base) == whole
     assert not warned(caplog)

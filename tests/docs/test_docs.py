@@ -55,9 +55,10 @@ def test_verdicts_are_those_of_the_params_that_made_the_table(
     folder = write_scores(params, "main")
     monkeypatch.setattr(write_tables, "RESULTS", tmp_path / "results")
     (tmp_path / "params.yaml").write_text("preset: another\n")
-    said = write_tables.verdicts().strip().replace("\n", " ")
-    assert said.startswith("Against km")
-    assert said in (folder / "table.md").read_text()
+    said = [one.replace("\n", " ") for one in write_tables.verdicts().strip().split("\n\n")]
+    page = (folder / "table.md").read_text()
+    assert [one.split()[1] for one in said] == ["km_random,", "none,"]
+    assert all(one in page for one in said)
 
 
 def test_the_targets_in_the_readme_exist() -> None:
@@ -78,7 +79,11 @@ def test_pictures_are_small() -> None:
         assert picture.stat().st_size < 300_000, picture
 
 
-@pytest.mark.parametrize("preset", [path.name for path in sorted((ROOT / "results").iterdir())])
+# A preset whose recipe alone was chosen has no table yet.
+COMMITTED = sorted(path.parent.name for path in (ROOT / "results").glob("*/main"))
+
+
+@pytest.mark.parametrize("preset", COMMITTED)
 def test_committed_results_are_those_of_the_presets(preset: str) -> None:
     folder = ROOT / "results" / preset
     params = YAML(typ="safe").load(preset_file(preset))

@@ -8,6 +8,7 @@ import pytest
 
 from harness.common import layout
 from harness.common.files import read_json, write_json
+from harness.common.timings import read_timed
 from harness.embedding.embed import count_reads, load_encoder
 from harness.embedding.files import CARD, Reads, read_notes
 from harness.report.subsets.write import write_subset_report
@@ -26,7 +27,8 @@ def test_rows_are_counted_as_the_encoder_reads_them() -> None:
     exact = "word " * (most - 2)  # and the two tokens around it
     texts = ["Name the hill.", exact, exact + "word", LONG, STRANGE, STRANGE * 200, HALF]
     result = count_reads(texts, "minilm", None)
-    assert result == Reads(rows=7, most=256, over=3, unknown=2)
+    ids = encoder.tokenizer(texts, truncation=True, max_length=most).input_ids
+    assert result == Reads(rows=7, most=256, over=3, unknown=2, tokens=sum(map(len, ids)))
     assert (encoder.encode([LONG]) == encoder.encode([exact])).all(), "what is over is not read"
     assert len(result.notes()) == 2
     assert count_reads(texts[:2], "minilm", None).notes() == []
@@ -70,5 +72,19 @@ def test_the_stage_says_so_and_the_report_has_it(
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(embed, "code_hash", lambda _: "")
     embed.run(name)
-    assert read_json(card)["reads"] == Reads(120, 256, 0, 0)._asdict()
+    result = read_timed(card)
+    tokens = result["reads"]["tokens"]
+    assert result["reads"] == Reads(120, 256, 0, 0, tokens)._asdict()
+    assert tokens > 2 * 120
     assert "note: " not in caplog.text
+    # All-MiniLM-L6-v2 less what is only looked up.
+    assert result["multiplied_parameters"] == 22_713_216 - (30_522 + 512 + 2) * 384
+    assert result["seconds"] > 0
+    embed.run(name)
+    assert read_timed(card)["seconds"] == result["seconds"], "kept with the blocks"
+    (block, *_) = sorted(tmp_path.glob(".store/scratch/embed/*/block_*.npy"))
+    block.unlink()
+    (block.parent / "seconds.json").unlink()
+    (block.parent / "block_99999999.npy").write_bytes(b"of a killed run")
+    embed.run(name)
+    assert read_timed(card)["seconds"] is None, "a part was made by another run"

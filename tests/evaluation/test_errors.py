@@ -1,6 +1,7 @@
 """What an evaluation refuses, and how it says so."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,18 @@ from typing import Any
 import pytest
 
 from harness.common.errors import InputError
-from harness.evaluation.evaluate import _language_model, evaluate
-from harness.evaluation.tasks import prepare_task, runs_programs
-from harness.models.loading import load_tokenizer
+from harness.common.stores import seal
+from harness.evaluation.benchmarks import runs_programs
+from harness.evaluation.evaluate import evaluate
+from harness.evaluation.language_model import language_model
+from harness.evaluation.tasks import prepare_column, run_tasks
+from harness.models.loading import load_model, load_tokenizer
 from harness.models.template import render
 from harness.suites import SUITES, Suite, load_suite, read_suite, read_task
 from tests.helpers.small_suite import (
+    CHOICES,
     PARAMS,
+    SHOTS,
     SUITE,
     heldout,
     write_benchmarks,
@@ -68,6 +74,9 @@ def test_a_held_out_source_that_is_missing(tiny_model: Path) -> None:
         evaluate(tiny_model, own, Path(), rows.iloc[:0], PARAMS, seed=0)
     alpaca = load_suite("alpaca_cpu")
     bits = alpaca.model_copy(update={"columns": alpaca.columns[:3]})
+    kept_back = rows.assign(source="validation_a")
+    with pytest.raises(InputError, match="no rows of any source for column bpb; it has none"):
+        evaluate(tiny_model, own, Path(), kept_back, PARAMS, seed=0)
     with pytest.raises(InputError, match="no rows of alpaca for column bpb_alpaca; it has a, b"):
         evaluate(tiny_model, bits, Path(), rows, PARAMS, seed=0)
 
@@ -88,11 +97,81 @@ def test_an_item_without_the_field_of_its_cluster(
         evaluate(tiny_model, wrong, benchmarks, heldout(), PARAMS, seed=0)
 
 
-def test_a_metric_that_does_not_exist(tiny_model: Path, suite: Suite, benchmarks: Path) -> None:
-    column = suite.column("text").model_copy(update={"metric": "f1,none"})
+@pytest.mark.parametrize(
+    ("metric", "remedy"),
+    [
+        ("f1,none", "; choices: exact_match,none"),
+        ("exact_mach,none", "; did you mean 'exact_match,none'?"),
+    ],
+)
+def test_a_metric_that_does_not_exist(
+    tiny_model: Path, suite: Suite, benchmarks: Path, metric: str, remedy: str
+) -> None:
+    column = suite.column("text").model_copy(update={"metric": metric})
     wrong = suite.model_copy(update={"columns": [column]})
-    with pytest.raises(InputError, match="no metric 'f1,none'; it has exact_match,none"):
+    with pytest.raises(InputError, match=re.escape(f"no metric {metric!r}{remedy}")):
         evaluate(tiny_model, wrong, benchmarks, heldout(), PARAMS, seed=0)
+
+
+def test_more_examples_than_there_are(tiny_model: Path, suite: Suite, benchmarks: Path) -> None:
+    column = suite.column("text").model_copy(update={"shots": 6})
+    wrong = suite.model_copy(update={"columns": [column]})
+    rule = "text.yaml: shots is 6, its file has 5 examples; ask for fewer shots or give a file"
+    with pytest.raises(InputError, match=rule):
+        evaluate(tiny_model, wrong, benchmarks, heldout(), PARAMS, seed=0)
+
+
+def test_pass_at_10_of_fewer_answers(
+    tiny_model: Path, suite: Suite, benchmarks: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(suite.folder, tmp_path / "suite")
+    path, metrics = tmp_path / "suite/code.yaml", "metric_list: [{metric: pass@1"
+    both = "{metric: pass@10, aggregation: mean, higher_is_better: true}, {metric: pass@1"
+    path.write_text(path.read_text().replace(metrics, f"metric_list: [{both}"))
+    column = suite.column("code").model_copy(update={"metric": "pass@10,run"})
+    wrong = suite.model_copy(update={"folder": tmp_path / "suite", "columns": [column]})
+    rule = "no pass@10 of so few answers, only pass@1; raise evaluate.code_samples"
+    with pytest.raises(InputError, match=rule):
+        evaluate(tiny_model, wrong, benchmarks, heldout(), PARAMS, seed=0)
+
+
+def test_an_answer_longer_than_the_context(tiny_model: Path, suite: Suite, tmp_path: Path) -> None:
+    items = [{**CHOICES[0], "id": "a"}, {**CHOICES[1], "choices": ["ÿ" * 200, "b"], "target": 0}]
+    write_lines(tmp_path / "choice.jsonl", items)
+    write_lines(tmp_path / "choice_shots.jsonl", SHOTS)
+    few = suite.model_copy(update={"columns": [suite.column("choice")]})
+    rule = r"choice, item 2: an answer of \d{3} tokens, the model's context is 128; leave the item"
+    with pytest.raises(InputError, match=rule):
+        evaluate(tiny_model, few, tmp_path, heldout(), PARAMS, seed=0)
+
+
+@pytest.fixture(scope="module")
+def broken(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose logits are NaN."""
+    import torch
+
+    folder = tmp_path_factory.mktemp("broken") / "model"
+    shutil.copytree(tiny_model, folder)
+    model: Any = load_model(folder, dtype=torch.float32)
+    with torch.no_grad():
+        model.get_output_embeddings().weight.fill_(float("nan"))
+    model.save_pretrained(folder)
+    seal(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("column", "where"),
+    [("choice", "choice: "), ("text", "generation: "), ("bpb_a", "held-out row '[12]': ")],
+)
+@pytest.mark.parametrize("chat", [True, False])
+def test_a_model_that_gives_nan(
+    broken: Path, suite: Suite, benchmarks: Path, column: str, where: str, chat: bool
+) -> None:
+    one = suite.model_copy(update={"columns": [suite.column(column)]})
+    params = PARAMS.model_copy(update={"chat_template": chat})
+    with pytest.raises(InputError, match=f"{where}the model gives NaN; train with a lower rate"):
+        evaluate(broken, one, benchmarks, heldout(), params, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +197,7 @@ def test_malformed_suites(suite: Suite, tmp_path: Path, old: str, new: str, mess
 
 
 def test_an_unknown_suite() -> None:
-    with pytest.raises(InputError, match="no suite 'labb'; choose from lab, alpaca_cpu, own"):
+    with pytest.raises(InputError, match="no suite 'labb'; did you mean 'lab'"):
         load_suite("labb")
 
 
@@ -147,12 +226,13 @@ def test_the_longest_choice_is_that_of_the_most_tokens(
         if len(tokenizer(text).input_ids) + few - 1 > 128:
             break
         question = longer
-    item = {"id": "a", "prompt": question["content"], "choices": choices, "target": 0}
+    item = {"id": "a", "skill": "s", "prompt": question["content"], "choices": choices, "target": 0}
     write_lines(tmp_path / "choice.jsonl", [item])
     write_lines(tmp_path / "choice_shots.jsonl", [item])
-    lm = _language_model(tiny_model, "cpu", 4)
-    _, cut = prepare_task(lm, suite, suite.column("choice"), tmp_path, None)
-    assert cut.items == 1
+    lm = language_model(tiny_model, "cpu", 4, chat_template=True)
+    prepared = prepare_column(lm, suite, suite.column("choice"), tmp_path, PARAMS)
+    run_tasks(lm, [prepared], chat_template=True, seed=0)
+    assert prepared.cut_items(lm) == 1
 
 
 @pytest.mark.parametrize(

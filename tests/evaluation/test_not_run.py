@@ -14,9 +14,9 @@ from harness.common.files import read_json
 from harness.common.schemas import HELDOUT, SAMPLES, read_frame, write_frame
 from harness.common.timings import write_timed
 from harness.evaluation import sandbox
+from harness.evaluation.benchmarks import runs_programs
 from harness.evaluation.cell import evaluate_cell
 from harness.evaluation.evaluate import evaluate
-from harness.evaluation.tasks import runs_programs
 from harness.params.params import Params, load_params
 from harness.suites import SUITES, Suite, read_suite
 from harness.suites.metrics import NotRun, read_metrics

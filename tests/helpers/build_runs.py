@@ -154,6 +154,7 @@ def describe(params: Params, cell: Cell) -> None:
         if not ids:
             measures = {}
         cost = {"seconds": costs[str(seed)]["seconds"], "peak_memory_mb": 100.0, "tokens": 0.0}
+        cost |= {"flops": 2e9 * seed, "shared_seconds": 40.0, "shared_flops": 3e12}
         seeds[seed] = SeedFacts(scores.index.get_indexer(ids), measures, cost)
     kind = "selection" if cell.of in params.every_selection else "reference"
     with replacing_folder(described_folder(cell)) as folder:
@@ -175,6 +176,7 @@ def write_cell(params: Params, suite: Suite, cell: Cell) -> None:
         write_timed(folder / "train" / "empty.json", {"selection": name, "reason": "no seed"})
     empty = pd.DataFrame({n: pd.Series(dtype=kind) for n, kind in SAMPLES.columns})
     samples = pd.concat(frames, ignore_index=True) if frames else empty
+    samples["prompt_hash"] = pd.Series([None] * len(samples), dtype="str")
     write_frame(folder / "samples.parquet", samples, SAMPLES)
     write_timed(folder / "metrics.json", {"suite": suite.name, "seeds": metrics})
 
@@ -189,6 +191,7 @@ def manifest(params: Params, name: str, seed: int) -> dict[str, Any]:
             "weights": "base",
             "steps": 0,
             "tokens": 0,
+            "flops": 0.0,
             "seconds": 0.0,
             "loss_curve": [],
         }
@@ -204,6 +207,7 @@ def manifest(params: Params, name: str, seed: int) -> dict[str, Any]:
         "model_hash": value_hash([name, seed, "hash"]),
         "steps": 20,
         "tokens": 5000 + seed,
+        "flops": 6e6 * (5000 + seed),
         "seconds": 10.0 + seed,
         "peak_memory_mb": 900.0,
         "truncated": 0,

@@ -95,10 +95,10 @@ class MadeUp(ScratchJournal):
         folder.mkdir(parents=True)
         n, seed = len(rows), self.recipe.seed
         cost = {
-            "train": {"tokens_trained": 100 * n + seed},
-            "generate": {"generated": n, "tokens_generated": 7 * n + seed},
-            "score": {"scored": 2 * n, "tokens_scored": 30 * n},
-            "embed": {"embedded": n, "tokens_embedded": 20 * n},
+            "train": {"tokens_trained": 100 * n + seed, "flops": 6e8 * n},
+            "generate": {"generated": n, "tokens_generated": 7 * n + seed, "flops": 1e8 * n},
+            "score": {"scored": 2 * n, "tokens_scored": 30 * n, "flops": 6e7 * n},
+            "embed": {"embedded": n, "tokens_embedded": 20 * n, "flops": 4e7 * n},
         }[phase]
         if phase == "generate":
             table = {"id": self.pool.take(rows).ids, "answer": "a", "tokens": 7, "cut": False}

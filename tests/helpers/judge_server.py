@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import threading
 import time
 from collections import Counter
@@ -64,6 +65,26 @@ def rated(text: str, tokens: tuple[int, int] | None = (100, 10), after_s: float 
         }
     headers = {"Content-Type": "application/json"}
     return Reply(200, json.dumps(body).encode(), headers, after_s)
+
+
+def parts_of(prompt: str) -> tuple[str, str, str]:
+    """Question, first and second answer of a pairwise prompt, found by its marks alone."""
+    mark = prompt[: prompt.index("]")].rpartition(" ")[2]
+    texts = []
+    for head in ("Question", "Answer 1 begins", "Answer 2 begins"):
+        _, _, rest = prompt.partition(f"[{head} {mark}]\n")
+        texts.append(re.split(rf"\n\[[^\n]* {mark}\]", rest, maxsplit=1)[0])
+    return texts[0].removesuffix("\n"), texts[1], texts[2]
+
+
+def comparing(rate: Callable[[str], object]) -> "Answering":
+    """A judge that gives each answer what `rate` says of it, whatever the order."""
+
+    def answering(place: int, seen: Seen) -> Reply:
+        _, first, second = parts_of(seen.prompt)
+        return rated(f"{rate(first)} {rate(second)}\nThat is why.")
+
+    return answering
 
 
 def failed(status: int, message: str = "broken", **headers: str) -> Reply:

@@ -1,4 +1,4 @@
-"""A hub of datasets on this machine: folders served as the Hugging Face hub serves repositories.
+"""A hub on this machine: folders served as the Hugging Face hub serves repositories of datasets.
 
 Only what reading a public dataset asks for: https://huggingface.co/docs/hub/api.
 """
@@ -40,7 +40,7 @@ class _Hub(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = [unquote(p) for p in urlsplit(self.path).path.strip("/").split("/")]
-        if parts[:2] == ["api", "datasets"]:
+        if parts[0] == "api" and parts[1] in ("datasets", "models"):
             self._api(parts[2:])
         else:
             self._resolve(body=True)

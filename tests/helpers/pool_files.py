@@ -8,7 +8,7 @@ import pytest
 
 from harness.common.errors import InputError
 from harness.params.limits import Limits
-from harness.params.prepare import OnBadRow, Source
+from harness.params.source import OnBadRow, Source
 from harness.pools.instances import Instances, read_instances
 from harness.pools.sources import load
 

@@ -9,11 +9,12 @@ import pandas as pd
 from harness.clustering.files import write_clustering
 from harness.clustering.kmeans import kmeans
 from harness.common import layout
-from harness.common.files import file_hash, write_json
+from harness.common.files import file_hash
 from harness.common.schemas import FAULTS, POOL, SCORES, TRUTH, PoolRows, write_frame
 from harness.common.timings import write_timed
 from harness.describing import describe_cell
-from harness.embedding.files import CARD, VECTORS
+from harness.describing.shared_costs import write_shared_costs
+from harness.embedding.files import CARD, VECTORS, Reads
 from harness.lab.references import reference_chooser
 from harness.params.params import Params
 from harness.selecting.budget import within_budget
@@ -77,18 +78,28 @@ def build_tree(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
         }
     )
     write_frame(layout.SCORES_FILE, scores.reindex(columns=["id", *params.scorers]), SCORES)
-    took = {
-        name: {"scorer": item.scorer, "rows": N, "seconds": 2.5 * place}
-        for place, (name, item) in enumerate(params.scorers.items())
-    }
-    write_timed(layout.SCORE_COSTS_FILE, took)
     for unit, costs in (("rows", np.ones(N)), ("tokens", 10 + np.arange(N) % 5)):
         layout.costs_file(unit).parent.mkdir(exist_ok=True)
         np.save(layout.costs_file(unit), costs.astype(np.int64))
-    write_json(layout.BASE_MODEL / "base_model.json", {"parameters": 1_040_000})
     _embeddings_and_clusters(params, rng)
+    _write_costs(params)
     write_choices(params)
     return params
+
+
+def _write_costs(params: Params) -> None:
+    """What the stages before selection cost; the first scorer needs no model."""
+    base = {"source": "scratch", "parameters": 1_040_000, "multiplied_parameters": 1_000_000}
+    write_timed(layout.BASE_MODEL / "base_model.json", {**base, "tokens": 50_000, "seconds": 90.0})
+    reward = {"source": "base", "multiplied_parameters": 900_000, "tokens": 7_000, "seconds": 11.5}
+    write_timed(layout.REWARD_MODEL / "reward_model.json", reward)
+    read = {"rows": N, "tokens": 3_000, "multiplied_parameters": 900_000}
+    made = {
+        name: {"scorer": item.scorer, **(read if place else {"rows": 0}), "seconds": 2.5 * place}
+        for place, (name, item) in enumerate(params.scorers.items())
+    }
+    write_timed(layout.SCORE_COSTS_FILE, made)
+    write_shared_costs(params)
 
 
 def _pool() -> pd.DataFrame:
@@ -106,12 +117,13 @@ def _embeddings_and_clusters(params: Params, rng: np.random.Generator) -> None:
     folder.mkdir(parents=True)
     np.save(folder / VECTORS, x)
     card = {"pool_sha256": file_hash(layout.POOL_FILE), "rows": N, "dimensions": DIMENSIONS}
-    write_json(folder / CARD, card)
+    card |= {"reads": Reads(N, 256, 0, 0, 40 * N)._asdict(), "multiplied_parameters": 10_000}
+    write_timed(folder / CARD, {**card, "seconds": 4.0})
     for k in params.cluster.k:
         clustering = kmeans(x, k, params.cluster.seed)
         write_clustering(layout.cluster_folder("minilm", k), clustering)
         sizes = np.bincount(clustering.labels, minlength=k)
-        write_json(
+        write_timed(
             layout.silhouette_file("minilm", k),
             {
                 "k": k,
@@ -121,6 +133,7 @@ def _embeddings_and_clusters(params: Params, rng: np.random.Generator) -> None:
                 "smallest": int(sizes.min()),
                 "largest": int(sizes.max()),
                 "empty": int((sizes == 0).sum()),
+                "seconds": k / 10,
             },
         )
 

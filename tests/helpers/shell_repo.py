@@ -84,7 +84,10 @@ repro.warm_stages = set
 def command(jobs: int = 2, gpus: str = "", warm: bool = False) -> list[str]:
     """`make repro` without the check of params.yaml, which here is of one line, and MLflow."""
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import pipeline.make.repro as repro; "
-    code += "repro.check_params = repro.load_params = list; repro.prune = len; "
+    code += (
+        "from types import SimpleNamespace as Any; repro.check_params = list; repro.prune = id; "
+    )
+    code += "repro.load_params = lambda: Any(train=Any(keep_models='full', threads=1)); "
     code += "repro.EarlyTables.ended = lambda *_: []; "
     code += f"repro._track = lambda: None\n{WARM if warm else ''}\nrepro.main()"
     flags = ["--jobs", str(jobs), "--gpus", gpus, "--target", "report"]

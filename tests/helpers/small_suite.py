@@ -20,7 +20,7 @@ columns:
      higher_is_better: true, shots: fit, max_shots: 6}
   - {name: text, label: Text, kind: lm_eval, task: text.yaml, metric: "exact_match,none",
      higher_is_better: true, shots: 1, items: 3}
-  - {name: code, label: Code, kind: lm_eval, task: code.yaml, metric: "pass_at_k,run",
+  - {name: code, label: Code, kind: lm_eval, task: code.yaml, metric: "pass@1,run",
      higher_is_better: true}
   - {name: bpb_a, label: A, kind: bits_per_byte, sources: [a], higher_is_better: false}
   - {name: bpb, label: All, kind: bits_per_byte, sources: [], higher_is_better: false}
@@ -69,7 +69,7 @@ filter_list:
   - name: run
     filter: [{function: custom, filter_fn: !function harness.evaluation.code.run_answers}]
 process_results: !function harness.evaluation.code.pass_at_k
-metric_list: [{metric: pass_at_k, aggregation: mean, higher_is_better: true}]
+metric_list: [{metric: pass@1, aggregation: mean, higher_is_better: true}]
 """
 CHOICES = [
     {

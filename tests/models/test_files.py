@@ -125,3 +125,16 @@ def test_adapters(tiny_model: Path, tmp_path: Path) -> None:
     (folder / "model.safetensors").write_bytes((tiny_model / "model.safetensors").read_bytes())
     plant(folder / "adapter_model.bin")
     refused(folder, "adapter_model.bin: a pickle, which could run code")
+    (folder / "adapter_model.bin").unlink()
+    (folder / "adapter_model.safetensors").touch()
+    refused(folder, "an adapter, which names its base model; merge both")
+
+
+def test_an_adapter_among_the_modules_of_an_encoder(encoder: Path) -> None:
+    """sentence-transformers loads the base model that it names, wherever that is."""
+    write(encoder / "adapter_config.json", {"base_model_name_or_path": "owner/other"})
+    refused(encoder, "an adapter, which names its base model")
+    (encoder / "adapter_config.json").unlink()
+    add_module(encoder, "2_Dense")
+    write(encoder / "2_Dense" / "adapter_config.json", {"base_model_name_or_path": "owner/other"})
+    refused(encoder, "2_Dense: an adapter, which names its base model")

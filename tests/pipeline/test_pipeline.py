@@ -62,14 +62,15 @@ def entries(lock: str) -> dict[str, Any]:
 
 # All stages but the reports in one process, which saves their imports.
 STAGES = """
-from pipeline import (base_model, choose_k, cluster, cost, describe, embed, evaluate, prepare,
-    reward_model, score, select_reference, select_subset, train)
+from pipeline import (base_model, choose_k, cluster, cost, cost_shared, describe, embed, evaluate,
+    prepare, reward_model, score, select_reference, select_subset, train)
 from harness.params.params import load_params
 params = load_params()
 prepare.run(), base_model.run(""), reward_model.run(), embed.run("minilm"), score.run()
 for k in params.cluster.k:
     cluster.run("minilm", str(k))
-choose_k.run("minilm"), cost.run("rows"), cost.run("tokens"), select_reference.run("none")
+choose_k.run("minilm"), cost_shared.run(), cost.run("rows"), cost.run("tokens")
+select_reference.run("none")
 for name in params.every_selection:
     select_subset.run(name)
 for name in params.table:

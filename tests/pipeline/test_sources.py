@@ -14,8 +14,12 @@ CARRIERS = {
     "harness",
     "harness.common.errors",
     "harness.common.files",
+    "harness.common.flops",  # says what something cost
+    "harness.models.size",  # the same
     "harness.params.knobs",  # checks values, and changes none
     "harness.common.layout",
+    "harness.common.process_groups",  # ends processes
+    "harness.launching.launch",  # starts them
     "harness.models.files",  # refuses, and changes nothing
     "harness.params.params",  # the values themselves are params of the stages
     "harness.params.section",  # checks values, and changes none

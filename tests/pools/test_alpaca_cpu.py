@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.common.errors import InputError
 from harness.common.schemas import HELDOUT, POOL, PRETRAINING, check_frame
-from harness.common.stores import shared_data
 from harness.params.params import load_params
-from harness.params.prepare import Source
+from harness.params.source import Source
 from harness.pools.duplicates import find_duplicates
 from harness.pools.instances import read_instances
 from harness.pools.prepare import Prepared, prepare
@@ -19,25 +17,22 @@ from tests.helpers.presets import preset_file
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def real_files() -> None:
-    """Skip where the folder of real data is absent."""
-    try:
-        shared_data()
-    except InputError as error:
-        pytest.skip(str(error))
+pytestmark = pytest.mark.usefixtures("real_data")
 
 
 @pytest.fixture(scope="module")
-def made() -> Prepared:
+def made(real_data: None) -> Prepared:
     """The preset, prepared once."""
     return prepare(load_params(preset_file("alpaca_cpu")))
 
 
 def test_the_preset_cuts_what_it_says(made: Prepared) -> None:
-    assert len(made.pool) == 8725
+    assert len(made.pool) == 8525
     counts = made.heldout["source"].value_counts().to_dict()
-    assert counts == {"alpaca": 500, "code_alpaca": 500, "gsm8k": 500}
+    assert counts == {
+        **{"alpaca": 500, "code_alpaca": 500, "gsm8k": 500},
+        **{"validation_alpaca": 200, "validation_code_alpaca": 200, "validation_gsm8k": 200},
+    }
     source = made.card["sources"]["alpaca_random"]
     assert (source["rows_read"], source["rows_kept"]) == (17961, 9225)
     assert made.card["sources"]["code_alpaca"]["rows_dropped"] == {"blank response": 2}
@@ -64,9 +59,11 @@ def test_the_base_text_holds_no_row_of_the_pool_or_held_out(made: Prepared) -> N
     for part in made.card["pretraining"].values():
         assert part["rows"] == part["rows_cut"] - part["rows_removed_for_overlap"]
     assert made.card["pretraining"]["alpaca"]["rows_cut"] == 17961 - 9225
-    assert made.card["pretraining"]["gsm8k"]["rows_cut"] == 7473 - 500
+    assert made.card["pretraining"]["gsm8k"]["rows_cut"] == 7473 - 700
     assert sum(p["rows"] for p in made.card["pretraining"].values()) == len(made.pretraining)
-    held = set(made.heldout.loc[made.heldout["source"] == "alpaca", "row"])
+    of_pool = made.heldout["source"].isin(["alpaca", "validation_alpaca"])
+    held = set(made.heldout.loc[of_pool, "row"])
+    assert len(held) == 700
     assert not held & set(made.pool["row"])
     assert len(held | set(made.pool["row"])) == 9225
 

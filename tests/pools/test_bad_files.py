@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.common.errors import InputError
-from harness.params.prepare import OnBadRow
+from harness.params.source import OnBadRow
 from tests.helpers.pool_files import DROP, ROW, lines, read, refused
 
 # name, bytes, the row that is named (None: the file alone), and the rest of the line

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.common.errors import InputError
-from harness.params.prepare import Source
+from harness.params.source import Source
 from harness.pools.instances import raw_items
 from harness.pools.sources import load
 from tests.helpers.pool_files import ROW, as_parquet, lines, messages, read, refused

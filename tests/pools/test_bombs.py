@@ -25,6 +25,7 @@ from harness.params.prepare import PrepareParams
 from harness.pools.prepare import prepare_section
 from harness.pools.raw_rows import OR_DROP
 from harness.scorers.user_column import column
+from harness.suites.items import ItemSource
 from tests.helpers.pool_files import ROW, lines, read
 from tests.helpers.select_files import pool as select_pool
 from tests.helpers.select_files import refused
@@ -138,16 +139,14 @@ def test_a_score_file_of_one_line_has_the_same_bounds(tmp_path: Path) -> None:
 def test_a_benchmark_has_the_bounds_of_the_section(tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_bytes(GOOD)
     (tmp_path / "b.jsonl").write_bytes(b'{"question": "a"}\n' * 3)
-    section = {
-        "source": str(tmp_path / "p.jsonl"),
-        "sources": {"b": {"path": str(tmp_path / "b.jsonl")}},
-        "benchmarks": [{"name": "b", "source": "b"}],
-    }
-    prepare_section(PrepareParams.model_validate(section))
+    section = {"source": str(tmp_path / "p.jsonl")}
+    whole = PrepareParams.model_validate(section)
+    bounded = PrepareParams.model_validate({**section, "limits": {"rows": 2}})
+    items = ItemSource(path=str(tmp_path / "b.jsonl"))
+    prepare_section(whole, data={"b": items})
     with pytest.raises(InputError, match=r"b\.jsonl: over 2 rows; raise prepare\.limits\.rows"):
-        prepare_section(PrepareParams.model_validate({**section, "limits": {"rows": 2}}))
-    section["sources"]["b"]["limits"] = {"rows": 3}
-    prepare_section(PrepareParams.model_validate({**section, "limits": {"rows": 2}}))
+        prepare_section(bounded, data={"b": items})
+    prepare_section(bounded, data={"b": items.model_copy(update={"limits": Limits(rows=3)})})
 
 
 def test_a_folder_has_the_bounds_of_one_file(tmp_path: Path) -> None:

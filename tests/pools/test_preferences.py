@@ -16,6 +16,7 @@ from harness.params.prepare import PrepareParams
 from harness.pools.instances import Instance
 from harness.pools.preferences import make_preferences
 from harness.pools.prepare import Prepared, prepare_section
+from harness.suites.items import ItemSource
 from tests.helpers.pool_files import as_jsonl
 from tests.helpers.presets import preset_file
 
@@ -105,11 +106,10 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     as_jsonl(folder / "bench.jsonl", [{"question": q} for q, _ in texts[:60]])
     section = read_yaml(preset_file("own"))["prepare"] | {
         "source": str(folder / "my.jsonl"),
-        "sources": {"bench": {"path": str(folder / "bench.jsonl")}},
-        "benchmarks": [{"name": "bench", "source": "bench"}],
         "preference_pairs": 1000,
     }
-    return prepare_section(PrepareParams.model_validate(section))
+    data = {"bench": ItemSource(path=str(folder / "bench.jsonl"))}
+    return prepare_section(PrepareParams.model_validate(section), data=data)
 
 
 def test_pairs_come_from_neither_pool_nor_held_out_rows_nor_benchmarks(own: Prepared) -> None:

@@ -15,6 +15,7 @@ from harness.params.params import load_params
 from harness.params.prepare import PrepareParams
 from harness.pools.prepare import Prepared, prepare, prepare_section
 from harness.pools.sources import source_hash
+from harness.suites.items import ItemSource
 from tests.helpers.pool_files import as_jsonl
 from tests.helpers.presets import preset_file
 
@@ -39,8 +40,12 @@ def own(tmp_path: Path) -> dict[str, Any]:
     return read_yaml(preset_file("own"))["prepare"] | {"source": str(tmp_path / "my.jsonl")}
 
 
-def make(section: dict[str, Any], **changes: Any) -> Prepared:  # noqa: ANN401
-    made = prepare_section(PrepareParams.model_validate(section | changes))
+def make(
+    section: dict[str, Any],
+    data: dict[str, ItemSource] | None = None,
+    **changes: Any,  # noqa: ANN401
+) -> Prepared:
+    made = prepare_section(PrepareParams.model_validate(section | changes), data=data)
     tables = [(made.pool, POOL), (made.heldout, HELDOUT)]
     tables += [(made.truth, TRUTH), (made.pretraining, PRETRAINING)]
     for frame, table in tables:
@@ -114,15 +119,15 @@ def test_overlap_is_counted_and_removed(tmp_path: Path) -> None:
     as_jsonl(tmp_path / "base.jsonl", [*distinct(6, "base"), rows[0], held[0], question, bench[2]])
     items = [{"question": b["instruction"], "answer": "4"} for b in bench]
     as_jsonl(tmp_path / "bench.jsonl", items)
-    names = ("held", "base", "bench")
+    names = ("held", "base")
     section = {
         "source": str(tmp_path / "pool.jsonl"),
         "sources": {name: {"path": str(tmp_path / f"{name}.jsonl")} for name in names},
         "heldout": [{"name": "held", "source": "held"}],
         "pretraining": [{"name": "base", "source": "base"}],
-        "benchmarks": [{"name": "bench", "source": "bench", "rows": 4}],
     }
-    kept, removed = make(section), make(section, remove_overlap=True)
+    data = {"bench": ItemSource(path=str(tmp_path / "bench.jsonl"), rows=4)}
+    kept, removed = make(section, data), make(section, data, remove_overlap=True)
     assert kept.card["overlap_of_pool"] == removed.card["overlap_of_pool"]
     assert kept.card["overlap_of_pool"] == {
         "heldout/held": {"rows": 2, "equal": 1, "items": 2, "of": 10},
@@ -200,7 +205,7 @@ def test_a_budget_over_the_pool_is_refused(own: dict[str, Any]) -> None:
 
 
 def test_a_file_that_is_not_the_one_named_is_refused(own: dict[str, Any]) -> None:
-    named = {"source_sha256": source_hash(own["source"])}
+    named: Any = {"source_sha256": source_hash(own["source"])}
     assert named["source_sha256"] == make(own, **named).card["sources"][own["source"]]["sha256"]
     Path(own["source"]).write_text(Path(own["source"]).read_text() + "\n")
     with pytest.raises(InputError, match=r"is not the one that prepare\.source_sha256 names"):
@@ -228,7 +233,7 @@ def test_a_missing_data_folder_is_named(
         ({"rows": 0}, "greater than or equal to 1"),
         ({"rows": 1.5}, "less than 1"),
         ({"near_duplicate": 0.5}, "greater than or equal to 0.7"),
-        ({"benchmarks": [{"name": "b", "source": "pool"}]}, "'pool' is not known"),
+        ({"benchmarks": [{"name": "b", "source": "pool"}]}, "the suite names its items"),
     ],
 )
 def test_a_wrong_section_is_refused(change: dict[str, Any], rule: str) -> None:

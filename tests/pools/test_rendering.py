@@ -10,7 +10,8 @@ import yaml
 
 from harness.common.errors import InputError
 from harness.common.schemas import POOL, PoolRows, write_frame
-from harness.models.template import source_tokenizer, tokenise
+from harness.models.sources import source_tokenizer
+from harness.models.template import tokenise
 from harness.params.params import ScorerParams, load_params
 from harness.params.prepare import PrepareParams
 from harness.pools.prepare import Prepared, prepare, prepare_section

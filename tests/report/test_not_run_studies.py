@@ -1,4 +1,4 @@
-"""The proofs and the tables by round where rows were not all run on every column."""
+"""The proofs and tables by round where not all rows were run on every column, or to the end."""
 
 import csv
 import statistics
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.common.errors import InputError
-from harness.common.files import read_json
+from harness.common.files import read_json, write_json
 from harness.report.curves.write import write_curves
 from harness.report.sensitivity.write import write_sensitivity
 from harness.report.shared.study_table import NOT_RUN
@@ -18,6 +18,12 @@ from tests.helpers.not_run import FEWER, by_hand
 from tests.helpers.toy_suite import write_toy_suite
 
 
+def stop_early(cell: Path) -> None:
+    """Leave a cell as it is after a trial."""
+    for path in (cell / "train").glob("seed_*.json"):
+        write_json(path, {**read_json(path), "whole_steps": 99})
+
+
 def test_the_proofs_are_over_columns_that_every_row_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -26,6 +32,7 @@ def test_the_proofs_are_over_columns_that_every_row_has(
     params = build_runs(tmp_path, **proofs_alone())
     for cell in cells("sensitivity", "oracle"):
         take_away(cell, "two")
+        stop_early(cell)
     folder = write_sensitivity(params, "sensitivity")
     with (folder / "table.csv").open(encoding="utf-8") as file:
         result = {line["name"]: line for line in csv.DictReader(file)}
@@ -39,6 +46,8 @@ def test_the_proofs_are_over_columns_that_every_row_has(
     text = (folder / "table.md").read_text(encoding="utf-8")
     again = "dvc repro -f -s evaluate_further fills them in, then dvc repro makes the table again"
     assert text.count(f"Not run: Two in oracle. Why: {WHY}. Afterwards, {again}.") == 2
+    assert text.splitlines()[0].endswith(": A TRIAL, NOT A RESULT")
+    assert "after 20 of 99 steps in oracle." in text
     assert FEWER in table_after(text, "## The rows")[0]
     for cell in cells("sensitivity", "oracle"):
         take_away(cell, "one", "three")
@@ -83,3 +92,17 @@ def test_tables_by_round_are_over_columns_that_every_row_has(
     text = (folder / "table.md").read_text(encoding="utf-8")
     assert {row["Average"] for row in table_after(text, "# ")} == {NOT_RUN}
     assert {row["Average"] for row in table_after(text, "## What the loop cost")} == {NOT_RUN}
+
+
+def test_a_trial_in_a_table_by_round(
+    by_round: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = copy_of(by_round, tmp_path, monkeypatch)
+    for cell in cells("scorers", "random_8"):
+        stop_early(cell)
+    text = (write_curves(params, "scorers") / "table.md").read_text(encoding="utf-8")
+    assert text.splitlines()[0].endswith(": A TRIAL, NOT A RESULT")
+    assert "after 20 of 99 steps in random_8." in text
+    names = [row["selection"] for row in table_after(text, "# ")]
+    assert names.count("random (trial)") == 1
+    assert "Against as many random rows" not in text

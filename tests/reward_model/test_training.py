@@ -15,6 +15,8 @@ from harness.common.files import file_hash, read_json
 from harness.common.schemas import PREFERENCES, write_frame
 from harness.common.stores import kept
 from harness.models.loading import load_tokenizer
+from harness.models.size import parameter_counts
+from harness.models.template import tokenise
 from harness.params.reward_model import RewardParams
 from harness.reward_model.make import make_reward_model
 from harness.reward_model.training import train_reward
@@ -39,6 +41,11 @@ def test_it_learns_which_response_is_right(made: tuple[Path, dict[str, Any]]) ->
     folder, info = made
     assert info["pairs"] == {"trained": 144, "held_out": 16, "too_long": 0}
     assert info["steps"] == 4 * 18
+    # Both responses of each pair, in each of four epochs; a held-out tenth is not trained on.
+    tokenizer, table = load_tokenizer(folder), pairs_of(160)
+    both = zip(table["prompt"], table["chosen"], table["rejected"], strict=True)
+    lengths = sorted(sum(len(tokenise(tokenizer, pair(q, a))[0]) for a in row) for q, *row in both)
+    assert 4 * sum(lengths[:144]) <= info["tokens"] <= 4 * sum(lengths[16:])
     assert set(info["accuracy"]) == {"all", "truncated", "off_topic"}
     assert info["accuracy"]["all"] > 0.9
     assert set(info["accuracy_unseen"]) == {"all", "garbled"}
@@ -117,6 +124,7 @@ def test_the_stage_writes_what_it_took(tiny_model: Path, tmp_path: Path) -> None
     make_reward_model(params, tiny_model, tmp_path / "pairs.parquet", tmp_path / "reward")
     info = read_json(tmp_path / "reward/reward_model.json")
     assert info["source"] == "base"
+    assert 0 < info["multiplied_parameters"] < info["parameters"]
     assert kept(tmp_path / "reward")
     assert "seconds" not in info
     assert read_json(tmp_path / "timings/reward/reward_model.json")["seconds"] > 0
@@ -129,7 +137,7 @@ def test_a_folder_is_taken_as_it_is(
     params = RewardParams(source=str(made[0]))
     make_reward_model(params, tiny_model, tmp_path / "no pairs", tmp_path / "reward")
     message = read_json(tmp_path / "reward/reward_model.json")
-    assert message == {"source": str(made[0])}
+    assert message == {"source": str(made[0]), **parameter_counts(made[0])}
     assert kept(tmp_path / "reward")
     assert load_tokenizer(tmp_path / "reward").chat_template
 

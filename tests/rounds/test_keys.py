@@ -94,7 +94,7 @@ def test_what_decides_a_selection_changes_its_key(place: Path, changes: dict[str
     "changes",
     [
         {"rounds__executor": "subprocess"},
-        {"rounds__executor": "subprocess", "rounds__launcher": ["accelerate", "launch"]},
+        {"rounds__executor": "subprocess", "rounds__processes": 2},
         {"train__keep_models": "none"},
         {"judge__spend_cap": 5, "judge__price_in": 1, "judge__price_out": 1},
         {"judge__timeout_s": 5, "judge__retries": 1, "judge__concurrency": 2},

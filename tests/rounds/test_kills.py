@@ -158,7 +158,8 @@ def test_the_stage_and_its_first_rounds_run_by_dvc(
 ) -> None:
     forget(repo)
     wanted = [f"select_rounds@{NAME}", f"describe_further@curves_{NAME}_2"]
-    assert repro(repo, *wanted)[-2:] == wanted
+    # DVC is free to put stages that neither waits for anywhere.
+    assert [stage for stage in repro(repo, *wanted) if stage in wanted] == wanted
     assert left(repo) == undisturbed[0]
     import pandas as pd
 

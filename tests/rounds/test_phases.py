@@ -9,11 +9,14 @@ import pandas as pd
 import pytest
 
 from harness.common.errors import InputError
-from harness.common.files import read_json, write_json
+from harness.common.files import folder_hash, read_json, remove, write_json
 from harness.common.schemas import PoolRows
-from harness.feedback.scoring import FEEDBACK_SCORERS
+from harness.feedback.scoring import FEEDBACK_SCORERS, reading_flops
+from harness.models.adapters import is_adapter, load_trained
 from harness.models.loading import load_model, load_tokenizer
+from harness.models.size import parameter_counts
 from harness.models.template import render, tokenise
+from harness.params.training import LoraParams
 from harness.round_systems.loop import Round
 from harness.rounds import phases
 from harness.rounds.journal import ScratchJournal
@@ -39,6 +42,9 @@ def test_scores_by_hand(tiny_model: Path, reward: Path) -> None:
         logs = [log_probability(model, ids[:i], ids[i]) for i in range(1, len(ids))]
         assert score == pytest.approx(-sum(logs) / len(logs), rel=1e-4)
     assert cost["tokens_scored"] == sum(len(tokenise(tokenizer, m)[0]) for m in CONVERSATIONS)
+    # All of a model with tied embeddings is multiplied.
+    size = sum(weight.numel() for weight in model.parameters())
+    assert cost["flops"] == 2 * size * cost["tokens_scored"]
     task = {**READ, "reward_model": str(reward), "revision": None, "template": "alpaca_short"}
     scores, _ = FEEDBACK_SCORERS["reward_model"](task, EXCHANGES)
     tokenizer = load_tokenizer(reward)
@@ -74,6 +80,12 @@ def test_a_repeated_round_reuses_its_phases(base: Path, reward: Path, tmp_path: 
     assert answers["id"].tolist() == ["d", "a", "c"]
     assert max(answers["tokens"].tolist()) <= 5
     cost = again.cost(1)
+    assert cost["tokens_prompted"] > 0
+    size = parameter_counts(base)["multiplied_parameters"]
+    head = parameter_counts(reward)["multiplied_parameters"]
+    read = cost["tokens_prompted"] + cost["tokens_generated"]
+    asked = 6 * size * cost["tokens_trained"] + 2 * size * read
+    assert cost["flops"] == asked + 2 * head * cost["tokens_scored"]
     assert cost["generated"] == 3
     assert cost["scored"] == 6
     assert cost["tokens_trained"] > 0
@@ -121,8 +133,9 @@ def test_what_looking_at_a_model_reads_is_counted(
     kept.phase(2, "uncertainty", rows, {**asked, "criterion": "entropy"})
     read = sum(min(length, 40) for length in lengths)
     embedded, scored = ({**kept.cost(number), "seconds": 0} for number in (1, 2))
-    assert embedded == {"embedded": 2, "tokens_embedded": read, "texts_cut": 1, "seconds": 0}
-    assert scored == {"scored": 2, "tokens_scored": read, "texts_cut": 1, "seconds": 0}
+    same = {"flops": reading_flops(base, read), "texts_cut": 1, "seconds": 0}
+    assert embedded == {"embedded": 2, "tokens_embedded": read, **same}
+    assert scored == {"scored": 2, "tokens_scored": read, **same}
     message = (
         "1 of 2 texts (prompt and response) are longer than the 40 tokens that the model reads"
     )
@@ -142,6 +155,46 @@ def test_warm_starts_go_on_from_the_last_model(base: Path, tmp_path: Path) -> No
     cold.ask(2).train(np.array([2]), 4, False)
     warm_bytes = (kept.model / "model.safetensors").read_bytes()
     assert (cold.model / "model.safetensors").read_bytes() != warm_bytes
+
+
+def test_with_lora_every_phase_reads_the_base_and_an_adapter(base: Path, tmp_path: Path) -> None:
+    """Whatever `keep_models` is, and as if the weights were merged."""
+    rows, seen = np.array([0, 1, 3]), []
+    for keep in ("adapter", "full"):
+        kept = journal(tmp_path / keep, LoraParams(rank=4, alpha=64), keep)
+        asked = kept.ask(1)
+        asked.train(rows, 4, False)
+        assert is_adapter(kept.model)
+        answer = {"max_new_tokens": 4, "temperature": 0.0, "scorer": "perplexity"}
+        result = asked.observe("embed", rows) | asked.observe("answer", rows, **answer)
+        seen.append(result | asked.observe("uncertainty", rows, criterion="entropy"))
+    for name, values in seen[0].items():
+        np.testing.assert_array_equal(values, seen[1][name])
+    merged = load_trained(kept.model, base)
+    merged.save_pretrained(tmp_path / "merged")
+    load_tokenizer(base).save_pretrained(tmp_path / "merged")
+    for model, same in ((tmp_path / "merged", True), (base, False)):
+        folder = kept.phase(2, "embed", rows, {**READ, "model": str(model)})
+        assert np.allclose(np.load(folder / "embeddings.npy"), seen[0]["embeddings"]) is same
+
+
+def test_with_lora_warm_starts_go_on_with_the_adapter(base: Path, tmp_path: Path) -> None:
+    kept = journal(tmp_path, LoraParams(rank=4))
+    kept.ask(1).train(np.array([0, 1]), 2, True)  # nothing to go on from yet
+    first = kept.model
+    assert "adapter" not in read_json(first.parent / phases.TASK)
+    kept.ask(2).train(np.array([2]), 2, True)
+    task = read_json(kept.model.parent / phases.TASK)
+    assert (task["base"], task["adapter"]) == (str(base), str(first))
+    weights = folder_hash(first)
+    kept.ended(Round(2, np.array([2])))
+    assert not first.exists()
+    # A resumed run that has lost the second training makes the first one again.
+    remove(kept.model.parent)
+    again = journal(tmp_path, LoraParams(rank=4))
+    again.ask(1).train(np.array([0, 1]), 2, True)
+    again.ask(2).train(np.array([2]), 2, True)
+    assert folder_hash(first) == weights
 
 
 def score(folder: Path, rows: PoolRows, answers: list[str], **task: object) -> np.ndarray:

@@ -44,6 +44,13 @@ def test_a_group_without_a_seed_is_described_all_the_same(tree: Path) -> None:
     scores = pd.DataFrame({"id": ids}).assign(**dict.fromkeys(params.scorers, 1.0))
     write_frame(layout.SCORES_FILE, scores, SCORES)
     write_timed(layout.SCORE_COSTS_FILE, {key: {"seconds": 0.0} for key in params.scorers})
+    nothing = {"seconds": 0.0, "flops": 0.0}
+    shared = {
+        name: dict.fromkeys(map(str, params.cluster.k), nothing) for name in params.embeddings
+    }
+    costs = {"embeddings": dict.fromkeys(params.embeddings, nothing), "clusters": shared}
+    costs |= {"scores": dict.fromkeys(params.scorers, nothing), "reward_model": nothing}
+    write_timed(layout.SHARED_COSTS_FILE, costs)
     np.save(layout.costs_file("tokens"), np.ones(30, dtype=np.int64))
     for group, sizes in (("s0", [9]), ("s1", [])):
         cell = params.main_cell("sel", group)

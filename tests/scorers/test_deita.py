@@ -143,6 +143,20 @@ def test_a_conversation_has_the_mean_of_its_turns(tmp_path: Path) -> None:
         assert whole[0] == pytest.approx(scorer(apart, model=str(folder)).mean(), rel=1e-5)
 
 
+def test_the_tokens_that_are_read_are_counted(tmp_path: Path) -> None:
+    folder, scratch = scorer_model(byte_level(False), tmp_path / "model"), tmp_path / "scratch"
+    scratch.mkdir()
+    tokenizer = load_tokenizer(folder)
+    question = read_question(tokenizer, "deita_quality")
+    pairs = [pair for messages in POOL.conversations() for pair in learnt_pairs(messages)]
+    lengths = [len(ids_of(tokenizer, question, *pair)) for pair in pairs]
+    most = sorted(lengths)[-2]
+    deita_quality(POOL, scratch, model=str(folder), max_length=most)
+    assert len(pairs) == len(POOL) + 1
+    assert chunks.chunk_reads(scratch) == (len(POOL), sum(min(n, most) for n in lengths))
+    assert max(lengths) > most
+
+
 def test_a_long_text_is_cut_within_its_prompt(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

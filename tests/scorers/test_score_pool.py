@@ -7,17 +7,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from transformers import AutoModelForSequenceClassification, LlamaForCausalLM
+from trl.trainer.reward_trainer import suppress_seqcls_warning
 
 from harness.common.errors import InputError
 from harness.common.files import folder_hash
 from harness.common.schemas import SCORES, PoolRows, check_frame
 from harness.common.stores import keeping, seal
 from harness.models.loading import load_tokenizer
+from harness.models.template import tokenise
 from harness.params.params import ScorerParams
 from harness.scorers import SCORERS, score_pool
 from harness.scorers import chunks as chunks_module
@@ -71,6 +75,12 @@ def run(folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", SCRIPT], cwd=folder, env=environment)
 
 
+def tokens_of(folder: Path, pool: PoolRows) -> int:
+    """Those of all conversations under the base model of a folder."""
+    tokenizer = load_tokenizer(folder / "data/base_models/main")
+    return sum(len(tokenise(tokenizer, messages)[0]) for messages in pool.conversations())
+
+
 def chunks(folder: Path) -> list[Path]:
     return sorted(folder.glob(".store/scores/*/chunk_*.npy"))
 
@@ -91,16 +101,19 @@ def test_a_killed_run_resumes(repo: Path, monkeypatch: pytest.MonkeyPatch) -> No
     # What is there is taken as it is: a mark in what was kept comes back.
     first = next(iter(done))
     marked = np.load(first)
-    marked[0, 0] = 12345.0
+    marked[0, 0] = 0.0  # the loss of a response that is certain
     with keeping(first) as temporary:
         np.save(temporary, marked)
     assert run(repo).wait() == 0
     assert not chunks(repo)
-    # What it took in all is not known: the killed run's part of it is gone.
-    assert json.loads((repo / "costs.json").read_text())["perplexity"]["seconds"] is None
+    # What it took in all is not known: the killed run's part of it is gone. What it read is.
+    cost = json.loads((repo / "costs.json").read_text())["perplexity"]
+    assert cost["responses"]["seconds"] is None
+    assert cost["responses"]["tokens"] == tokens_of(repo, many(900))
+    assert cost["seconds"] >= 0
     scores = pd.read_parquet(repo / "scores.parquet")
     result = scores["perplexity"].to_numpy()
-    assert result[0] == 12345.0
+    assert result[0] == 1.0
     # Without the mark, the column is that of an undisturbed run, bit by bit.
     monkeypatch.setattr(chunks_module, "CHUNK", 64)
     whole = SCORERS["perplexity"](PoolRows(pd.read_parquet(repo / "pool.parquet")), None)
@@ -113,13 +126,13 @@ def test_chunks_done_are_not_done_again(
     monkeypatch.setattr(chunks_module, "CHUNK", 4)
     pool, scratch = many(10), tmp_path / "scratch"
     scratch.mkdir()
-    whole = SCORERS["perplexity"](pool, scratch)
+    whole = SCORERS["ifd"](pool, scratch)
     files = sorted(scratch.glob("chunk_*.npy"))
     before = {path: path.stat().st_mtime_ns for path in files}
     assert len(files) == 3
     bytes_before = folder_hash(scratch)
     files[1].unlink()
-    again = SCORERS["perplexity"](pool, scratch)
+    again = SCORERS["ifd"](pool, scratch)
     assert again.tobytes() == whole.tobytes()
     assert folder_hash(scratch) == bytes_before
     stamps = {path: path.stat().st_mtime_ns for path in files}
@@ -145,10 +158,96 @@ def test_a_column_is_made_once(repo: Path, caplog: pytest.LogCaptureFixture) -> 
 def test_what_a_column_cost_is_kept_with_it(repo: Path) -> None:
     table = {"p": scorer("perplexity"), "n": scorer("length")}
     first = score_pool.make_scores(POOL, table)[1]
-    assert first["n"] == {"scorer": "length", "rows": 0, "seconds": 0.0}
-    assert (first["p"]["scorer"], first["p"]["rows"]) == ("perplexity", len(POOL))
-    assert first["p"]["seconds"] > 0
+    assert first["n"] == {"scorer": "length", "rows": 0, "tokens": 0, "seconds": 0.0}
+    own = {key: first["p"][key] for key in ("scorer", "rows", "tokens")}
+    assert own == {"scorer": "perplexity", "rows": 0, "tokens": 0}
+    shared = first["p"]["responses"]
+    assert shared["first"] == "p"
+    assert (shared["rows"], shared["tokens"]) == (len(POOL), tokens_of(repo, POOL))
+    assert shared["seconds"] > 0
     assert score_pool.make_scores(POOL, table)[1] == first, "of its making, not of its reading"
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The rows of each forward pass of a Llama, as they are made."""
+    rows: list[int] = []
+    forward: Any = LlamaForCausalLM.forward
+
+    def counted(model: LlamaForCausalLM, ids: torch.Tensor, **how: object) -> object:
+        rows.append(len(ids))
+        return forward(model, ids, **how)
+
+    monkeypatch.setattr(LlamaForCausalLM, "forward", counted)
+    return rows
+
+
+TURNS = 6  # of the assistant in POOL, one of whose five rows has two
+BOTH = {"p": scorer("perplexity"), "i": scorer("ifd")}
+
+
+@pytest.mark.parametrize("order", [["p", "i"], ["i", "p"]])
+def test_responses_are_read_once_for_perplexity_and_ifd(
+    repo: Path, passes: list[int], order: list[str]
+) -> None:
+    for name in order:
+        make_scores(POOL, {name: BOTH[name]})
+    assert sum(passes) == len(POOL) + TURNS
+    passes.clear()
+    scores, costs = score_pool.make_scores(POOL, BOTH)
+    assert passes == []
+    alone = {name: SCORERS[BOTH[name].scorer](POOL, None) for name in order}
+    assert sum(passes) == 2 * len(POOL) + TURNS
+    assert all(scores[name].to_numpy().tobytes() == alone[name].tobytes() for name in order)
+    assert costs["p"]["responses"] == costs["i"]["responses"]
+    assert costs["i"]["responses"]["first"] == "p"  # in the table
+    tokenizer = load_tokenizer(repo / "data/base_models/main")
+    learnt = [sum(tokenise(tokenizer, one)[1]) for one in POOL.conversations()]
+    # A turn alone follows one token.
+    assert (costs["i"]["rows"], costs["i"]["tokens"]) == (len(POOL), sum(learnt) + TURNS)
+
+
+def test_scores_of_one_call_share_what_is_read(repo: Path, passes: list[int]) -> None:
+    ratio = scorer("ifd", ratio="perplexity", model="data/base_models/main")
+    make_scores(POOL, {**BOTH, "r": ratio})  # the same model by another name
+    assert sum(passes) == len(POOL) + 2 * TURNS
+    passes.clear()
+    make_scores(POOL, {"p": scorer("perplexity", max_length=30)})
+    make_scores(POOL, {"p": scorer("perplexity", batch_size=3)})
+    assert sum(passes) == 2 * len(POOL)
+
+
+def test_responses_are_kept_as_long_as_a_column_uses_them(repo: Path, passes: list[int]) -> None:
+    make_scores(POOL, BOTH, prune=True)
+    make_scores(POOL, {"p": BOTH["p"]}, prune=True)
+    passes.clear()
+    make_scores(POOL, BOTH, prune=True)
+    assert sum(passes) == TURNS
+    make_scores(POOL, {"n": scorer("length")}, prune=True)
+    assert not list((repo / ".store/scores").glob("*/"))
+
+
+def test_damaged_responses_are_read_again(repo: Path, passes: list[int]) -> None:
+    make_scores(POOL, {"p": BOTH["p"]})
+    [kept] = repo.glob(".store/scores/*/responses.npy")
+    data = kept.read_bytes()
+    kept.write_bytes(bytes([*data[:-1], data[-1] ^ 1]))
+    passes.clear()
+    scores = make_scores(POOL, BOTH)
+    assert sum(passes) == len(POOL) + TURNS
+    assert kept.read_bytes() == data
+    assert scores["i"].to_numpy().tobytes() == SCORERS["ifd"](POOL, None).tobytes()
+
+
+def test_what_a_reward_model_reads_is_counted(repo: Path, tiny_model: Path) -> None:
+    with suppress_seqcls_warning():
+        model = AutoModelForSequenceClassification.from_pretrained(tiny_model, num_labels=1)
+    model.config.pad_token_id = 0
+    model.save_pretrained(repo / "mine")
+    load_tokenizer(tiny_model).save_pretrained(repo / "mine")
+    cost = score_pool.make_scores(POOL, {"r": scorer("reward_model", model="mine")})[1]["r"]
+    assert (cost["rows"], cost["tokens"]) == (len(POOL), tokens_of(repo, POOL))
+    assert "responses" not in cost
 
 
 def changed(repo: Path, what: str) -> tuple[PoolRows, ScorerParams]:
@@ -187,10 +286,11 @@ def test_columns_no_longer_named_are_dropped(repo: Path) -> None:
     (repo / ".store/scores/half").mkdir()
     np.save(repo / ".store/scores/half/chunk_00000000.npy", np.zeros((2, 3)))
     make_scores(POOL, {"p": table["p"]})
-    assert len(list((repo / ".store/scores").glob("*/"))) == 3
+    assert len(list((repo / ".store/scores").glob("*/"))) == 4
     make_scores(POOL, {"p": table["p"]}, prune=True)
-    [left] = (repo / ".store/scores").glob("*/")
-    assert (left / "column.npy").is_file()
+    left = sorted(path.name for path in (repo / ".store/scores").glob("*/*.npy"))
+    assert left == ["column.npy", "responses.npy"]
+    assert len(list((repo / ".store/scores").glob("*/"))) == 2
 
 
 def test_other_scorers_code_is_not_in_a_columns_key() -> None:
@@ -198,9 +298,6 @@ def test_other_scorers_code_is_not_in_a_columns_key() -> None:
 
 
 def test_a_model_that_gives_nan_is_reported_with_the_instance(repo: Path) -> None:
-    from transformers import AutoModelForSequenceClassification
-    from trl.trainer.reward_trainer import suppress_seqcls_warning
-
     base = repo / "data/base_models/main"
     tokenizer = load_tokenizer(base)
     with suppress_seqcls_warning():

@@ -136,11 +136,17 @@ def test_a_models_scores_are_made_once(
         os.truncate(next(tmp_path.glob("cache/scores/*/column.npy")), size)
         select(path, out, *given)
         assert out.read_bytes() == first[0]
+    # Another scorer uses what was read for the first.
+    ifd = ppl.replace("ppl=perplexity", "ifd=ifd")
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        select(path, out, *given[:2], "--quality", "ifd", "--score", ifd)
+    assert "responses for ifd of 6 rows found in the cache" in caplog.text
     # Another knob, and another pool, are other scores.
     select(path, out, *given[:-1], f"{ppl},max_length=64")
     pool(tmp_path, 7)
     select(path, out, *given)
-    assert len(list(tmp_path.glob("cache/scores/*/column.npy"))) == 3
+    assert len(list(tmp_path.glob("cache/scores/*/column.npy"))) == 4
 
 
 def test_the_cache_is_where_the_desktop_standard_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from harness.common import layout
 from harness.common.files import file_hash, write_json
 from harness.common.schemas import POOL, SCORES, SUBSET, read_frame, write_frame
 from harness.embedding.files import CARD, VECTORS
-from harness.params.prepare import Source
+from harness.params.source import Source
 from harness.pools.instances import read_instances, to_frame
 from harness.pools.sources import load
 from pipeline.select_subset import run

@@ -16,7 +16,10 @@ from tests.helpers.small_repo import ROOT, environment
 HEAVY = ("torch", "transformers", "pandas", "sklearn", "scipy", "numba", "datasets", "pyarrow")
 
 
-@pytest.mark.parametrize("given", [[], ["--help"], ["select", "--help"], ["select", "--list"]])
+@pytest.mark.parametrize(
+    "given",
+    [[], ["--help"], ["select", "--help"], ["select", "--list"], ["relative-score", "--help"]],
+)
 def test_help_answers_at_once(given: list[str], tmp_path: Path) -> None:
     code = (
         "import runpy, sys\n"
@@ -57,6 +60,7 @@ def test_a_note_is_said_once(tmp_path: Path) -> None:
     ("given", "message"),
     [
         (["slect"], "error: no command is called 'slect'; did you mean 'select'?"),
+        (["relative"], "error: no command is called 'relative'; did you mean 'relative-score'?"),
         (["select", "--pol", "x"], "error: --pol: no such option; did you mean '--pool'?"),
         (["select", "--on-bad-row", "x"], "error: argument --on-bad-row: invalid choice: 'x'"),
         (["select", "--pool"], "error: argument --pool: expected one argument"),

@@ -14,6 +14,7 @@ import pytest
 from harness.common import layout
 from harness.common.files import read_json, write_json
 from harness.common.timings import read_timed
+from harness.describing.files import FACTS
 from harness.params.params import Params, load_params
 from harness.report.scores.write import write_scores
 from harness.tracking.upsert import connect, track
@@ -71,7 +72,9 @@ def test_a_second_call_changes_nothing(tracked: Params, tmp_path: Path) -> None:
 def test_runs_hold_what_the_files_hold(tracked: Params) -> None:
     cell = cell_folder("k_center")
     path = cell / "train" / "seed_1.json"
-    write_json(path, {**read_json(path), "truncated": 3, "dropped": 1})
+    size = {"parameters": 937_216, "trainable_parameters": 12_288, "precision": "bfloat16"}
+    cut_rows = {"truncated": 3, "dropped": 1}
+    write_json(path, {**read_json(path), **cut_rows, **size, "whole_steps": 99})
     write_scores(tracked, "main")
     track(tracked)
     results = {run.info.run_name: run for run in runs(tracked)}
@@ -87,9 +90,21 @@ def test_runs_hold_what_the_files_hold(tracked: Params) -> None:
     assert run.data.params["selection.sampler"] == "k_center"
     assert run.data.params["train.epochs"] == str(tracked.train.epochs)
     assert run.data.metrics["cost/train_seconds"] == manifest["seconds"]
+    assert run.data.metrics["cost/train_flops"] == manifest["flops"] > 0
+    spent = read_timed(layout.DESCRIBED / "main" / "k_center" / "s0_1" / FACTS)["seeds"]["1"][
+        "cost"
+    ]
+    named = {"cost/select_seconds": "seconds", "cost/select_flops": "flops"}
+    named |= {f"cost/{name}": name for name in ("shared_seconds", "shared_flops")}
+    assert {n: run.data.metrics[n] for n in named} == {n: spent[key] for n, key in named.items()}
     cut = ("cost/train_truncated_rows", "cost/train_dropped_rows")
     assert [run.data.metrics[name] for name in cut] == [3.0, 1.0]
     assert run.data.tags["model_hash"] == manifest["model_hash"]
+    assert run.data.tags["trial"] == "20 of 99 steps"
+    assert "trial" not in results["k_center seed 0"].data.tags
+    assert {name: run.data.params[f"trained.{name}"] for name in size} == {
+        name: str(value) for name, value in size.items()
+    }
     dataset = run.inputs.dataset_inputs[0].dataset
     assert dataset.profile == '{"num_rows": 6}'
     paths = {a.path for a in client.list_artifacts(run.info.run_id, "subset")}

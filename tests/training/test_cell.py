@@ -13,11 +13,14 @@ from harness.common import layout
 from harness.common.errors import InputError
 from harness.common.files import read_json
 from harness.common.schemas import POOL, SAMPLES, read_frame, write_frame
+from harness.common.stores import seal
 from harness.evaluation.cell import evaluate_cell
 from harness.params.params import Cell, Params, load_params
+from harness.params.training import LoraParams
 from harness.suites import load_suite
+from harness.suites.metrics import read_metrics
 from harness.training.cell import train_cell
-from harness.training.weights import weights_folder
+from harness.training.weights import base_hash, weights_folder
 from tests.helpers.cells import attempts, write_heldout
 from tests.helpers.small_repo import ROOT, environment
 
@@ -160,6 +163,41 @@ def test_a_stage_s_code_is_part_of_what_it_made(tmp_path: Path) -> None:
             i == changed for i in range(3)
         ]
         before = after
+
+
+def test_an_adapter_is_kept_with_the_hash_of_its_base(
+    repo: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it is evaluated on that base, whatever is kept."""
+    write_heldout()
+    layout.BENCHMARKS.mkdir()
+    suite = load_suite("own")
+    monkeypatch.setattr("harness.suites.load_suite", lambda name: suite)
+    scores = {}
+    for keep in ("adapter", "full"):
+        changes = {"keep_models": keep, "lora": LoraParams(rank=4)}
+        params = repo.model_copy(update={"train": repo.train.model_copy(update=changes)})
+        train_cell(params, cell_of("random", "s0"), keep)
+        evaluate_cell(params, cell_of("random", "s0"), keep)
+        scores[keep] = read_metrics(layout.RUNS / "main/random/s0/metrics.json").seeds["0"].scores
+        if keep == "adapter":
+            manifest = read_json(layout.RUNS / "main/random/s0/train/seed_0.json")
+    assert scores["adapter"] == scores["full"]
+    keeping = repo.train.model_copy(update={"keep_models": "adapter", "lora": LoraParams(rank=4)})
+    train_cell(repo.model_copy(update={"train": keeping}), cell_of("random", "s0"), "full")
+    assert len(attempts()) == 2, "how a model is kept trains none again"
+    assert manifest["base_hash"] == base_hash()
+    assert manifest["trainable_parameters"] < manifest["parameters"] / 2
+    folder = weights_folder(manifest, "main", "train@random-s0")
+    assert sorted(path.name for path in folder.rglob("*.safetensors")) == [
+        "adapter_model.safetensors"
+    ]
+    # Another base model: the adapter is not of it.
+    layout.BASE_MODEL.unlink()
+    shutil.copytree(folder, layout.BASE_MODEL)
+    seal(layout.BASE_MODEL)
+    with pytest.raises(InputError, match=r"main: another model than trained; dvc repro train@ran"):
+        weights_folder(manifest, "main", "train@random-s0")
 
 
 def test_weights_that_are_not_kept_do_not_stop_a_second_evaluation(

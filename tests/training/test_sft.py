@@ -9,24 +9,11 @@ import pytest
 import torch
 
 from harness.common.errors import InputError
-from harness.common.files import file_hash
 from harness.models.loading import load_model, load_tokenizer
 from harness.models.template import Messages, ensure_template
-from harness.params.training import TrainParams
+from harness.params.training import LoraParams
 from harness.training.sft import encode_rows, train
-
-ROWS: list[Messages] = [
-    [
-        {"role": "user", "content": f"Name the capital of land {i}."},
-        {"role": "assistant", "content": f"The capital is town {i}."},
-    ]
-    for i in range(12)
-]
-PARAMS = TrainParams(epochs=2, learning_rate=1e-2, batch_size=4, max_length=96)
-
-
-def weights(folder: Path) -> str:
-    return file_hash(folder / "model.safetensors")
+from tests.helpers.sft_rows import PARAMS, ROWS, plain_loss, weights
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +29,10 @@ def test_what_is_reported(trained: tuple[Path, dict[str, Any]], tiny_model: Path
     tokenizer = load_tokenizer(tiny_model)
     ensure_template(tokenizer, "alpaca_short")
     rows, _, _ = encode_rows(tokenizer, ROWS, 96)
-    assert info["steps"] == 2 * 3
+    assert info["steps"] == info["whole_steps"] == 2 * 3
+    size = load_model(out).num_parameters()
+    assert (info["parameters"], info["trainable_parameters"]) == (size, size)
+    assert info["precision"] == "float32"
     assert info["tokens"] == 2 * sum(len(row["input_ids"]) for row in rows)
     assert (info["truncated"], info["dropped"]) == (0, 0)
     assert info["seconds"] > 0
@@ -76,23 +66,6 @@ def test_same_seed_same_bytes_other_seed_other_bytes(
     assert weights(tmp_path / "other") != weights(trained[0])
 
 
-def plain_loss(model: Path, tokenizer_from: Path) -> float:
-    """Mean loss over all assistant tokens, by hand."""
-    tokenizer = load_tokenizer(tokenizer_from)
-    ensure_template(tokenizer, "alpaca_short")
-    loaded = load_model(model)
-    total, count = 0.0, 0
-    for row in encode_rows(tokenizer, ROWS, 96)[0]:
-        with torch.inference_mode():
-            logits = loaded(torch.tensor([row["input_ids"]])).logits[0, :-1]
-        labels = torch.tensor(row["labels"])[1:]
-        kept = labels != -100
-        logs = torch.log_softmax(logits[kept].double(), dim=-1)
-        total -= float(logs.gather(1, labels[kept][:, None]).sum())
-        count += int(kept.sum())
-    return total / count
-
-
 def test_the_loss_is_that_of_the_assistant_s_tokens(tiny_model: Path, tmp_path: Path) -> None:
     # One batch of all rows: the first logged loss is that of the untouched model.
     params = PARAMS.model_copy(update={"epochs": 1, "batch_size": 12})
@@ -102,15 +75,24 @@ def test_the_loss_is_that_of_the_assistant_s_tokens(tiny_model: Path, tmp_path: 
     )
 
 
-@pytest.mark.parametrize("accumulation", [1, 3])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"gradient_accumulation": 3},
+        {"lora": LoraParams(rank=4)},
+        {"packing": True, "batch_size": 1, "gradient_accumulation": 2},
+    ],
+    ids=["plain", "accumulated", "lora", "packed"],
+)
 def test_our_loss_and_trl_s_train_the_same_model(
-    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accumulation: int
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
     from trl.trainer.sft_trainer import SFTTrainer
 
-    params = PARAMS.model_copy(update={"gradient_accumulation": accumulation})
+    params = PARAMS.model_copy(update=changes)
     ours = train(tiny_model, ROWS, tmp_path / "ours", params, seed=0)
-    monkeypatch.setattr("harness.training.sft._response_loss_trainer", lambda: SFTTrainer)
+    monkeypatch.setattr("harness.training.trainer.response_loss_trainer", lambda: SFTTrainer)
     theirs = train(tiny_model, ROWS, tmp_path / "theirs", params, seed=0)
     losses = [[point["loss"] for point in info["loss_curve"]] for info in (ours, theirs)]
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)

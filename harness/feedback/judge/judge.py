@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import numpy as np
+
 from harness.common.disk_errors import naming
 from harness.common.errors import InputError
 from harness.common.files import value_hash
@@ -39,15 +41,24 @@ def judge(
     call resumes there. Answers of a call without any rating are dropped: once the endpoint is
     fixed, they would exclude responses that an undisturbed call rates.
     """
-    with naming(cache):
-        cache.parent.mkdir(parents=True, exist_ok=True)
     prompts = [judge_prompt(*pair, params.scale) for pair in pairs]
     questions = {text: Question(text, params, rows) for text, rows in Counter(prompts).items()}
-    with locked(cache):
-        asked, cached = _settle(list(questions.values()), params, cache, step)
+    asked, cached = settle(list(questions.values()), params, cache, step)
     known = {judge_prompt(*pair, params.scale) for pair in before}
     counted = [question for prompt, question in questions.items() if prompt not in known]
-    return summarise([questions[prompt] for prompt in prompts], counted, params, asked, cached)
+    rows = [questions[prompt] for prompt in prompts]
+    scores = np.array([question.rating for question in rows], np.float64)  # None becomes NaN
+    return summarise(scores, rows, counted, params, asked, cached)
+
+
+def settle(
+    questions: list[Question], params: JudgeParams, cache: Path, step: Step
+) -> tuple[int, int]:
+    """Answer the questions, as `judge` says: requests sent, and answers that were in the cache."""
+    with naming(cache):
+        cache.parent.mkdir(parents=True, exist_ok=True)
+    with locked(cache):
+        return _settle(questions, params, cache, step)
 
 
 def _settle(

@@ -7,7 +7,7 @@ filled in, since the text of appendix C rates from 1 to 5 and the figure from 1 
 import logging
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
@@ -29,6 +29,7 @@ _THINKING_BEGINS = re.compile(_BEGIN, re.MULTILINE)
 _THINKING_ENDS = re.compile(rf"{_END}\s*$", re.MULTILINE)
 _RATING = re.compile(r"\[\[\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*\]\]")
 _TRIES = 2  # answers to one question before its response is left out
+Rating = float | tuple[float, float]  # of one response, or of two that are compared
 
 
 def judge_prompt(instruction: str, response: str, scale: int) -> str:
@@ -38,7 +39,7 @@ def judge_prompt(instruction: str, response: str, scale: int) -> str:
     )
 
 
-def _after_thinking(text: str) -> str | None:
+def after_thinking(text: str) -> str | None:
     """The answer after its thinking; None if the thinking does not end.
 
     A chat template may open the thinking itself: then the answer has the closing tag only.
@@ -49,9 +50,20 @@ def _after_thinking(text: str) -> str | None:
 
 def read_rating(text: str, scale: int) -> float | None:
     """The last "[[rating]]" after an answer's thinking; None if there is none on the scale."""
-    ratings = _RATING.findall(_after_thinking(text) or "")
+    ratings = _RATING.findall(after_thinking(text) or "")
     rating = float(ratings[-1]) if ratings else 0.0
     return rating if 1 <= rating <= scale else None
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a rating is read from an answer's text, given the scale, and what an answer may lack."""
+
+    read: Callable[[str, int], Rating | None]
+    lack: str
+
+
+ONE = Form(read_rating, "no [[rating]] on the scale")
 
 
 @dataclass
@@ -61,9 +73,10 @@ class Question:
     prompt: str
     params: JudgeParams
     rows: int  # equal responses are asked about once
+    form: Form = ONE
     tries: int = 0
     answers: list[Answer] = field(default_factory=list)  # those in the cache
-    rating: float | None = None
+    rating: Rating | None = None
     problem: str = ""  # why the last answer has no rating
     last: str = ""  # the same with the answer's end, for messages
     refused: bool = False
@@ -76,12 +89,12 @@ class Question:
             return
         self.answers.append(answer)
         self.problem = answer.flaw
-        if not answer.flaw and _after_thinking(answer.text) is None:
+        if not answer.flaw and after_thinking(answer.text) is None:
             self.problem = "thinking that does not end"
         self.last = self.problem or f"answer: {answer.end!r}"
         if not self.problem:
-            self.rating = read_rating(answer.text, self.params.scale)
-            self.problem = "no [[rating]] on the scale"  # used only without a rating
+            self.rating = self.form.read(answer.text, self.params.scale)
+            self.problem = self.form.lack  # used only without a rating
 
     @property
     def settled(self) -> bool:
@@ -115,7 +128,8 @@ class Judged:
     once: they are the same however often a run was resumed.
     """
 
-    scores: np.ndarray  # (n,) float64, 1 to the scale; NaN where left out
+    # (n,) float64, 1 to the scale; NaN where left out. Of responses that are compared, (n, 2, 2).
+    scores: np.ndarray
     asked: int  # requests sent by this call, retries included
     cached: int  # answers that were in the cache
     unparsable: int  # responses left out after two answers without a rating
@@ -130,13 +144,14 @@ class Judged:
 
 
 def summarise(
+    scores: np.ndarray,
     rows: Sequence[Question],
     counted: Sequence[Question],
     params: JudgeParams,
     asked: int,
     cached: int,
 ) -> Judged:
-    """The ratings of `rows`, one question a response; cost of the `counted` questions."""
+    """The scores that `rows` gave, one question a response; cost of the `counted` questions."""
     answers = [answer for question in counted for answer in question.answers]
     tokens_in = sum(answer.tokens_in for answer in answers)
     tokens_out = sum(answer.tokens_out for answer in answers)
@@ -154,7 +169,7 @@ def summarise(
         message = "%s: the endpoint gives no token counts of %d answers: upper bounds are counted"
         log.warning(message, params.model, unmetered)
     return Judged(
-        scores=np.array([question.rating for question in rows], np.float64),  # None becomes NaN
+        scores=scores,
         asked=asked,
         cached=cached,
         unparsable=len(unrated),

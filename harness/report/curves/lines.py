@@ -7,8 +7,9 @@ import numpy as np
 
 from harness.feedback.weights import effective_clusters
 from harness.report.curves.inputs import CurveStudy, Loop, Point, SeedRounds
+from harness.report.shared.columns import TRAIN_COST
 from harness.report.shared.judging import Pair, in_main_table, judged, one_p_each
-from harness.report.shared.runs import BASELINE
+from harness.report.shared.runs import BASELINE, trained_cost
 from harness.report.shared.study_table import Line, difference_fields, score_fields
 from harness.round_systems.loop import MODEL_CALLS
 from harness.statistics.differences import NAN, Difference
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 TESTED_THERE = "tested in the main table"
 CHANCE = "A/A: both are random draws"
 REFERENCE = "a reference"
-COSTS = ("tokens_trained", "tokens_generated", "tokens_scored", "tokens_embedded", "model_calls")
+TOKENS = ("trained", "prompted", "generated", "scored", "embedded")
+COSTS = (*(f"tokens_{kind}" for kind in TOKENS), "model_calls")
 JUDGE = ("judge_answers", "judge_left_out", "usd")
 # Scorers whose score is better when lower: an answer gains what its score loses.
 FALLING = {"perplexity"}
@@ -39,6 +41,7 @@ def score_lines(study: CurveStudy) -> list[Line]:
         row = point.row
         vendi = [point.seeds[seed].measures["vendi_score"] for seed in row.seeds]
         line: Line = {"selection": point.of, "row": row.name}
+        line |= {"trial": True} if row.trial else {}
         line |= {"rows": float(np.mean(point.sizes)), "seeds": len(row.seeds)}
         line |= score_fields(study.suite, row)
         line |= {"vendi_score": float(np.mean(vendi)), "vendi_score_sd": deviation(vendi)}
@@ -107,7 +110,8 @@ def loop_lines(study: CurveStudy) -> list[Line]:
             line |= {"seeds": len(loop.seeds), "rows": float(np.mean(rows_until(loop, place)))}
             name, scores = study.suite.headline, headline(study, loop, place)
             line |= {name: _mean(scores), f"{name}_sd": deviation(scores.tolist())}
-            line |= costs(loop, place) | gap(study, loop, place) | weighing(loop, place)
+            line |= costs(loop, place) | training_cost(study, loop, place)
+            line |= gap(study, loop, place) | weighing(loop, place)
             lines.append(line)
     return lines
 
@@ -149,7 +153,19 @@ def costs(loop: Loop, place: int) -> Line:
     line = {name: spent(name) if name in known else NAN for name in (*COSTS, *JUDGE)}
     line["model_calls"] = sum(spent(name) for name in MODEL_CALLS)
     seconds = [sum(entry["seconds"] for entry in rounds) for rounds in done]
-    return {**line, "seconds": float(np.mean(seconds))}
+    line["seconds"] = float(np.mean(seconds))
+    # What a judge computed is not known.
+    line["flops"] = NAN if "judge_answers" in known else spent("flops")
+    return line
+
+
+def training_cost(study: CurveStudy, loop: Loop, place: int) -> Line:
+    """What training on the rows taken by the end of a round took; NaN without such a row."""
+    point = study.point_of(loop.name, rows_until(loop, place))
+    manifests = point.row.manifests.values() if point else ()
+    each = [trained_cost(manifest) for manifest in manifests]
+    names = tuple(TRAIN_COST)
+    return {name: _mean(np.array([one[name] for one in each])) for name in names}
 
 
 def gap(study: CurveStudy, loop: Loop, place: int) -> Line:

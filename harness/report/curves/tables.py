@@ -2,27 +2,25 @@
 
 from harness.report.curves.inputs import CurveStudy
 from harness.report.curves.lines import COSTS, JUDGE
-from harness.report.shared.columns import column
+from harness.report.shared.columns import TRAIN_COST, column
 from harness.report.shared.study_table import NOT_RUN, Line, digits_of, score_text
 from harness.report.shared.tables import BLANK, TextTable, mean_sd, number, percent
 
 SCORE_DIGITS = 3
-SECONDS_DIGITS = 1
 
 
 def cost_table(study: CurveStudy, lines: list[Line]) -> TextTable:
     """What each selection had spent by the end of each round, beside that round's headline."""
     head = study.suite.column(study.suite.headline)
     missing = BLANK if any(point.row.has(head.name) for point in study.points) else NOT_RUN
-    digits = {name: column(name).digits or 0 for name in (*COSTS, *JUDGE)}
-    digits["seconds"] = SECONDS_DIGITS
-    names = [name for name in digits if any(line[name] == line[name] for line in lines)]
+    shown = {name: column(name) for name in (*COSTS, *JUDGE, "seconds", "flops", *TRAIN_COST)}
+    shown = {n: one for n, one in shown.items() if any(line[n] == line[n] for line in lines)}
     rows = []
     for line in lines:
         cells = [line["selection"], str(line["round"]), number(line["rows"], 0)]
-        cells += [number(line[name], digits[name]) for name in names]
+        cells += [one.text(line[name]) for name, one in shown.items()]
         rows.append([*cells, score_text(study.suite, line, head, missing)])
-    heads = ["selection", "round", "rows", *(column(name).label for name in names), head.label]
+    heads = ["selection", "round", "rows", *(one.label for one in shown.values()), head.label]
     return TextTable(heads, rows)
 
 

@@ -18,7 +18,7 @@ from harness.report.curves.lines import (
 )
 from harness.report.curves.plots import plot_scores, plot_weights
 from harness.report.curves.tables import SCORE_DIGITS, cost_table, gain_table, weight_table
-from harness.report.shared.notes import cut_notes, preset_note, score_notes
+from harness.report.shared.notes import preset_note, score_notes, training_notes, trial_mark
 from harness.report.shared.pages import page, write_report
 from harness.report.shared.runs import BASELINE
 from harness.report.shared.study_table import (
@@ -70,12 +70,15 @@ def markdown(study: CurveStudy, scores: list[Line], loops: list[Line]) -> str:
         "curves/page.md.jinja",
         params=study.params,
         title=study.params.studies[study.study].title or f"{study.study} study",
+        mark=trial_mark(rows),
         preset=preset_note(study.params.preset),
         head=head.label,
         scores=score_table(
             study.suite, scores, ("rows", "seeds"), {BASELINE: ""}, ("vendi_score",)
         ),
-        verdicts=verdict_notes(
+        verdicts=[]
+        if any(row.trial for row in rows)
+        else verdict_notes(
             scores, {"as many random rows": ""}, head.label, digits, study.params.preset
         ),
         differences=judgement_table(scores, digits, BASELINE, ""),
@@ -84,7 +87,7 @@ def markdown(study: CurveStudy, scores: list[Line], loops: list[Line]) -> str:
         judging=judging_notes(
             None, rows, scores, {BASELINE: ""}, digits, outliers=outlying_rows(study)
         ),
-        cut=cut_notes(rows),
+        cut=training_notes(rows),
         alone=[
             line["row"] for line in scores if line["selection"] != BASELINE and not line["against"]
         ],

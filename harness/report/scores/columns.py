@@ -15,7 +15,7 @@ def column_facts(table: StudyTable) -> list[dict[str, Any]]:
     """One entry a column: the column, the labels its mean is of, and what its runs state.
 
     ``n``, ``shots`` and ``truncated`` are those of the first run that states them, None without
-    one; ``at_chance`` and ``below_chance`` are those of `against_chance`.
+    one; ``at_chance`` and ``below_chance`` are those of `against_chance`, ``judge`` of `judging`.
     """
     facts = []
     for column in table.suite.columns:
@@ -24,6 +24,7 @@ def column_facts(table: StudyTable) -> list[dict[str, Any]]:
             stated["shots"] = column.shots
         of = [table.suite.column(name).label for name in column.of or []]
         facts.append({"column": column, "of": of, "at_chance": [], "below_chance": [], **stated})
+        facts[-1]["judge"] = judging(table, column.name)
         if stated["n"] is not None:
             facts[-1] |= against_chance(table, column.name, stated["n"])
     return facts
@@ -50,6 +51,25 @@ def against_chance(table: StudyTable, name: str, n: int) -> dict[str, Any]:
         if line[name] < column.chance - CLEARLY * error
     ]
     return {"below_chance": below}
+
+
+def judging(table: StudyTable, name: str) -> dict[str, Any]:
+    """What judging a column took in all runs: the judges, their answers, tokens and USD, if known.
+
+    Empty where it was not judged.
+    """
+    each = [
+        one.judged[name] for row in table.rows for one in row.metrics.values() if name in one.judged
+    ]
+    if not each:
+        return {}
+    usd = [one.usd for one in each if one.usd is not None]
+    return {
+        "models": sorted({one.model for one in each}),
+        "answers": sum(one.answers for one in each),
+        "tokens": sum(one.tokens_in + one.tokens_out for one in each),
+        "usd": sum(usd) if len(usd) == len(each) else None,
+    }
 
 
 def _stated(table: StudyTable, field: str, column: str) -> Any:  # noqa: ANN401  (a JSON value)

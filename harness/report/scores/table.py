@@ -9,9 +9,10 @@ import numpy as np
 from harness.common import layout
 from harness.common.schemas import TRUTH, read_frame
 from harness.params.params import Params
-from harness.report.shared.columns import MEAN, RUN_COST, Column, column
+from harness.report.shared.columns import MEAN, RUN_COST, SHARED_COST, Column, column
 from harness.report.shared.judging import families, judged
-from harness.report.shared.runs import Row, described
+from harness.report.shared.notes import trial_mark
+from harness.report.shared.runs import Row, described, trained_cost
 from harness.report.shared.study_table import (
     Line,
     difference_fields,
@@ -20,7 +21,7 @@ from harness.report.shared.study_table import (
     score_fields,
     suffixes,
 )
-from harness.report.shared.tables import TextTable, number, percent
+from harness.report.shared.tables import TextTable, number
 from harness.statistics.differences import NAN, RowTable
 from harness.statistics.seeds import deviation, mean_interval
 from harness.suites import Suite
@@ -49,10 +50,10 @@ class StudyTable:
 
     @property
     def title(self) -> str:
-        """The suite, the study, and the preset."""
+        """The suite, the study, the preset, and whether it is a trial."""
         study = self.params.studies.get(self.study)
         name = study.title if study and study.title else f"{self.study} study"
-        return f"{self.suite.title}: {name}, preset {self.params.preset}"
+        return f"{self.suite.title}: {name}, preset {self.params.preset}{trial_mark(self.rows)}"
 
     def frame(self) -> "pd.DataFrame":
         """The lines as they are written to the CSV."""
@@ -74,6 +75,7 @@ def build_table(params: Params, study: str) -> StudyTable:
         kind = "selection" if row.of in params.every_selection else "reference"
         line: Line = {"selection": row.name, "kind": kind, "seeds": len(row.seeds)}
         facts = subset_facts(params, row, planted=bool(len(truth)))
+        line |= {"trial": True} if row.trial else {}
         line["rows"] = int(facts.pop("rows"))
         head = mean_interval(row.scores(suite.headline))
         line |= {**score_fields(suite, row), "low": head.low, "high": head.high}
@@ -103,11 +105,11 @@ def subset_facts(params: Params, row: Row, planted: bool) -> dict[str, float]:
         if planted:
             line["noise_share"] = one.measures.get("noise_share", NAN)
             line["skills_reached"] = one.measures.get("skills_reached", 0.0)
-        line["select_seconds"] = one.cost["seconds"]
+        line |= {f"select_{name}": one.cost[name] for name in ("seconds", "flops")}
         if params.selections_rounds:
             line["select_tokens"] = one.cost["tokens"]
-        line["train_seconds"] = float(manifest["seconds"])
-        line["train_tokens"] = float(manifest["tokens"])
+        line |= {name: one.cost[name] for name in SHARED_COST}
+        line |= trained_cost(manifest) | {"train_tokens": float(manifest["tokens"])}
         lines.append(line)
     return {name: float(np.mean([line[name] for line in lines])) for name in lines[0]}
 
@@ -120,10 +122,7 @@ def fact_table(table: StudyTable) -> TextTable:
         [
             str(line["selection"]),
             number(line["rows"], 0),
-            *(
-                percent(line[name]) if one.share else number(line[name], one.digits or 0)
-                for name, one in shown.items()
-            ),
+            *(one.text(line[name]) for name, one in shown.items()),
         ]
         for line in table.lines
     ]

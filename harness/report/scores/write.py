@@ -12,12 +12,12 @@ from harness.report.scores.columns import column_facts
 from harness.report.scores.plot import plot_study
 from harness.report.scores.table import AS_POOL, StudyTable, build_table, fact_table
 from harness.report.shared.judging import in_main_table
-from harness.report.shared.notes import cut_notes, preset_note, score_notes
+from harness.report.shared.notes import preset_note, score_notes, training_notes
 from harness.report.shared.pages import page, plain_notes, write_report
 from harness.report.shared.provenance import provenance
 from harness.report.shared.study_table import NOT_RUN, digits_of, judgement_table, score_table
 from harness.report.shared.tables import TextTable, csv_text, latex_table
-from harness.report.shared.verdicts import judging_notes, verdict_notes
+from harness.report.shared.verdicts import judging_notes, untrained_notes, verdict_notes
 from harness.suites import Column
 
 
@@ -57,9 +57,7 @@ def markdown(table: StudyTable) -> str:
         notes=_notes(table),
         facts=fact_table(table),
         single=[row.name for row in table.rows if len(row.seeds) == 1],
-        verdicts=verdict_notes(
-            table.lines, table.baselines, head.label, digits, table.params.preset
-        ),
+        verdicts=_verdicts(table),
         judged={
             name: judgement_table(table.lines, digits, name, suffix)
             for name, suffix in table.baselines.items()
@@ -70,6 +68,18 @@ def markdown(table: StudyTable) -> str:
         columns=column_facts(table),
         weights={table.suite.column(name).label: share for name, share in table.weights.items()},
     )
+
+
+def _verdicts(table: StudyTable) -> list[str]:
+    """What the table says of its rows; of trials nothing."""
+    if any(row.trial for row in table.rows):
+        return []
+    head, baselines = _head(table), table.baselines
+    digits = digits_of(table.suite, head)
+    said = verdict_notes(table.lines, baselines, head.label, digits, table.params.preset)
+    for first in list(baselines)[:1]:
+        said += untrained_notes(table.rows, table.lines, first, head, digits)
+    return said
 
 
 def tested_together(table: StudyTable) -> dict[str, int]:
@@ -131,7 +141,7 @@ def _notes(table: StudyTable) -> list[str]:
         notes += judging_notes(
             table.judged, table.rows, table.lines, table.baselines, digits, elsewhere=listed
         )
-    return [*notes, *cut_notes(table.rows)]
+    return [*notes, *training_notes(table.rows)]
 
 
 def summary(table: StudyTable) -> dict[str, dict[str, Any]]:
@@ -146,6 +156,8 @@ def summary(table: StudyTable) -> dict[str, dict[str, Any]]:
             for name, places in digits.items()
         }
         short: dict[str, Any] = {head: scores.pop(head)}
+        if line.get("trial"):
+            short["trial"] = True
         if sd == sd:
             short["sd"] = round(float(sd), digits[head])
         rows[str(line["selection"])] = {**short, "seeds": int(line["seeds"]), **scores}

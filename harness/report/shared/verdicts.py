@@ -6,9 +6,18 @@ from typing import Any
 
 from harness.report.shared.pages import plain_notes
 from harness.report.shared.runs import Row
-from harness.report.shared.study_table import MARK, SIMILAR, UNDECIDED, Line, marked
-from harness.report.shared.tables import number
+from harness.report.shared.study_table import (
+    BETTER,
+    MARK,
+    SIMILAR,
+    UNDECIDED,
+    WORSE,
+    Line,
+    marked,
+)
+from harness.report.shared.tables import number, with_interval
 from harness.statistics.differences import RowTable
+from harness.suites import Column
 
 
 def verdict_notes(
@@ -44,6 +53,32 @@ def verdict_notes(
         lab=preset == "lab",
         worlds=worlds,
     )
+
+
+def untrained_notes(
+    rows: Sequence[Row], lines: Sequence[Line], baseline: str, head: Column, digits: int
+) -> list[str]:
+    """Whether training on a baseline's rows helps: a sentence, where the base model is a row.
+
+    The difference is that of the table's line, whose interval is for this pair alone.
+    """
+    same_base = {row.cells[0].base for row in rows if row.name == baseline}
+    for row, line in zip(rows, lines, strict=True):
+        if not row.trained and row.cells[0].base in same_base and line["diff"] == line["diff"]:
+            least, most = sorted(abs(line[f"diff_{end}"]) for end in ("low", "high"))
+            clear = line["diff_low"] > 0 or line["diff_high"] < 0
+            gain = -line["diff"] if head.higher_is_better else line["diff"]
+            return plain_notes(
+                "shared/untrained.txt.jinja",
+                name=row.name,
+                baseline=baseline,
+                head=head.label,
+                unit="points" if digits == 1 else "bits per byte",
+                verdict=(BETTER if gain > 0 else WORSE) if clear else SIMILAR,
+                by=with_interval(abs(line["diff"]), least, most, digits),
+                most=number(most, digits),
+            )
+    return []
 
 
 def _said(line: Line, digits: int, suffix: str) -> str:

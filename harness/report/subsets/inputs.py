@@ -1,6 +1,7 @@
 """Reading what the report of the main table's subsets needs."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from harness.describing.pool import (
     read_pool_view,
     report_quality,
 )
-from harness.describing.reads import ScoreCosts, read_score_costs
+from harness.describing.shared_costs import read_shared_costs
 from harness.embedding.files import read_notes
 from harness.params.params import MAIN, Params
 from harness.selecting.quality import quality_notes
@@ -33,7 +34,7 @@ class SubsetStudy:
         quality: the expression behind ``pool.quality``, 0-1; None where there is no scorer.
         scorer: the column in that expression.
         clusters: the number of shared clusters, and whether `k: auto` chose it.
-        costs: what each column of the scores cost.
+        costs: what was made once for many selections: `harness.describing.shared_costs`.
         quality_notes: which rows ``pool.quality`` cannot distinguish.
         embedding_notes: remarks on how the embedding was made.
     """
@@ -43,7 +44,7 @@ class SubsetStudy:
     quality: str | None
     scorer: str | None
     clusters: tuple[int, bool]
-    costs: ScoreCosts = field(default_factory=dict)
+    costs: dict[str, Any] = field(default_factory=dict)
     quality_notes: tuple[str, ...] = ()
     embedding_notes: tuple[str, ...] = ()
 
@@ -72,7 +73,7 @@ def read_subset_study(params: Params) -> SubsetStudy:
         quality,
         scorer,
         (read_clustering(folder, len(ids)).k, k == AUTO),
-        read_score_costs(params),
+        read_shared_costs(params),
         quality_notes(quality, read_pool_scores(ids)) if quality else (),
         tuple(read_notes(params.defaults.embedding)),
     )

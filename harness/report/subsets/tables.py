@@ -1,15 +1,22 @@
 """The tables of the report of subsets: measures, costs, scorers, clusterings."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.common.schemas import FAULTS
 from harness.describing.measures import FAMILY, family_mix
-from harness.describing.reads import ScoreCosts
 from harness.report.shared.columns import column, value_text
-from harness.report.shared.tables import BLANK, TextTable, mean_sd, number, percent, with_interval
+from harness.report.shared.tables import (
+    BLANK,
+    TextTable,
+    flops_text,
+    mean_sd,
+    number,
+    percent,
+    with_interval,
+)
 from harness.report.subsets.clusterings import FIELDS, POOR
 from harness.report.subsets.scorer_agreement import ALL
 
@@ -41,13 +48,25 @@ def family_table(frame: "pd.DataFrame", families: np.ndarray) -> TextTable:
     return TextTable(["selection", "seeds", *pool], rows)
 
 
-def score_cost_table(costs: ScoreCosts) -> TextTable:
-    """One row a column of the scores: its scorer, the rows that a model read, and the seconds."""
-    rows = [
-        [name, str(cost["scorer"]), number(cost["rows"], 0), number(cost["seconds"], 1)]
-        for name, cost in costs.items()
+def shared_cost_table(costs: dict[str, Any]) -> TextTable:
+    """One row a thing that is made once: the tokens a model read for it, FLOPs and seconds.
+
+    ``costs`` are those of `harness.describing.shared_costs`; the base model stands first.
+    """
+    named = [("base model", costs["base_model"]), ("reward model", costs["reward_model"])]
+    named += [(f"embedding {name}", cost) for name, cost in costs["embeddings"].items()]
+    named += [
+        (f"clusters of {name}, k = {k}", cost)
+        for name, tried in costs["clusters"].items()
+        for k, cost in tried.items()
     ]
-    return TextTable(["score", "scorer", "rows a model read", "seconds"], rows)
+    named += [(f"score {name} ({c['scorer']})", c) for name, c in costs["scores"].items()]
+    named += [(f"responses for {', '.join(c['scores'])}", c) for c in costs["responses"].values()]
+    rows = [
+        [name, number(c["tokens"], 0), flops_text(c["flops"]), number(c["seconds"], 1)]
+        for name, c in named
+    ]
+    return TextTable(["made once", "tokens", "FLOPs", "seconds"], rows)
 
 
 def scorer_table(scorers: "pd.DataFrame", measure: str) -> TextTable:

@@ -26,8 +26,8 @@ from harness.report.subsets.scorer_agreement import agreements
 from harness.report.subsets.tables import (
     clustering_table,
     family_table,
-    score_cost_table,
     scorer_table,
+    shared_cost_table,
     subset_table,
 )
 
@@ -114,7 +114,7 @@ def markdown(
         planted=subset_table(frame, planted) if planted else None,
         families=None if mixed is None else family_table(frame, mixed),
         costs=subset_table(frame, costs, reads=True),
-        score_costs=score_cost_table(study.costs),
+        shared_costs=shared_cost_table(study.costs),
         warnings=_warnings(frame),
         clean=max(scorers["clean"].tolist(), default=0),
         spearman=scorer_table(scorers, "spearman"),

@@ -9,6 +9,7 @@ import numpy as np
 from harness.common.errors import InputError
 from harness.params.params import Params
 from harness.report.shared.comparable import compare
+from harness.report.shared.notes import trial_mark
 from harness.report.shared.runs import Row, read_row
 from harness.report.shared.study_table import (
     NOT_RUN,
@@ -60,9 +61,10 @@ class WorldTable:
 
     @property
     def title(self) -> str:
-        """The suite, the report, and the preset."""
+        """The suite, the report, the preset, and whether it is a trial."""
         name = self.params.world_reports[self.name].title or "over generated worlds"
-        return f"{self.suite.title}: {name}, preset {self.params.preset}"
+        mark = trial_mark(self.every_row)
+        return f"{self.suite.title}: {name}, preset {self.params.preset}{mark}"
 
     @property
     def every_row(self) -> list[Row]:

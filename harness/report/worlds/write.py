@@ -5,7 +5,7 @@ from math import isnan
 from pathlib import Path
 
 from harness.params.params import Params
-from harness.report.shared.notes import cut_notes, preset_note, score_notes
+from harness.report.shared.notes import preset_note, score_notes, training_notes
 from harness.report.shared.pages import page, write_report
 from harness.report.shared.tables import csv_text
 from harness.report.shared.verdicts import verdict_notes
@@ -27,7 +27,9 @@ def markdown(table: WorldTable) -> str:
         "worlds/page.md.jinja",
         table=table,
         preset=preset_note(params.preset, table.worlds),
-        verdicts=verdict_notes(
+        verdicts=[]
+        if any(row.trial for row in table.every_row)
+        else verdict_notes(
             table.lines,
             {table.baseline: ""},
             head.label,
@@ -37,7 +39,7 @@ def markdown(table: WorldTable) -> str:
         ),
         differences=difference_table(table),
         scores=score_by_world(table),
-        notes=[*score_notes(table.suite, table.every_row), *cut_notes(table.every_row)],
+        notes=[*score_notes(table.suite, table.every_row), *training_notes(table.every_row)],
         tested=sum(bool(line["verdict"]) for line in table.lines),
         unit="points" if table.digits == 1 else "bits per byte",
         same_base=params.base_model.source != "scratch",

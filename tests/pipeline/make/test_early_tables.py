@@ -9,6 +9,7 @@ from harness.common import layout
 from harness.params.params import Params
 from harness.suites.metrics import read_metrics
 from pipeline.make.early_tables import EarlyTables, before
+from pipeline.make.repro import urgent
 from tests.helpers.build_runs import build_runs
 
 TABLE = ["none", "random", "top_k", "full"]
@@ -51,6 +52,13 @@ def test_rows_are_shown_as_they_are_finished_and_marked(params: Params) -> None:
     assert tables.ended("evaluate@full-s0_1_2") == [], "the last row: the table itself follows"
 
 
+def test_a_trial_is_marked(params: Params) -> None:
+    recipe = params.train.model_copy(update={"max_steps": 3})
+    trial = params.model_copy(update={"train": recipe})
+    head, _ = EarlyTables(trial, {STAGES[0], STAGES[1]}, lambda: 100).ended(STAGES[0])
+    assert head.startswith("UNFINISHED table of a TRIAL (train.max_steps), 3 of 4 rows: ")
+
+
 def test_rows_up_to_date_count_from_the_beginning(params: Params) -> None:
     tables = EarlyTables(params, {STAGES[0], STAGES[1]}, lambda: 30)
     head, *lines = tables.ended(STAGES[0])
@@ -78,3 +86,14 @@ def test_before_is_a_stage_and_all_it_waits_for() -> None:
     needs = {"a": set(), "b": {"a"}, "report_subsets": {"b"}, "train": {"a"}}
     assert before("report_subsets", needs) == {"report_subsets", "b", "a"}
     assert before("report_subsets", {"a": set()}) == set()
+
+
+def test_models_that_are_not_kept_are_evaluated_before_others_are_trained(params: Params) -> None:
+    train, evaluate, other = "train@a-s0", "evaluate@a-s0", "train@b-s0"
+    needs: dict[str, set[str]] = {train: set(), evaluate: {train}, other: set()}
+    needs |= {"report_subsets": {"c"}, "c": set()}
+    assert urgent(needs, params) == {"report_subsets", "c"}
+    none = params.model_copy(
+        update={"train": params.train.model_copy(update={"keep_models": "none"})}
+    )
+    assert urgent(needs, none) == {"report_subsets", "c", evaluate}

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -14,21 +15,15 @@ from harness.common.yaml_files import read_yaml
 from pipeline.make.preset import preset_text, presets, switch_preset
 from pipeline.make.source_hashes import record_pool, record_score_files, record_templates
 from tests.helpers.chat_models import CHATML, byte_level
+from tests.helpers.conf_folder import LAB, OWN, write_conf
 
 ROOT = Path(__file__).resolve().parents[3]
-LAB = "# the lab\npreset: lab\nbudget: 0.1   # a share\nprepare: {source: lab}\n"
-OWN = "preset: own\nbudget: 0.2\nprepare:\n  source: pool.jsonl   # yours\n  rows: all\n"
 
 
 @pytest.fixture
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write_conf(tmp_path)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "conf").mkdir()
-    (tmp_path / "conf" / "base.yaml").write_text("preset: base\n")
-    (tmp_path / "conf" / "lab.yaml").write_text(LAB)
-    (tmp_path / "conf" / "own.yaml").write_text(OWN)
-    (tmp_path / "conf" / "other.yaml").write_text("pins: {}\n")
-    (tmp_path / "params.yaml").write_text(LAB)
     # These toys have too few keys for it; test_preset_conf.py has all.
     monkeypatch.setattr("pipeline.make.preset.check_values", lambda values, file: [])
     return tmp_path
@@ -47,23 +42,38 @@ def test_the_repository_is_in_its_default_preset() -> None:
 
 
 @pytest.mark.parametrize("name", presets(ROOT))
-def test_a_preset_is_the_base_with_what_it_changes(name: str) -> None:
+def test_a_preset_is_the_base_with_what_it_changes(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # test_pins.py has what the pins add.
+    monkeypatch.setattr("pipeline.make.preset.pinned", lambda text, values, pins: text)
+
     def merge(base: object, changes: object) -> object:
         if not (isinstance(base, dict) and isinstance(changes, dict) and base and changes):
             return changes
         return base | {key: merge(base.get(key), value) for key, value in changes.items()}
 
-    # As one document, so that the preset's aliases have their anchors; its sections are marked.
-    base = (ROOT / "conf" / "base.yaml").read_text()
-    changes = re.sub(
-        r"^(?=\w)", "changed_", (ROOT / "conf" / f"{name}.yaml").read_text(), flags=re.M
-    )
-    values = YAML(typ="safe").load(base + changes)
-    marked = {key for key in values if key.startswith("changed_")}
-    wanted = merge(
-        {key: value for key, value in values.items() if key not in marked},
-        {key.removeprefix("changed_"): values[key] for key in marked},
-    )
+    texts, extended = [], name
+    while extended:
+        text = (ROOT / "conf" / f"{extended}.yaml").read_text()
+        found = re.search(r"^extends: (\w+)\n", text, re.M)
+        texts.insert(0, text.replace(found[0], "") if found else text)
+        extended = found[1] if found else "base" if extended != "base" else ""
+    # As one document, so that aliases have their anchors; the sections of each file are marked.
+    marked = [
+        re.sub(r"^(?=\w)", f"m{place}_", text, flags=re.M) for place, text in enumerate(texts)
+    ]
+    values = YAML(typ="safe").load("".join(marked))
+    wanted: Any = {}
+    for place in range(len(texts)):
+        mark = f"m{place}_"
+        own = {key.removeprefix(mark): values[key] for key in values if key.startswith(mark)}
+        wanted = merge(wanted, own)
+    # What entries have by `<<: *defaults` follows a preset's change to those.
+    was, now = values["m0_defaults"], wanted["defaults"]
+    for table in ("selections", "selections_scored", "selections_rounds"):
+        for item in wanted[table].values():
+            item |= {key: now[key] for key in now if item.get(key) == was[key]}
     assert YAML(typ="safe").load(preset_text(ROOT, name)) == wanted
 
 

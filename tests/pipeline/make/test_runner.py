@@ -121,7 +121,7 @@ def test_failure_names_the_line_the_log_and_the_command(repo: Path) -> None:
     assert "error: source: row 3: blank instruction; fix it\\x1b]0;pwned\\x07\n" in ended.stderr
     assert "\x1b" not in ended.stdout + ended.stderr
     assert "its log: .store/logs/train@x.log" in ended.stderr
-    assert "stopped: python -m pipeline.make.repro --target report\n" in ended.stderr
+    assert "stopped: python -m pipeline.make.repro --jobs 2 --target report\n" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert sorted(ran(repo)) == ["train_x", "train_y"]
     # What ran beside it is kept: only the failed stage and what waits for it are left.
@@ -192,7 +192,7 @@ def test_ctrl_c_ends_the_stages_too(repo: Path) -> None:
     os.kill(runner.pid, signal.SIGINT)
     _, errors = runner.communicate(timeout=30)
     assert runner.returncode == 1
-    assert "to go on: python -m pipeline.make.repro --target report" in errors
+    assert "to go on: python -m pipeline.make.repro --jobs 2 --target report" in errors
     assert "Traceback" not in errors
     assert workers(repo) == []
 

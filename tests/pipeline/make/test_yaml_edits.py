@@ -116,12 +116,12 @@ def test_the_values_are_those_of_merged_mappings() -> None:
     [
         (
             "s: &mine 2",
-            "&s of conf/base.yaml may be used elsewhere; write the value without a name",
+            "&s may be used elsewhere in what this extends; write the value without a name",
         ),
-        ("s: *b", "&s of conf/base.yaml may be used elsewhere; write the value without a name"),
+        ("s: *b", "&s may be used elsewhere in what this extends; write the value without a name"),
         (
             "b: &mine {c: 2}",
-            "&b of conf/base.yaml may be used elsewhere; write the value without a name",
+            "&b may be used elsewhere in what this extends; write the value without a name",
         ),
         ("s: &s 2", "&s is given already; leave it out or rename it"),
     ],

@@ -17,7 +17,7 @@ from harness.params.params import Params
 from harness.report.curves.inputs import read_curve_study
 from harness.report.curves.lines import loop_lines, score_lines
 from harness.report.curves.write import markdown, write_curves
-from harness.report.shared.tables import BLANK
+from harness.report.shared.tables import BLANK, flops_text
 from tests.helpers.build_runs import QUALITY
 from tests.helpers.by_round_tree import (
     LISTED,
@@ -75,7 +75,8 @@ def test_the_tables_say_what_the_csv_says(tree: Params) -> None:
             "tokens generated": ("tokens_generated", 0, 1),
             "tokens scored": ("tokens_scored", 0, 1),
             "model calls": ("model_calls", 0, 1),
-            "seconds": ("seconds", 1, 1),
+            "selection (s)": ("seconds", 2, 1),
+            "training (s)": ("train_seconds", 2, 1),
             "Average": ("avg", 1, 1),
         },
         "## What the answers gained": {
@@ -99,6 +100,9 @@ def test_the_tables_say_what_the_csv_says(tree: Params) -> None:
             assert (row["selection"], row["round"]) == (line["selection"], str(line["round"]))
             for head, (name, digits, scale) in columns.items():
                 assert same(row[head], line[name], digits, scale), (head, row, line)
+            if heading == "## What the loop cost":
+                for head, name in (("selection", "flops"), ("training", "train_flops")):
+                    assert row[f"{head} (FLOPs)"] == flops_text(line[name])
 
 
 def test_the_page_describes_its_study(tree: Params) -> None:

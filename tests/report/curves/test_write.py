@@ -179,6 +179,10 @@ def test_costs_are_those_of_all_rounds_so_far(report: Report) -> None:
         assert [line["tokens_trained"] for line in lines] == trained
         assert [line["tokens_generated"] for line in lines] == made
         assert [line["tokens_scored"] for line in lines] == [120, 120 + 240, 360]
+        # Of training, answering and scoring 4, then 8 instances; and of a training of 5,000 tokens.
+        assert [line["flops"] for line in lines] == [7.6e8 * n for n in (4, 12, 12)]
+        assert [line["train_flops"] for line in lines] == [6e6 * 5001] * 3
+        assert [line["train_seconds"] for line in lines] == [11] * 3
         assert [line["model_calls"] for line in lines] == [4 + 8, 12 + 8 + 16, 36]
         # Three phases of 2 r + seed seconds, and what choosing took here, which is in the files.
         rounds = [read_timed(left(name, seed, "rounds.json")) for seed in GROUP]

@@ -81,6 +81,8 @@ def test_the_subsets_facts_are_those_of_the_files(tree: Params) -> None:
     assert (line["rows"], result["none"]["rows"], result["full"]["rows"]) == ("6", "0", "60")
     assert float(line["select_seconds"]) == 1.5
     assert float(line["train_tokens"]) == 5001
+    assert (float(line["select_flops"]), float(line["train_flops"])) == (2e9, 6e6 * 5001)
+    assert (float(line["shared_seconds"]), float(line["shared_flops"])) == (40, 3e12)
 
 
 def test_the_page_describes_the_study_and_the_summary_is_short(tree: Params) -> None:

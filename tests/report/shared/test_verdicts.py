@@ -82,6 +82,31 @@ def test_every_sentence_turns_with_the_scores(
     assert after["km_random"].startswith("Better: random (+")
 
 
+@pytest.mark.parametrize(
+    ("quality", "sentence"),
+    [
+        (0.0, "random is better by {gap} points of Average."),
+        (10.0, "no difference of random found (no more than {most} points of Average)."),
+        (
+            50.0,
+            "random is worse by {gap} points of Average. Training does harm here: rows rank how "
+            "little of it a subset does.",
+        ),
+    ],
+)
+def test_the_page_says_whether_training_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quality: float, sentence: str
+) -> None:
+    monkeypatch.setitem(QUALITY, "none", quality)
+    folder = write_scores(build(tmp_path, monkeypatch), "main")
+    page = (folder / "table.md").read_text(encoding="utf-8").replace("\\", "")
+    said = re.findall(r"^Against none, the base model untrained: (.*)$", page, re.MULTILINE)
+    line = lines(folder)["none"]
+    low, high = sorted(abs(float(line[f"diff_{end}"])) for end in ("low", "high"))
+    gap = f"{abs(float(line['diff'])):.1f} [{low:.1f}, {high:.1f}]"
+    assert said == [sentence.format(gap=gap, most=f"{high:.1f}")]
+
+
 def test_a_pair_of_two_families_has_one_p(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = lines(write_scores(build(tmp_path, monkeypatch), "main"))
     assert result["random"]["p_km_random"] == result["km_random"]["p"] != ""

@@ -18,6 +18,7 @@ from harness.common.stores import seal
 from harness.describing import Described, SeedFacts
 from harness.describing.measures import PoolView
 from harness.describing.pool import report_quality
+from harness.describing.shared_costs import write_shared_costs
 from harness.params.params import Cell, Params
 from harness.report.subsets.inputs import SubsetStudy
 from harness.report.subsets.map import plot_map, project
@@ -119,13 +120,20 @@ def no_picks(_: Params) -> None:
     (layout.DESCRIBED / "main" / "top_k" / "s2" / "seed_2.npy").unlink()
 
 
+def no_shared_cost(_: Params) -> None:
+    costs = read_json(layout.SHARED_COSTS_FILE)
+    del costs["scores"]["length"]
+    write_json(layout.SHARED_COSTS_FILE, costs)
+
+
 BOTH = (describe_all, write_subset_report)
 BROKEN = [
-    (BOTH, lambda _: layout.SCORE_COSTS_FILE.unlink(), r"scores.json: no such file"),
+    (BOTH, lambda _: layout.SHARED_COSTS_FILE.unlink(), r"costs/shared.json: no such file"),
+    (BOTH, no_shared_cost, r"costs/shared.json: nothing of scores.length; dvc repro cost_shared"),
     (
-        BOTH,
-        lambda _: write_json(layout.SCORE_COSTS_FILE, {}),
-        r"nothing of length; dvc repro score",
+        (write_shared_costs,),
+        lambda _: layout.SCORE_COSTS_FILE.unlink(),
+        r"scores.json: no such file",
     ),
     ((describe_all,), broken_id, r"subsets/random: the pool has no row 'unknown'"),
     (BOTH, other_scores, r"scores.parquet: rows of another pool than .*; dvc repro score"),

@@ -14,14 +14,17 @@ from harness.common.files import read_json, write_json
 from harness.common.schemas import FAULTS
 from harness.common.timings import read_timed, write_timed
 from harness.describing.measures import PoolView, describe_subset
-from harness.describing.reads import reads
+from harness.describing.reads import reads, shared_cost
+from harness.describing.shared_costs import read_shared_costs, write_shared_costs
 from harness.embedding.files import VECTORS
-from harness.params.params import Params
-from harness.params.selections import RoundSelection
+from harness.params.params import Params, ScorerParams
+from harness.params.selections import RoundSelection, ScoredSelection
+from harness.report.shared.tables import flops_text
 from harness.report.subsets.write import write_subset_report
 from tests.helpers.selection_tree import (
     BEST_K,
     BUDGET,
+    DIMENSIONS,
     FILES,
     N,
     build_tree,
@@ -198,30 +201,104 @@ def test_the_page_notes_that_the_largest_k_is_the_best(tree: Params) -> None:
 
 def test_what_selecting_cost_is_reported_with_what_it_read(tree: Params) -> None:
     lines, text = report(tree)
-    assert column(lines, "top_k", "scoring_seconds").tolist() == [2.5] * 3
-    assert column(lines, "random", "scoring_seconds").tolist() == [0.0] * 3
     result = table_after(text, "## What selecting cost")
-    costs = {name: (row["reads"], row["scoring (s)"]) for name, row in result.items()}
+    names = ("reads", "selection (FLOPs)", "shared (s)", "shared (FLOPs)")
+    costs = {name: tuple(row[head] for head in names) for name, row in result.items()}
+    iterations = read_json(layout.silhouette_file("minilm", 3))["iterations"]
+    k_means = 2 * N * DIMENSIONS * 3 * (iterations + 3)
+    embedding = 2 * 10_000 * 40 * N
     assert costs == {
-        "random": ("–", "0.0"),
-        "top_k": ("judge", "2.5"),
-        "km_random": ("embedding minilm, clusters (k: 3)", "0.0"),
-        "full": ("–", "0.0"),
+        "random": ("–", "0", "0.0", "0"),
+        "top_k": ("judge", "0", "2.5", flops_text(2 * 3_000 * 900_000)),
+        "km_random": (
+            *("embedding minilm, clusters (k: 3)", "0", "4.3"),
+            flops_text(embedding + k_means),
+        ),
+        "full": ("–", "0", "0.0", "0"),
     }
-    scores = table_after(text, "What making the scores took")
-    expected = {"score": "judge", "scorer": "reward_model", "rows a model read": f"{N}"}
-    assert scores["judge"] == {**expected, "seconds": "2.5"}
+    assert column(lines, "km_random", "shared_flops").tolist() == [embedding + k_means] * 3
+    shared = table_after(text, "## What selecting cost\n")
+    made = table_after(text, "Shared: what a selection needs")
+    assert "random" in shared
+    assert made["base model"] == dict(
+        zip(made["base model"], ("base model", "50,000", "3.0e11", "90.0"), strict=True)
+    )
+    assert made["reward model"]["FLOPs"] == flops_text(6 * 7_000 * 900_000)
+    assert made["clusters of minilm, k = 3"]["seconds"] == "0.3"
+    assert made["score length (length)"]["FLOPs"] == "0"
+    assert list(made) == [
+        *("base model", "reward model", "embedding minilm"),
+        *(f"clusters of minilm, k = {k}" for k in (1, 3, BEST_K)),
+        *("score length (length)", "score judge (reward_model)"),
+    ]
+
+
+def test_what_is_shared_is_what_a_selection_needs(tree: Params) -> None:
+    given = {
+        "auto": selection("km_random", k="auto"),
+        "kmq": selection("kmq_iterative", k=3, quality="sigmoid(judge)", scorer="reward_model"),
+        "static": selection("diverse_evol", space="static"),
+        "current": selection("diverse_evol"),
+    }
+    table = {name: RoundSelection.model_validate(item) for name, item in given.items()}
+    params = tree.model_copy(update={"selections_rounds": table})
+    costs = read_shared_costs(params)
+    spent = {n: shared_cost(params, costs, n)["shared_seconds"] for n in (*given, "full")}
+    tried = (1 + 3 + BEST_K) / 10
+    assert spent == pytest.approx(
+        {"auto": 4 + tried, "kmq": 4 + 0.3 + 2.5 + 11.5, "static": 4, "current": 0, "full": 0}
+    )
+    # The pipeline's own reward model is needed where a score is read by it, and only then.
+    scorers = {
+        "length": ScorerParams(scorer="length"),
+        "judge": ScorerParams.model_validate({"scorer": "reward_model", "model": "reward"}),
+    }
+    read = shared_cost(tree.model_copy(update={"scorers": scorers}), costs, "top_k")
+    assert read["shared_seconds"] == pytest.approx(2.5 + 11.5)
+    assert read["shared_flops"] == pytest.approx((2 * 3_000 + 6 * 7_000) * 900_000)
+
+
+def test_responses_that_several_scores_use_are_counted_once(tree: Params) -> None:
+    costs = read_timed(layout.SCORE_COSTS_FILE)
+    read = {"first": "length", "rows": N, "tokens": 50 * N, "seconds": 7.25}
+    used = {"multiplied_parameters": 900_000, "responses": read}
+    write_timed(layout.SCORE_COSTS_FILE, {name: {**c, **used} for name, c in costs.items()})
+    write_shared_costs(tree)
+    describe_all(tree)
+    lines, text = report(tree)
+    # A selection that reads one of them pays for all of the reading, and one of both no more.
+    assert column(lines, "top_k", "shared_seconds").tolist() == [2.5 + 7.25] * 3
+    spent = 2 * (3_000 + 50 * N) * 900_000
+    assert column(lines, "top_k", "shared_flops").tolist() == [spent] * 3
+    both = {"both": selection("top_k", quality="judge * minmax(length)")}
+    table = {n: ScoredSelection.model_validate(item) for n, item in both.items()}
+    params = tree.model_copy(update={"selections_scored": table})
+    cost = shared_cost(params, read_shared_costs(params), "both")
+    assert cost == {"shared_seconds": 2.5 + 7.25, "shared_flops": spent}
+    made = table_after(text, "Shared: what a selection needs")
+    assert made["score judge (reward_model)"]["seconds"] == "2.5"
+    assert made["responses for length, judge"] == {
+        "made once": "responses for length, judge",
+        "tokens": f"{50 * N:,}",
+        "FLOPs": flops_text(2 * 50 * N * 900_000),
+        "seconds": "7.2",
+    }
 
 
 def test_a_cost_that_is_not_known_is_left_out(tree: Params) -> None:
     costs = read_timed(layout.SCORE_COSTS_FILE)
     costs["judge"]["seconds"] = None
+    del costs["judge"]["tokens"]
     write_timed(layout.SCORE_COSTS_FILE, costs)
+    write_shared_costs(tree)
     describe_all(tree)
     lines, text = report(tree)
-    assert np.isnan(column(lines, "top_k", "scoring_seconds")).all()
-    assert table_after(text, "## What selecting cost")["top_k"]["scoring (s)"] == "–"
-    assert table_after(text, "What making the scores took")["judge"]["seconds"] == "–"
+    row = table_after(text, "## What selecting cost")["top_k"]
+    made = table_after(text, "Shared: what a selection needs")["score judge (reward_model)"]
+    for name, head in (("seconds", "shared (s)"), ("flops", "shared (FLOPs)")):
+        assert np.isnan(column(lines, "top_k", f"shared_{name}")).all()
+        assert row[head] == "–"
+    assert (made["tokens"], made["FLOPs"], made["seconds"]) == ("–", "–", "–")
 
 
 def test_model_calls_are_reported_where_there_were_any(tree: Params) -> None:
@@ -243,6 +320,7 @@ def test_model_calls_are_reported_where_there_were_any(tree: Params) -> None:
     describe_all(tree)
     result = table_after(report(tree)[1], "## What selecting cost")
     assert [result[name]["USD"] for name in ("random", "top_k")] == ["0.00", "–"]
+    assert [result[name]["selection (FLOPs)"] for name in ("random", "top_k")] == ["0", "–"]
 
 
 def test_what_selections_in_rounds_read(tree: Params) -> None:

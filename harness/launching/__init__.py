@@ -1,0 +1,1 @@
+"""Work on a model that several processes share, one a device."""

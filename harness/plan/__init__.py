@@ -1,0 +1,1 @@
+"""What a preset will take before anything runs: tokens, FLOPs, memory, hours, disk."""
