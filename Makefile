@@ -83,4 +83,4 @@ lint: env ## ruff and pyright
 	@$(PY) -m pyright
 
 clean: ## remove what the pipeline made, logs and weights too; results/, .venv, DVC's cache stay
-	rm -rf data runs worlds .store .pytest_cache .ruff_cache
+	rm -rf data runs worlds timings samples .store .pytest_cache .ruff_cache

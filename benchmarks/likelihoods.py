@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from harness.common.disk_errors import ending_in_one_line
 from harness.evaluation.language_model import language_model
 from harness.evaluation.shared_prefix import tokens_read
 from harness.evaluation.tasks import prepare_column, quiet
@@ -123,4 +124,5 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with ending_in_one_line():
+        sys.exit(main())

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.common import flops
+from harness.common.disk_errors import ending_in_one_line
 from harness.common.memory import peak_memory_mb
 from harness.models.likelihood import losses, texts_of
 from harness.models.loading import load_model, load_tokenizer, pick_device, training_progress
@@ -34,11 +35,12 @@ HOWS = {"full": None, "LoRA, rank 16": LoraParams()}
 
 
 class Timed(NamedTuple):
-    """A training: seconds, the most memory so far in MiB, and how many weights it changed."""
+    """A training: seconds, the most memory so far in MiB, how many weights it changed, its loss."""
 
     seconds: float
     memory: float
     learnt: int
+    loss: float
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -60,7 +62,8 @@ def main(argv: list[str] | None = None) -> int:
     print(
         f"{device}, {len(rows)} rows of {tokens / len(rows):.0f} tokens, {args.batch_size} a step"
     )
-    print(f"{'training':<16}{'tokens/s':>10}{'bare TRL':>10}{'ratio':>8}{'of peak':>9}{'MiB':>9}")
+    heads = ("tokens/s", "bare TRL", "ratio", "of peak", "MiB", "loss", "bare")
+    print(f"{'training':<16}" + "".join(f"{head:>10}" for head in heads))
     for name, lora in HOWS.items():
         params = TrainParams(
             epochs=1,
@@ -82,8 +85,8 @@ def main(argv: list[str] | None = None) -> int:
         share = flops.training(tokens, n, learnt if lora else None) / ours / peak
         memory = max(pair[0].memory for pair in pairs)
         print(
-            f"{name:<16}{tokens / ours:>10.0f}{tokens / bare:>10.0f}{bare / ours:>8.2f}"
-            f"{share:>9.1%}{memory:>9.0f}"
+            f"{name:<16}{tokens / ours:>10.0f}{tokens / bare:>10.0f}{bare / ours:>10.2f}"
+            f"{share:>10.1%}{memory:>10.0f}{pairs[0][0].loss:>10.4f}{pairs[0][1].loss:>10.4f}"
         )
     if device == "cuda":
         _compare_precisions(args.model, messages)
@@ -146,10 +149,10 @@ def _timed(trainer: Any, device: str) -> Timed:  # noqa: ANN401
         torch.cuda.synchronize()
     learnt = sum(w.numel() for w in trainer.model.parameters() if w.requires_grad)
     start = time.perf_counter()
-    trainer.train()
+    loss = trainer.train().training_loss
     if device == "cuda":
         torch.cuda.synchronize()
-    return Timed(time.perf_counter() - start, peak_memory_mb(device), learnt)
+    return Timed(time.perf_counter() - start, peak_memory_mb(device), learnt, loss)
 
 
 def _compare_precisions(model: Path, messages: Sequence[Messages]) -> None:
@@ -182,4 +185,5 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    with ending_in_one_line():
+        raise SystemExit(main())

@@ -1,6 +1,7 @@
 """Gather what was made once for many selections, and what it cost."""
 
 from harness.params.params import load_params
+from harness.params.pruning import prune_shared
 from pipeline.stage import main
 
 
@@ -8,7 +9,9 @@ def run() -> None:
     """Gather what was made once for many selections, and what it cost."""
     from harness.describing.shared_costs import write_shared_costs
 
-    write_shared_costs(load_params())
+    params = load_params()
+    prune_shared(list(params.embeddings), params.cluster.k)
+    write_shared_costs(params)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,11 @@ from pipeline.stage import main
 
 def run(name: str) -> None:
     """Write a report; what params no longer name is removed."""
-    from harness.clustering.choose_k import prune_clusterings
-
     params = load_params()
     kinds = {MAIN: "scores", SUBSETS: SUBSETS, **params.report_kinds}
     if name not in kinds:
         raise InputError(f"no report is called {name!r}{nearest(name, kinds)}")
     prune(params)
-    prune_clusterings(list(params.embeddings), params.cluster.k)
     writer(kinds[name])(params, name)
 
 

@@ -84,6 +84,8 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, nargs="+", required=True)
     parser.add_argument("--seeds", type=int, default=2, help="random subsets a recipe (2)")
     args = parser.parse_args()
+    if args.seeds < 1:
+        parser.error(f"--seeds is {args.seeds}; it is a number from 1")
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     params = load_params()
     recipes = [Recipe(*pair) for pair in product(args.rates, args.epochs)]

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from harness.common.disk_errors import ending_in_one_line
 from harness.common.files import read_json, write_json
 from harness.evaluation.language_model import language_model
 from harness.evaluation.shared_prefix import tokens_read
@@ -137,4 +138,5 @@ def reference(task: Any, doc: dict[str, Any]) -> str:  # noqa: ANN401
 
 
 if __name__ == "__main__":
-    main()
+    with ending_in_one_line():
+        main()

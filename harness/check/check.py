@@ -18,6 +18,7 @@ from harness.common.errors import InputError, nearest, shown
 from harness.common.yaml_files import read_yaml
 from harness.launching.launch import config_file
 from harness.params.params import Params, group_seeds, older_form
+from harness.training.sharing import share_of
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 TABLES = (*SELECTIONS, "references")
@@ -222,6 +223,7 @@ def _launcher(params: Params) -> Iterator[str]:
     if params.train.launcher is not None:
         try:
             config_file("train", params.train.launcher)
+            share_of(params.train, params.train.processes or 1)
         except InputError as error:
             yield str(error)
 

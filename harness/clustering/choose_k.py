@@ -3,14 +3,12 @@
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from harness.clustering.files import ARRAYS
 from harness.common import layout
 from harness.common.errors import InputError
-from harness.common.files import file_hash, read_json, remove, replacing_folder, unnamed, write_json
-from harness.common.timings import timings_of
+from harness.common.files import file_hash, read_json, replacing_folder, write_json
 
 log = logging.getLogger(__name__)
 
@@ -52,22 +50,6 @@ def at_the_end(k: int, silhouettes: Mapping[int, float | None]) -> bool:
     """Whether the best k is the largest of several with a silhouette: a larger may be better."""
     known = [other for other, value in silhouettes.items() if value is not None]
     return len(known) > 1 and k == max(known)
-
-
-def prune_clusterings(embeddings: Sequence[str], grid: Sequence[int]) -> list[Path]:
-    """Remove the clusterings that params no longer name; return their paths.
-
-    DVC leaves the files of a removed cell, and a stage that depends on their folder would have
-    other inputs here than in a fresh clone.
-    """
-    named = {layout.cluster_folder(e, k) for e in embeddings for k in (*grid, "auto")}
-    named |= {layout.silhouette_file(e, k) for e in embeddings for k in grid}
-    named |= {timings_of(path) for path in named}
-    places = (layout.CLUSTERS, layout.SILHOUETTES, timings_of(layout.SILHOUETTES))
-    removed = [path for place in places for path in unnamed(place, named)]
-    for path in removed:
-        remove(path)
-    return removed
 
 
 def _checked_info(embedding: str, k: int) -> dict[str, Any]:

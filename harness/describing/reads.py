@@ -65,9 +65,10 @@ def _needed(params: Params, costs: dict[str, Any], name: str) -> Iterator[dict[s
     yield from scores
     responses = dict.fromkeys(score["responses"] for score in scores if score["responses"])
     yield from (costs["responses"][key] for key in responses)
-    models = [params.scorers[column].scorer_params.get("model") for column in columns]
-    if isinstance(item, RoundSelection) and item.sampler_params.get("scorer") == "reward_model":
-        models.append(item.sampler_params.get("model", REWARD))
+    models = [score["model"] for score in scores]
+    if isinstance(item, RoundSelection):
+        knobs = vars(ROUND_SYSTEMS[item.sampler](**item.sampler_params))
+        models += [knobs["model"]] if knobs.get("scorer") == "reward_model" else []
     if REWARD in models:
         yield costs["reward_model"]
 

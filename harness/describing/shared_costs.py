@@ -76,7 +76,8 @@ def _scored(cost: dict[str, Any]) -> Cost:
     """What a score itself cost; of the responses that it uses, their key in `_responses`."""
     made = _read(cost.get("tokens"), cost) if cost["rows"] else FREE
     shared = cost.get("responses", {}).get("first")
-    card = {"scorer": cost["scorer"], "rows": cost["rows"], "responses": shared}
+    card = {"scorer": cost["scorer"], "model": cost.get("model")}
+    card |= {"rows": cost["rows"], "responses": shared}
     return {**card, **made, "seconds": cost["seconds"]}
 
 

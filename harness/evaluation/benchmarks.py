@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from datasets import DatasetDict
 
 FEWSHOT_SEED = 1234  # lm-eval's own: its samplers draw the same examples
+# Where a task is silent, what transformers does; else a model's own defaults decide, or a server's.
+SAMPLING = {"top_k": 50, "top_p": 1.0}
 _SANDBOXED = (run_answers, run_checks)
 _SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
 
@@ -52,7 +54,7 @@ def runs_programs(suite: Suite, column: Column) -> bool:
         safe = [any(step.get("filter_fn") in _SANDBOXED for step in steps) for steps in filters]
         if config.get("unsafe_code") and not (safe and all(safe)):
             raise InputError(
-                f"{where(suite, column)}: unsafe_code is true, but not every filter runs the "
+                f"{task_place(suite, column)}: unsafe_code is true, but not every filter runs the "
                 "answers in the sandbox; give each filter_fn: !function "
                 "harness.evaluation.code.run_answers"
             )
@@ -72,13 +74,13 @@ def column_tasks(
     tasks = {}
     for config, data in _with_data(suite, column, benchmarks, limit):
         task = _task(config, data, params)
-        _check_metric(task, column, where(suite, column))
-        _check_labels(task, where(suite, column))
+        _check_metric(task, column, task_place(suite, column))
+        _check_labels(task, task_place(suite, column))
         tasks[str(config["task"])] = task
     return tasks
 
 
-def where(suite: Suite, column: Column) -> str:
+def task_place(suite: Suite, column: Column) -> str:
     """What messages call a column's task."""
     return str(suite.folder / column.task) if column.task else f"column {column.name}"
 
@@ -91,7 +93,7 @@ def _builtin(name: str, where: str) -> list[dict[str, Any]]:
 def _definitions(suite: Suite, column: Column) -> list[dict[str, Any]]:
     """The definitions of the column's tasks, as lm-eval reads them."""
     if column.builtin is not None:
-        return _builtin(column.builtin, where(suite, column))
+        return _builtin(column.builtin, task_place(suite, column))
     return [read_task(suite.folder / str(column.task)) | {"task": column.name}]
 
 
@@ -106,6 +108,12 @@ def _with_data(
     else:
         config, splits = definitions[0], column.splits
         asked = str(config.get("test_split") or config.get("validation_split"))
+        if asked not in splits:
+            rule = f"splits has no {asked}, whose items {column.builtin} asks"
+            raise InputError(f"{task_place(suite, column)}: {rule}; give it, beside {list(splits)}")
+        if column.subset is None and len(definitions) > 1:
+            rule = f"{column.builtin} is a group: `subset` names the field with an item's task"
+            raise InputError(f"{task_place(suite, column)}: {rule}; add it")
     rows = {split: _read_jsonl(benchmarks / f"{name}.jsonl") for split, name in splits.items()}
     if column.subset is not None:
         _check_subsets(rows, column.subset, [one["dataset_name"] for one in definitions], column)
@@ -165,12 +173,14 @@ def _task(config: dict[str, Any], data: "DatasetDict", params: EvaluateParams) -
     config = config | {"custom_dataset": lambda **_: data, "num_fewshot": 0}
     config.pop("dataset_name", None)
     config.pop("tag", None)
+    how = config.get("generation_kwargs") or {}
     if config.get("unsafe_code"):
         if params.code_samples is not None:
             config["repeats"] = params.code_samples
         if params.code_temperature is not None:
-            warmth = {"do_sample": True, "temperature": params.code_temperature}
-            config["generation_kwargs"] = config["generation_kwargs"] | warmth
+            how = how | {"do_sample": True, "temperature": params.code_temperature}
+    if how:
+        config["generation_kwargs"] = SAMPLING | how if how.get("do_sample") else how
     made: Any = TaskManager(include_defaults=False).load([config])["tasks"][config["task"]]
     made.set_fewshot_seed(FEWSHOT_SEED)
     return made

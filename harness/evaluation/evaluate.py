@@ -19,7 +19,7 @@ from harness.launching.ranks import rank
 from harness.models.loading import pick_device
 from harness.params.evaluation import EvaluateParams
 from harness.suites import Column, Suite
-from harness.suites.metrics import Judgments, NotRun
+from harness.suites.metrics import JudgingCost, NotRun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,9 +41,9 @@ class Evaluation(NamedTuple):
 
     scores: percent for benchmarks, bits for bits per byte; NotRun for a column whose programs could
     not run for lack of the sandbox, one whose answers could not be judged, and a mean over one.
-    samples: seed, task (the column), item, prompt_hash, prediction, score, weight; a column's score
-    is the weighted mean of its items'. seconds: of `load`, `tasks` (read and fitted), `benchmarks`,
-    `judge`, `bits_per_byte`.
+    samples: seed, task (the column), item, prompt_hash, prediction, score, weight, cluster; a
+    column's score is the weighted mean of its items'. seconds: of `load`, `tasks` (read and
+    fitted), `benchmarks`, `judge`, `bits_per_byte`.
     """
 
     scores: dict[str, float | NotRun]
@@ -52,7 +52,7 @@ class Evaluation(NamedTuple):
     seconds: dict[str, float]
     shots: dict[str, int]  # examples before each question
     truncated: dict[str, int]  # items cut on the left to fit the model's context
-    judged: dict[str, Judgments]
+    judged: dict[str, JudgingCost]
     unisolated: str | None = None  # why the sandbox was missing when programs ran without it
 
 

@@ -15,12 +15,11 @@ from lm_eval.models.huggingface import HFLM
 from harness.common.errors import InputError
 from harness.evaluation.language_model import NOT_A_NUMBER
 from harness.evaluation.served import Server
-from harness.evaluation.shared_prefix import Request, can_share, loglikelihoods
+from harness.evaluation.shared_prefix import Answer, Request, can_share, loglikelihoods
 from harness.launching.ranks import in_shards
 from harness.models.template import Messages, encode, end_of_turn, mark, render, stop_tokens
 
 _HFLM: Any = HFLM  # its registration hides its type
-Answer = tuple[float, bool]
 
 
 class PlainModel(_HFLM):
@@ -32,7 +31,7 @@ class PlainModel(_HFLM):
         self.cut: set[tuple[str, int]] = set()  # items cut to fit the context: task and place
         self._items: list[tuple[str, int]] = []
         # lm-eval asks for a prompt's ids for each of its choices and samples, twice.
-        self._encoded = lru_cache(2**14)(self._encode)
+        self._encoded = lru_cache(2**11)(self._encode)
 
     def _encode(self, text: str, special: bool | None) -> list[int]:
         return super().tok_encode(text, add_special_tokens=special)
@@ -42,6 +41,22 @@ class PlainModel(_HFLM):
     ) -> list[int]:
         """Token ids of a text."""
         return list(self._encoded(string, add_special_tokens))
+
+    @cached_property
+    def _line_end(self) -> list[int]:
+        return self.tokenizer.encode("\n", add_special_tokens=False)
+
+    def tok_decode(self, tokens: int | Sequence[int], skip_special_tokens: bool = True) -> str:
+        """The text of one token, or of an answer's.
+
+        As what follows a line's end: at the beginning of a text, decoders of SentencePiece's kind
+        take a space away, which in a program is part of its first line's indent.
+        """
+        if isinstance(tokens, int):
+            return super().tok_decode(tokens, skip_special_tokens)
+        before = super().tok_decode(self._line_end, skip_special_tokens)
+        whole = super().tok_decode([*self._line_end, *tokens], skip_special_tokens)
+        return whole.removeprefix(before)
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[Answer]:
         """The answer to each request."""
@@ -59,9 +74,12 @@ class PlainModel(_HFLM):
             for item, (_, context, continuation) in zip(self._items, requests, strict=True)
         ]
 
-        def known(place: int, answer: Answer) -> None:
+        def refuse_nan(place: int, answer: Answer) -> None:
             if math.isnan(answer[0]):
                 raise InputError(f"{self._items[place][0]}: {NOT_A_NUMBER}")
+
+        def known(place: int, answer: Answer) -> None:
+            refuse_nan(place, answer)
             self.cache_hook.add_partial("loglikelihood", requests[place][0], answer)
 
         longest = max((len(c) + len(rest) for c, rest in fitted), default=0)
@@ -70,7 +88,7 @@ class PlainModel(_HFLM):
         whole = super()._loglikelihood_tokens
         answers = in_shards(requests, lambda part: whole(part, disable_tqdm, override_bs))
         for place, answer in enumerate(answers):
-            known(place, answer)
+            refuse_nan(place, answer)
         return answers
 
     def _fit(self, item: tuple[str, int], context: list[int], rest: list[int]) -> Request:
@@ -82,6 +100,11 @@ class PlainModel(_HFLM):
         if len(context) > room:
             self.cut.add(item)
         return Request(tuple(context[-room:]), tuple(rest))
+
+    @property
+    def stops(self) -> list[int]:
+        """The tokens that end an answer, besides those that a model itself names."""
+        return []
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
         """The model's text for each request."""
@@ -108,7 +131,8 @@ class PlainModel(_HFLM):
         def done(place: int, text: str) -> None:
             self.cache_hook.add_partial("generate_until", requests[place].args, text)
 
-        return server.answers(prompts, hows, torch.initial_seed() % 2**63, done)
+        seed = torch.initial_seed() % 2**63
+        return server.answers(prompts, hows, seed, done, self.stops)
 
     def _model_generate(
         self,

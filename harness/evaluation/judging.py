@@ -14,7 +14,7 @@ from harness.feedback.judge.client import Endpoint, read_key
 from harness.feedback.judge.pairwise import Pair, compare
 from harness.params.judge import JudgeParams
 from harness.suites import Suite
-from harness.suites.metrics import Judgments
+from harness.suites.metrics import JudgingCost
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def unasked(suite: Suite, judge: Judge | None) -> dict[str, str]:
 
 def judge_answers(
     prepared: Prepared, answers: "pd.DataFrame", judge: Judge
-) -> "tuple[pd.DataFrame, Judgments]":
+) -> "tuple[pd.DataFrame, JudgingCost]":
     """The answers to a column's questions with their scores, and what judging them took.
 
     The mean of the scores is the column's relative score; `item_scores` has the scores of items.
@@ -64,7 +64,7 @@ def judge_answers(
     with counting(f"judge {prepared.column.name}", 2 * len(pairs)) as step:
         judged = compare(pairs, judge.params, judge.cache, step)
     missing = np.isnan(judged.scores[:, :, 0]).sum(axis=0)
-    cost = Judgments(
+    cost = JudgingCost(
         model=judge.params.model,
         asked=2 * len(pairs),
         unparsed=[int(count) for count in missing],

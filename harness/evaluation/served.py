@@ -29,6 +29,7 @@ VLLM = ["vllm", "serve", "{model}", "--host", "127.0.0.1", "--port", "{port}"]
 VLLM += ["--gpu-memory-utilization", "0.6"]  # the model that gives log-likelihoods is beside it
 _READY_S, _ANSWER_S = 1800, 3600  # a large model takes minutes to load; a queue takes long
 _AT_ONCE = 64  # requests, which the server batches
+_ODD = (KeyError, IndexError, TypeError, ValueError)  # of an answer in another form
 
 
 @contextmanager
@@ -69,24 +70,33 @@ class Server:
         hows: Sequence[dict[str, Any]],
         seed: int,
         done: Callable[[int, str], object],
+        stop_ids: Sequence[int] = (),
     ) -> list[str]:
         """The text for each prompt of token ids, as lm-eval's arguments of generation ask.
 
         Each has a seed of its own: the same prompt gets other answers. ``done`` gets an answer's
-        place and text. InputError where the server does not start or answer.
+        place and text; ``stop_ids`` end an answer besides the model's own (vLLM's extension of the
+        API). InputError where the server does not start or answer.
         """
         if self._child is None:
             self._start()
 
         def one(place: int) -> str:
-            text = self._ask(prompts[place], hows[place], np.random.SeedSequence([seed, place]))
+            own = np.random.SeedSequence([seed, place])
+            text = self._ask(prompts[place], hows[place], own, stop_ids)
             done(place, text)
             return text
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(one, range(len(prompts))))
 
-    def _ask(self, prompt: list[int], how: dict[str, Any], seed: np.random.SeedSequence) -> str:
+    def _ask(
+        self,
+        prompt: list[int],
+        how: dict[str, Any],
+        seed: np.random.SeedSequence,
+        stop_ids: Sequence[int],
+    ) -> str:
         import requests
 
         until = how.get("until") or []
@@ -99,12 +109,15 @@ class Server:
             "seed": int(seed.generate_state(1)[0] >> 1),
             **{name: how[name] for name in ("top_p", "top_k") if name in how},
             **({"stop": stops[:4]} if stops else {}),  # the API's most
+            **({"stop_token_ids": list(stop_ids)} if stop_ids else {}),
         }
         try:
             answer = self._session.post(f"{self._url}/completions", json=asked, timeout=_ANSWER_S)
             answer.raise_for_status()
             text = answer.json()["choices"][0]["text"]
-        except (requests.RequestException, KeyError, IndexError, ValueError) as error:
+            if not isinstance(text, str):
+                raise ValueError(f"text is {text!r}")
+        except (requests.RequestException, *_ODD) as error:
             raise InputError(f"{self._says()}: {shown(str(error), 200)}") from None
         for stop in stops:
             text = text.split(stop)[0] if stop else text
@@ -136,7 +149,7 @@ class Server:
             try:
                 models = self._session.get(f"{self._url}/models", timeout=10).json()
                 self._name = models["data"][0]["id"]
-            except (requests.RequestException, KeyError, IndexError, ValueError):
+            except (requests.RequestException, *_ODD):
                 time.sleep(0.2)
 
     def _says(self) -> str:

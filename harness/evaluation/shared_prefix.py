@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
     from transformers.cache_utils import DynamicCache
 
-Answer = tuple[float, bool]  # log-likelihood, and whether greedy decoding gives the continuation
+Answer = tuple[float, bool]  # log-likelihood (nats), and whether greedy decoding gives the same
 _LEAST_SHARED = 16  # tokens: a shorter beginning is not worth a cache
 _MOST_CACHE = 2**30  # bytes of a cache, repeated for the rows of a batch
 _MOST_MASK = 2**27  # elements of a batch's attention mask
@@ -52,8 +52,10 @@ def can_share(model: "PreTrainedModel", longest: int) -> bool:
     full = set(getattr(config, "layer_types", None) or ["full_attention"]) == {"full_attention"}
     window = getattr(config, "sliding_window", None)
     masked = config._attn_implementation in ("sdpa", "eager")
-    rotary = getattr(config, "rope_parameters", None) is not None  # positions are an argument
-    return full and masked and rotary and (not window or window >= longest)
+    rotary = getattr(config, "rope_parameters", None)  # positions are an argument
+    # Those of dynamic and longrope depend on the longest text that is read at once.
+    steady = bool(rotary) and rotary.get("rope_type") not in ("dynamic", "longrope")
+    return full and masked and steady and (not window or window >= longest)
 
 
 def loglikelihoods(
@@ -62,7 +64,7 @@ def loglikelihoods(
     batch_size: int,
     step: Callable[[int, Answer], object] = lambda place, answer: None,
 ) -> list[Answer]:
-    """The log-likelihood of each continuation after its context, in the order of the requests.
+    """The log-likelihood in nats of each continuation after its context, in the requests' order.
 
     Equal to reading each request by itself, up to rounding. A batch has at most `batch_size` rows;
     ``step`` gets each answer as it is known.
@@ -92,9 +94,7 @@ def tokens_read(requests: Sequence[Request]) -> tuple[int, int]:
     Which reads the continuations of one context together if each is a single token.
     """
     rows = _rows(requests)
-    shared = sum(
-        g.shared * (g.shared > 0) + sum(r.size(g.shared) for r in g.rows) for g in _groups(rows)
-    )
+    shared = sum(g.shared + sum(r.size(g.shared) for r in g.rows) for g in _groups(rows))
     apart = {(row.context, c[:-1]) for row in rows for c in row.continuations}
     return shared, sum(len(context) + len(rest) for context, rest in apart)
 

@@ -1,7 +1,6 @@
 """How many examples fit before a question."""
 
 import json
-from pathlib import Path
 
 from harness.common.errors import InputError
 from harness.evaluation.benchmarks import Benchmark, Doc
@@ -10,13 +9,15 @@ from harness.evaluation.language_model import LanguageModel
 _CUT_SHARE = 0.05  # of the items, that `shots: fit` may cut
 
 
-def check_examples(task: Benchmark, most: int, file: Path) -> None:
+def check_examples(task: Benchmark, most: int, where: str) -> None:
     """Raise InputError where one of the ``most`` examples is an item: its answer would be shown.
 
     The examples are the first, or any where the task's sampler draws them. lm-eval takes the test
     split where a task names no other, and leaves an item out of its own examples only where both
     splits have one name.
     """
+    if task.fewshot_cfg.split == task.config.test_split:
+        return
 
     def asked(doc: Doc) -> str:
         choices = task.doc_to_choice(doc) if task.config.doc_to_choice else None
@@ -28,7 +29,7 @@ def check_examples(task: Benchmark, most: int, file: Path) -> None:
     for place, doc in enumerate(shown, 1):
         if (item := items.get(asked(doc))) is not None:
             raise InputError(
-                f"{file}: few-shot example {place} is item {item} of the test split: its answer "
+                f"{where}: few-shot example {place} is item {item} of the test split: its answer "
                 "would be shown; give fewshot_split other rows"
             )
 
@@ -42,7 +43,7 @@ def check_shots(task: Benchmark, shots: int, where: str) -> None:
 
 
 def fit_shots(lm: LanguageModel, task: Benchmark, most: int, chat_template: bool) -> int:
-    """The most shots with which hardly any item is cut that would fit without."""
+    """The most examples with which at most 5% of the items are cut, or as many as without any."""
     read = _Reader(lm, task, chat_template)
     bare = read.count_cut(0)
     allowed = max(bare, int(_CUT_SHARE * len(task.eval_docs)))

@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.common.errors import InputError, shown
 from harness.common.progress import PlainMeter, on_terminal
-from harness.evaluation.benchmarks import FEWSHOT_SEED, Benchmark, column_tasks, where
+from harness.evaluation.benchmarks import FEWSHOT_SEED, Benchmark, column_tasks, task_place
 from harness.evaluation.language_model import LanguageModel
 from harness.evaluation.shots import check_examples, check_shots, fit_shots
 from harness.launching.ranks import rank, world
@@ -23,6 +23,8 @@ from harness.suites import Column, Suite
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_EXAMPLES = ("training", "validation", "fewshot")  # splits that lm-eval takes examples from
 
 
 @contextmanager
@@ -61,15 +63,20 @@ def prepare_column(
     InputError as for `column_tasks`, for too few examples, and for examples that are items.
     """
     tasks = column_tasks(suite, column, benchmarks, params)
-    shots = column.shots if column.shots != "fit" else column.max_shots
+    place = task_place(suite, column)
+    most = column.shots if column.shots != "fit" else column.max_shots
     for task in tasks.values():
-        _check_room(lm, task, where(suite, column))
-        if shots and column.shots != "fit":
-            check_shots(task, shots, where(suite, column))
-        if shots and column.builtin is None:  # published examples are no items
-            check_examples(task, shots, suite.folder / str(column.task))
-        if column.shots == "fit":
-            shots = fit_shots(lm, task, column.max_shots, params.chat_template)
+        _check_room(lm, task, place)
+        if column.shots != "fit":
+            check_shots(task, most, place)
+        # Published examples are no items; where their file was left out, lm-eval takes the items.
+        elsewhere = any(getattr(task.config, f"{name}_split") for name in _EXAMPLES)
+        if most and not (column.builtin and elsewhere):
+            check_examples(task, most, place)
+    shots = most
+    if column.shots == "fit":  # one number for the tasks of a group
+        shots = min(fit_shots(lm, task, most, params.chat_template) for task in tasks.values())
+    for task in tasks.values():
         task.set_config("num_fewshot", shots)
     return Prepared(column, tasks, shots)
 

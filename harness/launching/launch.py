@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from harness.common.errors import InputError, nearest
+from harness.common.locations import locate
 from harness.common.process_groups import Guard, end_groups
 from harness.common.yaml_files import parse_yaml
 
@@ -57,17 +58,26 @@ def config_file(where: str, config: str) -> Path:
     InputError, which names the section ``where``, if it is neither.
     """
     named = {path.stem: path for path in sorted(CONFIGS.glob("*.yaml"))}
-    path = named.get(config, Path(config))
+    path = named.get(config) or locate(config)
     if path.is_file():
+        _values(where, path)
         return path
     rule = f"neither a file nor one of {', '.join(named)}{nearest(config, list(named))}"
     raise InputError(f"{where}.launcher: {config} is {rule}")
 
 
+def _values(where: str, path: Path) -> dict[str, Any]:
+    values = parse_yaml(path.read_text(encoding="utf-8"), path)
+    if not isinstance(values, dict):
+        rule = "not an accelerate configuration, which has `key: value` lines"
+        raise InputError(f"{where}.launcher: {path}: {rule}; accelerate config writes one")
+    return values
+
+
 def _config(how: Launch) -> Path:
     """The file of accelerate's configuration; InputError where it cannot be used here."""
     path = config_file(how.where, how.config)
-    kind = (parse_yaml(path.read_text(encoding="utf-8"), path) or {}).get("distributed_type")
+    kind = _values(how.where, path).get("distributed_type")
     if how.device == "cpu" and kind in _SHARDED:  # accelerate would copy the model instead
         rule = f"{how.config} ({kind}) needs CUDA, and this runs on a CPU; say ddp"
         raise InputError(f"{how.where}.launcher: {rule}")

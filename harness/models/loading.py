@@ -205,6 +205,15 @@ def training_progress(curve: list[dict[str, float]], label: str) -> "TrainerCall
     return Progress()
 
 
+def on_one_device(arguments: Any) -> Any:  # noqa: ANN401  (of SFT or of rewards)
+    """A trainer's arguments without `torch.nn.DataParallel`, which transformers falls into.
+
+    In a process that sees several cards it would multiply the rows of a step by their number.
+    """
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
+
+
 def pick_device(device: Device) -> Literal["cpu", "cuda"]:
     """`cuda` or `cpu`; `auto` takes CUDA if there is any. InputError for CUDA without a device."""
     import torch

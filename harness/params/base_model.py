@@ -4,10 +4,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from harness.params.section import Rate, Seed, Share, StrictSection, Threads
+from harness.params.section import Rate, Section, Seed, Share, Threads
 
 
-class PretrainParams(StrictSection):
+class PretrainParams(Section):
     """Where the base model comes from: `scratch` is pretrained here, the others are not."""
 
     source: str = Field(min_length=1)  # scratch, one of PACKAGED, a local model folder, or a hub id

@@ -4,10 +4,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from harness.params.section import Batch, Device, Processes, StrictSection, Threads
+from harness.params.section import Batch, Device, Processes, Section, Threads
 
 
-class EvaluateParams(StrictSection):
+class EvaluateParams(Section):
     """How a model is evaluated; the batch size is fixed because scores depend on it."""
 
     suite: str

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from harness.params.section import Seed, StrictSection
+from harness.params.section import Section, Seed
 
 Rows = Literal["none", "full", "clean", "oracle", "noise", "coverage"]  # of a reference
 Half = Annotated[float, Field(ge=0, lt=0.5)]
 
 
-class LabParams(StrictSection):
+class LabParams(Section):
     """What is in the world; the same values give the same world, byte by byte."""
 
     seed: Seed = 0

@@ -4,6 +4,7 @@ DVC leaves them, and a stage that depends on their folder would have other input
 fresh clone.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.common import layout
@@ -39,6 +40,22 @@ def prune(params: Params) -> list[Path]:
         places = (*timed, *map(timings_of, timed), layout.SUBSETS)
         for folder in (layout.WORLDS / world / place for place in places):
             kept[folder] = {folder / row for row in params.world_rows}
+    return [*_keep(kept), *prune_shared(list(params.embeddings), params.cluster.k)]
+
+
+def prune_shared(embeddings: Sequence[str], grid: Sequence[int]) -> list[Path]:
+    """Remove the embeddings and clusterings that params no longer name; return their paths."""
+    vectors = {layout.EMBEDDINGS / name for name in embeddings}
+    labels = {layout.cluster_folder(e, k) for e in embeddings for k in (*grid, "auto")}
+    facts = {layout.silhouette_file(e, k) for e in embeddings for k in grid}
+    kept = {layout.EMBEDDINGS: vectors, layout.CLUSTERS: labels, layout.SILHOUETTES: facts}
+    for folder in (layout.EMBEDDINGS, layout.SILHOUETTES):
+        kept[timings_of(folder)] = {timings_of(path) for path in kept[folder]}
+    return _keep(kept)
+
+
+def _keep(kept: Mapping[Path, set[Path]]) -> list[Path]:
+    """Remove all in these folders but what is named for each; return what was removed."""
     removed = [path for folder, named in kept.items() for path in unnamed(folder, named)]
     for path in removed:
         remove(path)

@@ -7,14 +7,14 @@ from harness.params.section import (
     Device,
     Epochs,
     Rate,
+    Section,
     Seed,
-    StrictSection,
     Threads,
     Tokens,
 )
 
 
-class RewardParams(StrictSection):
+class RewardParams(Section):
     """Where the reward model comes from: `base` trains it here, else a folder or a hub id.
 
     The defaults suit a model of about 1M parameters.

@@ -24,7 +24,3 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
-
-
-# What the knobs of training and evaluation call it: changing those files reruns every cell.
-StrictSection = Section

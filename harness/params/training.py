@@ -12,8 +12,8 @@ from harness.params.section import (
     Positive,
     Processes,
     Rate,
+    Section,
     Share,
-    StrictSection,
     Threads,
     Tokens,
 )
@@ -42,7 +42,7 @@ def _all_linear_or_names(value: object) -> object:
     return value
 
 
-class LoraParams(StrictSection):
+class LoraParams(Section):
     """Low-rank adaptation (Hu et al. 2021, arXiv 2106.09685): W + alpha / rank * B A, W frozen."""
 
     rank: Annotated[int, Field(ge=1, le=4096)] = 16
@@ -54,7 +54,7 @@ class LoraParams(StrictSection):
     )
 
 
-class TrainParams(StrictSection):
+class TrainParams(Section):
     """How a model is fine-tuned on a subset; the defaults suit a model of about 1M parameters."""
 
     epochs: Epochs = 5

@@ -11,7 +11,7 @@ from harness.params.prepare import FROM_POOL
 from harness.plan import memory
 from harness.plan.sizes import Model, source_of
 from harness.plan.stated import Card, find_card
-from harness.plan.work import Sizes, Work, adapters, cut, judgments
+from harness.plan.work import Sizes, Work, adapters, cut, judgments, uncounted, width_of
 from harness.suites import load_suite
 
 RANK = 16  # of the LoRA that stands beside full training
@@ -239,7 +239,8 @@ def _disk(plan: Plan) -> str:
     bases = (sizes.base, *sizes.bases.values(), sizes.reward)
     copied = 2 * sum(_copied(model) for model in bases)  # and in DVC's cache
     kept, models = _kept(plan)
-    arrays = sum(2 * 4 * sizes.pool.rows * 1024 for _ in sizes.encoders)
+    vectors = sum(4 * sizes.pool.rows * width_of(model) for model in sizes.encoders.values())
+    arrays = 2 * vectors  # and in DVC's cache
     total = fetched + copied + kept + arrays
     studies = ", the other studies' included" if plan.others else ""
     return (
@@ -261,12 +262,13 @@ def _kept(plan: Plan) -> tuple[float, str]:
     # A stage trains the models of a cell, and `make repro` evaluates them before it trains others.
     cell = max(len(one.seeds) for one in plan.params.every_cell())
     most = min(count, plan.jobs * cell)
-    return most * max(sizes, default=0), f"{most} trained models at once (keep_models: none)"
+    models = "1 trained model" if most == 1 else f"{most} trained models"
+    return most * max(sizes, default=0), f"{models} at once (keep_models: none)"
 
 
 def _written(params: Params, model: Model) -> int:
     """Parameters in the files of a trained model."""
-    adapter = adapters(params, model) if params.train.keep_models == "adapter" else None
+    adapter = adapters(params, model) if params.train.keep_models != "full" else None
     return model.parameters if adapter is None else adapter
 
 
@@ -294,6 +296,10 @@ def _time(plan: Plan) -> str:
 def _notes(plan: Plan) -> list[str]:
     long = plan.sizes.pool.tokens > cut(plan.params, plan.sizes.pool)
     notes = ["formulas and what they leave out: docs/plan.md"]
+    if left := uncounted(plan.params):
+        suite = plan.params.evaluate.suite
+        how = f"python -m scripts.measure_suites {suite}"
+        notes.insert(0, f"not counted: evaluating {', '.join(left)} of {suite} ({how})")
     if asked := judgments(plan.params, plan.params.cells(MAIN)):
         notes.insert(
             0, f"a judge ({plan.params.judge.model}) is asked {asked:,} times: docs/judge.md"

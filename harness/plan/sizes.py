@@ -133,14 +133,15 @@ def _shape_of(folder: Path) -> Shape | None:
     )
 
 
-def pool_size(params: Params) -> Pool:
+def pool_size(params: Params, measured: bool) -> Pool:
     """The pool's size: of an earlier run, counted from its file, or stated, in that order.
 
-    InputError for a hub id that is not stated, and for a file that cannot be read.
+    ``measured`` says whether a run of the preset's had this pool. InputError for a hub id that is
+    not stated, and for a file that cannot be read.
     """
     name, revision = source_of(params, params.prepare.source)
-    if measured := _measured(params):
-        rows, prompt, response, file = measured
+    if measured and (found := _measured(params)):
+        rows, prompt, response, file = found
         return Pool(name, rows, prompt, response, f"counted: {file}", revision)
     if name == "lab":
         lengths = stated().pools["lab"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from harness.common import flops
+from harness.params.knobs import all_knobs, knobs_of
 from harness.params.params import MAIN, Cell, Params, ScorerParams
 from harness.params.selections import Reference, RoundSelection
 from harness.plan.memory import lora_parameters
@@ -13,11 +14,13 @@ from harness.plan.sizes import Model, Pool, base_model, encoder, find_model, par
 from harness.plan.stated import CHARACTERS_A_TOKEN, stated, suite_counts
 from harness.round_systems import ROUND_SYSTEMS
 from harness.scorers import SCORERS
-from harness.suites import Column, load_suite
+from harness.scorers.responses import read_responses
+from harness.suites import Column, Suite, load_suite, task_values
 
 Kind = Literal["train", "read", "generate"]
 ITERATIONS = 30  # of k-means, assumed
 MINILM = 256  # tokens that it reads at most
+MINILM_WIDTH = 384
 REWARD, BASE = "reward", "base"
 
 
@@ -82,11 +85,14 @@ def _scorers(params: Params) -> dict[str, Model]:
     """The models that scorers name themselves."""
     found: dict[str, Model] = {}
     for name, item in params.scorers.items():
-        model = item.scorer_params.get("model", BASE)
-        if "model" in SCORERS[item.scorer].needs and model not in (BASE, REWARD):
-            revision = item.scorer_params.get("revision")
-            found[name] = find_model(model, revision, f"scorers.{name}.model")
+        model = (knobs := _knobs(item)).get("model")
+        if model is not None and model not in (BASE, REWARD):
+            found[name] = find_model(model, knobs["revision"], f"scorers.{name}.model")
     return found
+
+
+def _knobs(item: ScorerParams) -> dict[str, Any]:
+    return all_knobs(SCORERS[item.scorer], item.scorer_params)
 
 
 def _round_scorers(params: Params) -> dict[str, Model]:
@@ -173,9 +179,14 @@ def _embedding(params: Params, sizes: Sizes) -> Iterator[Work]:
             tokens = pool.rows * (min(read, MINILM) if model.name == "minilm" else read)
             spent = flops.reading(tokens, model.multiplied)
             yield Work("embed", f"{name}: {pool.rows:,} rows", "read", tokens, spent)
-        width = 384 if model is None or model.shape is None else model.shape.hidden
-        spent = sum(flops.clustering(pool.rows, width, k, ITERATIONS) for k in params.cluster.k)
+        width, tried = width_of(model), params.cluster.k
+        spent = sum(flops.clustering(pool.rows, width, k, ITERATIONS) for k in tried)
         yield Work("cluster", f"{name}: k-means, {ITERATIONS} iterations", "read", 0, spent)
+
+
+def width_of(encoder: Model | None) -> int:
+    """Numbers in an encoder's vectors; MiniLM's where its shape is not known."""
+    return MINILM_WIDTH if encoder is None or encoder.shape is None else encoder.shape.hidden
 
 
 def _scoring(params: Params, sizes: Sizes) -> Iterator[Work]:
@@ -184,11 +195,12 @@ def _scoring(params: Params, sizes: Sizes) -> Iterator[Work]:
         model = _scorer_model(name, item, sizes)
         if model is None:
             continue
-        most = int(item.scorer_params.get("max_length", 2048))
+        knobs = _knobs(item)
+        most = int(knobs["max_length"])
         whole = sizes.pool.rows * min(sizes.pool.tokens, most)
         tokens = whole
         if item.scorer in ("ifd", "perplexity"):
-            reading = (model.name, most, item.scorer_params.get("template"))
+            reading = tuple(knobs[name] for name in knobs_of(read_responses))
             tokens = 0 if reading in conditioned else whole
             conditioned.add(reading)
             if item.scorer == "ifd":
@@ -198,10 +210,8 @@ def _scoring(params: Params, sizes: Sizes) -> Iterator[Work]:
 
 
 def _scorer_model(name: str, item: ScorerParams, sizes: Sizes) -> Model | None:
-    if "model" not in SCORERS[item.scorer].needs:
-        return None
-    known = {BASE: sizes.base, REWARD: sizes.reward}
-    model = item.scorer_params.get("model", BASE)
+    model = _knobs(item).get("model")
+    known = {None: None, BASE: sizes.base, REWARD: sizes.reward}
     return known[model] if model in known else sizes.scorers[name]
 
 
@@ -216,7 +226,7 @@ def _rounds(params: Params, sizes: Sizes, wanted: set[str]) -> Iterator[Work]:
 def _loop(params: Params, sizes: Sizes, name: str, item: RoundSelection) -> Iterator[Work]:
     """One seed's loop: after each round but the last it trains, and asks what it has trained."""
     system = ROUND_SYSTEMS[item.sampler](**item.sampler_params)
-    taken = [*_sums(system.sizes(params.absolute_budget(name, sizes.pool.rows)))]
+    taken = [*_sums(system.sizes(_budget(params, name, sizes.pool)))]
     knobs: dict[str, Any] = vars(system)
     if "models" not in system.needs:
         return
@@ -279,7 +289,7 @@ def _training(params: Params, sizes: Sizes, cells: list[Cell]) -> Iterator[Work]
     """The trainings of each base model."""
     by_base: dict[str, list[int]] = {}  # the rows of each model that is trained
     for cell in cells:
-        if rows := rows_of(params, cell, sizes.pool.rows):
+        if rows := rows_of(params, cell, sizes.pool):
             by_base.setdefault(cell.base, []).extend([rows] * len(cell.seeds))
     a_row, most = params.train.epochs * cut(params, sizes.pool), _trial(params, sizes.pool)
     for base, models in by_base.items():
@@ -296,10 +306,18 @@ def _trial(params: Params, pool: Pool) -> float:
     return (train.max_steps or math.inf) * rows * cut(params, pool)
 
 
-def rows_of(params: Params, cell: Cell, whole: int) -> int:
-    """How many rows a cell trains on, of so many in the pool."""
-    item = params.chosen_by(cell.of)
-    budget = params.absolute_budget(cell.of, whole)
+def _budget(params: Params, name: str, pool: Pool) -> int:
+    """The rows of a selection: of a budget in tokens as many as have them on the mean."""
+    if params.budget_unit == "rows":
+        return min(params.absolute_budget(name, pool.rows), pool.rows)
+    tokens = params.absolute_budget(name, round(pool.rows * pool.tokens))
+    return min(max(1, round(tokens / pool.tokens)), pool.rows)
+
+
+def rows_of(params: Params, cell: Cell, pool: Pool) -> int:
+    """How many rows a cell trains on, of a pool."""
+    item, whole = params.chosen_by(cell.of), pool.rows
+    budget = _budget(params, cell.of, pool)
     if isinstance(item, Reference):
         clean = round(whole * (1 - params.lab.noise))
         budget = {"none": 0, "full": whole, "clean": clean}.get(item.rows, budget)
@@ -311,19 +329,24 @@ def rows_of(params: Params, cell: Cell, whole: int) -> int:
 
 def _evaluating(params: Params, sizes: Sizes, cells: list[Cell]) -> Iterator[Work]:
     suite = load_suite(params.evaluate.suite)
-    read = generated = 0.0
-    for column in suite.columns:
-        if column.kind in ("lm_eval", "judge"):
-            mine = _column(params, suite.name, column)
-            read, generated = read + mine[0], generated + mine[1]
+    counted = [_column(params, suite, column) or (0.0, 0.0) for column in suite.columns]
+    read, generated = (sum(tokens) for tokens in zip(*counted, strict=True))
     read += _held_out(params, sizes.pool, [c for c in suite.columns if c.kind == "bits_per_byte"])
     for base in dict.fromkeys(cell.base for cell in cells):
         model = sizes.bases.get(base, sizes.base)
         times = sum(len(cell.seeds) for cell in cells if cell.base == base)
-        for what, kind, tokens in (("reading", "read", read), ("answers", "generate", generated)):
+        parts: list[tuple[str, Kind, float]] = [("reading", "read", read)]
+        parts.append(("answers", "generate", generated))
+        for what, kind, tokens in parts:
             spent = times * flops.reading(tokens, model.multiplied)
             name = f"{suite.name}: {what}, {times} models of {model.name}"
-            yield Work("evaluate", name, kind, times * tokens, spent, times)  # pyright: ignore
+            yield Work("evaluate", name, kind, times * tokens, spent, times)
+
+
+def uncounted(params: Params) -> list[str]:
+    """The columns of the suite whose tokens nobody has counted."""
+    suite = load_suite(params.evaluate.suite)
+    return [c.name for c in suite.columns if _column(params, suite, c) is None]
 
 
 def judgments(params: Params, cells: Iterable[Cell]) -> int:
@@ -333,19 +356,33 @@ def judgments(params: Params, cells: Iterable[Cell]) -> int:
     return int(2 * sum(min(one, limit) for one in asked) * sum(len(cell.seeds) for cell in cells))
 
 
-def _column(params: Params, suite: str, column: Column) -> tuple[float, float]:
-    """Tokens that are read and generated for a column's items; zeros where not measured."""
+def _column(params: Params, suite: Suite, column: Column) -> tuple[float, float] | None:
+    """Tokens that are read and generated for a column's items; None where they were not counted.
+
+    Those of bits per byte are the pool's, and a mean has none.
+    """
+    if column.kind in ("bits_per_byte", "mean"):
+        return 0.0, 0.0
     if column.kind == "judge":
         judged = stated().judged
         items = min(judged.questions.get(column.name, 0), params.evaluate.limit or math.inf)
         return items * judged.prompt, items * judged.response
-    for name in (suite, "paper_local"):  # the same tasks as `paper`, measured from local files
+    for name in (suite.name, "paper_local"):  # the same tasks as `paper`, measured from local files
         if counts := suite_counts().get(name, {}).get(column.name):
             limits = (n for n in (column.items, params.evaluate.limit) if n is not None)
             share = min([1.0, *(n / counts["items"] for n in limits)])
-            read, generated = (counts[kind] / CHARACTERS_A_TOKEN for kind in ("read", "generated"))
-            return share * read, share * generated
-    return 0.0, 0.0
+            share *= 1 / CHARACTERS_A_TOKEN
+            return share * counts["read"], share * _sampled(params, suite, column) * counts[
+                "generated"
+            ]
+    return None
+
+
+def _sampled(params: Params, suite: Suite, column: Column) -> float:
+    """How many answers a code column samples for each that its task file asks for."""
+    task = task_values(suite.folder / column.task) if column.task else {}
+    asked = params.evaluate.code_samples if task.get("unsafe_code") else None
+    return 1.0 if asked is None else asked / task["repeats"]
 
 
 def _held_out(params: Params, pool: Pool, columns: list[Column]) -> float:

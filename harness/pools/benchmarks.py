@@ -25,6 +25,7 @@ def read_items(params: PrepareParams, data: Mapping[str, ItemSource]) -> dict[st
         if not rows:
             raise InputError(f"benchmark {name}: {source.path} has no items; give its file again")
         items = [_converted(row, wanted.convert, name, n) for n, row in enumerate(rows, 1)]
+        _check_ids(items, name)
         stream_name = f"benchmarks/{name}"
         if wanted.evenly is None:
             part = Part(name=name, source=source.path, rows=wanted.rows, take=wanted.take)
@@ -48,6 +49,15 @@ def _converted(row: Item, convert: str | None, name: str, number: int) -> Item:
     raise InputError(f"benchmark {name}, row {number}: {rule}") from None
 
 
+def _check_ids(items: Sequence[Item], name: str) -> None:
+    """Raise InputError for an id of two items: scores are kept by it."""
+    places: dict[object, int] = {}
+    for number, item in enumerate(items, 1):
+        if (first := places.setdefault(item.get("id", number), number)) != number:
+            rule = f"id {shown(repr(item['id']))} is also that of row {first}"
+            raise InputError(f"benchmark {name}, row {number}: {rule}; give each its own, or none")
+
+
 def drawn_evenly(items: Sequence[Item], wanted: ItemSource, seed: int, name: str) -> list[Item]:
     """So many items, as evenly as there are over the values of a field, in their old order.
 
@@ -55,7 +65,7 @@ def drawn_evenly(items: Sequence[Item], wanted: ItemSource, seed: int, name: str
     """
     size = wanted.rows
     if not isinstance(size, int) or size > len(items):
-        rule = f"rows is {size}, of {len(items)}; evenly needs a number of rows that there are"
+        rule = f"rows is {size}; with evenly it must be a whole number from 1 to {len(items)}"
         raise InputError(f"benchmark {wanted.path}: {rule}")
     rng = stream(seed, name)
     turns: dict[str, list[int]] = {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from pydantic import ValidationError
 
 from harness.common import layout
 from harness.common.errors import InputError
@@ -27,6 +28,7 @@ from harness.common.stores import kept, locked, scratch_folder, seal
 from harness.models.adapters import load_trained
 from harness.models.loading import load_tokenizer, pick_device
 from harness.params.params import Params
+from harness.params.training import TrainParams
 from harness.training.weights import base_hash
 
 if TYPE_CHECKING:
@@ -61,21 +63,30 @@ def sweep(params: Params, recipes: Iterable[Recipe], seeds: int, code: str) -> l
     """The base model, then each recipe over so many random subsets of the main budget.
 
     Finished runs of this ``code`` (a hash) are kept, so that a killed sweep goes on.
-    InputError without validation rows.
+    InputError without validation rows, and for a recipe that `train` would refuse.
     """
+    hows = {recipe: _trained_by(params, recipe) for recipe in recipes}
     rows = validation_rows(read_frame(layout.HELDOUT_FILE, HELDOUT))
     pool = read_pool()
     budget = params.absolute_budget("random", len(pool))
     points = [_point(None, [_judge(params, layout.BASE_MODEL, rows)])]
     log.info("the base model: %.4f bits per byte", points[0].mean)
-    for recipe in recipes:
-        runs = [
-            _run(params, recipe, (pool, budget), rows, FIRST_SEED + i, code) for i in range(seeds)
-        ]
+    for recipe, how in hows.items():
+        runs = [_run(params, how, (pool, budget), rows, FIRST_SEED + i, code) for i in range(seeds)]
         points.append(_point(recipe, runs))
         bits = ", ".join(f"{value:.4f}" for value in points[-1].whole)
         log.info("rate %g, epochs %d: %s", *recipe, bits)
     return points
+
+
+def _trained_by(params: Params, recipe: Recipe) -> TrainParams:
+    """The params of training by a recipe; InputError for a value that they refuse."""
+    try:
+        return TrainParams.model_validate({**params.train.model_dump(), **recipe._asdict()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"train.{where}: {first['msg']}, not {first['input']!r}") from None
 
 
 def validation_rows(heldout: "pd.DataFrame") -> "pd.DataFrame":
@@ -99,7 +110,7 @@ def _point(recipe: Recipe | None, runs: Sequence[dict[str, float]]) -> Point:
 
 def _run(
     params: Params,
-    recipe: Recipe,
+    how: TrainParams,
     drawn: tuple[PoolRows, int],
     rows: "pd.DataFrame",
     seed: int,
@@ -109,7 +120,6 @@ def _run(
     from harness.training.sft import train
 
     pool, budget = drawn
-    how = params.train.model_copy(update=recipe._asdict())
     chosen = np.sort(np.random.default_rng(seed).permutation(len(pool))[:budget])
     subset = pool.take(chosen)
     parts = [pool.hash(), chosen.tolist(), base_hash(), how.model_dump(), seed, code]

@@ -50,7 +50,8 @@ class Judgments:
         if not self.parsed.any():
             rule = f"none of its {self.parsed.size} judgments has scores"
             raise InputError(f"{self.name}: {rule}; let the judge answer again")
-        _, place = np.unique(self.questions, return_inverse=True)
+        numbers = {text: number for number, text in enumerate(dict.fromkeys(self.questions))}
+        place = np.array([numbers[text] for text in self.questions])
         sums = np.nansum(self.scores, axis=1)
         asked = np.unique(place[self.parsed.any(axis=1)])
         model, reference = (np.bincount(place, sums[:, i])[asked] for i in (0, 1))

@@ -10,7 +10,13 @@ import numpy as np
 
 from harness.common.errors import InputError
 from harness.common.memory import peak_memory_mb
-from harness.models.loading import load_tokenizer, pick_device, training_progress, without_bars
+from harness.models.loading import (
+    load_tokenizer,
+    on_one_device,
+    pick_device,
+    training_progress,
+    without_bars,
+)
 from harness.models.template import check_template
 from harness.params.reward_model import RewardParams
 from harness.reward_model.classifier import ids_of_rows, load_classifier, logits
@@ -138,7 +144,7 @@ def _config(params: RewardParams, device: str, rows: int, scratch: str) -> "Rewa
     from trl.trainer.reward_config import RewardConfig
 
     steps = params.epochs * -(-rows // params.batch_size)
-    return RewardConfig(
+    config = RewardConfig(
         output_dir=scratch,
         num_train_epochs=params.epochs,
         learning_rate=params.learning_rate,
@@ -154,11 +160,12 @@ def _config(params: RewardParams, device: str, rows: int, scratch: str) -> "Rewa
         use_cpu=device == "cpu",
         bf16=device == "cuda",
         activation_checkpointing=False,
-        logging_steps=max(1, steps // _POINTS),
+        logging_steps=-(-steps // _POINTS),
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
     )
+    return on_one_device(config)
 
 
 def _fit(

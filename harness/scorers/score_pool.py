@@ -74,7 +74,7 @@ def make_scores(
     """The scores of a pool: its ids and one float64 column a scorer, in the order given.
 
     Kept columns come from the store (the repository's by default); with `prune`, it then loses all
-    others. Also returns what making each column cost: `scorer`, its model's
+    others. Also returns what making each column cost: `scorer`, its `model` and that one's
     `multiplied_parameters`, the `rows` and `tokens` read, and `seconds`, None if a killed run made
     a part. Those of the responses that it uses are not in its own but under `responses`, with the
     `first` column that uses the same. Raises InputError for invalid knobs before any scorer runs.
@@ -106,7 +106,8 @@ def make_scores(
             if name in places:
                 columns[name], cost = _kept_column(name, pool, item, places[name])
                 size = parameter_counts(_model_of(item))["multiplied_parameters"]
-                cost = {**cost, "multiplied_parameters": size}
+                model = all_knobs(SCORERS[item.scorer], item.scorer_params)["model"]
+                cost = {**cost, "model": model, "multiplied_parameters": size}
                 if (shared := places[name].responses) is not None:
                     cost["responses"]["first"] = first.setdefault(shared, name)
             else:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from harness.common.errors import InputError, nearest, one_line
 from harness.common.yaml_files import check_yaml, read_yaml
@@ -37,14 +37,13 @@ class Column(BaseModel):
     chance: float | None = None
     task: str | None = None  # a task file in the suite's folder
     builtin: str | None = None  # instead of it, one of lm-eval's own tasks or groups
-    splits: dict[str, str] | None = (
-        None  # builtin: its splits, each with a name of the suite's data
-    )
+    # Of a builtin: its splits, each with a name of the suite's data.
+    splits: dict[str, str] | None = None
     subset: str | None = None  # builtin group: the field that says which of its tasks an item is of
     metric: str | None = None
-    shots: int | Literal["fit"] = 0
-    max_shots: int = 5
-    items: int | None = None
+    shots: Annotated[int, Field(ge=0)] | Literal["fit"] = 0
+    max_shots: int = Field(default=5, ge=1)
+    items: int | None = Field(default=None, ge=1)
     mirrors: str | None = None  # the family of the generated pool that it asks about
     cluster: str | None = None
     sources: list[str] | None = None
@@ -63,6 +62,8 @@ class Column(BaseModel):
             raise ValueError(f"column {self.name}: kind judge has no use for `shots`")
         if self.mirrors is not None and self.kind != "lm_eval":
             raise ValueError(f"column {self.name}: kind {self.kind} has no use for `mirrors`")
+        if self.subset is not None and self.builtin is None:
+            raise ValueError(f"column {self.name}: has no use for `subset`, which is of `builtin`")
         if self.builtin is not None and self.task is not None:
             raise ValueError(f"column {self.name}: has `task` and `builtin`; remove one")
         if (self.splits is not None) != (self.builtin is not None):
@@ -153,7 +154,7 @@ def _extended(base: Suite, values: dict[str, Any]) -> dict[str, Any]:
 
 def _check_split(column: Column, file: Path) -> None:
     """Raise ValueError where a task's examples would come from the items themselves."""
-    task = _task_values(file)
+    task = task_values(file)
     split = task.get("fewshot_split")
     if split is None or split == task.get("test_split"):
         what = "no fewshot_split" if split is None else "the test split as its fewshot_split"
@@ -171,7 +172,7 @@ def read_task(path: Path) -> dict[str, Any]:
     """
     from lm_eval.tasks._yaml_loader import load_yaml
 
-    _task_values(path)
+    task_values(path)
     try:
         return load_yaml(path)
     except Exception as error:  # imports may fail in any way
@@ -179,7 +180,7 @@ def read_task(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read as a task: {reason}") from error
 
 
-def _task_values(path: Path, read: list[Path] | None = None) -> dict[str, Any]:
+def task_values(path: Path, read: list[Path] | None = None) -> dict[str, Any]:
     """A task's values, with included files, as lm-eval reads them, but None for each function.
 
     This does without lm-eval, whose import takes seconds. InputError where a file cannot be read.
@@ -200,7 +201,7 @@ def _task_values(path: Path, read: list[Path] | None = None) -> dict[str, Any]:
     for name in included if isinstance(included, list) else [included]:
         if not (path.parent / str(name)).is_file():
             raise InputError(f"{path}: includes {name}, which is not a file")
-        values |= _task_values(path.parent / str(name), read)
+        values |= task_values(path.parent / str(name), read)
     return values | own
 
 
@@ -218,11 +219,12 @@ def load_suite(name: str) -> Suite:
     return read_suite(SUITES[name])
 
 
-def read_suite(folder: Path) -> Suite:
+def read_suite(folder: Path, extending: tuple[Path, ...] = ()) -> Suite:
     """Read the suite in `folder`; InputError names the file and the rule it breaks.
 
     With `extends: <suite>` it has the fields of that suite that it does not name, its task files,
     and that suite's columns before its own `more_columns`; data that are null fall away.
+    ``extending`` are the folders of suites that extend this one.
     """
     path = folder / "suite.yaml"
     if not path.is_file():
@@ -232,7 +234,9 @@ def read_suite(folder: Path) -> Suite:
         if (base := values.pop("extends", None)) is not None:
             if base not in SUITES:
                 raise InputError(f"{path}: extends {base!r}{nearest(base, SUITES)}")
-            values = _extended(read_suite(SUITES[base]), values)
+            if SUITES[base] in (chain := (*extending, folder)):
+                raise InputError(f"{path}: extends {base}, which extends it; name another suite")
+            values = _extended(read_suite(SUITES[base], chain), values)
         return Suite(**{"folder": folder, **values})
     except (OSError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: cannot be read as a suite: {error}") from error

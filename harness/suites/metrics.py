@@ -23,7 +23,7 @@ class NotRun(BaseModel):
     not_run: str = Field(min_length=1)
 
 
-class Judgments(BaseModel):
+class JudgingCost(BaseModel):
     """What judging a column's answers took, each answer of the judge paid for once.
 
     Not what a resumed run sent: the numbers are the same however often it was resumed.
@@ -54,7 +54,7 @@ class SeedMetrics(BaseModel):
     seconds: dict[str, float] = {}
     shots: dict[str, int] = {}
     truncated: dict[str, int] = {}
-    judged: dict[str, Judgments] = {}
+    judged: dict[str, JudgingCost] = {}
     unisolated: str | None = None  # why the sandbox was missing when programs ran without it
 
     @property

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from harness.common.errors import InputError
 from harness.launching.ranks import in_launch, world
 from harness.models.adapters import lora_config, without_peft_warning
+from harness.models.loading import on_one_device
 from harness.params.training import TrainParams
 from harness.training.sharing import share_of, sharing
 
@@ -62,7 +63,7 @@ def training_config(
         )
     grouped = params.group_by_length and not params.packing  # packs are full: nothing to group
     counted = "all" if params.packing else "non_padding"
-    return SFTConfig(
+    config = SFTConfig(
         output_dir=scratch,
         num_train_epochs=params.epochs,
         max_steps=steps if steps < whole else -1,
@@ -81,13 +82,14 @@ def training_config(
         data_seed=seed,
         use_cpu=device == "cpu",
         bf16=uses_bf16(params, device),
-        logging_steps=max(1, steps // _POINTS),
+        logging_steps=-(-steps // _POINTS),
         logging_nan_inf_filter=False,  # a loss of NaN must show
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,
         activation_checkpointing=params.gradient_checkpointing,
     )
+    return on_one_device(config)
 
 
 def make_trainer(

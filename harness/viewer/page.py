@@ -31,6 +31,7 @@ class Run:
     """A model's samples and scores: a row of a table, and a seed."""
 
     name: str
+    base: str  # of base_models
     samples: "pd.DataFrame"
     metrics: SeedMetrics
 
@@ -61,7 +62,7 @@ def find_run(params: Params, name: str, variable: str = "RUN") -> Run:
         raise InputError(f"{file}: {rule}; run dvc repro {cell.stage('evaluate')}")
     samples = read_frame(file.with_name("samples.parquet"), SAMPLES)
     own = samples.loc[samples["seed"] == int(wanted)]
-    return Run(f"{row}, seed {wanted}", own, metrics.seeds[wanted])
+    return Run(f"{row}, seed {wanted}", cell.base, own, metrics.seeds[wanted])
 
 
 def write_page(params: Params, runs: Sequence[Run], most: int | None, out: Path) -> None:
@@ -88,8 +89,14 @@ def page_html(data: Mapping[str, Any]) -> str:
 def page_data(
     params: Params, suite: Suite, runs: Sequence[Run], most: int | None
 ) -> dict[str, Any]:
-    """What the page shows: runs, benchmarks with their shared beginnings, and items."""
-    chat = chat_of(layout.BASE_MODEL)
+    """What the page shows: runs, benchmarks with their shared beginnings, and items.
+
+    InputError for runs of two base models, whose prompts may differ, and where no item is left.
+    """
+    if len(bases := {run.base for run in runs}) > 1:
+        rule = f"trained from other base models ({', '.join(sorted(bases))}); make a page of each"
+        raise InputError(f"VS: {' and '.join(run.name for run in runs)} are {rule}")
+    chat = chat_of(layout.BASE_MODELS / runs[0].base)
     heldout: dict[str, Question] = {}
     made: list[dict[str, Any]] = []
     for column in suite.columns:

@@ -12,21 +12,23 @@ class Durations:
     """Seconds a stage took when it last ran here, else when the preset was measured.
 
     Args:
-        path: where this machine's own durations are kept, made on the first record.
+        path: where this machine's own durations are kept, made on the first record; None where
+            they do not count.
         shipped: durations that came with the repository, from another machine.
     """
 
-    def __init__(self, path: Path, shipped: Mapping[str, float] | None = None) -> None:
+    def __init__(self, path: Path | None, shipped: Mapping[str, float] | None = None) -> None:
         self.path = path
-        self.own: dict[str, float] = read_json(path) if take_kept(path) else {}
+        self.own: dict[str, float] = read_json(path) if path and take_kept(path) else {}
         self.measured: dict[str, float] = {}
         self._first_guess = {**(shipped or {}), **self.own}
 
     def record(self, stage: str, seconds: float) -> None:
         """Keep what a stage took; it counts for the estimates of the others at once."""
         self.measured[stage] = self.own[stage] = round(seconds, 1)
-        with keeping(self.path) as temporary:
-            temporary.write_text(json.dumps(self.own, indent=2, sort_keys=True))
+        if self.path is not None:
+            with keeping(self.path) as temporary:
+                temporary.write_text(json.dumps(self.own, indent=2, sort_keys=True))
 
     def estimate(self, stage: str) -> float | None:
         """Seconds a stage will take; None where nothing like it has ever run."""

@@ -19,6 +19,7 @@ from pipeline.make.repro import SHIPPED, TARGETS, jobs_of
 from pipeline.make.source_hashes import check_pool
 from pipeline.make.stage_graph import stage_needs, upstream
 
+OWN = "own"  # the preset of a pool that the user names
 LARGEST_ON_CPU = 200_000_000  # parameters
 GPU_SIZE = "_gpu"
 
@@ -54,10 +55,13 @@ def make_plan(
     needs = stage_needs(read_yaml(root / "dvc.yaml")["stages"], values)
     stages = upstream(needs, TARGETS)
     everything = upstream(needs, [*TARGETS, *(f"report_study@{name}" for name in params.studies)])
-    sizes = read_sizes(params, pool_size(params))
-    jobs, on = jobs or jobs_of(params), _card(params, card)
+    changed = _changed(root, params)
+    sizes = read_sizes(params, pool_size(params, measured=not changed & {"prepare", "lab"}))
+    on = _card(params, card)
+    jobs = jobs or (jobs_of(params) if on.memory_gb is None else 1)
     # The seconds were measured on that one.
-    measured = _measured(root, params.preset, stages, jobs) if on == find_card("cpu") else None
+    known = on == find_card("cpu") and not changed
+    measured = _measured(root, params.preset, stages, jobs) if known else None
     return Plan(
         params,
         sizes,
@@ -69,6 +73,25 @@ def make_plan(
         jobs,
         measured,
     )
+
+
+def _changed(root: Path, params: Params) -> set[str]:
+    """The sections in which params are not as their preset, of which records were made.
+
+    All of them for a preset that is not there, or takes whatever pool it is given.
+    """
+    sections = set(Params.model_fields)
+    if params.preset == OWN or params.preset not in (known := presets(root)):
+        return sections
+    values = parse_yaml(preset_text(root, params.preset), known[params.preset])
+    shipped = Params.model_validate(values)
+    return {name for name in sections if _section(params, name) != _section(shipped, name)}
+
+
+def _section(params: Params, name: str) -> object:
+    """A section without the hashes of outside files that `make repro` adds."""
+    hashes = {"source_sha256", "template_sha256"}
+    return params.prepare.model_dump(exclude=hashes) if name == "prepare" else getattr(params, name)
 
 
 def _others(params: Params, sizes: Sizes) -> dict[str, list[Work]]:
@@ -91,7 +114,7 @@ def _measured(root: Path, preset: str, stages: dict[str, set[str]], jobs: int) -
     shipped = read_json(root / SHIPPED) if (root / SHIPPED).is_file() else {}
     if preset not in shipped:
         return None
-    durations = Durations(root / ".store" / "none.json", shipped[preset])
+    durations = Durations(None, shipped[preset])
     seconds = {stage: durations.estimate(stage) or 0.0 for stage in stages}
     return time_left(stages, stages, seconds, jobs)
 

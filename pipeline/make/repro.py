@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 
@@ -116,7 +117,12 @@ def urgent(needs: Mapping[str, set[str]], params: Params) -> set[str]:
 
 
 def jobs_of(params: Params) -> int:
-    """How many stages run side by side on a CPU without ``--jobs``."""
+    """How many stages run side by side without ``--jobs`` or ``--gpus``.
+
+    One with a CUDA build of torch, so that no two stages share a card.
+    """
+    if sys.platform == "linux" and not version("torch").endswith("+cpu"):
+        return 1
     return max(1, CORES // (params.train.threads or CORES))
 
 

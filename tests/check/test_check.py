@@ -69,6 +69,11 @@ def test_every_preset_is_fine(name: str) -> None:
             "launcher: dpd",
             ["train.launcher: dpd is neither a file nor one of ddp", "did you mean 'ddp'?"],
         ),
+        (
+            "group_by_length: true",
+            "launcher: ddp, processes: 3",
+            ["train.processes: a step of batch_size", "which 3 processes cannot share evenly"],
+        ),
         ("start: mean", "stat: random", ["k_center.stat: k_center takes", "mean 'start'?"]),
         # what one part says of another
         ("[none, random,", "[none, randm,", ["table: no selection", "'random'"]),

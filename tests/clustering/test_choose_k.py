@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.clustering.choose_k import choose_k, prune_clusterings
+from harness.clustering.choose_k import choose_k
 from harness.clustering.files import Clustering, read_clustering, write_clustering
 from harness.clustering.kmeans import kmeans
 from harness.common import layout
 from harness.common.errors import InputError
 from harness.common.files import write_json
+from harness.params.pruning import prune_shared
 from tests.helpers.clustered_vectors import blobs
 from tests.helpers.presets import preset_file
 from tests.helpers.small_repo import SMALL, edit_params
@@ -125,8 +126,11 @@ def test_a_clustering_that_is_not_there(folder: Path) -> None:
 
 def test_what_params_no_longer_name_is_removed(folder: Path) -> None:
     choose_k("minilm", [1, 2, 4, 8])
-    removed = prune_clusterings(["minilm"], [1, 4])
-    assert sorted(path.name for path in removed) == ["k_2", "k_2.json", "k_8", "k_8.json"]
+    gone = layout.EMBEDDINGS / "gone"
+    gone.mkdir(parents=True)
+    removed = prune_shared(["minilm"], [1, 4])
+    assert sorted(path.name for path in removed) == ["gone", "k_2", "k_2.json", "k_8", "k_8.json"]
+    assert not gone.exists()
     assert sorted(path.name for path in (layout.CLUSTERS / "minilm").iterdir()) == [
         "k_1",
         "k_4",
@@ -136,8 +140,8 @@ def test_what_params_no_longer_name_is_removed(folder: Path) -> None:
         "k_1.json",
         "k_4.json",
     ]
-    assert prune_clusterings(["minilm"], [1, 4]) == []
-    prune_clusterings(["other"], [1, 4])
+    assert prune_shared(["minilm"], [1, 4]) == []
+    prune_shared(["other"], [1, 4])
     assert not AUTO.parent.exists()
     assert not silhouette(1).exists()
 

@@ -184,6 +184,10 @@ def test_a_model_that_gives_nan(
         ("name: norm", "name: choice", "two columns share a name"),
         ("label: Code", "lable: Code", "label"),
         ("title: Small", "title: [", "not YAML"),
+        ("shots: fit", "shots: -1", "shots: "),
+        ("max_shots: 6", "max_shots: 0", "max_shots: "),
+        ("shots: fit", "shots: fit, items: 0", "items: "),
+        ("shots: fit", "shots: fit, subset: subject", "has no use for `subset`"),
     ],
 )
 def test_malformed_suites(suite: Suite, tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -194,6 +198,43 @@ def test_malformed_suites(suite: Suite, tmp_path: Path, old: str, new: str, mess
     with pytest.raises(InputError, match=message) as caught:
         read_suite(tmp_path)
     assert "suite.yaml" in str(caught.value)
+
+
+def test_suites_that_extend_one_another(
+    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, base in (("one", "two"), ("two", "one")):
+        monkeypatch.setitem(SUITES, name, tmp_path / name)
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "suite.yaml").write_text(f"extends: {base}\nname: {name}\n")
+    for name in ("one", "two"):
+        with pytest.raises(InputError, match=r"suite.yaml: extends .*, which extends it; name"):
+            load_suite(name)
+
+
+def extended(folder: Path, text: str) -> Suite:
+    folder.mkdir()
+    (folder / "suite.yaml").write_text(f"extends: paper_local\nname: own\n{text}")
+    return read_suite(folder)
+
+
+def test_a_file_that_is_taken_away_shows_no_item_its_answer(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    rows = [{"question": f"{i}?", "answer": f"It is one.\n#### {i}"} for i in range(9)]
+    write_lines(tmp_path / "gsm8k.jsonl", rows)
+    lm = language_model(tiny_model, "cpu", 4, chat_template=False)
+    lm._max_length = 10**6  # pyright: ignore[reportAttributeAccessIssue]
+    gone = extended(tmp_path / "gone", "data: {gsm8k_train: null}\n")
+    assert gone.column("gsm8k").splits == {"test": "gsm8k"}
+    with pytest.raises(InputError, match="column gsm8k: few-shot example 1 is item 1 of the test"):
+        prepare_column(lm, gone, gone.column("gsm8k"), tmp_path, PARAMS)
+    gone = extended(tmp_path / "asked", "data: {gsm8k: null}\n")
+    with pytest.raises(InputError, match="column gsm8k: splits has no test, whose items gsm8k ask"):
+        prepare_column(lm, gone, gone.column("gsm8k"), tmp_path, PARAMS)
+    column = load_suite("paper_local").column("mmlu").model_copy(update={"subset": None})
+    with pytest.raises(InputError, match="column mmlu: mmlu is a group: `subset` names the field"):
+        prepare_column(lm, load_suite("paper_local"), column, tmp_path, PARAMS)
 
 
 def test_an_unknown_suite() -> None:

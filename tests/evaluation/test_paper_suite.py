@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -252,13 +251,6 @@ def test_the_sandbox_takes_no_program_for_another() -> None:
     check = "def check(f):\n    assert f() == 1\n"
     programs = [Program(f"def f(): return {n}\n{check}", ("check(f)",)) for n in (1, 2)]
     assert [outcome.values for outcome in run_programs(programs)] == [[None], None]
-
-
-@pytest.fixture(scope="module")
-def _quiet_lm_eval() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TQDM_DISABLE", "1")
-        yield
 
 
 @pytest.mark.parametrize("name", ["mmlu", "arc_challenge", "truthfulqa"])

@@ -1,15 +1,20 @@
 """Answers by a server of the model are those of the model."""
 
 import json
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import psutil
 import pytest
 
 from harness.common.errors import InputError
+from harness.evaluation.benchmarks import SAMPLING
 from harness.evaluation.evaluate import Evaluation, evaluate
 from harness.evaluation.served import Server
 from harness.params.evaluation import EvaluateParams
@@ -65,6 +70,58 @@ def test_a_server_that_does_not_start(
 ) -> None:
     with pytest.raises(InputError, match=rule):
         scored(tiny_model, tmp_path, server, {"text"})
+
+
+@pytest.fixture
+def asked() -> Iterator[tuple[Server, list[dict[str, Any]], list[Any]]]:
+    """A server that keeps what it is asked, and answers in turn with what is given."""
+    heard: list[dict[str, Any]] = []
+    replies: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_POST(self) -> None:
+            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            body = json.dumps(replies.pop(0)).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=web.serve_forever, daemon=True).start()
+    with subprocess.Popen(["sleep", "60"]) as child, closing(Server(["sleep"], Path())) as server:
+        server._child, server._url = child, f"http://127.0.0.1:{web.server_port}"
+        server._name = "tiny"
+        yield server, heard, replies
+        child.kill()
+    web.shutdown()
+    web.server_close()
+
+
+def test_a_server_samples_and_stops_as_the_model_would_here(
+    asked: tuple[Server, list[dict[str, Any]], list[Any]],
+) -> None:
+    server, heard, replies = asked
+    replies.append({"choices": [{"text": "one\ntwo"}]})
+    how = {"until": ["\n"], "max_gen_toks": 5, "do_sample": True, "temperature": 0.8}
+    answers = server.answers([[1, 2]], [{**how, **SAMPLING}], 0, lambda *_: None, [7])
+    assert answers == ["one"]
+    wanted = {"temperature": 0.8, "top_k": 50, "top_p": 1.0, "stop_token_ids": [7], "stop": ["\n"]}
+    assert {key: heard[0][key] for key in wanted} == wanted
+
+
+@pytest.mark.parametrize("reply", [[], {"choices": [{"text": None}]}, {"choices": None}, {}])
+def test_an_answer_in_another_form_is_one_line(
+    asked: tuple[Server, list[dict[str, Any]], list[Any]], reply: object
+) -> None:
+    server, _, replies = asked
+    replies.append(reply)
+    with pytest.raises(InputError, match=r"^evaluate\.server: sleep") as caught:
+        server.answers([[1, 2]], [{"max_gen_toks": 5}], 0, lambda *_: None)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_server_that_cannot_be_asked_is_refused() -> None:

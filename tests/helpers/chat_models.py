@@ -56,6 +56,30 @@ def unigram() -> PreTrainedTokenizerFast:
     return made
 
 
+def sentencepiece() -> PreTrainedTokenizerFast:
+    """As Llama-2's: spaces are part of tokens, and decoding takes a text's first one away."""
+    from tokenizers import Tokenizer, decoders, models, normalizers
+
+    names = [f"<0x{i:02X}>" for i in range(256)]
+    words = [("<unk>", 0.0), *((name, -20.0) for name in names)]
+    words += [(letter, -5.0) for letter in sorted({*"".join(CORPUS), "▁"} - {" ", "\n"})]
+    inner = Tokenizer(models.Unigram(words, unk_id=0, byte_fallback=True))
+    inner.normalizer = normalizers.Sequence(
+        [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+    )
+    inner.decoder = decoders.Sequence(
+        [
+            decoders.Replace("▁", " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+            decoders.Strip(" ", 1, 0),
+        ]
+    )
+    made = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<unk>", unk_token="<unk>")
+    made.chat_template = CHATML
+    return made
+
+
 class Letters(PreTrainedTokenizer):
     """A slow tokenizer, in Python, whose tokens are characters."""
 

@@ -93,7 +93,7 @@ def _write_costs(params: Params) -> None:
     write_timed(layout.BASE_MODEL / "base_model.json", {**base, "tokens": 50_000, "seconds": 90.0})
     reward = {"source": "base", "multiplied_parameters": 900_000, "tokens": 7_000, "seconds": 11.5}
     write_timed(layout.REWARD_MODEL / "reward_model.json", reward)
-    read = {"rows": N, "tokens": 3_000, "multiplied_parameters": 900_000}
+    read = {"rows": N, "tokens": 3_000, "multiplied_parameters": 900_000, "model": "base"}
     made = {
         name: {"scorer": item.scorer, **(read if place else {"rows": 0}), "seconds": 2.5 * place}
         for place, (name, item) in enumerate(params.scorers.items())

@@ -141,6 +141,10 @@ def test_what_cannot_be_launched_is_refused(tiny_model: Path, tmp_path: Path) ->
         run(processes=1000)
     with pytest.raises(InputError, match=r"train.launcher: dpd is neither a file .* mean 'ddp'"):
         run(launcher="dpd")
+    own = tmp_path / "own.yaml"
+    own.write_text("- distributed_type: MULTI_CPU\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"own\.yaml: not an accelerate configuration, which"):
+        run(launcher=str(own))
     with pytest.raises(ValueError, match="say launcher: ddp, or leave processes out"):
         TrainParams(processes=2)
     assert not (tmp_path / "out").exists()

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from harness.params.params import MAIN, Params, load_params
+from harness.common.errors import InputError
+from harness.params.params import MAIN, Params, ScorerParams, load_params
 from harness.params.selections import RoundSelection
 from harness.params.training import LoraParams
 from harness.plan.sizes import pool_size
-from harness.plan.work import Sizes, Work, every_work, read_sizes
+from harness.plan.work import Sizes, Work, every_work, read_sizes, rows_of
 from tests.helpers.presets import preset_file
 from tests.helpers.small_repo import ROOT, selection
 
@@ -20,7 +21,7 @@ from tests.helpers.small_repo import ROOT, selection
 def lab(monkeypatch: pytest.MonkeyPatch) -> tuple[Params, Sizes]:
     monkeypatch.chdir(ROOT)
     params = load_params(preset_file("lab"))
-    return params, read_sizes(params, pool_size(params))
+    return params, read_sizes(params, pool_size(params, measured=True))
 
 
 def recorded(path: str) -> dict[str, dict[str, str]]:
@@ -109,7 +110,7 @@ def test_rounds_by_hand(lab: tuple[Params, Sizes]) -> None:
 def test_lora_trains_for_about_4_n_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     params = load_params(preset_file("paper_alpaca"))
-    sizes, cells = read_sizes(params, pool_size(params)), params.cells(MAIN)
+    sizes, cells = read_sizes(params, pool_size(params, measured=True)), params.cells(MAIN)
     train = params.train.model_copy(update={"lora": LoraParams(rank=16)})
     small = params.model_copy(update={"train": train})
     n = sizes.base.multiplied
@@ -149,7 +150,11 @@ def test_scratch_models_of_two_sizes_are_two(lab: tuple[Params, Sizes]) -> None:
     params, _ = lab
     large = params.base_model.model_copy(update={"layers": 8})
     more = params.model_copy(update={"base_models": {"same": params.base_model, "large": large}})
-    models = [one for one in read_sizes(more, pool_size(more)).models if one.name == "scratch"]
+    models = [
+        one
+        for one in read_sizes(more, pool_size(more, measured=True)).models
+        if one.name == "scratch"
+    ]
     assert len({one.parameters for one in models}) == len(models) == 2
 
 
@@ -175,6 +180,50 @@ def test_perplexity_and_ifd_read_what_they_share_once(lab: tuple[Params, Sizes])
     scores = [one for one in work if one.stage == "score" and "scratch" in one.what]
     read = sizes.pool.rows * (sizes.pool.tokens + sizes.pool.response)
     assert sum(one.tokens for one in scores) == pytest.approx(read)
+
+
+def test_scorers_are_read_with_their_defaults(lab: tuple[Params, Sizes]) -> None:
+    params, sizes = lab
+    given = {"scorer": "perplexity", "max_length": 2048, "batch_size": 32}
+    scorers = {
+        name: ScorerParams.model_validate(one)
+        for name, one in (
+            ("bare", {"scorer": "perplexity"}),
+            ("stated", {"scorer": "perplexity", "model": "base"}),
+            ("apart", {**given, "batch_size": 4}),
+            ("reward", {"scorer": "reward_model"}),  # by default the pipeline's own
+        )
+    }
+    work = every_work(params.model_copy(update={"scorers": scorers}), sizes, params.cells(MAIN))
+    scores = [one for one in work if one.stage == "score"]
+    whole = sizes.pool.rows * sizes.pool.tokens
+    # The second shares the reading of the first; the third's batches are others.
+    assert [one.tokens for one in scores] == [whole, whole, whole]
+    assert [one.what.partition(" by ")[2] for one in scores] == ["scratch", "scratch", "reward"]
+    unknown = ScorerParams.model_validate({"scorer": "deita_quality"})
+    asked = params.model_copy(update={"scorers": {"q": unknown}})
+    with pytest.raises(InputError, match=r"scorers\.q\.model: hkust-nlp/deita-quality-scorer: its"):
+        read_sizes(asked, sizes.pool)
+
+
+def test_a_budget_in_tokens_is_rows_of_the_mean_length(lab: tuple[Params, Sizes]) -> None:
+    params, sizes = lab
+    cell = next(one for one in params.cells(MAIN) if one.of == "random")
+    tokens = params.model_copy(update={"budget_unit": "tokens"})
+    assert rows_of(tokens, cell, sizes.pool) == rows_of(params, cell, sizes.pool) == 600
+    item = params.selections["random"].model_copy(update={"budget": 4_800})
+    whole = tokens.model_copy(update={"selections": {**params.selections, "random": item}})
+    assert rows_of(whole, cell, sizes.pool) == round(4_800 / sizes.pool.tokens)
+
+
+def test_more_samples_of_a_program_are_more_tokens(lab: tuple[Params, Sizes]) -> None:
+    params, sizes = lab
+    made = []
+    for samples in (None, 10, 40):
+        how = params.evaluate.model_copy(update={"code_samples": samples})
+        work = every_work(params.model_copy(update={"evaluate": how}), sizes, params.cells(MAIN))
+        made.append(tokens([one for one in work if one.kind == "generate"], "evaluate"))
+    assert made[0] == made[1] < made[2]
 
 
 def test_suites_are_counted_where_their_items_are(tmp_path: Path) -> None:

@@ -74,6 +74,11 @@ def test_files_that_are_missing_or_empty(tmp_path: Path) -> None:
         read(tmp_path, [ARC], convert="ark")
 
 
+def test_two_items_of_one_id(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"benchmark bench, row 3: id '7' is also that of row 1; "):
+        read(tmp_path, [{"id": 7}, {"question": "a"}, {"id": "7"}])
+
+
 def test_items_are_drawn_evenly_over_a_field(tmp_path: Path) -> None:
     sizes = {"a": 50, "b": 20, "c": 2}
     rows = [{"subject": s, "question": f"{s}{i}"} for s, n in sizes.items() for i in range(n)]
@@ -84,7 +89,10 @@ def test_items_are_drawn_evenly_over_a_field(tmp_path: Path) -> None:
     )
     assert drawn == read(tmp_path, rows, rows=12, evenly="subject")
     assert drawn != drawn_evenly(rows, ItemSource(path="x", rows=12, evenly="subject"), 1, "x")
-    with pytest.raises(InputError, match="evenly needs a number of rows that there are"):
+    with pytest.raises(
+        InputError,
+        match=r"benchmark .*rows is 73; with evenly it must be a whole number from 1 to 72",
+    ):
         read(tmp_path, rows, rows=73, evenly="subject")
     with pytest.raises(InputError, match="an item has no text in field 'topic', but None"):
         read(tmp_path, rows, rows=3, evenly="topic")

@@ -92,6 +92,16 @@ def test_without_validation_rows_it_stops(params: Params) -> None:
         sweep(params, [Recipe(1e-3, 1)], 1, "code")
 
 
+def test_what_training_would_refuse_is_refused_before_anything_is_judged(params: Params) -> None:
+    for recipe, rule in (
+        (Recipe(-1.0, 1), "train.learning_rate: .* greater than 0, not -1.0"),
+        (Recipe(1e-3, 0), "train.epochs: .* not 0"),
+    ):
+        with pytest.raises(InputError, match=rule):
+            sweep(params, [Recipe(1e-3, 1), recipe], 1, "code")
+    assert not Path(".store").exists()
+
+
 def test_a_sweep_in_which_nothing_helps_says_so() -> None:
     def point(value: float, recipe: Recipe | None) -> Point:
         return Point(recipe, (value, value + 0.02), {"validation_a": (value, value)})

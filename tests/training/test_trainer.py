@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from pydantic import ValidationError
-from transformers import get_scheduler
+from transformers import TrainingArguments, get_scheduler
 from transformers.utils import is_torch_bf16_gpu_available
 
 from harness.common.errors import InputError
@@ -61,13 +61,28 @@ def test_the_paper_s_recipe(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     assert config.warmup_steps == 1000
     # As printed: 10,000 rows are fewer steps than the warm-up, and the rate never gets there.
     assert whole_steps(PAPER, 10_000) == 471  # 157 an epoch, the last of 16 rows
-    assert "warm-up" not in caplog.text
     assert "train.warmup: 1000 steps of 471 there are: the learning rate ends at" in caplog.text
     printed = rates(PAPER, 10_000, tmp_path)
     assert max(printed) == pytest.approx(1e-5 * 470 / 1000)
+    caplog.clear()
     released = rates(RELEASED, 10_000, tmp_path)
+    assert "train.warmup" not in caplog.text
     assert max(released) == pytest.approx(2e-5)
     assert released.index(max(released)) == 15  # 3% of the steps
+
+
+def test_a_step_has_as_many_rows_however_many_cards_are_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = TrainingArguments.__post_init__
+
+    def with_eight_cards(self: TrainingArguments) -> None:
+        found(self)
+        self._n_gpu = 8
+
+    monkeypatch.setattr(TrainingArguments, "__post_init__", with_eight_cards)
+    config = training_config(PARAMS, 0, "cpu", 6, str(tmp_path))
+    assert config.train_batch_size == PARAMS.batch_size
 
 
 def test_warm_up_is_a_share_or_a_number_of_steps(tmp_path: Path) -> None:

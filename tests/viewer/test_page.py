@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -104,7 +105,7 @@ def runs(folder: Path, tiny_model: Path) -> list[Run]:
         )
         values = {n: v for n, v in result._asdict().items() if n != "samples"}
         metrics = SeedMetrics.model_validate(values)
-        made.append(Run(f"tiny, seed {seed}", result.samples, metrics))
+        made.append(Run(f"tiny, seed {seed}", "main", result.samples, metrics))
     return made
 
 
@@ -113,6 +114,13 @@ def data(runs: list[Run], most: int | None = None) -> dict[str, Any]:
     from harness.suites import load_suite
 
     return page_data(params, load_suite("small"), runs, most)
+
+
+def test_runs_of_two_base_models_have_a_page_each(there: Path, runs: list[Run]) -> None:
+    other = replace(runs[1], base="wide")
+    rule = r"VS: tiny, seed 0 and tiny, seed 1 are trained from other base models \(main, wide\)"
+    with pytest.raises(InputError, match=rule):
+        data([runs[0], other])
 
 
 def test_every_item_with_what_was_asked_answered_and_scored(there: Path, runs: list[Run]) -> None:
@@ -158,7 +166,7 @@ def test_two_runs_lie_side_by_side(there: Path, runs: list[Run]) -> None:
 def test_items_that_only_one_run_has_are_counted(there: Path, runs: list[Run]) -> None:
     other = runs[1].samples
     fewer = other.loc[~(other["task"].eq("choice") & other["item"].isin(["q0", "q1"]))]
-    bench = data([runs[0], Run("fewer", fewer, runs[1].metrics)])["benchmarks"][0]
+    bench = data([runs[0], Run("fewer", "main", fewer, runs[1].metrics)])["benchmarks"][0]
     assert (len(bench["items"]), bench["of"], bench["alone"]) == (7, 7, 2)
 
 
@@ -166,7 +174,7 @@ def test_a_changed_prompt_is_said_and_not_shown(there: Path, runs: list[Run]) ->
     other = runs[0].samples.copy()
     first = other["task"].eq("choice") & other["item"].eq("q0")
     other.loc[first, "prompt_hash"] = "0" * 64
-    bench = data([Run("x", other, runs[0].metrics)])["benchmarks"][0]
+    bench = data([Run("x", "main", other, runs[0].metrics)])["benchmarks"][0]
     assert bench["changed"] == 1
     assert bench["items"][0]["prompt"] == ""
 
@@ -181,7 +189,7 @@ def test_text_in_an_answer_is_never_markup(there: Path, runs: list[Run], tmp_pat
     other = runs[0].samples.copy()
     other["prediction"] = HOSTILE
     params: Any = SimpleNamespace(evaluate=PARAMS)
-    write_page(params, [Run(HOSTILE, other, runs[0].metrics)], None, tmp_path / "page.html")
+    write_page(params, [Run(HOSTILE, "main", other, runs[0].metrics)], None, tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert text.count("</script>") == 2  # the data's and the code's
     assert "alert(1)</script>" not in text
@@ -204,6 +212,7 @@ def test_the_run_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     write_cell(params, load_suite("toy"), params.main_cell("random", "s0_1_2"))
     assert find_run(params, "random").name == "random, seed 0"
+    assert find_run(params, "random").base == "main"
     second = find_run(params, "random:2")
     assert second.name == "random, seed 2"
     assert isinstance(second.samples, pd.DataFrame)
@@ -235,7 +244,7 @@ def test_groups_and_tasks_of_lm_eval(
     suite = read_suite(tmp_path)
     result = evaluate(layout.BASE_MODEL, suite, layout.BENCHMARKS, heldout(), PARAMS, seed=0)
     values = {n: v for n, v in result._asdict().items() if n != "samples"}
-    run = Run("tiny", result.samples, SeedMetrics.model_validate(values))
+    run = Run("tiny", "main", result.samples, SeedMetrics.model_validate(values))
     params: Any = SimpleNamespace(evaluate=PARAMS)
     mmlu, gsm8k, truthfulqa = page_data(params, suite, [run], None)["benchmarks"]
     assert [one["changed"] for one in (mmlu, gsm8k, truthfulqa)] == [0, 0, 0]
@@ -267,7 +276,7 @@ def test_a_judged_column_is_no_benchmark_with_right_answers(
         {"scores": {"why": 50.0}, "n": {"why": 5}, "shots": {"why": 0}, "seconds": {}}
     )
     params: Any = SimpleNamespace(evaluate=PARAMS)
-    judged = Run("x", frame_of(SAMPLES, rows), metrics)
+    judged = Run("x", "main", frame_of(SAMPLES, rows), metrics)
     (why,) = page_data(params, suite, [judged], None)["benchmarks"]
     assert (why["kind"], why["higher"], why["scores"]) == ("judge", True, [50.0])
     assert "Why 4?" in why["items"][4]["prompt"]

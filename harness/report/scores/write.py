@@ -78,7 +78,7 @@ def _verdicts(table: StudyTable) -> list[str]:
     digits = digits_of(table.suite, head)
     said = verdict_notes(table.lines, baselines, head.label, digits, table.params.preset)
     for first in list(baselines)[:1]:
-        said += untrained_notes(table.rows, table.lines, first, head, digits)
+        said += untrained_notes(table.rows, table.judged, first, head, digits)
     return said
 
 

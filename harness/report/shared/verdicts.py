@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any
 
 from harness.report.shared.pages import plain_notes
@@ -16,7 +17,7 @@ from harness.report.shared.study_table import (
     marked,
 )
 from harness.report.shared.tables import number, with_interval
-from harness.statistics.differences import RowTable
+from harness.statistics.differences import ALPHA, RowTable
 from harness.suites import Column
 
 
@@ -56,26 +57,27 @@ def verdict_notes(
 
 
 def untrained_notes(
-    rows: Sequence[Row], lines: Sequence[Line], baseline: str, head: Column, digits: int
+    rows: Sequence[Row], table: RowTable, baseline: str, head: Column, digits: int
 ) -> list[str]:
     """Whether training on a baseline's rows helps: a sentence, where the base model is a row.
 
-    The difference is that of the table's line, whose interval is for this pair alone.
+    By a test of this pair alone, the interval its own; undecided where there are too few seeds.
     """
-    same_base = {row.cells[0].base for row in rows if row.name == baseline}
-    for row, line in zip(rows, lines, strict=True):
-        if not row.trained and row.cells[0].base in same_base and line["diff"] == line["diff"]:
-            least, most = sorted(abs(line[f"diff_{end}"]) for end in ("low", "high"))
-            clear = line["diff_low"] > 0 or line["diff_high"] < 0
-            gain = -line["diff"] if head.higher_is_better else line["diff"]
+    ours = next((row for row in rows if row.name == baseline and row.trained), None)
+    for row in rows:
+        compared = {row.name, baseline} <= table.rows.keys() and not row.trained
+        if ours and compared and row.cells[0].base == ours.cells[0].base:
+            gap = table.at(table.rows[baseline].budget).difference(baseline, row.name)
+            least, most = sorted((abs(gap.low), abs(gap.high)))
+            clear = BETTER if table.sign * gap.value > 0 else WORSE
             return plain_notes(
                 "shared/untrained.txt.jinja",
                 name=row.name,
                 baseline=baseline,
                 head=head.label,
                 unit="points" if digits == 1 else "bits per byte",
-                verdict=(BETTER if gain > 0 else WORSE) if clear else SIMILAR,
-                by=with_interval(abs(line["diff"]), least, most, digits),
+                verdict=UNDECIDED if isnan(gap.p) else clear if gap.p < ALPHA else SIMILAR,
+                by=with_interval(abs(gap.value), least, most, digits),
                 most=number(most, digits),
             )
     return []

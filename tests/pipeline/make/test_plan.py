@@ -14,10 +14,10 @@ from harness.common.locations import on_hub
 from harness.common.yaml_files import read_yaml
 from harness.params.training import LoraParams
 from harness.plan.page import page
-from harness.plan.stated import find_card
+from harness.plan.stated import find_card, suite_counts
 from harness.suites import load_suite
 from pipeline.make.plan import make_plan
-from pipeline.make.preset import presets
+from pipeline.make.preset import preset_text, presets
 from pipeline.make.repro import TARGETS
 from pipeline.make.stage_graph import stage_needs, upstream
 from tests.helpers.small_repo import ROOT
@@ -116,7 +116,7 @@ def test_models_of_other_studies_count_in_memory_disk_and_time() -> None:
     assert "(141 GB): meta-llama/Meta-Llama-3-8B: smaller batches" in memory
     three = 2 * (6.74 + 7.24 + 8.03 + 7.50)
     assert f"{three:.0f} GB fetched, {2 * three:.0f} GB of models in data/" in text
-    assert f"{2 * 4 * 8.03:.1f} GB of 2 trained models at once (keep_models: none)" in text
+    assert f"{4 * 8.03:.1f} GB of 1 trained model at once (keep_models: none)" in text
     assert "study transfer: 6 models more" in text
     assert "h more for the other studies" in text
     assert page(make_plan(ROOT, "paper_alpaca")).count("other studies") == 0
@@ -124,12 +124,18 @@ def test_models_of_other_studies_count_in_memory_disk_and_time() -> None:
 
 def test_adapters_take_little_memory_and_disk() -> None:
     plan = make_plan(ROOT, "paper_alpaca")
-    train = {"lora": LoraParams(rank=16), "keep_models": "adapter"}
-    params = plan.params.model_copy(update={"train": plan.params.train.model_copy(update=train)})
-    text = page(replace(plan, params=params))
-    assert "training meta-llama/Llama-2-7b-hf 40.5 GB (LoRA of 40M parameters, check" in text
-    assert f"{28 * 4 * 0.03998:.3g} GB of 28 trained models (keep_models: adapter)" in text
-    assert "fits NVIDIA H100" in text
+    one = 4 * 0.03998
+    for keep, kept in (
+        ("adapter", f"{28 * one:.3g} GB of 28 trained models (keep_models: adapter)"),
+        ("none", f"{one:.3g} GB of 1 trained model at once (keep_models: none)"),
+    ):
+        train = plan.params.train.model_copy(
+            update={"lora": LoraParams(rank=16), "keep_models": keep}
+        )
+        text = page(replace(plan, params=plan.params.model_copy(update={"train": train})))
+        assert "training meta-llama/Llama-2-7b-hf 40.5 GB (LoRA of 40M parameters, check" in text
+        assert kept in text
+        assert "fits NVIDIA H100" in text
 
 
 def test_a_cpu_without_avx_512_takes_longer() -> None:
@@ -138,6 +144,34 @@ def test_a_cpu_without_avx_512_takes_longer() -> None:
     sums = [sum(plan.card.hours(one.flops, one.kind) for one in plan.work) for plan in (new, old)]
     assert sums[1] / sums[0] == pytest.approx(1.8, rel=0.02)
     assert "CARD=" not in page(old)
+
+
+def test_records_are_of_the_preset_as_it_is(tmp_path: Path) -> None:
+    """A larger pool, longer training or another file has other seconds and rows."""
+    for name in ("conf", "results"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "dvc.yaml").symlink_to(ROOT / "dvc.yaml")
+    text = preset_text(ROOT, "lab")
+    for old, new, measured, rows in (
+        ("", "", True, 6000),
+        ("instances: 6000 ", "instances: 60000 ", False, 60000),
+        ("epochs: 10", "epochs: 50", False, 6000),
+    ):
+        assert old in text
+        (tmp_path / "params.yaml").write_text(text.replace(old, new, 1))
+        plan = make_plan(tmp_path)
+        assert (plan.measured is not None, plan.sizes.pool.rows) == (measured, rows)
+    rows = [{"instruction": f"{i} " * 9, "output": "x " * 9} for i in range(900)]
+    pool = tmp_path / "my.jsonl"
+    pool.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert make_plan(ROOT, "own", pool=str(pool)).measured is None
+
+
+def test_columns_that_were_not_counted_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {name: own for name, own in suite_counts()["lab"].items() if name != "code"}
+    monkeypatch.setattr("harness.plan.work.suite_counts", lambda: {"lab": counts})
+    note = "not counted: evaluating code of lab (python -m scripts.measure_suites lab)"
+    assert note in page(make_plan(ROOT, "lab"))
 
 
 def test_benchmarks_that_are_not_pinned_say_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,6 +107,16 @@ def test_the_page_says_whether_training_helps(
     assert said == [sentence.format(gap=gap, most=f"{high:.1f}")]
 
 
+def test_one_seed_says_nothing_about_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(QUALITY, "none", 0.0)
+    params = build(tmp_path, monkeypatch, seed_groups=["s0"])
+    page = (write_scores(params, "main") / "table.md").read_text(encoding="utf-8")
+    said = "Against none, the base model untrained: not decided, too few seeds of random."
+    assert said in page
+
+
 def test_a_pair_of_two_families_has_one_p(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = lines(write_scores(build(tmp_path, monkeypatch), "main"))
     assert result["random"]["p_km_random"] == result["km_random"]["p"] != ""

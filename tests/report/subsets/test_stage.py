@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.clustering.choose_k import prune_clusterings
 from harness.common import layout
 from harness.common.errors import InputError
 from harness.common.files import read_json, write_json
@@ -20,6 +19,7 @@ from harness.describing.measures import PoolView
 from harness.describing.pool import report_quality
 from harness.describing.shared_costs import write_shared_costs
 from harness.params.params import Cell, Params
+from harness.params.pruning import prune_shared
 from harness.report.subsets.inputs import SubsetStudy
 from harness.report.subsets.map import plot_map, project
 from harness.report.subsets.write import write_subset_report
@@ -197,13 +197,13 @@ def test_only_clusterings_that_params_do_not_name_are_pruned(tree: Params) -> No
         file.parent.mkdir(exist_ok=True)
         shutil.copy(layout.silhouette_file("minilm", 3), file)
     before = clusterings()
-    removed = set(prune_clusterings(["minilm"], tree.cluster.k))
+    removed = set(prune_shared(["minilm"], tree.cluster.k))
     assert removed == {
         *(layout.CLUSTERS / "gone", layout.SILHOUETTES / "gone"),
         *(stale[1], stale[3]),
     }
     assert before - clusterings() == set(stale)
-    assert prune_clusterings(["minilm"], tree.cluster.k) == []
+    assert prune_shared(["minilm"], tree.cluster.k) == []
 
 
 def clusterings() -> set[Path]:

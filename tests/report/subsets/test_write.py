@@ -17,7 +17,7 @@ from harness.describing.measures import PoolView, describe_subset
 from harness.describing.reads import reads, shared_cost
 from harness.describing.shared_costs import read_shared_costs, write_shared_costs
 from harness.embedding.files import VECTORS
-from harness.params.params import Params, ScorerParams
+from harness.params.params import Params
 from harness.params.selections import RoundSelection, ScoredSelection
 from harness.report.shared.tables import flops_text
 from harness.report.subsets.write import write_subset_report
@@ -249,11 +249,8 @@ def test_what_is_shared_is_what_a_selection_needs(tree: Params) -> None:
         {"auto": 4 + tried, "kmq": 4 + 0.3 + 2.5 + 11.5, "static": 4, "current": 0, "full": 0}
     )
     # The pipeline's own reward model is needed where a score is read by it, and only then.
-    scorers = {
-        "length": ScorerParams(scorer="length"),
-        "judge": ScorerParams.model_validate({"scorer": "reward_model", "model": "reward"}),
-    }
-    read = shared_cost(tree.model_copy(update={"scorers": scorers}), costs, "top_k")
+    costs["scores"]["judge"]["model"] = "reward"
+    read = shared_cost(tree, costs, "top_k")
     assert read["shared_seconds"] == pytest.approx(2.5 + 11.5)
     assert read["shared_flops"] == pytest.approx((2 * 3_000 + 6 * 7_000) * 900_000)
 
