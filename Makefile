@@ -23,7 +23,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  variables:"
-	@echo "    JOBS=4               stages side by side (by default what two cores, or GPUS, can do)"
+	@echo "    JOBS=4               stages side by side (by default what two cores can do, or one a card)"
 	@echo "    GPUS=0,1             spread them over these cards"
 	@echo "    PRESET=alpaca_cpu    what to run: a file of conf/ (make preset, make repro)"
 	@echo "    SIZE=gpu             with a preset that comes in sizes: conf/<preset>_gpu.yaml"

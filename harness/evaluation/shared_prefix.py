@@ -71,7 +71,7 @@ def loglikelihoods(
     """
     import torch
 
-    found: dict[int, Answer] = {}
+    known: dict[int, Answer] = {}
     groups = _groups(_rows(requests))
     work = [(group, batch) for group in groups for batch in _batches(model, group, batch_size)]
     last, cache = None, []
@@ -82,9 +82,9 @@ def loglikelihoods(
             for row, own in zip(batch, _score(model, group.shared, cache, batch), strict=True):
                 for places, answer in zip(row.continuations.values(), own, strict=True):
                     for place in places:
-                        found[place] = answer
+                        known[place] = answer
                         step(place, answer)
-    answers = {place: answer for part in gathered(found) for place, answer in part.items()}
+    answers = {place: answer for part in gathered(known) for place, answer in part.items()}
     return [answers[place] for place in range(len(requests))]
 
 

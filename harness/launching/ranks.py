@@ -1,4 +1,4 @@
-"""Which of several processes this one is, its share of a work, and what they tell each other.
+"""Which of several processes this one is, its share of a work, and what they send each other.
 
 A process by itself is the first of one: nothing here then imports torch or waits.
 """
@@ -82,6 +82,6 @@ def joined(values: np.ndarray, own: Sequence[Sequence[int]]) -> np.ndarray:
     if world() == 1:
         return values
     places = [place for batch in own for place in batch]
-    for theirs, found in gathered((places, values[places])):
-        values[theirs] = found
+    for theirs, part in gathered((places, values[places])):
+        values[theirs] = part
     return values

@@ -94,14 +94,14 @@ def _models(plan: Plan) -> str:
 def _parts(plan: Plan) -> list[list[str]]:
     """What is held out or pretrained on of other sources than the pool's, a row each."""
     prepare, pool = plan.params.prepare, plan.sizes.pool
-    found: dict[tuple[str, str | None], list[str]] = {}
+    sources: dict[tuple[str, str | None], list[str]] = {}
     for what, parts in (("held out", prepare.heldout), ("pretraining", prepare.pretraining)):
         for source in dict.fromkeys(part.source for part in parts):
             if source != FROM_POOL:
-                found.setdefault(source_of(plan.params, source), []).append(what)
+                sources.setdefault(source_of(plan.params, source), []).append(what)
     return [
         [name, ", ".join(dict.fromkeys(uses)), "–", _revision(on_hub(name), revision)]
-        for (name, revision), uses in found.items()
+        for (name, revision), uses in sources.items()
         if name != pool.name
     ]
 

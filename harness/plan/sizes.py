@@ -110,8 +110,8 @@ def _folder(name: str, revision: str | None) -> Path | None:
         return None
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(name, "config.json", revision=revision)
-    folder = Path(found).parent if isinstance(found, str) else None
+    cached = try_to_load_from_cache(name, "config.json", revision=revision)
+    folder = Path(cached).parent if isinstance(cached, str) else None
     # A tokenizer may have been fetched without the weights.
     return folder if folder is not None and any(folder.glob("*.safetensors")) else None
 
@@ -140,8 +140,8 @@ def pool_size(params: Params, measured: bool) -> Pool:
     not stated, and for a file that cannot be read.
     """
     name, revision = source_of(params, params.prepare.source)
-    if measured and (found := _measured(params)):
-        rows, prompt, response, file = found
+    if measured and (earlier := _measured(params)):
+        rows, prompt, response, file = earlier
         return Pool(name, rows, prompt, response, f"counted: {file}", revision)
     if name == "lab":
         lengths = stated().pools["lab"]

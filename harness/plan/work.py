@@ -83,12 +83,12 @@ def read_sizes(params: Params, pool: Pool) -> Sizes:
 
 def _scorers(params: Params) -> dict[str, Model]:
     """The models that scorers name themselves."""
-    found: dict[str, Model] = {}
+    models: dict[str, Model] = {}
     for name, item in params.scorers.items():
         model = (knobs := _knobs(item)).get("model")
         if model is not None and model not in (BASE, REWARD):
-            found[name] = find_model(model, knobs["revision"], f"scorers.{name}.model")
-    return found
+            models[name] = find_model(model, knobs["revision"], f"scorers.{name}.model")
+    return models
 
 
 def _knobs(item: ScorerParams) -> dict[str, Any]:
@@ -97,13 +97,13 @@ def _knobs(item: ScorerParams) -> dict[str, Any]:
 
 def _round_scorers(params: Params) -> dict[str, Model]:
     """The reward models that systems in rounds name themselves."""
-    found: dict[str, Model] = {}
+    models: dict[str, Model] = {}
     for name, item in params.selections_rounds.items():
         knobs = vars(ROUND_SYSTEMS[item.sampler](**item.sampler_params))
         if knobs.get("scorer") == "reward_model" and knobs["model"] != REWARD:
             where = f"selections_rounds.{name}.model"
-            found[name] = find_model(knobs["model"], knobs["revision"], where)
-    return found
+            models[name] = find_model(knobs["model"], knobs["revision"], where)
+    return models
 
 
 def preference_pairs(params: Params) -> int:
@@ -344,7 +344,7 @@ def _evaluating(params: Params, sizes: Sizes, cells: list[Cell]) -> Iterator[Wor
 
 
 def uncounted(params: Params) -> list[str]:
-    """The columns of the suite whose tokens nobody has counted."""
+    """The columns of the suite whose tokens were not counted."""
     suite = load_suite(params.evaluate.suite)
     return [c.name for c in suite.columns if _column(params, suite, c) is None]
 

@@ -131,8 +131,8 @@ def _searched(
     texts = {f"heldout/{name}": [i.text for i in rows] for name, rows in heldout.items()}
     for name, items in benchmarks.items():
         fields = data[name].text if name in data else WORLD_TEXT
-        if found := item_texts(name, items, fields):
-            texts[f"benchmark/{name}"] = found
+        if own := item_texts(name, items, fields):
+            texts[f"benchmark/{name}"] = own
     return texts
 
 

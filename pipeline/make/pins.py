@@ -72,9 +72,9 @@ def pinned(text: str, values: Mapping[str, Any], pins: Mapping[Kind, Mapping[str
     return merged(text, yaml_of(changes)) if changes else text
 
 
-def write_pins(root: Path, found: Mapping[Kind, Mapping[str, str]]) -> None:
+def write_pins(root: Path, commits: Mapping[Kind, Mapping[str, str]]) -> None:
     """Add commits to conf/pins.yaml; what stands there stays as it is."""
-    added = {kind: dict(listed) for kind, listed in found.items() if listed}
+    added = {kind: dict(listed) for kind, listed in commits.items() if listed}
     path = root / PINS
     before = yaml_text(path) if path.is_file() else "models: {}\ndatasets: {}\n"
     if added:

@@ -112,8 +112,8 @@ def _conf_files(root: Path) -> dict[str, Path]:
 def _extended(root: Path, chain: list[Path]) -> Path | None:
     """The file that the first of a chain extends; None where that is the base."""
     path, files = chain[0], _conf_files(root)
-    found = EXTENDS.search(yaml_text(path))
-    name = found[1] if found else BASE
+    match = EXTENDS.search(yaml_text(path))
+    name = match[1] if match else BASE
     if name not in files:
         rule = f"extends: conf/ has no file {shown(repr(name))}"
         raise InputError(f"{path}: {rule}{nearest(name, files)}")

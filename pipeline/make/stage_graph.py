@@ -75,11 +75,11 @@ def _cells(
 
 
 def _value(text: object, values: Mapping[str, Any]) -> Any:  # noqa: ANN401  (any type)
-    found = FILLED.fullmatch(str(text)) if isinstance(text, str) else None
-    if not found:
+    match = FILLED.fullmatch(str(text)) if isinstance(text, str) else None
+    if not match:
         return text
     value: Any = values
-    for part in found[1].split("."):
+    for part in match[1].split("."):
         value = value[part]
     return value
 

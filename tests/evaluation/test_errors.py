@@ -184,7 +184,7 @@ def test_a_model_that_gives_nan(
         ("name: norm", "name: choice", "two columns share a name"),
         ("label: Code", "lable: Code", "label"),
         ("title: Small", "title: [", "not YAML"),
-        ("shots: fit", "shots: -1", "shots: "),
+        ("shots: fit", "shots: -1", r"columns\.1\.shots"),
         ("max_shots: 6", "max_shots: 0", "max_shots: "),
         ("shots: fit", "shots: fit, items: 0", "items: "),
         ("shots: fit", "shots: fit, subset: subject", "has no use for `subset`"),

@@ -221,9 +221,10 @@ def test_humaneval_has_the_templates_of_lm_eval(
     column = suite.column("humaneval")
     task: Any = column_tasks(suite, column, benchmarks, PARAMS)["humaneval"]
     assert task.config.repeats == 20
-    assert task.config.generation_kwargs["temperature"] == 0.8
-    assert task.config.generation_kwargs["until"] == own["generation_kwargs"]["until"]
-    assert task.config.generation_kwargs["max_gen_toks"] == own["generation_kwargs"]["max_gen_toks"]
+    how = task.config.generation_kwargs
+    assert (how["temperature"], how["top_p"], how["top_k"]) == (0.8, 0.95, 0)
+    assert how["until"] == own["generation_kwargs"]["until"]
+    assert how["max_gen_toks"] == own["generation_kwargs"]["max_gen_toks"]
     assert task.config.doc_to_target == own["doc_to_target"]
     assert own["doc_to_text"] == "{{prompt}}"
     prompts = [prompt for prompt, _ in requests(task)]

@@ -92,11 +92,10 @@ def asked() -> Iterator[tuple[Server, list[dict[str, Any]], list[Any]]]:
 
     web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=web.serve_forever, daemon=True).start()
-    with subprocess.Popen(["sleep", "60"]) as child, closing(Server(["sleep"], Path())) as server:
-        server._child, server._url = child, f"http://127.0.0.1:{web.server_port}"
-        server._name = "tiny"
+    with closing(Server(["sleep"], Path())) as server:
+        server._child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+        server._url, server._name = f"http://127.0.0.1:{web.server_port}", "tiny"
         yield server, heard, replies
-        child.kill()
     web.shutdown()
     web.server_close()
 

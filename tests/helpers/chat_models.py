@@ -61,7 +61,7 @@ def sentencepiece() -> PreTrainedTokenizerFast:
     from tokenizers import Tokenizer, decoders, models, normalizers
 
     names = [f"<0x{i:02X}>" for i in range(256)]
-    words = [("<unk>", 0.0), *((name, -20.0) for name in names)]
+    words = [("<unk>", 0.0), *((word, 0.0) for word in SPECIAL), *((b, -20.0) for b in names)]
     words += [(letter, -5.0) for letter in sorted({*"".join(CORPUS), "▁"} - {" ", "\n"})]
     inner = Tokenizer(models.Unigram(words, unk_id=0, byte_fallback=True))
     inner.normalizer = normalizers.Sequence(
@@ -75,7 +75,12 @@ def sentencepiece() -> PreTrainedTokenizerFast:
             decoders.Strip(" ", 1, 0),
         ]
     )
-    made = PreTrainedTokenizerFast(tokenizer_object=inner, eos_token="<unk>", unk_token="<unk>")
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        eos_token=SPECIAL[0],
+        unk_token="<unk>",
+        extra_special_tokens=SPECIAL[1:],
+    )
     made.chat_template = CHATML
     return made
 

@@ -74,10 +74,10 @@ def test_the_paper_s_recipe(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
 def test_a_step_has_as_many_rows_however_many_cards_are_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = TrainingArguments.__post_init__
+    as_it_is = TrainingArguments.__post_init__
 
     def with_eight_cards(self: TrainingArguments) -> None:
-        found(self)
+        as_it_is(self)
         self._n_gpu = 8
 
     monkeypatch.setattr(TrainingArguments, "__post_init__", with_eight_cards)

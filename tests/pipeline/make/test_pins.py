@@ -102,9 +102,9 @@ def test_make_pin_looks_up_what_is_missing(repo: Path, hub: Path) -> None:
         f"pin: conf/pins.yaml: a/rows = {COMMIT}",
         "pin: params.yaml: with these revisions",
     ]
-    found = read_pins(repo)
-    assert found["models"] == {"a/one": OLD, "a/two": COMMIT, "b/judge": COMMIT}
-    assert found["datasets"] == {"a/rows": COMMIT}
+    written = read_pins(repo)
+    assert written["models"] == {"a/one": OLD, "a/two": COMMIT, "b/judge": COMMIT}
+    assert written["datasets"] == {"a/rows": COMMIT}
     assert (repo / "params.yaml").read_text() == preset_text(repo, "own")
     assert switch_preset(repo, "own") == ["params.yaml holds own already"], "these are no edits"
     assert make(repo, "pin", "own").stdout == "pin: conf/pins.yaml: nothing to add\n"

@@ -56,9 +56,9 @@ def test_a_preset_is_the_base_with_what_it_changes(
     texts, extended = [], name
     while extended:
         text = (ROOT / "conf" / f"{extended}.yaml").read_text()
-        found = re.search(r"^extends: (\w+)\n", text, re.M)
-        texts.insert(0, text.replace(found[0], "") if found else text)
-        extended = found[1] if found else "base" if extended != "base" else ""
+        match = re.search(r"^extends: (\w+)\n", text, re.M)
+        texts.insert(0, text.replace(match[0], "") if match else text)
+        extended = match[1] if match else "base" if extended != "base" else ""
     # As one document, so that aliases have their anchors; the sections of each file are marked.
     marked = [
         re.sub(r"^(?=\w)", f"m{place}_", text, flags=re.M) for place, text in enumerate(texts)
