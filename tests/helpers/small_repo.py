@@ -86,7 +86,6 @@ WHOLE += ("worlds", "world_reports")
 
 
 DVC = (sys.executable, "-m", "dvc")
-FORKING_DVC = Path(__file__).with_name("forking_dvc.py")
 
 
 def yaml() -> YAML:
@@ -128,7 +127,7 @@ def run(folder: Path, *command: str, check: bool = True) -> subprocess.Completed
 
 def repro(folder: Path, *arguments: str) -> list[str]:
     """Run `dvc repro`; return the stages that really ran, in order."""
-    done = run(folder, sys.executable, "-P", str(FORKING_DVC), "repro", *arguments)
+    done = run(folder, "dvc", "repro", *arguments)
     starts = [line for line in done.stdout.splitlines() if line.startswith("Running stage ")]
     return [line.split("'")[1] for line in starts]
 
