@@ -15,6 +15,7 @@ from harness.common import layout
 from harness.common.disk_errors import ending_in_one_line
 from harness.common.files import replacing_folder
 from harness.params.params import load_params
+from harness.params.pruning import RECIPE
 from harness.recipe.sweep import Point, Recipe, best, sweep
 from pipeline.code import code_hash
 
@@ -94,7 +95,7 @@ def main() -> int:
     said = f"{budget:.0%} of the pool" if isinstance(budget, float) else f"{budget:,} rows"
     words = " ".join(sys.argv[1:])
     text = page(points, params.preset, said, params.base_model.source, words)
-    with replacing_folder(layout.RESULTS / params.preset / "recipe") as folder:
+    with replacing_folder(layout.RESULTS / params.preset / RECIPE) as folder:
         Path(folder / "table.md").write_text(text, encoding="utf-8")
     sys.stdout.write(text)
     return 0

@@ -24,7 +24,7 @@ from harness.params.params import load_params
 from harness.params.prepare import PrepareParams
 from harness.plan.stated import CHARACTERS_A_TOKEN, SUITES_FILE
 from harness.pools.prepare import prepare
-from harness.suites import Column, load_suite
+from harness.suites import SUITES, Column, load_suite
 from tests.helpers.byte_level import byte_level
 from tests.helpers.presets import preset_file
 from tests.helpers.small_suite import write_lines
@@ -42,10 +42,10 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     log.setLevel(logging.INFO)
     parser = argparse.ArgumentParser(description="Count what each suite reads and writes.")
-    parser.add_argument("suites", nargs="*", default=list(PRESETS), choices=list(PRESETS))
+    parser.add_argument("suites", nargs="*", default=list(PRESETS), choices=list(SUITES))
     known = read_json(SUITES_FILE) if SUITES_FILE.is_file() else {}
     for name in parser.parse_args().suites:
-        known[name] = measured(name, PRESETS[name])
+        known[name] = measured(name, PRESETS.get(name, ""))
         write_json(SUITES_FILE, dict(sorted(known.items())))
 
 

@@ -1,5 +1,7 @@
 """Checks the names in params.yaml, and their knobs, against the tables of the harness."""
 
+import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,6 +20,7 @@ def table_problems(params: Params) -> Iterator[str]:
     yield from _names(params)
     yield from _heldout(params)
     yield from _builtins(params)
+    yield from _answers(params)
     yield from _of_the_lab(params)
     yield from _knobs_of_samplers(params)
     yield from _knobs_of_scorers(params)
@@ -95,6 +98,22 @@ def _builtins(params: Params) -> Iterator[str]:
                     task_file(column.builtin, f"suite {params.evaluate.suite}: {column.name}")
                 except InputError as error:
                     yield str(error)
+
+
+def _answers(params: Params) -> Iterator[str]:
+    """What would be refused only once answers are generated."""
+    from harness.suites import SUITES, load_suite
+
+    how, samples = params.evaluate, params.evaluate.code_samples
+    if how.backend != "hf" and shutil.which(command := (how.server or ["vllm"])[0]) is None:
+        key = "server" if how.server else "backend"
+        yield f"evaluate.{key}: {command} is not installed; see docs/suites.md"
+    if samples is not None and how.suite in SUITES:
+        for column in load_suite(how.suite).columns:
+            wanted = re.match(r"pass@(\d+),", column.metric or "")
+            if wanted and samples < int(wanted[1]):
+                rule = f"{samples} answers give no pass@{wanted[1]} (column {column.name})"
+                yield f"evaluate.code_samples: {rule}; say {wanted[1]} or more"
 
 
 def _of_the_lab(params: Params) -> Iterator[str]:

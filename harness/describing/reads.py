@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from harness.params.params import Params, RoundSelection, Selection
+from harness.params.params import Params, Selection
 from harness.round_systems import ROUND_SYSTEMS
 from harness.samplers import SAMPLERS
 from harness.selecting.quality import terms
@@ -66,7 +66,7 @@ def _needed(params: Params, costs: dict[str, Any], name: str) -> Iterator[dict[s
     responses = dict.fromkeys(score["responses"] for score in scores if score["responses"])
     yield from (costs["responses"][key] for key in responses)
     models = [score["model"] for score in scores]
-    if isinstance(item, RoundSelection):
+    if item.sampler in ROUND_SYSTEMS:
         knobs = vars(ROUND_SYSTEMS[item.sampler](**item.sampler_params))
         models += [knobs["model"]] if knobs.get("scorer") == "reward_model" else []
     if REWARD in models:

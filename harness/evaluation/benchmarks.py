@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from harness.common.errors import InputError, nearest
+from harness.common.errors import InputError, nearest, one_line, shown
 from harness.evaluation.code import run_answers, run_checks
 from harness.params.evaluation import EvaluateParams
 from harness.suites import Column, Suite, read_task
@@ -115,6 +115,8 @@ def _with_data(
             rule = f"{column.builtin} is a group: `subset` names the field with an item's task"
             raise InputError(f"{task_place(suite, column)}: {rule}; add it")
     rows = {split: _read_jsonl(benchmarks / f"{name}.jsonl") for split, name in splits.items()}
+    if column.builtin is None and "process_docs" not in config:
+        _check_fields(config, rows[asked], task_place(suite, column))
     if column.subset is not None:
         _check_subsets(rows, column.subset, [one["dataset_name"] for one in definitions], column)
     if column.subset is None:
@@ -132,7 +134,7 @@ def _with_data(
     for one, part in zip(definitions, parts, strict=True):
         if part[asked]:
             gone = {key: None for key in _SPLITS if one.get(key) not in (None, *part)}
-            yield one | gone, _dataset(part)
+            yield one | gone, _dataset(part, task_place(suite, column))
 
 
 def _check_subsets(
@@ -159,10 +161,16 @@ def _first_of_each(rows: list[Item], field: str, limit: int | None) -> list[Item
     return [rows[i] for i in sorted(first)]
 
 
-def _dataset(rows: dict[str, list[Item]]) -> "DatasetDict":
+def _dataset(rows: dict[str, list[Item]], where: str) -> "DatasetDict":
+    """The splits as lm-eval reads them; InputError for a field of several types."""
     from datasets import Dataset, DatasetDict
+    from pyarrow import ArrowException
 
-    return DatasetDict({split: Dataset.from_list(own) for split, own in rows.items()})
+    try:
+        return DatasetDict({split: Dataset.from_list(own) for split, own in rows.items()})
+    except (ArrowException, OverflowError) as error:
+        rule = "give each field values of one type in all items"
+        raise InputError(f"{where}: {one_line(error)}; {rule}") from None
 
 
 def _task(config: dict[str, Any], data: "DatasetDict", params: EvaluateParams) -> Benchmark:
@@ -181,7 +189,11 @@ def _task(config: dict[str, Any], data: "DatasetDict", params: EvaluateParams) -
             how = how | {"do_sample": True, "temperature": params.code_temperature}
     if how:
         config["generation_kwargs"] = SAMPLING | how if how.get("do_sample") else how
-    made: Any = TaskManager(include_defaults=False).load([config])["tasks"][config["task"]]
+    try:
+        made: Any = TaskManager(include_defaults=False).load([config])["tasks"][config["task"]]
+    except Exception as error:  # of whatever it holds
+        reason = one_line(error) or type(error).__name__
+        raise InputError(f"task {config['task']}: lm-eval cannot read it: {reason}") from error
     made.set_fewshot_seed(FEWSHOT_SEED)
     return made
 
@@ -201,11 +213,47 @@ def _check_labels(task: Benchmark, where: str) -> None:
     if task.OUTPUT_TYPE != "multiple_choice":
         return
     for number, doc in enumerate(task.eval_docs, 1):
-        choices, target = task.doc_to_choice(doc), task.doc_to_target(doc)
-        inside = not isinstance(target, int) or 0 <= target < len(choices)
-        if not inside or not choices:
-            rule = f"the answer is {target}, of {len(choices)} choices (from 0)"
+        try:
+            choices, target = task.doc_to_choice(doc), task.doc_to_target(doc)
+        except Exception as error:  # of a task's template or function, which may fail in any way
+            rule = one_line(error) or type(error).__name__
+        else:
+            rule = _label_problem(choices, target)
+        if rule:
             raise InputError(f"{where}, item {number}: {rule}; correct the item or leave it out")
+
+
+def _label_problem(choices: object, target: object) -> str:
+    """What is wrong with an item's choices or its answer, a place, a text or a list of those."""
+    if not isinstance(choices, list) or not choices:
+        return f"its choices are {shown(repr(choices))}; needed: a list of texts"
+    if not all(isinstance(choice, str) and choice.strip() for choice in choices):
+        return f"one of its choices is blank or no text: {shown(repr(choices))}"
+    for one in target if isinstance(target, list) else [target]:
+        place = isinstance(one, int) and not isinstance(one, bool)
+        if not (0 <= one < len(choices) if place else one in choices):
+            return f"the answer is {shown(repr(one))}, of {len(choices)} choices (from 0)"
+    return ""
+
+
+def _check_fields(config: dict[str, Any], rows: Sequence[Item], where: str) -> None:
+    """Raise InputError where a task file names a field that no item has, or one that is no text.
+
+    lm-eval would take the name itself for the text of every item.
+    """
+    fields = sorted(set().union(*rows))
+    for key in ("doc_to_text", "doc_to_target", "doc_to_choice"):
+        name = config.get(key)
+        if not isinstance(name, str) or not name.isidentifier():
+            continue
+        if name not in fields:
+            rule = f"{key} names {name!r}, which no item has{nearest(name, fields)}"
+            raise InputError(f"{where}: {rule}")
+        for number, row in enumerate(rows, 1):
+            given = row.get(name)
+            if given is None or (key == "doc_to_text" and not isinstance(given, str)):
+                rule = f"{name} is {shown(repr(given))}; the task's {key} reads it"
+                raise InputError(f"{where}, item {number}: {rule}; correct the item")
 
 
 def _own_splits(config: dict[str, Any], path: Path) -> tuple[dict[str, str], str]:
@@ -213,7 +261,8 @@ def _own_splits(config: dict[str, Any], path: Path) -> tuple[dict[str, str], str
     try:
         files: dict[str, str] = config["dataset_kwargs"]["data_files"]
         test = config["test_split"]
-        files[test]
+        if not all(isinstance(name, str) for name in (files[test], *files.values())):
+            raise TypeError("data_files: a file's name a split")
     except (KeyError, TypeError) as error:
         raise InputError(
             f"{path}: needs dataset_kwargs.data_files and test_split ({error})"

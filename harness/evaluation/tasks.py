@@ -85,7 +85,9 @@ def _check_room(lm: LanguageModel, task: Benchmark, name: str) -> None:
     """Raise InputError where an answer may be so long that no question fits before it."""
     if task.OUTPUT_TYPE != "generate_until":
         return
-    most = int(task.config.generation_kwargs.get("max_gen_toks", lm.max_gen_toks))
+    most = task.config.generation_kwargs.get("max_gen_toks", lm.max_gen_toks)
+    if not isinstance(most, int) or most < 1:
+        raise InputError(f"{name}: max_gen_toks is {most!r}; it is a number from 1")
     if most >= lm.max_length:
         rule = f"max_gen_toks is {most}, the model's context {lm.max_length} tokens"
         raise InputError(f"{name}: {rule}; lower max_gen_toks in its generation_kwargs")
@@ -158,8 +160,10 @@ def _items(task: Benchmark, column: Column, samples: list[dict[str, Any]]) -> "p
     kept = [sample for sample in samples if sample["filter"] == chosen]
     if metric not in kept[0]["metrics"]:  # pass@10 of fewer answers
         there = ", ".join(kept[0]["metrics"])
-        rule = f"no {metric} of so few answers, only {there}"
-        raise InputError(f"column {column.name}: {rule}; raise evaluate.code_samples")
+        few = metric.startswith("pass@")
+        rule = f"no {metric}{' of so few answers' if few else ''}, only {there}"
+        remedy = "raise evaluate.code_samples" if few else "name one of them"
+        raise InputError(f"column {column.name}: {rule}; {remedy}")
     return pd.DataFrame(
         {
             "item": item_id(sample["doc"], sample["doc_id"]),

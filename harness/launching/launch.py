@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from harness.common.errors import InputError, nearest
 from harness.common.locations import locate
 from harness.common.process_groups import Guard, end_groups
-from harness.common.yaml_files import parse_yaml
+from harness.common.yaml_files import read_yaml
 
 CONFIGS = Path(__file__).resolve().parents[2] / "conf" / "accelerate"
 CALL, RESULT = "call.pickle", "result.pickle"
@@ -67,10 +67,13 @@ def config_file(where: str, config: str) -> Path:
 
 
 def _values(where: str, path: Path) -> dict[str, Any]:
-    values = parse_yaml(path.read_text(encoding="utf-8"), path)
-    if not isinstance(values, dict):
-        rule = "not an accelerate configuration, which has `key: value` lines"
+    values = read_yaml(path)
+    if not isinstance(values, dict) or "distributed_type" not in values:
+        rule = "not an accelerate configuration: it has no `distributed_type: ...`"
         raise InputError(f"{where}.launcher: {path}: {rule}; accelerate config writes one")
+    if (machines := values.get("num_machines", 1)) != 1:
+        rule = f"num_machines is {machines}; processes are those of one machine"
+        raise InputError(f"{where}.launcher: {path}: {rule}; say 1")
     return values
 
 

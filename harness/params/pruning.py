@@ -13,6 +13,7 @@ from harness.common.timings import timings_of
 from harness.params.params import MAIN, Params
 
 SUBSETS = "subsets"  # the report that describes every subset
+RECIPE = "recipe"  # that of scripts/choose_recipe.py
 
 
 def prune(params: Params) -> list[Path]:
@@ -23,7 +24,7 @@ def prune(params: Params) -> list[Path]:
     cells = params.every_cell()
     chosen = [*params.every_selection, *params.references]
     results = layout.RESULTS / params.preset
-    written = (*params.every_study, *params.world_reports, SUBSETS)
+    written = (*params.every_study, *params.world_reports, SUBSETS, RECIPE)
     reports = {results / name for name in written}
     kept = {
         layout.RUNS: {layout.RUNS / cell.path for cell in cells},

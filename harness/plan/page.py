@@ -1,21 +1,21 @@
 """A plan as text: models and data, stages, work, memory, disk, time."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from harness.common.locations import on_hub
 from harness.common.markdown import aligned
-from harness.params.params import MAIN, Params
+from harness.params.params import Params
 from harness.params.prepare import FROM_POOL
 from harness.plan import memory
 from harness.plan.sizes import Model, source_of
-from harness.plan.stated import Card, find_card
+from harness.plan.stated import Card, find_card, stated
 from harness.plan.work import Sizes, Work, adapters, cut, judgments, uncounted, width_of
 from harness.suites import load_suite
 
 RANK = 16  # of the LoRA that stands beside full training
-STAGE_SECONDS = 6.0  # of a stage beside its model, on a CPU: the mean of conf/durations.json
+STAGE_SECONDS = 6.0  # of a stage beside its work: the mean of conf/durations.json
 UNPINNED = "not pinned: make pin"
 AVX2 = "cpu_avx2"  # the card of a CPU without AVX-512, named beside the other
 
@@ -49,7 +49,7 @@ class Plan:
 
     @property
     def hours(self) -> float:
-        """What the work takes on the card, one at a time; on a CPU with the stages' own seconds."""
+        """What the work takes on the card, one at a time, with the stages' own seconds."""
         return self._hours(self.work, self.stages)
 
     @property
@@ -63,7 +63,7 @@ class Plan:
         return [one for work in self.others.values() for one in work]
 
     def _hours(self, work: list[Work], stages: list[str]) -> float:
-        own = STAGE_SECONDS * len(stages) / self.jobs / 3600 if self.on_cpu else 0.0
+        own = STAGE_SECONDS * len(stages) / self.jobs / 3600
         return own + sum(self.card.hours(one.flops, one.kind) for one in work)
 
     @property
@@ -172,8 +172,10 @@ def _memory(plan: Plan) -> str:
     trained.sort(key=lambda one: -one.needs)
     lines = [f"training {one.model.name} {_gb(one.needs)} ({one.how})" for one in trained]
     most = next((one for one in trained if one.model != reward), None)
-    if most is not None and (other := _other_ways(params, most)):
-        lines.append(f"{most.model.name} {other}")
+    other = _other_ways(params, most) if most is not None else {}
+    if most is not None and other:
+        ways = ", ".join(f"{how} {_gb(size)}" for how, size in other.items())
+        lines.append(f"{most.model.name} {ways}")
     rows = max(params.evaluate.batch_size, params.rounds.batch_size)
     needs, reader = max(
         (memory.reading(one.parameters, one.shape, rows, params.rounds.max_length), one.name)
@@ -182,7 +184,7 @@ def _memory(plan: Plan) -> str:
     lines.append(f"reading with {reader} {_gb(needs)} ({rows} rows at once)")
     if plan.card.memory_gb is not None:
         every = [(one.needs, one.model.name) for one in trained]
-        lines.append(_fits(plan.card, [*every, (needs, f"reading with {reader}")]))
+        lines.append(_fits(plan.card, [*every, (needs, f"reading with {reader}")], other))
     return "memory: " + f"\n{' ' * 8}".join(lines)
 
 
@@ -201,36 +203,34 @@ def _training(params: Params, model: Model, is_reward: bool) -> Training:
     return Training(model, needs, f"{how}; {batch} rows of {length} tokens a step", batch, length)
 
 
-def _other_ways(params: Params, most: Training) -> str:
-    """What else would take less memory, of checkpointing and LoRA; "" where both are on."""
+def _other_ways(params: Params, most: Training) -> dict[str, float]:
+    """Bytes with checkpointing, LoRA and both, of those that are not on."""
     shape, size, at = most.model.shape, most.model.parameters, (most.batch, most.length)
     adapter, saves = adapters(params, most.model), params.train.gradient_checkpointing
     if shape is None:
-        return ""
-    small, ways = memory.lora_parameters(shape, RANK), list[str]()
+        return {}
+    small, ways = memory.lora_parameters(shape, RANK), dict[str, float]()
     if not saves:
-        ways.append(f"with checkpointing {_gb(memory.training(size, shape, *at, adapter, True))}")
+        ways["with checkpointing"] = memory.training(size, shape, *at, adapter, True)
     if adapter is None:
-        lora = memory.training(size, shape, *at, small, saves)
-        ways.append(f"by LoRA of rank {RANK} {_gb(lora)}")
+        ways[f"by LoRA of rank {RANK}"] = memory.training(size, shape, *at, small, saves)
     if len(ways) == 2:
-        ways.append(f"by both {_gb(memory.training(size, shape, *at, small, True))}")
-    return ", ".join(ways)
+        ways["by both"] = memory.training(size, shape, *at, small, True)
+    return ways
 
 
-def _fits(card: Card, needs: list[tuple[float, str]]) -> str:
-    """Whether everything fits a card, and what does not, of bytes with what takes them."""
+def _fits(card: Card, needs: list[tuple[float, str]], other: Mapping[str, float]) -> str:
+    """Whether everything fits a card, of bytes with what takes them; else which other way would."""
     assert card.memory_gb is not None
     room = card.memory_gb * memory.GB
     large = [what for size, what in needs if size > room]
     if not large:
         return f"fits {card.name} ({card.memory_gb:g} GB)"
     cards = -(-max(needs)[0] // room)
-    return (
-        f"does not fit {card.name} ({card.memory_gb:g} GB): {', '.join(large)}: smaller batches "
-        "with gradient accumulation, checkpointing or LoRA; "
-        f"or {cards:.0f} cards that share it (ZeRO-3, FSDP)"
-    )
+    ways = [how for how, size in other.items() if size <= room]
+    ways.append(f"on {cards:.0f} cards that share it (train.launcher: fsdp or zero3)")
+    rule = f"does not fit {card.name} ({card.memory_gb:g} GB): {', '.join(large)}"
+    return f"{rule}; would fit: {', '.join(ways)}"
 
 
 def _disk(plan: Plan) -> str:
@@ -300,14 +300,25 @@ def _notes(plan: Plan) -> list[str]:
         suite = plan.params.evaluate.suite
         how = f"python -m scripts.measure_suites {suite}"
         notes.insert(0, f"not counted: evaluating {', '.join(left)} of {suite} ({how})")
-    if asked := judgments(plan.params, plan.params.cells(MAIN)):
-        notes.insert(
-            0, f"a judge ({plan.params.judge.model}) is asked {asked:,} times: docs/judge.md"
-        )
+    if asked := judgments(plan.params, plan.work):
+        more = judgments(plan.params, plan.more_work)
+        others = f", {more:,} more for the other studies" if more else ""
+        judge = f"a judge ({plan.params.judge.model}) is asked {asked:,} times{others}"
+        notes.insert(0, f"{judge}{_judge_usd(plan.params, asked + more)}: docs/judge.md")
     if long:
         most = plan.params.train.max_length
         notes.insert(0, f"rows are longer than train.max_length on the mean, and are cut to {most}")
     return notes
+
+
+def _judge_usd(params: Params, asked: int) -> str:
+    """What so many judgments cost, where params have prices."""
+    judge, each = params.judge, stated().judged
+    if judge.price_in is None or judge.price_out is None:
+        return ""
+    usd = asked * (each.read * judge.price_in + each.written * judge.price_out) / 1e6
+    lengths = f"{each.read:g} tokens read and {each.written:g} written each: assumed"
+    return f", about USD {usd:,.0f} ({lengths})"
 
 
 def _short(value: float) -> str:

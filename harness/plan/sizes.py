@@ -178,13 +178,16 @@ def _measured(params: Params) -> tuple[int, float, float, Path] | None:
     file = layout.report_folder(params.preset, "subsets") / "table.csv"
     if not file.is_file():
         return None
-    with file.open(encoding="utf-8", newline="") as stream:
-        lines = [line for line in csv.DictReader(stream) if line["selection"] == "full"]
-    if not lines or "mean_length" not in lines[0]:
-        return None
-    rows, tokens = int(lines[0]["rows"]), float(lines[0]["tokens"])
-    response = min(float(lines[0]["mean_length"]) / CHARACTERS_A_TOKEN, tokens / rows / 2)
-    return rows, tokens / rows - response, response, file
+    try:
+        with file.open(encoding="utf-8", newline="") as stream:
+            lines = [line for line in csv.DictReader(stream) if line["selection"] == "full"]
+        if not lines or "mean_length" not in lines[0]:
+            return None
+        rows, tokens = int(lines[0]["rows"]), float(lines[0]["tokens"])
+        response = min(float(lines[0]["mean_length"]) / CHARACTERS_A_TOKEN, tokens / rows / 2)
+        return rows, tokens / rows - response, response, file
+    except (KeyError, ValueError, ZeroDivisionError):
+        raise InputError(f"{file}: not as it was written; git checkout {file}") from None
 
 
 def _counted(params: Params) -> tuple[int, float, float]:

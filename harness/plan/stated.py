@@ -47,11 +47,13 @@ class PoolLengths(Stated):
 
 
 class Judged(Stated):
-    """How many questions a judged column has, and the mean tokens of a question and an answer."""
+    """How many questions a judged column has; mean tokens of a question, an answer, a judgment."""
 
     questions: dict[str, int]
     prompt: float
     response: float
+    read: float
+    written: float
     source: str
 
 

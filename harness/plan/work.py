@@ -349,11 +349,12 @@ def uncounted(params: Params) -> list[str]:
     return [c.name for c in suite.columns if _column(params, suite, c) is None]
 
 
-def judgments(params: Params, cells: Iterable[Cell]) -> int:
+def judgments(params: Params, work: Iterable[Work]) -> int:
     """How often a judge is asked to compare two answers: in both orders, of every model."""
     suite, limit = load_suite(params.evaluate.suite), params.evaluate.limit or math.inf
-    asked = (stated().judged.questions.get(name, 0) for name in suite.judged)
-    return int(2 * sum(min(one, limit) for one in asked) * sum(len(cell.seeds) for cell in cells))
+    asked = sum(min(stated().judged.questions.get(name, 0), limit) for name in suite.judged)
+    models = sum(one.times for one in work if (one.stage, one.kind) == ("evaluate", "generate"))
+    return int(2 * asked * models)
 
 
 def _column(params: Params, suite: Suite, column: Column) -> tuple[float, float] | None:

@@ -63,8 +63,13 @@ def sweep(params: Params, recipes: Iterable[Recipe], seeds: int, code: str) -> l
     """The base model, then each recipe over so many random subsets of the main budget.
 
     Finished runs of this ``code`` (a hash) are kept, so that a killed sweep goes on.
-    InputError without validation rows, and for a recipe that `train` would refuse.
+    InputError without validation rows, for a recipe that `train` would refuse, for trials, and for
+    a budget in tokens.
     """
+    if params.train.max_steps is not None:
+        raise InputError("train.max_steps: a trial says nothing about a recipe; take it out")
+    if params.budget_unit != "rows":
+        raise InputError("budget_unit: the sweep draws rows; say budget_unit: rows meanwhile")
     hows = {recipe: _trained_by(params, recipe) for recipe in recipes}
     rows = validation_rows(read_frame(layout.HELDOUT_FILE, HELDOUT))
     pool = read_pool()

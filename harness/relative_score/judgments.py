@@ -58,7 +58,12 @@ class Judgments:
         if not reference.sum():
             rule = "the reference's scores sum to 0, so that nothing can be relative to them"
             raise InputError(f"{self.name}: {rule}; give judgments whose second score is its own")
-        return ratio_of_sums(100 * model, reference)
+        with np.errstate(over="ignore"):
+            score = ratio_of_sums(100 * model, reference)
+        if not np.isfinite(score.value):
+            rule = f"the reference's scores sum to {reference.sum():.3g}, too little to divide by"
+            raise InputError(f"{self.name}: {rule}; give judgments on one scale")
+        return score
 
 
 def read_judgments(path: Path) -> Judgments:
@@ -78,8 +83,7 @@ def read_judgments(path: Path) -> Judgments:
                     detail = f" ({row.detail})" if row.detail else ""
                     raise InputError(f"{where}: {row.rule}{detail}; a line is as {FORM}")
                 assert isinstance(row, dict)
-                text = row.get("question_text")
-                questions.append(text if isinstance(text, str) else where)
+                questions.append(_question(row.get("question_text"), where))
                 scores.append(_scores(row, where))
     except InputError as error:  # of the limits: those of the pipeline are not for this file
         raise InputError(re.sub(r"raise prepare\.limits\.\w+, or ", "", str(error))) from None
@@ -92,6 +96,14 @@ def together(parts: Sequence[Judgments], name: str) -> Judgments:
     """The judgments of several files as one."""
     questions = tuple(question for part in parts for question in part.questions)
     return Judgments(name, questions, np.concatenate([part.scores for part in parts]))
+
+
+def _question(text: object, where: str) -> str:
+    """A line's question; its place where it has none."""
+    if text is not None and not isinstance(text, str):
+        rule = f"question_text is {shown(repr(text))}; it is a text, or left out"
+        raise InputError(f"{where}: {rule}")
+    return text if text and text.strip() else where
 
 
 def _scores(row: dict[str, object], where: str) -> list[list[float]]:

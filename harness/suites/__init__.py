@@ -87,7 +87,8 @@ class Suite(BaseModel):
     source: str = ""
     headline: str
     columns: list[Column]
-    data: dict[str, ItemSource] = {}  # what prepare writes to data/benchmarks/, by the file's name
+    # What prepare writes to data/benchmarks/, by the file's name.
+    data: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")], ItemSource] = {}
     folder: Path
 
     @model_validator(mode="after")
@@ -99,7 +100,11 @@ class Suite(BaseModel):
         for name in wanted:
             if name not in names:
                 raise ValueError(f"no column {name!r}; there are {', '.join(names)}")
+        means = {column.name for column in self.columns if column.kind == "mean"}
         for column in self.columns:
+            if column.kind == "mean" and (not column.of or means & set(column.of)):
+                rule = f"`of` is {column.of}; a mean is of one column or more, none of them a mean"
+                raise ValueError(f"column {column.name}: {rule}")
             if column.task and not (self.folder / column.task).is_file():
                 raise ValueError(f"column {column.name}: no task file {column.task}")
             if column.task and column.shots:

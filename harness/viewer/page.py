@@ -60,6 +60,9 @@ def find_run(params: Params, name: str, variable: str = "RUN") -> Run:
     if metrics.suite != params.evaluate.suite:
         rule = f"scores of suite {metrics.suite}, not of {params.evaluate.suite}"
         raise InputError(f"{file}: {rule}; run dvc repro {cell.stage('evaluate')}")
+    if wanted not in metrics.seeds:
+        rule = f"no scores of seed {wanted}"
+        raise InputError(f"{file}: {rule}; run dvc repro {cell.stage('evaluate')}")
     samples = read_frame(file.with_name("samples.parquet"), SAMPLES)
     own = samples.loc[samples["seed"] == int(wanted)]
     return Run(f"{row}, seed {wanted}", cell.base, own, metrics.seeds[wanted])

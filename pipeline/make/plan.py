@@ -128,6 +128,8 @@ def main() -> None:
     parser.add_argument("--pool", help="with own: your instruction data")
     parser.add_argument("--jobs", type=int, help="stages side by side on a CPU")
     given = parser.parse_args()
+    if given.jobs is not None and given.jobs < 1:
+        parser.error(f"--jobs is {given.jobs}; it is a number from 1")
     with ending_in_one_line():
         root = Path.cwd()
         preset = of_size(root, given.preset, given.size)

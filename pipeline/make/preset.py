@@ -20,6 +20,7 @@ from pipeline.make.yaml_edits import merged
 PRESET = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 BASE = "base"  # what every preset starts from, by itself or by the file that it extends
 EXTENDS = re.compile(r"^extends:[ \t]*(.*?)[ \t]*(?:#.*)?$", re.MULTILINE)
+ADDED = re.compile(r"^[ \t]*\w+_sha256: \S+[ \t]*\n|, \w+_sha256: \w+", re.MULTILINE)
 EDITED = "params.{}.edited.yaml"  # the user's edits of a preset, while another is in use
 
 
@@ -190,9 +191,14 @@ def _preset_of_lock(root: Path, current: str | None) -> str | None:
 
 
 def is_edited(root: Path, preset: str) -> bool:
-    """Whether params.yaml differs from what the preset, the one it holds, would write."""
-    written = yaml_text(root / "params.yaml")
-    return preset not in presets(root) or written != preset_text(root, preset)
+    """Whether params.yaml differs from what the preset, the one it holds, would write.
+
+    Hashes that `make repro` adds are no edits.
+    """
+    if preset not in presets(root):
+        return True
+    written, shipped = yaml_text(root / "params.yaml"), preset_text(root, preset)
+    return ADDED.sub("", written) != ADDED.sub("", shipped)
 
 
 def _already(root: Path, preset: str) -> list[str]:

@@ -71,8 +71,18 @@ def test_every_preset_is_fine(name: str) -> None:
         ),
         (
             "group_by_length: true",
-            "launcher: ddp, processes: 3",
+            "launcher: ddp\n  processes: 3",
             ["train.processes: a step of batch_size", "which 3 processes cannot share evenly"],
+        ),
+        (
+            "  suite: lab\n",
+            "  suite: lab\n  code_samples: 9\n",
+            ["evaluate.code_samples: 9 answers give no pass@10 (column code); say 10 or more"],
+        ),
+        (
+            "  suite: lab\n",
+            "  suite: lab\n  backend: endpoint\n  server: [no-such, '{model}', '{port}']\n",
+            ["evaluate.server: no-such is not installed; see docs/suites.md"],
         ),
         ("start: mean", "stat: random", ["k_center.stat: k_center takes", "mean 'start'?"]),
         # what one part says of another

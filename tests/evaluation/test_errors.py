@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from harness.common.errors import InputError
+from harness.common.files import write_json
 from harness.common.stores import seal
-from harness.evaluation.benchmarks import runs_programs
+from harness.evaluation.benchmarks import column_tasks, runs_programs
 from harness.evaluation.evaluate import evaluate
 from harness.evaluation.language_model import language_model
 from harness.evaluation.tasks import prepare_column, run_tasks
@@ -182,6 +183,8 @@ def test_a_model_that_gives_nan(
         ("sources: [a]", "sources: [a], task: x.yaml", "bits_per_byte has no use for `task`"),
         ("task: text.yaml", "task: nowhere.yaml", "column text: no task file nowhere.yaml"),
         ("name: norm", "name: choice", "two columns share a name"),
+        ("of: [choice, text]", "of: []", r"column avg: `of` is \[\]; a mean is of one column"),
+        ("of: [choice, text]", "of: [choice, avg]", "none of them a mean"),
         ("label: Code", "lable: Code", "label"),
         ("title: Small", "title: [", "not YAML"),
         ("shots: fit", "shots: -1", r"columns\.1\.shots"),
@@ -216,6 +219,51 @@ def extended(folder: Path, text: str) -> Suite:
     folder.mkdir()
     (folder / "suite.yaml").write_text(f"extends: paper_local\nname: own\n{text}")
     return read_suite(folder)
+
+
+QUIZ = """task: quiz
+dataset_path: json
+dataset_kwargs: {data_files: {test: quiz.jsonl}}
+test_split: test
+output_type: multiple_choice
+doc_to_text: question
+doc_to_choice: choices
+doc_to_target: answer
+metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "item", "rule"),
+    [
+        ({}, {"answer": "Lyon"}, r"item 2: the answer is 'Lyon', of 2 choices"),
+        ({}, {"choices": ["Paris", " "]}, r"item 2: one of its choices is blank or no text"),
+        ({}, {"choices": ["Paris", 1]}, r"quiz.yaml: .*; give each field values of one type"),
+        ({}, {"question": None}, r"item 2: question is None; the task's doc_to_text reads it"),
+        ({"answer\n": "anser\n"}, {}, r"doc_to_target names 'anser', which no item has.*'answer'"),
+        ({"doc_to_text: question": "doc_to_text: '{{1 +}}'"}, {}, r"lm-eval cannot read it"),
+        ({"multiple_choice": "multi_choice"}, {}, r"lm-eval cannot read it"),
+        ({"test: quiz.jsonl": "test: [quiz.jsonl]"}, {}, r"needs dataset_kwargs.data_files"),
+    ],
+)
+def test_tasks_and_items_that_could_never_be_right(
+    tmp_path: Path, change: dict[str, str], item: dict[str, Any], rule: str
+) -> None:
+    text = QUIZ
+    for old, new in change.items():
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "quiz.yaml").write_text(text)
+    values = {"name": "quiz", "title": "Quiz", "headline": "quiz"}
+    column = {"name": "quiz", "label": "Quiz", "kind": "lm_eval", "task": "quiz.yaml"}
+    column |= {"metric": "acc,none", "higher_is_better": True}
+    write_json(tmp_path / "suite.yaml", {**values, "columns": [column]})
+    good = {"id": "a", "question": "Where?", "choices": ["Paris", "Rome"], "answer": "Paris"}
+    write_lines(tmp_path / "quiz.jsonl", [good, {**good, "id": "b", **item}])
+    quiz = read_suite(tmp_path)
+    with pytest.raises(InputError, match=rule) as caught:
+        column_tasks(quiz, quiz.column("quiz"), tmp_path, PARAMS)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_file_that_is_taken_away_shows_no_item_its_answer(

@@ -143,7 +143,7 @@ def test_what_cannot_be_launched_is_refused(tiny_model: Path, tmp_path: Path) ->
         run(launcher="dpd")
     own = tmp_path / "own.yaml"
     own.write_text("- distributed_type: MULTI_CPU\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"own\.yaml: not an accelerate configuration, which"):
+    with pytest.raises(InputError, match=r"own\.yaml: not an accelerate configuration: it has"):
         run(launcher=str(own))
     with pytest.raises(ValueError, match="say launcher: ddp, or leave processes out"):
         TrainParams(processes=2)

@@ -99,6 +99,12 @@ def test_what_training_would_refuse_is_refused_before_anything_is_judged(params:
     ):
         with pytest.raises(InputError, match=rule):
             sweep(params, [Recipe(1e-3, 1), recipe], 1, "code")
+    for changes, rule in (
+        ({"train": params.train.model_copy(update={"max_steps": 2})}, "train.max_steps: a trial"),
+        ({"budget_unit": "tokens"}, "budget_unit: the sweep draws rows"),
+    ):
+        with pytest.raises(InputError, match=rule):
+            sweep(params.model_copy(update=changes), [Recipe(1e-3, 1)], 1, "code")
     assert not Path(".store").exists()
 
 

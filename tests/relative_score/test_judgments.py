@@ -37,6 +37,20 @@ def test_the_released_judgments_have_the_published_scores(name: str) -> None:
     assert read.parsed.sum(axis=0).tolist() == [80, 80]
 
 
+def test_questions_are_texts_and_each_is_one(tmp_path: Path) -> None:
+    lines = [judged([4, 8], [6, 8], question_text=text) for text in ("a", "a\0", "", " ", "a")]
+    read = read_judgments(written(tmp_path / "a.jsonl", *lines))
+    assert len(set(read.questions)) == 4  # a, a with a zero byte, and two without a text
+    narrow = read.relative_score()
+    assert narrow.value == pytest.approx(100 * 50 / 80)
+    other = written(tmp_path / "b.jsonl", judged([1, 2], [1, 2], question_text=5))
+    with pytest.raises(InputError, match=r"b.jsonl, line 1: question_text is 5; it is a text, or"):
+        read_judgments(other)
+    tiny = written(tmp_path / "c.jsonl", *[judged([4, 1e-320], [4, 1e-320])] * 2)
+    with pytest.raises(InputError, match="too little to divide by; give judgments on one scale"):
+        read_judgments(tiny).relative_score()
+
+
 def test_a_score_by_hand(tmp_path: Path) -> None:
     read = read_judgments(
         written(tmp_path / "a.jsonl", judged([7, 9], [8, 9]), judged([5, 8], [6, 8]))

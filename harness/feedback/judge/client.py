@@ -79,7 +79,7 @@ class Endpoint:
             from openai import AsyncOpenAI
         except ImportError:
             raise InputError(
-                "judge: the openai package is not installed; pip install 'subset-bench[judge]'"
+                "judge: the openai package is not installed; pip install -e '.[judge]'"
             ) from None
         self.params = params
         # An answer is data: only the key is hidden in it, no other secret of the environment.
