@@ -230,8 +230,11 @@ def _label_problem(choices: object, target: object) -> str:
     if not all(isinstance(choice, str) and choice.strip() for choice in choices):
         return f"one of its choices is blank or no text: {shown(repr(choices))}"
     for one in target if isinstance(target, list) else [target]:
-        place = isinstance(one, int) and not isinstance(one, bool)
-        if not (0 <= one < len(choices) if place else one in choices):
+        if isinstance(one, int) and not isinstance(one, bool):
+            inside = 0 <= one < len(choices)
+        else:
+            inside = one in choices
+        if not inside:
             return f"the answer is {shown(repr(one))}, of {len(choices)} choices (from 0)"
     return ""
 

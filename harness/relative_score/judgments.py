@@ -58,7 +58,7 @@ class Judgments:
         if not reference.sum():
             rule = "the reference's scores sum to 0, so that nothing can be relative to them"
             raise InputError(f"{self.name}: {rule}; give judgments whose second score is its own")
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             score = ratio_of_sums(100 * model, reference)
         if not np.isfinite(score.value):
             rule = f"the reference's scores sum to {reference.sum():.3g}, too little to divide by"

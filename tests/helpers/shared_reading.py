@@ -36,7 +36,7 @@ def read_all(model: str, reward: str) -> Readings:
             made.steps[name] += rows
 
         measure = {"states": mean_pooled, "reward": logits}.get(name, uncertainty)
-        values = measure(*arguments, **how, step=step)  # pyright: ignore
+        values = measure(*arguments, **how, step=step)
         made.values[name] = values[0] if isinstance(values, tuple) else values
 
     keep("states", reader, POOL, batch_size=1)
