@@ -13,13 +13,13 @@ from harness.common.schemas import SAMPLES, read_frame
 from harness.common.timings import read_timed
 from harness.describing.files import SeedFacts, read_described
 from harness.params.params import Cell, Params
-from harness.statistics.differences import NAN
 from harness.suites.metrics import SeedMetrics, read_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BASELINE = "random"
+NAN = float("nan")
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,7 @@ def test_a_missing_key_is_named(
 
 def test_a_missing_package_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openai", None)
-    with pytest.raises(InputError, match=r"pip install 'subset-bench\[judge\]'"):
+    with pytest.raises(InputError, match=r"pip install -e '\.\[judge\]'"):
         judge([("a", "b")], JudgeParams(model="m"), tmp_path / "answers.jsonl")
 
 

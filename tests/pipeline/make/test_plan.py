@@ -113,7 +113,8 @@ def test_models_of_other_studies_count_in_memory_disk_and_time() -> None:
     text = page(make_plan(ROOT, "paper_transfer", "h200"))
     memory = text[text.index("memory: ") :]
     assert memory.startswith("memory: training meta-llama/Meta-Llama-3-8B "), "the largest"
-    assert "(141 GB): meta-llama/Meta-Llama-3-8B: smaller batches" in memory
+    large = "does not fit NVIDIA H200 SXM (141 GB): meta-llama/Meta-Llama-3-8B; would fit: by LoRA"
+    assert f"{large} of rank 16, on 2 cards that share it (train.launcher: fsdp or zero3)" in memory
     three = 2 * (6.74 + 7.24 + 8.03 + 7.50)
     assert f"{three:.0f} GB fetched, {2 * three:.0f} GB of models in data/" in text
     assert f"{4 * 8.03:.1f} GB of 1 trained model at once (keep_models: none)" in text
