@@ -41,7 +41,7 @@ def prune(params: Params) -> list[Path]:
         places = (*timed, *map(timings_of, timed), layout.SUBSETS)
         for folder in (layout.WORLDS / world / place for place in places):
             kept[folder] = {folder / row for row in params.world_rows}
-    return [*_keep(kept), *prune_shared(list(params.embeddings), params.cluster.k)]
+    return [*_remove_others(kept), *prune_shared(list(params.embeddings), params.cluster.k)]
 
 
 def prune_shared(embeddings: Sequence[str], grid: Sequence[int]) -> list[Path]:
@@ -52,10 +52,10 @@ def prune_shared(embeddings: Sequence[str], grid: Sequence[int]) -> list[Path]:
     kept = {layout.EMBEDDINGS: vectors, layout.CLUSTERS: labels, layout.SILHOUETTES: facts}
     for folder in (layout.EMBEDDINGS, layout.SILHOUETTES):
         kept[timings_of(folder)] = {timings_of(path) for path in kept[folder]}
-    return _keep(kept)
+    return _remove_others(kept)
 
 
-def _keep(kept: Mapping[Path, set[Path]]) -> list[Path]:
+def _remove_others(kept: Mapping[Path, set[Path]]) -> list[Path]:
     """Remove all in these folders but what is named for each; return what was removed."""
     removed = [path for folder, named in kept.items() for path in unnamed(folder, named)]
     for path in removed:

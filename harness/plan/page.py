@@ -313,10 +313,10 @@ def _notes(plan: Plan) -> list[str]:
 
 def _judge_usd(params: Params, asked: int) -> str:
     """What so many judgments cost, where params have prices."""
-    judge, each = params.judge, stated().judged
-    if judge.price_in is None or judge.price_out is None:
+    each = stated().judged
+    usd = params.judge.cost(round(asked * each.read), round(asked * each.written))
+    if usd is None:
         return ""
-    usd = asked * (each.read * judge.price_in + each.written * judge.price_out) / 1e6
     lengths = f"{each.read:g} tokens read and {each.written:g} written each: assumed"
     return f", about USD {usd:,.0f} ({lengths})"
 

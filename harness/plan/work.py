@@ -372,10 +372,10 @@ def _column(params: Params, suite: Suite, column: Column) -> tuple[float, float]
         if counts := suite_counts().get(name, {}).get(column.name):
             limits = (n for n in (column.items, params.evaluate.limit) if n is not None)
             share = min([1.0, *(n / counts["items"] for n in limits)])
-            share *= 1 / CHARACTERS_A_TOKEN
-            return share * counts["read"], share * _sampled(params, suite, column) * counts[
-                "generated"
-            ]
+            read, generated = (
+                share * counts[kind] / CHARACTERS_A_TOKEN for kind in ("read", "generated")
+            )
+            return read, _sampled(params, suite, column) * generated
     return None
 
 

@@ -89,9 +89,15 @@ def _changed(root: Path, params: Params) -> set[str]:
 
 
 def _section(params: Params, name: str) -> object:
-    """A section without the hashes of outside files that `make repro` adds."""
-    hashes = {"source_sha256", "template_sha256"}
-    return params.prepare.model_dump(exclude=hashes) if name == "prepare" else getattr(params, name)
+    """A section's values without the hashes of outside files that `make repro` adds."""
+    return _without_hashes(params.model_dump(include={name}))
+
+
+def _without_hashes(value: object) -> object:
+    if not isinstance(value, dict):
+        return value
+    kept = {key: one for key, one in value.items() if not str(key).endswith("_sha256")}
+    return {key: _without_hashes(one) for key, one in kept.items()}
 
 
 def _others(params: Params, sizes: Sizes) -> dict[str, list[Work]]:
