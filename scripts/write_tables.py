@@ -98,6 +98,11 @@ def alpaca_verdicts() -> str:
     return _verdicts("alpaca_cpu/main")
 
 
+def smollm2_verdicts() -> str:
+    """What the main table of the preset smollm2 says of its rows."""
+    return _verdicts("smollm2/main")
+
+
 def _verdicts(table: str) -> str:
     page = (RESULTS / table / "table.md").read_text(encoding="utf-8")
     said = [text for text in page.split("\n\n") if text.startswith("Against ")]
@@ -105,7 +110,7 @@ def _verdicts(table: str) -> str:
 
 
 MADE = (systems, knobs, scorers, formats, suites)
-MADE += (main_table, verdicts, world_verdicts, alpaca_verdicts)
+MADE += (main_table, verdicts, world_verdicts, alpaca_verdicts, smollm2_verdicts)
 TABLES: dict[str, Callable[[], str]] = {made.__name__: made for made in MADE}
 
 
