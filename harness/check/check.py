@@ -4,6 +4,7 @@ Reads the params as DVC does and checks them against the models of `harness.para
 tables of samplers, scorers, suites and pools. Imports nothing heavy: it takes about a second.
 """
 
+import difflib
 import itertools
 import re
 from collections.abc import Container, Iterator, Mapping, Set
@@ -17,6 +18,7 @@ from harness.check.tables import SELECTIONS, selections_of, table_problems
 from harness.common.errors import InputError, nearest, shown
 from harness.common.yaml_files import read_yaml
 from harness.launching.launch import config_file
+from harness.models.packaged import PACKAGED
 from harness.params.params import Params, group_seeds, older_form
 from harness.training.sharing import share_of
 
@@ -214,9 +216,23 @@ def _references(params: Params) -> Iterator[str]:
                     f"{table}.{key}.seeds: {seed} is in none of its groups; add it to seed_groups "
                     "or to its more_groups"
                 )
+    yield from _sources(params)
     yield from _launcher(params)
     yield from _baselines(params)
     yield from study_problems(params)
+
+
+def _sources(params: Params) -> Iterator[str]:
+    """A misspelt word would be looked for on the hub."""
+    models = {"base_model": params.base_model}
+    models |= {f"base_models.{name}": item for name, item in params.base_models.items()}
+    words = ("scratch", *PACKAGED)
+    for key, item in models.items():
+        known = item.source in words or Path(item.source).exists()
+        near = [] if known else difflib.get_close_matches(item.source.lower(), words, n=1)
+        if near:
+            rule = f"{item.source!r} is no folder, and ids of the hub have an owner (owner/name)"
+            yield f"{key}.source: {rule}; did you mean {near[0]!r}?"
 
 
 def _launcher(params: Params) -> Iterator[str]:

@@ -45,11 +45,13 @@ def _found(kind: Kind, item: object, field: str, place: tuple[str, ...]) -> Iter
 
 def read_pins(root: Path) -> dict[Kind, dict[str, str]]:
     """The commits by id; none where there is no file."""
-    values = read_yaml(root / PINS) if (root / PINS).is_file() else {}
+    values = (read_yaml(root / PINS) if (root / PINS).is_file() else None) or {}
     kinds: tuple[Kind, ...] = ("models", "datasets")
-    pins: dict[Kind, dict[str, str]] = {
-        kind: dict((values or {}).get(kind) or {}) for kind in kinds
-    }
+    tables = [values, *(values.get(kind) or {} for kind in kinds if isinstance(values, dict))]
+    if not all(isinstance(one, dict) for one in tables):
+        rule = "models and datasets are tables of hub ids and their commits"
+        raise InputError(f"{root / PINS}: {rule}; git checkout {PINS}")
+    pins: dict[Kind, dict[str, str]] = {kind: dict(values.get(kind) or {}) for kind in kinds}
     for kind, listed in pins.items():
         for name, commit in listed.items():
             if not isinstance(commit, str):

@@ -10,7 +10,8 @@ from pipeline.make.runner import Graph, StageFailed
 from pipeline.make.stage_logs import last_line
 
 HEARTBEAT_S = 30.0
-OWN_LEFT = re.compile(r"(\d+) s left")  # as harness.common.progress says it
+OWN_LEFT = re.compile(r"(\d+) of (\d+), \S+, (\d+) s left")  # as harness.common.progress says it
+FIRST = 0.05  # of a stage's items: by so few, it cannot say how long the rest takes
 WIDTH = 110
 
 
@@ -102,8 +103,8 @@ class Screen:
         parts = []
         for stage, seconds in running.items():
             line = last_line(logs / f"{stage}.log")
-            if own := OWN_LEFT.search(line):
-                self.ends[stage] = time.monotonic() + float(own[1])
+            if (own := OWN_LEFT.search(line)) and int(own[1]) >= FIRST * int(own[2]):
+                self.ends[stage] = time.monotonic() + float(own[3])
             parts.append(f"{stage} {spoken(seconds)}" + (f" ({line})" if line else ""))
         return "; ".join(parts)
 

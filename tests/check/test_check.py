@@ -217,6 +217,11 @@ def test_every_preset_is_fine(name: str) -> None:
         ("preset: lab", 'preset: ""', ["preset: string should match pattern"]),
         ("seeds: [0]", "seeds: []", ["seeds: list should have at least 1 item"]),
         ("source: scratch", 'source: ""', ["base_model.source: string should have at least 1"]),
+        (
+            "source: scratch",
+            "source: SmolLM2",
+            ["base_model.source: 'SmolLM2' is no folder", "did you mean 'smollm2'?"],
+        ),
         ("suite: lab", "suite: own", ["evaluate.suite: own needs held-out rows for its column"]),
         ("suite: lab", "suite: alpaca_cpu", ["needs the held-out rows 'alpaca' for its column"]),
         ("  km_random: {", f"  {'k' * 101}: {{", ["and have at most 100 characters"]),

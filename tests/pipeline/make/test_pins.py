@@ -91,6 +91,13 @@ def test_a_pin_that_is_no_text_is_refused(repo: Path) -> None:
         preset_text(repo, "own")
 
 
+@pytest.mark.parametrize("text", ["- a/one\n", "models: [a/one]\n", "datasets: a/rows\n"])
+def test_pins_that_are_no_tables_are_refused(repo: Path, text: str) -> None:
+    (repo / PINS).write_text(text)
+    with pytest.raises(InputError, match=r"pins.yaml: models and datasets are tables"):
+        read_pins(repo)
+
+
 def test_make_pin_looks_up_what_is_missing(repo: Path, hub: Path) -> None:
     pins(repo, models={"a/one": OLD}, datasets={})
     (repo / "params.yaml").write_text(preset_text(repo, "own"))
