@@ -17,7 +17,6 @@ from harness.check.check import check_params
 from harness.common.disk_errors import ending_in_one_line
 from harness.common.errors import InputError
 from harness.common.files import read_json, write_json
-from harness.common.locations import on_hub
 from harness.common.markdown import aligned, first_table, notes_below
 from harness.common.stores import locked, run_lock
 from harness.common.yaml_files import read_yaml
@@ -75,11 +74,7 @@ def _repro(arguments: argparse.Namespace) -> None:
     if problems:
         raise InputError(problems[-1])
     _say("check: params.yaml is fine")
-    params = load_params()
-    if on_hub(params.base_model.source) and not with_cards():
-        rule = "this torch is the CPU build, so models train and answer on the CPU"
-        _say(f"warning: {rule}; make env TORCH=cuda brings the other")
-    prune(params)
+    prune(load_params())
     _run(arguments)
     _end(arguments)
 
@@ -126,14 +121,9 @@ def jobs_of(params: Params) -> int:
 
     One with a CUDA build of torch, so that no two stages share a card.
     """
-    if with_cards():
+    if sys.platform == "linux" and not version("torch").endswith("+cpu"):
         return 1
     return max(1, CORES // (params.train.threads or CORES))
-
-
-def with_cards() -> bool:
-    """Whether torch is a CUDA build; importing it to ask would take seconds."""
-    return sys.platform == "linux" and not version("torch").endswith("+cpu")
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -144,7 +134,7 @@ def _run(arguments: argparse.Namespace) -> None:
         _say(f"preset: {line}")
     graph, in_all = plan(Path.cwd(), arguments.target, _say)
     preset = _preset()
-    shipped = shipped_durations()
+    shipped = read_json(SHIPPED, f"git checkout {SHIPPED}") if SHIPPED.is_file() else {}
     durations = Durations(Path(f".store/durations/{preset}.json"), shipped.get(preset))
     if graph.stages:
         tables = EarlyTables(load_params(), set(graph.stages), _columns)
@@ -167,18 +157,6 @@ def _run(arguments: argparse.Namespace) -> None:
         _say(f"nothing to run: all {in_all} stages are up to date")
     if arguments.ship_durations:
         write_json(SHIPPED, {**shipped, preset: dict(sorted(durations.own.items()))})
-
-
-def shipped_durations() -> dict[str, dict[str, float]]:
-    """The seconds that came with the repository, by preset and stage."""
-    remedy = f"git checkout {SHIPPED}"
-    values = read_json(SHIPPED, remedy) if SHIPPED.is_file() else {}
-    presets = values.values() if isinstance(values, dict) else [None]
-    for stages in presets:
-        seconds = stages.values() if isinstance(stages, dict) else [None]
-        if not all(isinstance(one, int | float) for one in seconds):
-            raise InputError(f"{SHIPPED}: not seconds by preset and stage; {remedy}")
-    return values
 
 
 def _end(arguments: argparse.Namespace) -> None:
