@@ -228,9 +228,9 @@ def _sources(params: Params) -> Iterator[str]:
     models |= {f"base_models.{name}": item for name, item in params.base_models.items()}
     words = ("scratch", *PACKAGED)
     for key, item in models.items():
-        known = item.source in words or Path(item.source).exists()
-        near = [] if known else difflib.get_close_matches(item.source.lower(), words, n=1)
-        if near:
+        local = item.source not in words and "/" not in item.source
+        near = difflib.get_close_matches(item.source.lower(), words, n=1) if local else []
+        if near and not Path(item.source).exists():
             rule = f"{item.source!r} is no folder, and ids of the hub have an owner (owner/name)"
             yield f"{key}.source: {rule}; did you mean {near[0]!r}?"
 

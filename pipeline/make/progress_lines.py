@@ -11,7 +11,7 @@ from pipeline.make.stage_logs import last_line
 
 HEARTBEAT_S = 30.0
 OWN_LEFT = re.compile(r"(\d+) of (\d+), \S+, (\d+) s left")  # as harness.common.progress says it
-FIRST = 0.05  # of a stage's items: by so few, it cannot say how long the rest takes
+LEAST_DONE = 0.05  # of a stage's items: by so few, it cannot say how long the rest takes
 WIDTH = 110
 
 
@@ -103,7 +103,7 @@ class Screen:
         parts = []
         for stage, seconds in running.items():
             line = last_line(logs / f"{stage}.log")
-            if (own := OWN_LEFT.search(line)) and int(own[1]) >= FIRST * int(own[2]):
+            if (own := OWN_LEFT.search(line)) and int(own[1]) >= LEAST_DONE * int(own[2]):
                 self.ends[stage] = time.monotonic() + float(own[3])
             parts.append(f"{stage} {spoken(seconds)}" + (f" ({line})" if line else ""))
         return "; ".join(parts)

@@ -258,6 +258,11 @@ def test_a_problem_is_named(tmp_path: Path, old: str, new: str, parts: list[str]
         assert part in text
 
 
+@pytest.mark.parametrize("source", ["someone/scratch", "gpt2", "x" * 300])
+def test_another_name_of_the_hub_is_no_misspelt_word(source: str, tmp_path: Path) -> None:
+    assert problems_after(tmp_path, "source: scratch", f"source: {source}") == []
+
+
 def test_numbers_are_those_of_yaml_1_2(tmp_path: Path) -> None:
     assert problems_after(tmp_path, "seed: 42", "seed: 0042") == []
     assert read_yaml(tmp_path / "params.yaml")["cluster"]["seed"] == 42  # 34 in YAML 1.1
