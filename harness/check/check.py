@@ -4,7 +4,6 @@ Reads the params as DVC does and checks them against the models of `harness.para
 tables of samplers, scorers, suites and pools. Imports nothing heavy: it takes about a second.
 """
 
-import difflib
 import itertools
 import re
 from collections.abc import Container, Iterator, Mapping, Set
@@ -15,7 +14,7 @@ from pydantic import ValidationError
 
 from harness.check.studies import study_problems
 from harness.check.tables import SELECTIONS, selections_of, table_problems
-from harness.common.errors import InputError, nearest, shown
+from harness.common.errors import InputError, nearest, shown, similar
 from harness.common.yaml_files import read_yaml
 from harness.launching.launch import config_file
 from harness.models.packaged import PACKAGED
@@ -229,10 +228,10 @@ def _sources(params: Params) -> Iterator[str]:
     words = ("scratch", *PACKAGED)
     for key, item in models.items():
         local = item.source not in words and "/" not in item.source
-        near = difflib.get_close_matches(item.source.lower(), words, n=1) if local else []
+        near = similar(item.source.lower(), words) if local else None
         if near and not Path(item.source).exists():
             rule = f"{item.source!r} is no folder, and ids of the hub have an owner (owner/name)"
-            yield f"{key}.source: {rule}; did you mean {near[0]!r}?"
+            yield f"{key}.source: {rule}; did you mean {near!r}?"
 
 
 def _launcher(params: Params) -> Iterator[str]:

@@ -50,12 +50,16 @@ def one_line(value: object, most: int = 160) -> str:
     return shown(" ".join(str(value)[: most + 10_000].split()), most)
 
 
+def similar(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a misspelt one probably means."""
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1)), None)
+
+
 def nearest(name: object, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` where a known name is similar, else the list of all."""
     name, choices = shown(name), sorted(known)
-    close = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {close[0]!r}?"
+    if close := similar(name, choices):
+        return f"; did you mean {close!r}?"
     return f"; choices: {', '.join(choices) or 'none'}"
 
 
