@@ -24,6 +24,8 @@ def writer(kind: str) -> Callable[[Params, str], object]:
         from harness.report.scores.write import write_scores as write
     elif kind == "curves":
         from harness.report.curves.write import write_curves as write
+    elif kind == "clusters":
+        from harness.report.clusters.write import write_clusters as write
     elif kind == "sensitivity":
         from harness.report.sensitivity.write import write_sensitivity as write
     elif kind == "worlds":

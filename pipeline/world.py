@@ -20,7 +20,8 @@ def run(world: str) -> None:
     with inside_world(world) as params:
         prepare.run()
         base_model.run("")
-        reward_model.run()
+        for name in ("", *params.reward_models):
+            reward_model.run(name)
         score.run()
         for embedding in params.embeddings:
             embed.run(embedding)

@@ -1,4 +1,4 @@
-"""A base model from scratch: a byte-level BPE tokenizer and a tiny Llama, in minutes on a CPU."""
+"""A base model from scratch: a byte-level BPE tokenizer and a tiny model, in minutes on a CPU."""
 
 import math
 import time
@@ -14,7 +14,7 @@ from harness.models.template import encode, mark
 from harness.params.base_model import PretrainParams
 
 if TYPE_CHECKING:
-    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 END, PAD = "<|end|>", "<|pad|>"
 SPECIAL = [END, PAD]  # the trainer assigns them the first ids
@@ -90,10 +90,26 @@ def token_stream(texts: list[str], tokenizer: "PreTrainedTokenizerFast") -> np.n
     return np.concatenate([np.array(text + end, dtype=np.int64) for text in ids])
 
 
-def make_model(tokenizer: "PreTrainedTokenizerFast", params: PretrainParams) -> "LlamaForCausalLM":
-    """A Llama with random weights and tied embeddings, which halve the cost of the vocabulary."""
-    from transformers import LlamaConfig, LlamaForCausalLM
+def make_model(tokenizer: "PreTrainedTokenizerFast", params: PretrainParams) -> "PreTrainedModel":
+    """A Llama or GPT-2 of random weights and tied embeddings, which halve the vocabulary's cost."""
+    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
+    ids = {"eos_token_id": SPECIAL.index(END), "pad_token_id": SPECIAL.index(PAD)}
+    if params.architecture == "gpt2":
+        config = GPT2Config(
+            vocab_size=len(tokenizer),
+            n_embd=params.hidden,
+            n_inner=4 * params.hidden,
+            n_layer=params.layers,
+            n_head=params.heads,
+            n_positions=params.context,
+            resid_pdrop=0.0,
+            embd_pdrop=0.0,
+            attn_pdrop=0.0,
+            bos_token_id=None,
+            **ids,
+        )
+        return GPT2LMHeadModel(config)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=params.hidden,
@@ -104,8 +120,7 @@ def make_model(tokenizer: "PreTrainedTokenizerFast", params: PretrainParams) -> 
         max_position_embeddings=params.context,
         tie_word_embeddings=True,
         bos_token_id=None,
-        eos_token_id=SPECIAL.index(END),
-        pad_token_id=SPECIAL.index(PAD),
+        **ids,
         use_cache=True,
         attention_dropout=0.0,
     )
@@ -148,7 +163,7 @@ def learning_rate(step: int, steps: int, params: PretrainParams) -> float:
 
 
 def fit(
-    model: "LlamaForCausalLM", stream: np.ndarray, params: PretrainParams, rng: np.random.Generator
+    model: "PreTrainedModel", stream: np.ndarray, params: PretrainParams, rng: np.random.Generator
 ) -> list[dict[str, float]]:
     """Train by next-token prediction (AdamW, gradients clipped at 1); the loss curve."""
     import torch

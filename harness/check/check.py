@@ -24,7 +24,7 @@ from harness.training.sharing import share_of
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 TABLES = (*SELECTIONS, "references")
 NAMED = ("scorers", *TABLES, "embeddings", "base_models", "further", "studies", "worlds")
-NAMED += ("world_reports",)
+NAMED += ("reward_models", "world_reports")
 MISSING = {
     "k": "begin the entry with `<<: *defaults`, or add k: 1 (the pool as one cluster), a number of "
     "cluster.k, or auto",

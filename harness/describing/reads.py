@@ -8,7 +8,7 @@ from harness.round_systems import ROUND_SYSTEMS
 from harness.samplers import SAMPLERS
 from harness.selecting.quality import terms
 
-REWARD, AUTO = "reward", "auto"
+AUTO = "auto"
 
 
 def scores_read(params: Params, name: str) -> list[str]:
@@ -69,8 +69,8 @@ def _needed(params: Params, costs: dict[str, Any], name: str) -> Iterator[dict[s
     if item.sampler in ROUND_SYSTEMS:
         knobs = vars(ROUND_SYSTEMS[item.sampler](**item.sampler_params))
         models += [knobs["model"]] if knobs.get("scorer") == "reward_model" else []
-    if REWARD in models:
-        yield costs["reward_model"]
+    trained = costs["reward_models"]
+    yield from (trained[name] for name in dict.fromkeys(models) if name in trained)
 
 
 def _total(costs: list[dict[str, Any]], kind: str) -> float:

@@ -10,11 +10,12 @@ from harness.common import flops, layout
 from harness.common.errors import InputError
 from harness.common.timings import read_timed, write_timed
 from harness.embedding.files import CARD
-from harness.params.params import Params
+from harness.params.params import MAIN, Params
 
 Cost = dict[str, Any]
 FREE: Cost = {"tokens": 0, "flops": 0.0, "seconds": 0.0}
 REMEDY = "dvc repro cost_shared"
+REWARD = "reward"  # what scorers call the model of the section `reward_model`
 
 
 def write_shared_costs(params: Params) -> None:
@@ -24,7 +25,10 @@ def write_shared_costs(params: Params) -> None:
     scores = {name: cost for name, cost in scores.items() if name in params.scorers}
     costs = {
         "base_model": _trained(layout.BASE_MODEL / "base_model.json"),
-        "reward_model": _trained(layout.REWARD_MODEL / "reward_model.json"),
+        "reward_models": {
+            name: _trained(layout.REWARD_MODELS / folder / "reward_model.json")
+            for name, folder in [(REWARD, MAIN), *((one, one) for one in params.reward_models)]
+        },
         "embeddings": {name: _embedded(card) for name, card in rows.items()},
         "clusters": {
             name: {str(k): _clustered(name, k, card) for k in params.cluster.k}
@@ -61,8 +65,9 @@ def _card(name: str) -> dict[str, Any]:
 
 
 def _embedded(card: dict[str, Any]) -> Cost:
-    if "reads" not in card:  # the user's own vectors
-        return {"tokens": None, "flops": None, "seconds": card["seconds"]}
+    if "reads" not in card:  # no model's; of the user's own vectors the FLOPs are not known
+        spent = card.get("flops")
+        return {"tokens": spent and 0, "flops": spent, "seconds": card["seconds"]}
     return _read(card["reads"]["tokens"], card)
 
 

@@ -6,16 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from harness.common import layout
 from harness.common.errors import InputError, one_line
 from harness.common.files import file_hash
 from harness.common.progress import progress
 from harness.common.schemas import PoolRows
-from harness.common.stores import keeping, take_kept
+from harness.common.stores import keeping, read_sealed, take_kept
 from harness.embedding.files import Reads, user_embedding
+from harness.embedding.lexical import lexical
+from harness.embedding.model_states import StatesEncoder
 from harness.models.loading import check_vocabulary, model_folder, without_bars
 from harness.params.params import EmbeddingParams
 
 BLOCK = 256  # texts
+BASE, LEXICAL = "base", "lexical"  # encoders beside `minilm`, folders and ids of the hub
 # all-MiniLM-L6-v2's published weights (commit 1110a243fdf4706b3f48f1d95db1a4f5529b4d41 of the hub).
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -40,16 +44,21 @@ def packaged_minilm() -> Path:
 
 
 def encoder_folder(model: str, revision: str | None) -> Path:
-    """The folder of an encoder: ``minilm`` (packaged), a local one, or a hub id's at a revision."""
+    """The folder of an encoder: ``minilm`` (packaged), ``base``, a local one, or a hub id's."""
+    if model == BASE:
+        read_sealed(layout.BASE_MODEL, "dvc repro base_model")
+        return layout.BASE_MODEL
     return packaged_minilm() if model == "minilm" else model_folder(model, revision)
 
 
 def load_encoder(model: str, revision: str | None) -> Any:  # noqa: ANN401  (SentenceTransformer, imported lazily)
-    """Load a sentence encoder: ``minilm`` (packaged), a local folder, or a hub id at a revision."""
+    """Load an encoder: ``minilm`` (packaged), ``base``, a local folder, or a hub id."""
     from sentence_transformers import SentenceTransformer
     from transformers import PreTrainedTokenizerBase
 
     folder = encoder_folder(model, revision)
+    if model == BASE:
+        return StatesEncoder(folder)
     try:
         with without_bars():
             encoder = SentenceTransformer(
@@ -94,20 +103,33 @@ def embed(texts: list[str], model: str, revision: str | None, scratch: Path) -> 
     for start in progress(missing, "embed"):
         block = texts[start : start + BLOCK]
         vectors = encoder.encode(block, batch_size=64, show_progress_bar=False)
-        vectors = np.asarray(vectors, dtype=np.float32)
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        if not np.isfinite(vectors).all() or not lengths.all():
-            bad = int(np.argmin(np.isfinite(vectors).all(axis=1) & (lengths[:, 0] > 0)))
-            rule = f"{model!r} gave a vector that is zero or not finite"
-            raise InputError(f"embeddings: row {start + bad + 1}: {rule}")
+        vectors = of_length_one(np.asarray(vectors, dtype=np.float32), start, model)
         with keeping(files[start]) as temporary:
-            np.save(temporary, vectors / lengths)
+            np.save(temporary, vectors)
     return np.concatenate([np.load(file) for file in files.values()])
 
 
-def make_embedding(pool: PoolRows, params: EmbeddingParams, scratch: Path) -> np.ndarray:
-    """The embedding that ``params`` describe: (n, d) float32, one row an instance."""
+def of_length_one(vectors: np.ndarray, start: int, model: str) -> np.ndarray:
+    """Vectors of rows from ``start`` on, scaled; InputError where one is zero or not finite."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    usable = np.isfinite(vectors).all(axis=1) & (lengths[:, 0] > 0)
+    if not usable.all():
+        rule = f"{model!r} gave a vector that is zero or not finite"
+        raise InputError(f"embeddings: row {start + int(np.argmin(usable)) + 1}: {rule}")
+    return vectors / lengths
+
+
+def make_embedding(
+    pool: PoolRows, params: EmbeddingParams, scratch: Path
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """The embedding that ``params`` describe: (n, d) float32, one row an instance.
+
+    Also returns its ``flops``, where they are not those of a model that reads tokens.
+    """
     if params.model.endswith(".npy"):
-        return user_embedding(Path(params.model), len(pool))
+        return user_embedding(Path(params.model), len(pool)), {}
     texts = embedded_texts(pool, params.text)
-    return embed(texts, params.model, params.revision, scratch)
+    if params.model == LEXICAL:
+        vectors, spent = lexical(texts)
+        return of_length_one(vectors, 0, LEXICAL), {"flops": spent}
+    return embed(texts, params.model, params.revision, scratch), {}

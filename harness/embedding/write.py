@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,13 @@ from harness.common.files import file_hash, read_json, replacing_folder, value_h
 from harness.common.schemas import PoolRows, read_pool
 from harness.common.stores import keeping, locked, scratch_folder, take_kept
 from harness.common.timings import set_apart
-from harness.embedding.embed import count_reads, embedded_texts, encoder_folder, make_embedding
+from harness.embedding.embed import (
+    LEXICAL,
+    count_reads,
+    embedded_texts,
+    encoder_folder,
+    make_embedding,
+)
 from harness.embedding.files import CARD, VECTORS
 from harness.models.size import parameter_counts
 from harness.params.params import EmbeddingParams
@@ -34,11 +41,11 @@ def write_embedding(name: str, item: EmbeddingParams, code: str) -> None:
     digest = file_hash(layout.POOL_FILE)
     scratch = scratch_folder("embed", value_hash([digest, item.model_dump(), code]))
     with locked(scratch):
-        array, seconds = _timed_embedding(pool, item, scratch)
+        array, spent = _timed_embedding(pool, item, scratch)
     rows, dimensions = array.shape
-    card = {"pool_sha256": digest, "rows": rows, "dimensions": dimensions, "seconds": seconds}
+    card = {"pool_sha256": digest, "rows": rows, "dimensions": dimensions, **spent}
     card |= item.model_dump()
-    if not item.model.endswith(".npy"):
+    if item.model != LEXICAL and not item.model.endswith(".npy"):
         reads = count_reads(embedded_texts(pool, item.text), item.model, item.revision)
         card |= {
             "reads": reads._asdict(),
@@ -54,16 +61,16 @@ def write_embedding(name: str, item: EmbeddingParams, code: str) -> None:
 
 def _timed_embedding(
     pool: PoolRows, item: EmbeddingParams, scratch: Path
-) -> tuple[np.ndarray, float | None]:
-    """The embedding and its seconds; None where a killed run made a part."""
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """The embedding, its seconds, None where a killed run made a part, and its FLOPs if known."""
     file = scratch / "seconds.json"
     fresh = not any(scratch.glob("block_*"))
     begun = time.perf_counter()
-    array = make_embedding(pool, item, scratch)
+    array, spent = make_embedding(pool, item, scratch)
     if fresh:
         seconds = round(time.perf_counter() - begun, 2)
         with keeping(file) as temporary:
             temporary.write_text(json.dumps(seconds))
-        return array, seconds
+        return array, {**spent, "seconds": seconds}
     # The seconds of a killed run are lost, and those of the rest alone mean nothing.
-    return array, read_json(file) if take_kept(file) else None
+    return array, {**spent, "seconds": read_json(file) if take_kept(file) else None}

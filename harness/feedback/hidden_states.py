@@ -1,7 +1,5 @@
 """A model's embedding of an instance: its last hidden states, averaged over the tokens."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from harness.common.errors import InputError
@@ -9,12 +7,10 @@ from harness.common.progress import Step
 from harness.common.schemas import PoolRows
 from harness.feedback.inference import inferring, not_finite
 from harness.launching.ranks import joined, shard, world
-from harness.models.batches import length_batches, padded
+from harness.models.batches import length_batches
+from harness.models.pooling import mean_states
 from harness.models.reader import Reader
 from harness.models.template import tokenise_all
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
 
 def mean_pooled(
@@ -41,7 +37,7 @@ def mean_pooled(
     own = shard(length_batches([len(ids) for ids in rows], batch_size))
     with inferring(model):
         for batch in own:
-            pooled = _pool(model, [rows[i] for i in batch])
+            pooled = mean_states(model, [rows[i] for i in batch])
             lost = ~np.isfinite(pooled).all(axis=1)
             if lost.any():
                 raise not_finite(names[batch[int(np.argmax(lost))]], "hidden states")
@@ -49,14 +45,3 @@ def mean_pooled(
             step(len(batch) * world())
     means = joined(means, own)
     return means, sum(len(ids) for ids in rows), np.array([len(ids) > most for ids, _ in whole])
-
-
-def _pool(model: "PreTrainedModel", rows: list[list[int]]) -> np.ndarray:
-    import torch
-
-    ids = padded(rows).to(model.device)
-    counts = torch.tensor([len(row) for row in rows], device=model.device)
-    states = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
-    outside = torch.arange(ids.shape[1], device=model.device) >= counts[:, None]
-    total = states.float().masked_fill(outside[:, :, None], 0).sum(dim=1)
-    return (total / counts[:, None]).cpu().numpy()

@@ -23,6 +23,15 @@ _REMEDIES = {
     layout.BASE_MODEL: "dvc repro base_model",
     layout.REWARD_MODEL: "dvc repro reward_model",
 }
+
+
+def _remedy(folder: Path) -> str | None:
+    """What makes a model of the pipeline's; None for any other folder."""
+    if folder.parent == layout.REWARD_MODELS and folder not in _REMEDIES:
+        return f"dvc repro reward_model_further@{folder.name}"
+    return _REMEDIES.get(folder)
+
+
 # Revisions of published models whose main branch has pickles only: the same weights as safetensors,
 # added by the hub's converter. The first is the commit at
 # huggingface.co/hkust-nlp/deita-complexity-scorer/tree/6dc6155fb299dc88668872fd2ebeb00aaa792948;
@@ -49,15 +58,15 @@ class Reader:
 
 
 def find_model(model: str, revision: str | None) -> Path:
-    """The folder of a model: ``base``, ``reward``, a local folder or a hub id at a revision.
+    """The folder of a model: ``base``, ``reward``, one of `reward_models`, a local one, a hub id's.
 
     InputError where there is none.
     """
-    folder = MODELS.get(model)
-    if folder is None:
+    folder = MODELS.get(model) or layout.REWARD_MODELS / model
+    if model not in MODELS and not folder.is_dir():
         return model_folder(model, revision or PINNED.get(model))
     if folder.is_dir() and not (folder / "config.json").is_file():
-        read_sealed(folder, _REMEDIES[folder])
+        read_sealed(folder, _remedy(folder))
         raise InputError(
             f"{folder}: holds no model, as there were no preference pairs to train one on; name "
             "one in reward_model.source, or leave out the scorers that use it"
@@ -70,8 +79,8 @@ def model_folder_hash(folder: Path) -> str:
 
     InputError names a file of one of the pipeline's models that has changed since it was made.
     """
-    if folder in _REMEDIES:
-        files = read_sealed(folder, _REMEDIES[folder])
+    if remedy := _remedy(folder):
+        files = read_sealed(folder, remedy)
     else:
         paths = (path for pattern in _DECISIVE for path in folder.glob(pattern))
         files = {path.name: file_hash(path) for path in paths if path.is_file()}

@@ -1,6 +1,6 @@
 """The knobs of the base model, apart from the code that needs torch."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,7 @@ class PretrainParams(Section):
     revision: str | None = None  # commit of a hub id
     template_sha256: str | None = None  # of the source's chat template: shows DVC an edit
     seed: Seed = 0
+    architecture: Literal["llama", "gpt2"] = "llama"
     vocab_size: int = Field(default=1024, ge=300, le=1_000_000)  # of the BPE, 256 bytes included
     layers: int = Field(default=4, ge=1, le=1000)
     hidden: int = Field(default=128, ge=8, le=65_536)
@@ -29,7 +30,7 @@ class PretrainParams(Section):
 
     @model_validator(mode="after")
     def _can_be_built(self) -> Self:
-        if self.hidden % (2 * self.heads):  # rotary positions turn pairs within a head
+        if self.hidden % (2 * self.heads):  # Llama's rotary positions turn pairs within a head
             rule = "hidden must be a multiple of 2 * heads, an even width a head"
             raise ValueError(f"hidden {self.hidden} with heads {self.heads}: {rule}")
         if self.block > self.context:

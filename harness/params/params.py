@@ -79,7 +79,7 @@ class Defaults(Section):
 class Study(Section):
     """A report beside the main table; its rows are the entries of `further` that name it."""
 
-    report: Literal["scores", "curves", "sensitivity"]
+    report: Literal["scores", "curves", "clusters", "sensitivity"]
     title: str = ""
 
 
@@ -151,6 +151,7 @@ class Params(Section):
     base_model: PretrainParams
     base_models: dict[str, PretrainParams]
     reward_model: RewardParams
+    reward_models: dict[str, RewardParams]
     embeddings: dict[str, EmbeddingParams]
     scorers: dict[str, ScorerParams]
     cluster: ClusterParams

@@ -29,12 +29,13 @@ def prune(params: Params) -> list[Path]:
     kept = {
         layout.RUNS: {layout.RUNS / cell.path for cell in cells},
         layout.DESCRIBED: {layout.DESCRIBED / cell.path for cell in cells},
+        layout.REWARD_MODELS: {layout.REWARD_MODELS / n for n in (MAIN, *params.reward_models)},
         layout.SUBSETS: {layout.subset_folder(name) for name in chosen},
         layout.SELECTIONS: {layout.selection_folder(name) for name in chosen},
         layout.WORLDS: {layout.WORLDS / name for name in params.worlds},
         results: reports | {path for path in results.glob("*") if path.is_file()},
     }
-    for folder in (layout.RUNS, layout.DESCRIBED, layout.SELECTIONS):
+    for folder in (layout.RUNS, layout.DESCRIBED, layout.REWARD_MODELS, layout.SELECTIONS):
         kept[timings_of(folder)] = {timings_of(path) for path in kept[folder]}
     for world in params.worlds:
         timed = (layout.RUNS / MAIN, layout.DESCRIBED / MAIN, layout.SELECTIONS)

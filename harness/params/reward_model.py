@@ -6,6 +6,7 @@ from harness.params.section import (
     Batch,
     Device,
     Epochs,
+    Positive,
     Rate,
     Section,
     Seed,
@@ -23,6 +24,7 @@ class RewardParams(Section):
     source: str = Field(default="base", min_length=1)  # base, a local model folder, or a hub id
     revision: str | None = None  # commit of a hub id
     seed: Seed = 0  # of the split, the head and the batches
+    pairs: Positive | None = None  # to train on, the first so many; null: all
     epochs: Epochs = 3
     learning_rate: Rate = 5e-4
     batch_size: Batch = 16  # pairs a step

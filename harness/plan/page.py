@@ -166,12 +166,12 @@ class Training:
 
 
 def _memory(plan: Plan) -> str:
-    params, reward = plan.params, plan.sizes.reward
+    params, rewards = plan.params, plan.sizes.rewards.values()
     made = [one.model for one in (*plan.work, *plan.more_work) if one.model is not None]
-    trained = [_training(params, model, model == reward) for model in dict.fromkeys(made)]
+    trained = [_training(params, model, model in rewards) for model in dict.fromkeys(made)]
     trained.sort(key=lambda one: -one.needs)
     lines = [f"training {one.model.name} {_gb(one.needs)} ({one.how})" for one in trained]
-    most = next((one for one in trained if one.model != reward), None)
+    most = next((one for one in trained if one.model not in rewards), None)
     other = _other_ways(params, most) if most is not None else {}
     if most is not None and other:
         ways = ", ".join(f"{how} {_gb(size)}" for how, size in other.items())
@@ -236,7 +236,7 @@ def _fits(card: Card, needs: list[tuple[float, str]], other: Mapping[str, float]
 def _disk(plan: Plan) -> str:
     sizes = plan.sizes
     fetched = sum(2 * model.parameters for model in sizes.models if model.on_hub)
-    bases = (sizes.base, *sizes.bases.values(), sizes.reward)
+    bases = (sizes.base, *sizes.bases.values(), *sizes.rewards.values())
     copied = 2 * sum(_copied(model) for model in bases)  # and in DVC's cache
     kept, models = _kept(plan)
     vectors = sum(4 * sizes.pool.rows * width_of(model) for model in sizes.encoders.values())
@@ -272,8 +272,8 @@ def _written(params: Params, model: Model) -> int:
     return model.parameters if adapter is None else adapter
 
 
-def _copied(model: Model | None) -> int:
-    return 0 if model is None else (2 if model.on_hub else 4) * model.parameters
+def _copied(model: Model) -> int:
+    return (2 if model.on_hub else 4) * model.parameters
 
 
 def _time(plan: Plan) -> str:

@@ -51,7 +51,7 @@ class Pool:
 
 
 def scratch_shape(params: PretrainParams) -> Shape:
-    """The Llama that `harness.base_model.pretraining` makes."""
+    """The Llama that `harness.base_model.pretraining` makes; its GPT-2 has biases besides."""
     return Shape(
         vocabulary=params.vocab_size,
         layers=params.layers,
@@ -89,8 +89,8 @@ def find_model(name: str, revision: str | None, where: str) -> Model:
 
 
 def encoder(name: str, revision: str | None, where: str) -> Model | None:
-    """The size of an embedding's encoder; None for the user's own vectors."""
-    if name.endswith(".npy"):
+    """The size of an embedding's encoder; None where no model reads."""
+    if name == "lexical" or name.endswith(".npy"):
         return None
     if name == "minilm":
         from harness.embedding.embed import packaged_minilm

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from harness.common import flops
 from harness.params.knobs import all_knobs, knobs_of
 from harness.params.params import MAIN, Cell, Params, ScorerParams
+from harness.params.reward_model import RewardParams
 from harness.params.selections import Reference, RoundSelection
 from harness.plan.memory import lora_parameters
 from harness.plan.sizes import Model, Pool, base_model, encoder, find_model, part_size
@@ -44,41 +45,55 @@ class Sizes:
     pool: Pool
     base: Model
     bases: dict[str, Model]  # by their names in params
-    reward: Model | None  # None where there is none
-    encoders: dict[str, Model | None]  # by embedding; None: the user's own vectors
+    rewards: dict[str, Model]  # those made here, by the names that scorers use
+    encoders: dict[str, Model | None]  # by embedding; None: no model reads for it
     scorers: dict[str, Model]  # that a scorer or a system in rounds names itself, by its name
 
     @property
     def models(self) -> list[Model]:
         """Each model once."""
-        others = [*self.bases.values(), self.reward, *self.encoders.values()]
+        others = [*self.bases.values(), *self.rewards.values(), *self.encoders.values()]
         models = (self.base, *others, *self.scorers.values())
         return list(dict.fromkeys(model for model in models if model is not None))
 
 
 def read_sizes(params: Params, pool: Pool) -> Sizes:
     """The sizes of the models that params name; InputError for one that is not known."""
-    base, item = base_model(params.base_model), params.reward_model
-    reward: Model | None = None
-    if item.source == BASE and preference_pairs(params):
-        reward = replace(base, name=REWARD)
-        if base.shape is not None:  # with a head of one output
-            shape = base.shape.model_copy(update={"classifier": True})
-            size = {"parameters": shape.parameters, "multiplied": shape.multiplied}
-            reward = replace(reward, shape=shape, **size)
-    elif item.source != BASE:
-        reward = find_model(item.source, item.revision, "reward_model.source")
+    base = base_model(params.base_model)
     return Sizes(
         pool,
         base,
         {name: base_model(one) for name, one in params.base_models.items()},
-        reward,
+        _rewards(params, base),
         {
-            name: encoder(one.model, one.revision, f"embeddings.{name}.model")
+            name: base
+            if one.model == BASE
+            else encoder(one.model, one.revision, f"embeddings.{name}.model")
             for name, one in params.embeddings.items()
         },
         {**_scorers(params), **_round_scorers(params)},
     )
+
+
+def reward_params(params: Params) -> dict[str, RewardParams]:
+    """The sections of the reward models, by the names that scorers use."""
+    return {REWARD: params.reward_model, **params.reward_models}
+
+
+def _rewards(params: Params, base: Model) -> dict[str, Model]:
+    """The reward models that there will be; without pairs to learn from none is trained."""
+    models: dict[str, Model] = {}
+    for name, item in reward_params(params).items():
+        if item.source != BASE:
+            where = "reward_model" if name == REWARD else f"reward_models.{name}"
+            models[name] = find_model(item.source, item.revision, f"{where}.source")
+        elif preference_pairs(params):
+            models[name] = replace(base, name=name)
+            if base.shape is not None:  # with a head of one output
+                shape = base.shape.model_copy(update={"classifier": True})
+                size = {"parameters": shape.parameters, "multiplied": shape.multiplied}
+                models[name] = replace(models[name], shape=shape, **size)
+    return models
 
 
 def _scorers(params: Params) -> dict[str, Model]:
@@ -86,7 +101,7 @@ def _scorers(params: Params) -> dict[str, Model]:
     models: dict[str, Model] = {}
     for name, item in params.scorers.items():
         model = (knobs := _knobs(item)).get("model")
-        if model is not None and model not in (BASE, REWARD):
+        if model is not None and model not in (BASE, *reward_params(params)):
             models[name] = find_model(model, knobs["revision"], f"scorers.{name}.model")
     return models
 
@@ -100,7 +115,7 @@ def _round_scorers(params: Params) -> dict[str, Model]:
     models: dict[str, Model] = {}
     for name, item in params.selections_rounds.items():
         knobs = vars(ROUND_SYSTEMS[item.sampler](**item.sampler_params))
-        if knobs.get("scorer") == "reward_model" and knobs["model"] != REWARD:
+        if knobs.get("scorer") == "reward_model" and knobs["model"] not in reward_params(params):
             where = f"selections_rounds.{name}.model"
             models[name] = find_model(knobs["model"], knobs["revision"], where)
     return models
@@ -160,14 +175,16 @@ def _pretraining(
 
 
 def _reward_model(params: Params, sizes: Sizes) -> Iterator[Work]:
-    item, model = params.reward_model, sizes.reward
-    if item.source == BASE and model is not None:
-        pairs = preference_pairs(params)
-        each = min(sizes.pool.tokens, item.max_length)
-        tokens = 0.9 * pairs * 2 * each * item.epochs  # a tenth is held out
-        spent = flops.training(tokens, model.multiplied)
-        what = f"on {pairs:,} pairs"
-        yield Work("reward_model", what, "train", tokens, spent, model=model)
+    for name, item in reward_params(params).items():
+        model = sizes.rewards.get(name)
+        if item.source == BASE and model is not None:
+            pairs = preference_pairs(params)
+            learnt = 0.9 * pairs if item.pairs is None else min(item.pairs, 0.9 * pairs)
+            each = min(sizes.pool.tokens, item.max_length)
+            tokens = learnt * 2 * each * item.epochs  # a tenth is held out
+            spent = flops.training(tokens, model.multiplied)
+            what = f"{name}: on {learnt:,.0f} pairs"
+            yield Work("reward_model", what, "train", tokens, spent, model=model)
 
 
 def _embedding(params: Params, sizes: Sizes) -> Iterator[Work]:
@@ -211,7 +228,9 @@ def _scoring(params: Params, sizes: Sizes) -> Iterator[Work]:
 
 def _scorer_model(name: str, item: ScorerParams, sizes: Sizes) -> Model | None:
     model = _knobs(item).get("model")
-    known = {None: None, BASE: sizes.base, REWARD: sizes.reward}
+    if model is None or (model == REWARD and REWARD not in sizes.rewards):
+        return None
+    known = {BASE: sizes.base, **sizes.rewards}
     return known[model] if model in known else sizes.scorers[name]
 
 
@@ -248,9 +267,9 @@ def _loop(params: Params, sizes: Sizes, name: str, item: RoundSelection) -> Iter
     yield _read(stage, f"{name}: prompts", asked * min(pool.prompt, most), sizes.base)
     spent = flops.reading(asked * answer, sizes.base.multiplied)
     yield Work(stage, f"{name}: answers", "generate", asked * answer, spent)
-    scorer = {"perplexity": sizes.base, "reward_model": sizes.reward}.get(knobs["scorer"])
-    if knobs["scorer"] == "reward_model" and knobs["model"] != REWARD:
-        scorer = sizes.scorers[name]
+    scorer = sizes.base if knobs["scorer"] == "perplexity" else None
+    if knobs["scorer"] == "reward_model":
+        scorer = sizes.rewards.get(knobs["model"]) or sizes.scorers.get(name)
     if scorer is not None:  # what a judge computes is not known
         both = asked * (min(pool.tokens, most) + min(pool.prompt + answer, most))
         yield _read(stage, f"{name}: feedback by {scorer.name}", both, scorer)

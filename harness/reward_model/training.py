@@ -60,6 +60,7 @@ def train_reward(
     check_template(tokenizer)
     table, rows = _encoded(tokenizer, base, pairs, params)
     trained, held = _split(len(rows), params.seed)
+    trained = trained[: params.pairs]
     curve: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as scratch, torch.random.fork_rng():
         torch.manual_seed(params.seed)

@@ -193,7 +193,8 @@ def run_preset(values: Mapping[str, Any]) -> Params:
     base_model.run("")
     for name in params.base_models:
         base_model.run(name)
-    reward_model.run()
+    for name in ("", *params.reward_models):
+        reward_model.run(name)
     for name in params.embeddings:
         embed.run(name)
         for k in params.cluster.k:

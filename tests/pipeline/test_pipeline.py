@@ -66,7 +66,7 @@ from pipeline import (base_model, choose_k, cluster, cost, cost_shared, describe
     prepare, reward_model, score, select_reference, select_subset, train)
 from harness.params.params import load_params
 params = load_params()
-prepare.run(), base_model.run(""), reward_model.run(), embed.run("minilm"), score.run()
+prepare.run(), base_model.run(""), reward_model.run(""), embed.run("minilm"), score.run()
 for k in params.cluster.k:
     cluster.run("minilm", str(k))
 choose_k.run("minilm"), cost_shared.run(), cost.run("rows"), cost.run("tokens")

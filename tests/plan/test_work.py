@@ -58,8 +58,7 @@ def test_every_part_is_in_the_sum(lab: tuple[Params, Sizes]) -> None:
     assert {one.kind for one in work if "kmq_iterative" in one.what} == {
         *("train", "read", "generate")
     }
-    n, r = sizes.base.multiplied, sizes.reward
-    assert r is not None
+    n, r = sizes.base.multiplied, sizes.rewards["reward"]
     for one in work:
         if "kmq_iterative" in one.what:
             each = {"training": 6 * n, "feedback by reward": 2 * r.multiplied}

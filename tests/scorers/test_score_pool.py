@@ -328,10 +328,11 @@ def test_a_reward_model_that_was_not_made_is_reported(repo: Path) -> None:
     table = {"reward": scorer("reward_model")}
     with pytest.raises(InputError, match=r"reward_model: no such folder; dvc repro reward_model"):
         make_scores(POOL, table)
-    (repo / "data/reward_model").mkdir()
-    (repo / "data/reward_model/reward_model.json").write_text("{}")
-    seal(repo / "data/reward_model")
-    rule = "data/reward_model: holds no model, as there were no preference pairs"
+    folder = repo / "data/reward_models/main"
+    folder.mkdir(parents=True)
+    (folder / "reward_model.json").write_text("{}")
+    seal(folder)
+    rule = "data/reward_models/main: holds no model, as there were no preference pairs"
     with pytest.raises(InputError, match=rule):
         make_scores(POOL, table)
 

@@ -108,7 +108,7 @@ def test_minilm_embeds_as_in_the_pipeline(tmp_path: Path) -> None:
     assert choices.embedding is not None
     result, _, _ = pool_vectors(choices.embedding, pool_rows, choices.cache)
     (tmp_path / "scratch").mkdir()
-    want = make_embedding(pool_rows, EmbeddingParams(), tmp_path / "scratch")
+    want = make_embedding(pool_rows, EmbeddingParams(), tmp_path / "scratch")[0]
     np.testing.assert_array_equal(result, want)
     assert len(kept(tmp_path)) == 1
     info = json.loads((tmp_path / "out.jsonl.provenance.json").read_text())["embedding"]

@@ -9,9 +9,13 @@ from harness.common.errors import InputError
 from harness.common.files import read_array
 from harness.common.schemas import ROUND_CLUSTERS, ROUND_INSTANCES, read_frame
 from harness.describing.files import NOISE, SeedFacts, described_folder, read_stage_json
+from harness.params.knobs import all_knobs
 from harness.params.params import MAIN, Cell, Params
+from harness.params.selections import Selection
 from harness.report.shared.runs import Row, described
 from harness.report.shared.study_table import read_study
+from harness.round_systems import ROUND_SYSTEMS
+from harness.samplers import SAMPLERS
 from harness.suites import Suite
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ class Point:
 
     row: Row
     seeds: dict[int, SeedFacts]
+    curve: str  # the selection, or the one from which it differs by its budget alone
 
     @property
     def of(self) -> str:
@@ -93,12 +98,14 @@ class CurveStudy:
         return [loop for loop in self.loops if loop.weighed]
 
     def point_of(self, of: str, sizes: tuple[int, ...], base: str = MAIN) -> Point | None:
-        """The point of a selection with that many rows in each seed and a base model, if any.
+        """The point of a selection or curve, of a base model, with that many rows in each seed.
 
-        Points of other or fewer seeds compare where all sizes are the same number.
+        None where there is none. Points of other or fewer seeds compare where all sizes are the
+        same number.
         """
         one = set(sizes) if len(set(sizes)) == 1 else None
-        same = (p for p in self.points if (p.of, p.base) == (of, base))
+        same = [p for p in self.points if p.base == base and of in (p.of, p.curve)]
+        same.sort(key=lambda p: p.of != of)  # the selection itself, where both are there
         return next((p for p in same if p.sizes == sizes or set(p.sizes) == one), None)
 
 
@@ -109,7 +116,23 @@ def read_curve_study(params: Params, study: str) -> CurveStudy:
     most = {row.of: row for row in sorted(rows, key=lambda row: len(row.seeds))}
     names = [n for n in dict.fromkeys(row.of for row in rows) if n in params.selections_rounds]
     loops = [_loop(params, most[name].cells) for name in names]
-    return CurveStudy(params, study, suite, [Point(row, described(row)) for row in rows], loops)
+    points = [Point(row, described(row), curve_of(params, row.of)) for row in rows]
+    return CurveStudy(params, study, suite, points, loops)
+
+
+def curve_of(params: Params, name: str) -> str:
+    """The first selection of params that differs from this one by its budget and seeds at most."""
+    if name not in params.every_selection:
+        return name
+    ours = _but_for_size(params.every_selection[name])
+    return next(n for n, item in params.every_selection.items() if _but_for_size(item) == ours)
+
+
+def _but_for_size(item: Selection) -> tuple[type, dict[str, Any], dict[str, Any]]:
+    """What a selection is, whatever its budget and seeds; knobs with their defaults."""
+    own = item.model_dump(include=set(type(item).model_fields) - {"budget", "seeds", "more_groups"})
+    entry = {**SAMPLERS, **ROUND_SYSTEMS}[item.sampler]
+    return type(item), own, all_knobs(entry, item.sampler_params)
 
 
 def _loop(params: Params, cells: tuple[Cell, ...]) -> Loop:

@@ -40,7 +40,7 @@ def score_lines(study: CurveStudy) -> list[Line]:
     for point in _in_order(study.points):
         row = point.row
         vendi = [point.seeds[seed].measures["vendi_score"] for seed in row.seeds]
-        line: Line = {"selection": point.of, "row": row.name}
+        line: Line = {"selection": point.curve, "row": row.name}
         line |= {"trial": True} if row.trial else {}
         line |= {"rows": float(np.mean(point.sizes)), "seeds": len(row.seeds)}
         line |= score_fields(study.suite, row)
@@ -78,7 +78,7 @@ def _differences(study: CurveStudy) -> tuple[dict[Pair, Difference], dict[Pair, 
 
 def _random_of(study: CurveStudy, point: Point) -> Point | None:
     """As many random rows, of the same base model, if the study has them."""
-    return None if point.of == BASELINE else study.point_of(BASELINE, point.sizes, point.base)
+    return None if point.curve == BASELINE else study.point_of(BASELINE, point.sizes, point.base)
 
 
 def outlying_rows(study: CurveStudy) -> list[str]:
@@ -97,8 +97,8 @@ def _drawn_at_random(study: CurveStudy, point: Point) -> int:
 
 
 def _in_order(points: list[Point]) -> list[Point]:
-    names = list(dict.fromkeys(point.of for point in points))
-    return sorted(points, key=lambda point: (names.index(point.of), point.sizes))
+    names = list(dict.fromkeys(point.curve for point in points))
+    return sorted(points, key=lambda point: (names.index(point.curve), point.sizes))
 
 
 def loop_lines(study: CurveStudy) -> list[Line]:

@@ -70,11 +70,13 @@ def build_table(params: Params, study: str) -> StudyTable:
     table = judged(params, suite, rows)
     gaps = families(params, study, table, rows)
     baselines = suffixes(gaps)
+    several = len({row.cells[0].base for row in rows}) > 1
     lines = []
     for row in rows:
         kind = "selection" if row.of in params.every_selection else "reference"
         line: Line = {"selection": row.name, "kind": kind, "seeds": len(row.seeds)}
         facts = subset_facts(params, row, planted=bool(len(truth)))
+        line |= {"base": row.cells[0].base} if several else {}
         line |= {"trial": True} if row.trial else {}
         line["rows"] = int(facts.pop("rows"))
         head = mean_interval(row.scores(suite.headline))

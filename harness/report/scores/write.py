@@ -11,7 +11,7 @@ from harness.params.params import MAIN, Params
 from harness.report.scores.columns import column_facts
 from harness.report.scores.plot import plot_study
 from harness.report.scores.table import AS_POOL, StudyTable, build_table, fact_table
-from harness.report.shared.judging import in_main_table
+from harness.report.shared.judging import baselines_of, tested_in_main_table
 from harness.report.shared.notes import preset_note, score_notes, training_notes
 from harness.report.shared.pages import page, plain_notes, write_report
 from harness.report.shared.provenance import provenance
@@ -89,7 +89,6 @@ def tested_together(table: StudyTable) -> dict[str, int]:
     """
     counts: dict[str, int] = {}
     earlier = set[tuple[tuple[int, str], ...]]()
-    runs = {row.name: row.runs for row in table.rows}
     for name, suffix in table.baselines.items():
         known = {
             row.runs
@@ -97,7 +96,8 @@ def tested_together(table: StudyTable) -> dict[str, int]:
             if row.runs not in earlier and not isnan(line[f"p{suffix}"])
         }
         counts |= {name: len(known)} if known else {}
-        earlier.add(runs[name])
+        theirs = baselines_of(table.judged, table.rows, name).values()
+        earlier |= {row.runs for row in table.rows if row.name in theirs}
     return counts
 
 
@@ -126,20 +126,11 @@ def main_table(table: StudyTable) -> TextTable:
 def _notes(table: StudyTable) -> list[str]:
     """What stands directly below the scores."""
     digits = digits_of(table.suite, _head(table))
-    cells = {row.name: row.cells[0] for row in table.rows}
-    elsewhere = [
-        name
-        for name, cell in cells.items()
-        for base in table.baselines
-        if name != base
-        and cell.of in table.params.every_selection
-        and in_main_table(table.params, table.study, cell, cells[base])
-    ]
     notes = score_notes(table.suite, table.rows)
     if table.baselines:
-        listed = list(dict.fromkeys(elsewhere))
+        elsewhere = tested_in_main_table(table.params, table.study, table.rows, table.baselines)
         notes += judging_notes(
-            table.judged, table.rows, table.lines, table.baselines, digits, elsewhere=listed
+            table.judged, table.rows, table.lines, table.baselines, digits, elsewhere=elsewhere
         )
     return [*notes, *training_notes(table.rows)]
 

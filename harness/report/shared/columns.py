@@ -57,6 +57,11 @@ CLUSTERS = {
     "own_cluster_entropy": Column("own entropy", 3),
     "own_clusters_reached": Column("own clusters reached", 1, "share"),
 }
+CLUSTERINGS = {
+    "silhouette": Column("silhouette", 4),
+    "inertia": Column("inertia", 1),
+    "poor": Column("poor clusters", 1, "share"),
+}
 PLANTED = {
     "noise_share": Column("planted noise", 1, "share"),
     **{f"noise_{kind}": Column(kind.replace("_", " "), 1, "share") for kind in FAULTS},
@@ -97,7 +102,7 @@ RUN_COST = {
     "train_tokens": Column("tokens trained", 0),
 }
 MEASURES = {**SIZE, **QUALITY, **COVERAGE, **CLUSTERS, **PLANTED, **COST}  # of every subset
-COLUMNS = {**MEASURES, **ROUND_COST, **RUN_COST}
+COLUMNS = {**MEASURES, **CLUSTERINGS, **ROUND_COST, **RUN_COST}
 
 
 def column(name: str) -> Column:

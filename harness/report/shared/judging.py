@@ -1,6 +1,6 @@
 """The rows of a study as the statistics of differences read them, and which pairs are tested."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -46,32 +46,56 @@ def families(
 ) -> dict[str, dict[str, Difference]]:
     """By baseline of `report.baselines`, the difference from it of every row of other models.
 
-    Each baseline has a family of its own: the selections at its budget, whose p-values are
-    corrected together. A pair that two families hold is tested in the first, whose p the second
-    repeats.
+    A row is compared with the baseline of its own base model. Each baseline has a family of its
+    own: the selections at its budget, whose p-values are corrected together. A pair that two
+    families hold is tested in the first, whose p the second repeats.
     """
-    runs = {row.name: row.runs for row in rows}
     done: dict[str, dict[str, Difference]] = {}
-    for baseline in (name for name in params.report.baselines if name in table.rows):
-        own_budget = table.at(table.rows[baseline].budget)
-        others = [name for name in table.rows if runs[name] != runs[baseline]]
-        gaps = {name: own_budget.difference(name, baseline) for name in others}
-        earlier = {runs[name]: own for name, own in done.items() if baseline in own}
-        tested = [
-            (row.name, baseline)
+    known: dict[tuple[Hashable, Hashable], Difference] = {}  # by the models of the tested pair
+    runs = {row.name: row.runs for row in rows}
+    for baseline in params.report.baselines:
+        theirs = baselines_of(table, rows, baseline)
+        pairs = {
+            (row.name, other): row.of in params.every_selection
             for row in rows
-            if row.of in params.every_selection
-            and row.name in gaps
-            and row.runs not in earlier
-            and table.rows[row.name].budget == table.rows[baseline].budget
+            if row.name in table.rows
+            and (other := theirs.get(row.cells[0].base))
+            and runs[row.name] != runs[other]
+        }
+        if not theirs:
+            continue
+        budgets = {table.rows[other].budget for other in theirs.values()}
+        at = {budget: table.at(budget) for budget in budgets}
+        gaps = {
+            (name, other): at[table.rows[other].budget].difference(name, other)
+            for name, other in pairs
+        }
+        tested = [
+            (name, other)
+            for (name, other), is_selection in pairs.items()
+            if is_selection
+            and (runs[other], runs[name]) not in known
+            and table.rows[name].budget == table.rows[other].budget
         ]
-        pairs = {(name, baseline): gap for name, gap in gaps.items()}
-        family = one_p_each(params, study, rows, pairs, tested)
-        for name in gaps:
-            if own := earlier.get(runs[name]):  # the same pair, seen from the other side
-                family[name, baseline] = _with_p(family[name, baseline], own[baseline])
+        family = one_p_each(params, study, rows, gaps, tested)
+        for name, other in pairs:
+            if own := known.get((runs[other], runs[name])):  # seen from the other side
+                family[name, other] = _with_p(family[name, other], own)
+        known |= {(runs[name], runs[other]): gap for (name, other), gap in family.items()}
         done[baseline] = {name: gap for (name, _), gap in family.items()}
     return done
+
+
+def baselines_of(table: RowTable, rows: Sequence[Row], baseline: str) -> dict[str, str]:
+    """The rows of a baseline by the base model that they train: its whole subsets, if measured."""
+    return {
+        row.cells[0].base: row.name
+        for row in rows
+        if row.of == baseline
+        and row.name in table.rows
+        and row.cells[0].rows is None
+        and row.cells[0].rounds is None
+    }
 
 
 def one_p_each(
@@ -104,6 +128,22 @@ def in_main_table(params: Params, study: str, ours: Cell, theirs: Cell) -> bool:
     """Whether a pair of another study's rows is compared in the main table, too."""
     both = {ours.name, theirs.name} <= set(params.table)
     return study != MAIN and both and theirs.name in params.report.baselines
+
+
+def tested_in_main_table(
+    params: Params, study: str, rows: Sequence[Row], baselines: Iterable[str]
+) -> list[str]:
+    """The selections of another study whose difference from a baseline the main table tests."""
+    cells = {row.name: row.cells[0] for row in rows}
+    return [
+        name
+        for name, cell in cells.items()
+        if cell.of in params.every_selection
+        and any(
+            name != base and base in cells and in_main_table(params, study, cell, cells[base])
+            for base in baselines
+        )
+    ]
 
 
 def _with_p(gap: Difference, tested: Difference | None) -> Difference:

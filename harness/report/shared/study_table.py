@@ -167,6 +167,8 @@ def winner(suite: Suite, lines: list[Line]) -> int | None:
     """
     head = suite.column(suite.headline)
     sign = 1 if head.higher_is_better else -1
+    if len({line.get("base") for line in lines}) > 1:
+        return None  # models of several bases do not compete
     competing = [
         i
         for i, line in enumerate(lines)

@@ -6,19 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.clustering.choose_k import at_the_end
-from harness.clustering.files import read_clustering
-from harness.common import layout
-from harness.common.files import read_json
-from harness.describing.measures import share_below
 from harness.params.params import Params
+from harness.report.shared.clusterings import POOR, clustering_line
 from harness.report.shared.plots import BLUE, ORANGE, new_figure, save_picture, tidy
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-POOR = 0.3  # of the mean quality, 0-1: figure 4 of arXiv 2409.11378
-FIELDS = ("k", "silhouette", "inertia", "iterations", "smallest", "largest", "empty")
 PANELS = (
     ("silhouette", "silhouette (cosine)", "higher: clusters are further apart"),
     ("inertia", "inertia", "elbow: where more clusters stop paying"),
@@ -34,14 +29,8 @@ def clustering_facts(params: Params, quality: np.ndarray | None) -> "pd.DataFram
     """
     import pandas as pd
 
-    lines, embedding = [], params.defaults.embedding
-    for k in sorted(params.cluster.k):
-        line = {name: read_json(layout.silhouette_file(embedding, k))[name] for name in FIELDS}
-        line["poor"] = np.nan
-        if quality is not None:
-            labels = read_clustering(layout.cluster_folder(embedding, k), len(quality)).labels
-            line["poor"] = share_below(labels, quality, POOR)
-        lines.append(line)
+    embedding = params.defaults.embedding
+    lines = [clustering_line(embedding, k, quality) for k in sorted(params.cluster.k)]
     frame = pd.DataFrame(lines).astype({"silhouette": "float64", "poor": "float64"})
     scores = frame["silhouette"].fillna(-np.inf).to_numpy()
     best = scores.argmax() if np.isfinite(scores).any() else -1

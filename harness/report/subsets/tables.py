@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.common.schemas import FAULTS
 from harness.describing.measures import FAMILY, family_mix
+from harness.report.shared.clusterings import FIELDS, POOR
 from harness.report.shared.columns import column, value_text
 from harness.report.shared.tables import (
     BLANK,
@@ -17,7 +18,6 @@ from harness.report.shared.tables import (
     percent,
     with_interval,
 )
-from harness.report.subsets.clusterings import FIELDS, POOR
 from harness.report.subsets.scorer_agreement import ALL
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def shared_cost_table(costs: dict[str, Any]) -> TextTable:
 
     ``costs`` are those of `harness.describing.shared_costs`; the base model stands first.
     """
-    named = [("base model", costs["base_model"]), ("reward model", costs["reward_model"])]
+    named = [("base model", costs["base_model"])]
+    for name, cost in costs["reward_models"].items():
+        named.append(("reward model" if name == "reward" else f"reward model {name}", cost))
     named += [(f"embedding {name}", cost) for name, cost in costs["embeddings"].items()]
     named += [
         (f"clusters of {name}, k = {k}", cost)

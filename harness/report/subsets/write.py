@@ -10,12 +10,12 @@ from harness.describing.measures import FAMILY, NEAR_DUPLICATE
 from harness.params.params import Params
 from harness.params.pruning import SUBSETS
 from harness.report.shared import columns
+from harness.report.shared.clusterings import POOR
 from harness.report.shared.notes import preset_note
 from harness.report.shared.pages import page, write_report
 from harness.report.shared.tables import csv_text
 from harness.report.subsets.bars import plot_bars
 from harness.report.subsets.clusterings import (
-    POOR,
     best_at_the_end,
     clustering_facts,
     plot_clusterings,

@@ -1,0 +1,1 @@
+"""A study of clusterings: whether a better silhouette means a better subset."""
