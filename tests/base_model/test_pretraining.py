@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from harness.base_model.pretraining import learning_rate, make_tokenizer, pretrain, token_stream
 from harness.common.errors import InputError
-from harness.common.files import file_hash
+from harness.common.files import file_hash, read_json
 from harness.params.base_model import PretrainParams
 
 SMALL = PretrainParams(
@@ -48,10 +48,13 @@ def test_pretraining_learns_and_repeats_byte_by_byte(tmp_path: Path) -> None:
     assert first["loss_curve"] != other["loss_curve"]
 
 
-def test_the_saved_model_generates(tmp_path: Path) -> None:
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+def test_the_saved_model_generates(architecture: str, tmp_path: Path) -> None:
     from harness.models.loading import load_model, load_tokenizer
 
-    pretrain(TEXTS, tmp_path / "m", SMALL.model_copy(update={"tokens": 128 * 150}), seed=0)
+    changes = {"tokens": 128 * 150, "architecture": architecture}
+    pretrain(TEXTS, tmp_path / "m", SMALL.model_copy(update=changes), seed=0)
+    assert read_json(tmp_path / "m" / "config.json")["model_type"] == architecture
     tokenizer, model = load_tokenizer(tmp_path / "m"), load_model(tmp_path / "m")
     assert model.dtype.is_floating_point
     assert next(tmp_path.joinpath("m").glob("*.safetensors")).is_file()

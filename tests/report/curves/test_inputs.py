@@ -6,8 +6,9 @@ import pytest
 
 from harness.common import layout
 from harness.common.errors import InputError
-from harness.params.params import Params
+from harness.params.params import Params, load_params
 from harness.params.pruning import prune
+from harness.report.curves.inputs import curve_of
 from harness.report.curves.write import write_curves
 from pipeline.report import run
 from tests.helpers.by_round_tree import (
@@ -20,6 +21,7 @@ from tests.helpers.by_round_tree import (
     describe,
     listing,
 )
+from tests.helpers.presets import preset_file
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +127,21 @@ def test_what_params_no_longer_name_is_pruned(tree: Params) -> None:
         assert left == {"random", "kmq", *kept, "none", "full"}
     assert {path.name for path in (layout.RESULTS / "lab").iterdir()} == {"scorers"}
     assert prune(params) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "curve"),
+    [
+        ("kmq_1200", "kmq"),
+        ("kmq", "kmq"),
+        ("random_2400", "random"),
+        ("qdit_300", "qdit"),
+        ("kmq_64", "kmq_64"),
+        ("kmq_iterative_rm_300", "kmq_iterative_rm"),
+        ("kmq_iterative_weak", "kmq_iterative_weak"),
+        ("kmq_lexical", "kmq_lexical"),
+        ("full", "full"),
+    ],
+)
+def test_selections_that_differ_by_their_budget_alone_are_one_curve(name: str, curve: str) -> None:
+    assert curve_of(load_params(preset_file("lab")), name) == curve
