@@ -26,6 +26,7 @@ RESULTS = Path("results")
 SUBSETS = DATA / "subsets"
 SELECTIONS = DATA / "selections"
 DESCRIBED = DATA / "described"
+PAGE_PARTS = DATA / "page"  # what the page of a preset shows of each report
 
 
 def costs_file(unit: str) -> Path:
@@ -46,6 +47,16 @@ def silhouette_file(embedding: str, k: int) -> Path:
 def report_folder(preset: str, name: str) -> Path:
     """The tables and plots of a report: a study's, or the one of the subsets."""
     return RESULTS / preset / name
+
+
+def page_part(name: str) -> Path:
+    """What the page shows of a report: its text, its charts."""
+    return PAGE_PARTS / f"{name}.json"
+
+
+def page_file(preset: str) -> Path:
+    """The page that tells the whole of a preset's results."""
+    return RESULTS / preset / "report.html"
 
 
 def subset_folder(selection: str) -> Path:

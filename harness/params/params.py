@@ -87,6 +87,7 @@ class ReportParams(Section):
     """How tables compare their rows."""
 
     baselines: list[Name]  # each a family of tests of its own
+    texts: bool = True  # whether the page holds rows and items; not where their licence forbids it
 
 
 class World(Section):

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.params.params import Params
+from harness.report.clusters.charts import cluster_charts
 from harness.report.clusters.inputs import ClusterStudy, read_cluster_study
 from harness.report.clusters.plot import plot_clusters
 from harness.report.shared.clusterings import POOR
@@ -46,6 +47,7 @@ def write_clusters(params: Params, study: str) -> Path:
             "table.md": markdown(table),
             "table.png": partial(plot_clusters, table),
         },
+        cluster_charts(table),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.params.params import Params
+from harness.report.curves.charts import curve_charts
 from harness.report.curves.inputs import WEIGHING, CurveStudy, read_curve_study
 from harness.report.curves.lines import (
     FALLING,
@@ -54,7 +55,7 @@ def write_curves(params: Params, study: str) -> Path:
         files["rounds.csv"] = _csv(loops)
     if curves.weighed:
         files["weights.png"] = partial(plot_weights, curves, loops)
-    return write_report(params, study, files)
+    return write_report(params, study, files, curve_charts(curves, scores))
 
 
 def markdown(study: CurveStudy, scores: list[Line], loops: list[Line]) -> str:

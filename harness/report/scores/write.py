@@ -8,6 +8,7 @@ from typing import Any
 from harness.common import layout
 from harness.common.files import write_json
 from harness.params.params import MAIN, Params
+from harness.report.scores.charts import score_charts
 from harness.report.scores.columns import column_facts
 from harness.report.scores.plot import plot_study
 from harness.report.scores.table import AS_POOL, StudyTable, build_table, fact_table
@@ -15,8 +16,15 @@ from harness.report.shared.judging import baselines_of, tested_in_main_table
 from harness.report.shared.notes import preset_note, score_notes, training_notes
 from harness.report.shared.pages import page, plain_notes, write_report
 from harness.report.shared.provenance import provenance
-from harness.report.shared.study_table import NOT_RUN, digits_of, judgement_table, score_table
-from harness.report.shared.tables import TextTable, csv_text, latex_table
+from harness.report.shared.study_table import (
+    NOT_RUN,
+    difference_text,
+    digits_of,
+    judgement_table,
+    score_table,
+    winner,
+)
+from harness.report.shared.tables import TextTable, csv_text, latex_table, number
 from harness.report.shared.verdicts import judging_notes, untrained_notes, verdict_notes
 from harness.suites import Column
 
@@ -39,6 +47,9 @@ def write_scores(params: Params, study: str) -> Path:
             "table.png": partial(plot_study, table),
             "provenance.json": lambda path: write_json(path, origin),
         },
+        score_charts(table),
+        finding=[*finding(table), *_untrained(table)],
+        provenance=origin,
     )
     if study == MAIN:
         write_json(layout.RESULTS / params.preset / "summary.json", summary(table))
@@ -70,6 +81,35 @@ def markdown(table: StudyTable) -> str:
     )
 
 
+def finding(table: StudyTable) -> list[str]:
+    """In one sentence, what the table says of the systems; of trials and untested rows nothing."""
+    first = next(iter(table.baselines), None)
+    tested = [line for line in table.lines if line["verdict"]]
+    mine = next((line for line in table.lines if line["selection"] == first), None)
+    if not tested or mine is None or any(row.trial for row in table.rows):
+        return []
+    head, digits = _head(table), digits_of(table.suite, _head(table))
+    place = winner(table.suite, table.lines)
+    best = None if place is None else table.lines[place]
+    needed = [line["detectable"] for line in tested if not isnan(line["detectable"])]
+    ends = dict.fromkeys(number(end(needed), digits) for end in (min, max)) if needed else {}
+    return plain_notes(
+        "scores/finding.txt.jinja",
+        best=best and {
+            "name": best["selection"],
+            "score": number(best[head.name], digits),
+            "gap": difference_text(best, digits),
+        },
+        count=len(tested),
+        rows=number(mine["rows"], 0),
+        head=head.label,
+        unit="points" if digits == 1 else "bits per byte",
+        baseline=first,
+        score=number(mine[head.name], digits),
+        detectable=" to ".join(ends),
+    )
+
+
 def _verdicts(table: StudyTable) -> list[str]:
     """What the table says of its rows; of trials nothing."""
     if any(row.trial for row in table.rows):
@@ -77,9 +117,15 @@ def _verdicts(table: StudyTable) -> list[str]:
     head, baselines = _head(table), table.baselines
     digits = digits_of(table.suite, head)
     said = verdict_notes(table.lines, baselines, head.label, digits, table.params.preset)
-    for first in list(baselines)[:1]:
-        said += untrained_notes(table.rows, table.judged, first, head, digits)
-    return said
+    return [*said, *_untrained(table)]
+
+
+def _untrained(table: StudyTable) -> list[str]:
+    """What training on the first baseline's rows does; of trials nothing."""
+    head, first = _head(table), next(iter(table.baselines), None)
+    if first is None or any(row.trial for row in table.rows):
+        return []
+    return untrained_notes(table.rows, table.judged, first, head, digits_of(table.suite, head))
 
 
 def tested_together(table: StudyTable) -> dict[str, int]:

@@ -1,10 +1,12 @@
 """Write the lab's proofs of sensitivity: ``table.csv|md|png`` in the study's folder."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.params.params import Params
+from harness.report.sensitivity.charts import level_charts
 from harness.report.sensitivity.claims import Proof, Sensitivity, examine
 from harness.report.sensitivity.plot import plot_proofs
 from harness.report.shared.notes import score_notes, training_notes, trial_mark
@@ -29,8 +31,10 @@ OF_PROOF = ("name", "seeds", "value", "low", "high", "p", "bound", "verdict", "r
 def write_sensitivity(params: Params, study: str) -> Path:
     """Compute the proofs and write them, the failed ones too; returns the folder."""
     result = examine(params, study)
+    files: dict[str, str | Callable[[Path], object]]
     files = {"table.csv": csv_text(frame(result)), "table.md": markdown(result, params)}
-    return write_report(params, study, {**files, "table.png": partial(plot_proofs, result)})
+    files["table.png"] = partial(plot_proofs, result)
+    return write_report(params, study, files, level_charts(result))
 
 
 def frame(result: Sensitivity) -> "pd.DataFrame":

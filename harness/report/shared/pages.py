@@ -5,16 +5,18 @@ Markdown unless a filter or macro made it Markdown; in plain text it is made pri
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.common import layout
 from harness.common.errors import printable
-from harness.common.files import replacing_folder
+from harness.common.files import replacing_folder, write_json
 from harness.common.markdown import markdown_text
 from harness.params.params import Params
+from harness.report.shared.charts import Chart, plain_values
 from harness.report.shared.tables import TextTable, markdown_table, number, percent
 
 if TYPE_CHECKING:
@@ -71,12 +73,18 @@ def environment(escape: Callable[[object], str]) -> "Environment":
 
 
 def write_report(
-    params: Params, study: str, files: dict[str, str | Callable[[Path], object]]
+    params: Params,
+    study: str,
+    files: dict[str, str | Callable[[Path], object]],
+    charts: Sequence[Chart] = (),
+    **shown: Any,  # noqa: ANN401  (JSON values)
 ) -> Path:
     """Write a report's files, each a text or a function that writes it; returns the folder.
 
-    The folder is replaced when all are written; a failure leaves the old one.
+    The folder is replaced when all are written; a failure leaves the old one. What the preset's
+    page shows of the report is written beside the data: ``table.md``, the charts, and ``shown``.
     """
+    part = {"text": files["table.md"], "charts": [asdict(one) for one in charts], **shown}
     report = layout.report_folder(params.preset, study)
     with replacing_folder(report) as folder:
         for name, content in files.items():
@@ -84,4 +92,5 @@ def write_report(
                 (folder / name).write_text(content, encoding="utf-8")
             else:
                 content(folder / name)
+    write_json(layout.page_part(study), plain_values(part))
     return report

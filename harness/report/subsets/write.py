@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.common.schemas import read_pool
 from harness.describing.measures import FAMILY, NEAR_DUPLICATE
 from harness.params.params import Params
 from harness.params.pruning import SUBSETS
@@ -15,6 +16,7 @@ from harness.report.shared.notes import preset_note
 from harness.report.shared.pages import page, write_report
 from harness.report.shared.tables import csv_text
 from harness.report.subsets.bars import plot_bars
+from harness.report.subsets.charts import subset_charts
 from harness.report.subsets.clusterings import (
     best_at_the_end,
     clustering_facts,
@@ -44,7 +46,8 @@ def write_subset_report(params: Params, study: str = SUBSETS) -> Path:
     computed before the first file is written. Returns the folder. Raises InputError naming the file
     that is missing or of another pool.
     """
-    subsets = read_subset_study(params)
+    subsets, rows = read_subset_study(params), read_pool()
+    prompts: list[str] = rows.frame["prompt"].tolist()
     frame = measures_frame(subsets)
     clusterings = clustering_facts(params, subsets.pool.quality)
     noise = subsets.pool.noise if subsets.pool.noise is not None else np.array([], dtype=str)
@@ -60,6 +63,7 @@ def write_subset_report(params: Params, study: str = SUBSETS) -> Path:
             "map.png": partial(plot_map, subsets),
             "clusterings.png": partial(plot_clusterings, clusterings, subsets.quality),
         },
+        subset_charts(subsets, frame, rows.ids, prompts if params.report.texts else None),
     )
 
 

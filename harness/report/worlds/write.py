@@ -1,5 +1,6 @@
 """Write a report over worlds: ``table.csv|md|png`` in its folder."""
 
+from collections.abc import Callable
 from functools import partial
 from math import isnan
 from pathlib import Path
@@ -9,6 +10,7 @@ from harness.report.shared.notes import preset_note, score_notes, training_notes
 from harness.report.shared.pages import page, write_report
 from harness.report.shared.tables import csv_text
 from harness.report.shared.verdicts import verdict_notes
+from harness.report.worlds.charts import world_charts
 from harness.report.worlds.lines import WorldTable, build_worlds, difference_table, score_by_world
 from harness.report.worlds.plot import plot_worlds
 
@@ -16,8 +18,10 @@ from harness.report.worlds.plot import plot_worlds
 def write_worlds(params: Params, name: str) -> Path:
     """Compute the differences over worlds and write them; returns the folder."""
     table = build_worlds(params, name)
+    files: dict[str, str | Callable[[Path], object]]
     files = {"table.csv": csv_text(table.frame()), "table.md": markdown(table)}
-    return write_report(params, name, {**files, "table.png": partial(plot_worlds, table)})
+    files["table.png"] = partial(plot_worlds, table)
+    return write_report(params, name, files, world_charts(table))
 
 
 def markdown(table: WorldTable) -> str:

@@ -1,0 +1,48 @@
+"""A few items of each benchmark with the answers of several models, side by side."""
+
+from statistics import mean
+from typing import Any
+
+from harness.params.params import MAIN, Params
+from harness.report.shared.runs import run_folder
+from harness.suites import load_suite
+from harness.suites.metrics import read_metrics
+from harness.viewer.page import find_run, page_data
+
+OF_A_BENCHMARK = 2  # items, drawn by seed
+MOST_RUNS = 4
+
+
+def examples(params: Params) -> dict[str, Any] | None:
+    """What the viewer shows of the first seeds of a few rows; None where it may not be shown.
+
+    The rows are `none`, the first baseline, the best selection of the main table by the headline,
+    and `full`, if they are in the table.
+    """
+    names = shown_rows(params)
+    if not params.report.texts or not names:
+        return None
+    runs = [find_run(params, name) for name in names]
+    made = page_data(params, load_suite(params.evaluate.suite), runs, OF_A_BENCHMARK)
+    # Columns of held-out responses share their items: the first one's are shown.
+    heldout = [one for one in made["benchmarks"] if one["kind"] == "bits_per_byte"]
+    made["benchmarks"] = [one for one in made["benchmarks"] if one not in heldout[1:]]
+    return made
+
+
+def shown_rows(params: Params) -> list[str]:
+    """The rows of the main table whose answers are shown, in the table's order."""
+    suite = load_suite(params.evaluate.suite)
+    head = suite.column(suite.headline)
+    sign = 1 if head.higher_is_better else -1
+    scores: dict[str, list[float]] = {}
+    for cell in params.cells(MAIN):
+        file = run_folder(cell) / "metrics.json"
+        if cell.of in params.every_selection and file.is_file():
+            each = read_metrics(file).seeds.values()
+            own = [one.measured[head.name] for one in each if head.name in one.measured]
+            scores.setdefault(cell.name, []).extend(own)
+    known = {name: sign * mean(own) for name, own in scores.items() if own}
+    best = max(known, key=lambda name: known[name], default=None)
+    wanted = {"none", *params.report.baselines[:1], best, "full"}
+    return [name for name in params.table if name in wanted][:MOST_RUNS]

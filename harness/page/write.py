@@ -1,0 +1,149 @@
+"""Put the page together from what each report left for it, and from the models' answers."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.common import layout
+from harness.common.errors import InputError
+from harness.common.files import read_json, replacing
+from harness.page.examples import examples
+from harness.params.params import MAIN, Params
+from harness.params.pruning import SUBSETS
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markupsafe import Markup
+
+_HERE = Path(__file__).parent
+MOST_BYTES = 3_000_000
+
+
+def write_page(params: Params) -> Path:
+    """Write ``results/<preset>/report.html``; returns it.
+
+    Sections are those of the reports that are there: the main table's is needed. InputError names
+    the stage to run where it is missing, and a page that would be larger than `MOST_BYTES`.
+    """
+    parts = read_parts(params)
+    if MAIN not in parts:
+        raise InputError(f"{layout.page_part(MAIN)}: no such file; run dvc repro report")
+    text = page_html(params, parts, examples(params))
+    if len(text.encode()) > MOST_BYTES:
+        rule = f"{len(text.encode()):,} bytes, more than {MOST_BYTES:,}"
+        raise InputError(f"report.html: {rule}; report.texts: false leaves rows and items out")
+    out = layout.page_file(params.preset)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(out) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return out
+
+
+def read_parts(params: Params) -> dict[str, dict[str, Any]]:
+    """What each report left, those of the params in their order; without those not made yet."""
+    names = [MAIN, SUBSETS, *params.studies, *params.world_reports]
+    return {
+        name: read_json(layout.page_part(name))
+        for name in names
+        if layout.page_part(name).is_file()
+    }
+
+
+def page_html(
+    params: Params, parts: Mapping[str, Mapping[str, Any]], shown: Mapping[str, Any] | None
+) -> str:
+    """The page of these parts; ``shown`` are the examples, if any."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_HERE), undefined=StrictUndefined, autoescape=True
+    )
+    environment.filters.update(markdown=markdown_html, inline=inline_html)
+    sections = [
+        {
+            "name": name,
+            "title": title_of(part["text"]),
+            **dict(zip(("first", "rest"), body_of(part["text"]), strict=True)),
+            "charts": [
+                {"id": f"{name}-{i}", **one} for i, one in enumerate(part["charts"], start=1)
+            ],
+        }
+        for name, part in parts.items()
+    ]
+    specs = {one["id"]: one["spec"] for section in sections for one in section["charts"]}
+    missing = [name for name in [*params.studies, *params.world_reports] if name not in parts]
+    return environment.get_template("report.html.jinja").render(
+        preset=params.preset,
+        sections=sections,
+        finding=parts[MAIN]["finding"],
+        provenance=parts[MAIN]["provenance"],
+        examples=shown,
+        missing=missing,
+        specs=_json(specs),
+        bundle=bundle(),
+        score_text=score_text,
+    )
+
+
+def score_text(score: float, kind: str) -> str:
+    """The score of an item in words: right or wrong, percent, or bits per byte."""
+    if kind == "bits_per_byte":
+        return f"{score:.3f} bits per byte"
+    if kind == "judge":
+        return f"{score:.1f}"
+    return {0: "wrong", 100: "right"}.get(score, f"{score:.1f}%")
+
+
+def title_of(text: str) -> str:
+    """The first heading of a report's page."""
+    return text.partition("\n")[0].removeprefix("# ").strip()
+
+
+def body_of(text: str) -> tuple[str, str]:
+    """A report's page up to its second heading, and from there, without the pictures.
+
+    The charts stand in their place.
+    """
+    lines = [line for line in text.partition("\n")[2].splitlines() if not line.startswith("![")]
+    heads = (i for i, line in enumerate(lines) if line.startswith("## "))
+    end = next(heads, len(lines))
+    return "\n".join(lines[:end]), "\n".join(lines[end:])
+
+
+def markdown_html(text: str) -> "Markup":
+    """Markdown of ours as HTML, tables in a box that scrolls."""
+    from markupsafe import Markup
+
+    wide = _markdown().render(text).replace("<table>", '<div class="wide"><table>')
+    return Markup(wide.replace("</table>", "</table></div>"))
+
+
+def inline_html(text: str) -> "Markup":
+    """A heading in Markdown as HTML."""
+    from markupsafe import Markup
+
+    return Markup(_markdown().renderInline(text))
+
+
+@cache
+def _markdown() -> "MarkdownIt":
+    """Raw HTML in the text is shown, not obeyed."""
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+@cache
+def bundle() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script, which sets ``vegaEmbed``."""
+    import vl_convert
+
+    made = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return made.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _json(value: object) -> str:
+    """JSON in which nothing ends the element that holds it, or begins a comment."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")

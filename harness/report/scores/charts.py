@@ -1,0 +1,106 @@
+"""The charts of a table of scores: differences with their intervals, and scores against cost."""
+
+from math import isnan
+from typing import Any
+
+from harness.report.scores.table import StudyTable
+from harness.report.shared.charts import GREY, Chart, chart, front, intervals, values
+from harness.report.shared.study_table import digits_of
+
+COSTS = {  # what a row cost, and the fields of its line that are added
+    "FLOPs of selection and training": ("select_flops", "train_flops"),
+    "FLOPs, with what selections share": ("select_flops", "shared_flops", "train_flops"),
+    "seconds of selection and training": ("select_seconds", "train_seconds"),
+    "seconds, with what selections share": ("select_seconds", "shared_seconds", "train_seconds"),
+}
+
+
+def score_charts(table: StudyTable) -> list[Chart]:
+    """Differences from each baseline, and the headline against what a row cost."""
+    charts = [difference_chart(table, name, suffix) for name, suffix in table.baselines.items()]
+    return [one for one in [*charts, cost_chart(table)] if one is not None]
+
+
+def difference_chart(table: StudyTable, baseline: str, suffix: str) -> Chart | None:
+    """Each row's difference from a baseline with its interval; None where nothing is compared."""
+    head = table.suite.column(table.suite.headline)
+    unit = "points" if digits_of(table.suite, head) == 1 else "bits per byte"
+    records = [
+        {
+            "name": line["selection"],
+            "value": line[f"diff{suffix}"],
+            "low": line[f"diff_low{suffix}"],
+            "high": line[f"diff_high{suffix}"],
+            "verdict": line[f"verdict{suffix}"] or "not tested",
+        }
+        for line in table.lines
+        if not isnan(line[f"diff{suffix}"])
+    ]
+    if not records:
+        return None
+    better = "right" if head.higher_is_better else "left"
+    return intervals(
+        records,
+        f"Differences from {baseline}",
+        f"{unit.capitalize()} of {head.label} with 95% intervals; further {better} is better.",
+        f"difference from {baseline} ({unit})",
+        group="verdict",
+        zero=True,
+    )
+
+
+def cost_records(table: StudyTable) -> list[dict[str, Any]]:
+    """A record a row and kind of cost: its score with interval, and whether it is on the front."""
+    head = table.suite.column(table.suite.headline)
+    sign = 1 if head.higher_is_better else -1
+    records: list[dict[str, Any]] = []
+    for kind, fields in COSTS.items():
+        mine = [
+            {
+                "name": line["selection"],
+                "kind": kind,
+                "cost": cost,
+                "score": line[head.name],
+                "low": line["low"],
+                "high": line["high"],
+            }
+            for line in table.lines
+            if (cost := sum(line.get(name, 0.0) for name in fields)) > 0
+            and not isnan(line[head.name])
+        ]
+        on_front = front([(one["cost"], one["score"]) for one in mine], sign)
+        records += [one | {"front": on} for one, on in zip(mine, on_front, strict=True)]
+    return records
+
+
+def cost_chart(table: StudyTable) -> Chart | None:
+    """The headline against cost, with the rows that none beats for less joined by a line."""
+    import altair as alt
+
+    records = cost_records(table)
+    if not records:
+        return None
+    head = table.suite.column(table.suite.headline)
+    which = alt.binding_select(options=list(dict.fromkeys(one["kind"] for one in records)), name="cost ")
+    picked = alt.param(name="cost", value=records[0]["kind"], bind=which)
+    x = alt.X("cost:Q", scale=alt.Scale(type="log", nice=False, padding=24), title="cost of one model, as chosen below", axis=alt.Axis(format="~e"))
+    y = alt.Y("score:Q", scale=alt.Scale(zero=False), title=head.label)
+    tips = [alt.Tooltip("name:N"), alt.Tooltip("score:Q", format=",.3~f"), alt.Tooltip("cost:Q", format=".3~g")]
+    base = alt.Chart(values(records)).transform_filter("datum.kind == cost")
+    step = "step-after"
+    line = base.transform_filter("datum.front").mark_line(interpolate=step, opacity=0.5, strokeDash=[5, 3])
+    bars = base.mark_rule(color=GREY, opacity=0.6).encode(x=x, y=alt.Y("low:Q", title=head.label), y2="high:Q")
+    dots = base.mark_point(filled=True, size=80, opacity=1).encode(
+        x=x,
+        y=y,
+        tooltip=tips,
+        color=alt.condition("datum.front", alt.value("#D55E00"), alt.value(GREY)),
+    )
+    names = base.mark_text(align="left", dx=7, dy=-5, fontSize=10).encode(x=x, y=y, text="name:N")
+    drawn = alt.layer(line.encode(x=x, y=y), bars, dots, names).add_params(picked)
+    caption = (
+        "What choosing and training cost for one model, against its score with the 95% interval over "
+        "seeds. Orange: no other row has as good a score for less. What is shared (embeddings, scores, "
+        "clusters, a reward model) serves every later selection from the same pool."
+    )
+    return chart("Score against cost", caption, drawn.properties(width="container", height=380))

@@ -1,0 +1,114 @@
+"""The charts of the subsets: a map of the pool to look into, and in the lab the planted truth."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.common.errors import printable
+from harness.report.shared.charts import GREY, Chart, chart, intervals, values
+from harness.report.shared.columns import column
+from harness.report.subsets.inputs import SubsetStudy
+from harness.report.subsets.map import project
+from harness.statistics.seeds import deviation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_POINTS = 8_000  # of the map: more would make the page heavy; drawn by seed
+MOST_TEXT = 110  # characters of a prompt
+TRUTH = {  # what is planted, and what it says
+    "noise_share": "The share of each subset that has a planted fault; the pool's is that of `full`.",
+    "skills_reached": "The share of the planted sub-skills with a row in each subset.",
+}
+
+
+def subset_charts(
+    study: SubsetStudy, frame: "pd.DataFrame", ids: Sequence[str], prompts: Sequence[str] | None
+) -> list[Chart]:
+    """The map, and what is planted in each subset.
+
+    Args:
+        study: the pool and the subsets.
+        frame: one row a selection and seed, as in the CSV.
+        ids: (n,) of the pool's rows.
+        prompts: (n,) their prompts; None where the page may not show them.
+    """
+    truth = [truth_chart(frame, name, said) for name, said in TRUTH.items() if name in frame]
+    return [map_chart(study, ids, prompts), *truth]
+
+
+def truth_chart(frame: "pd.DataFrame", name: str, caption: str) -> Chart:
+    """A measure in percent, mean over seeds, with the standard deviation over them."""
+    records = []
+    for row, group in frame.groupby("selection", sort=False):
+        shares = (100 * group[name].dropna()).tolist()
+        mean, sd = float(np.mean(shares)), np.nan_to_num(deviation(shares))
+        records.append({"name": row, "value": mean, "low": mean - sd, "high": mean + sd})
+    label = column(name).label
+    return intervals(records, label.capitalize(), caption, f"{label} (%)")
+
+
+def map_records(
+    study: SubsetStudy, ids: Sequence[str], prompts: Sequence[str] | None
+) -> tuple[list[dict[str, Any]], list[str], np.ndarray]:
+    """A record a point of the map, the rows to choose from, and the axes' shares of variance.
+
+    ``taken`` of a point names the selections whose first seed took it, each between bars. Subsets
+    that are the whole pool are left out.
+    """
+    places, shares = project(study.pool.embeddings)
+    n = len(places)
+    first = {name: picks for name, picks in study.first_picks().items() if len(picks) < n}
+    taken = [""] * n
+    for name, picks in first.items():
+        for i in picks:
+            taken[i] += f"|{name}"
+    shown = np.arange(n)
+    if n > MOST_POINTS:
+        shown = np.sort(np.random.default_rng(0).permutation(n)[:MOST_POINTS])
+    records = []
+    for i in shown:
+        record = {"id": ids[i], "x": round(float(places[i, 0]), 3), "y": round(float(places[i, 1]), 3)}
+        record["taken"] = f"{taken[i]}|" if taken[i] else ""
+        if study.pool.noise is not None:
+            record["fault"] = str(study.pool.noise[i])
+        if prompts is not None:
+            text = printable(prompts[i])
+            record["prompt"] = text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT - 1]}…"
+        records.append(record)
+    return records, list(first), shares
+
+
+def map_chart(study: SubsetStudy, ids: Sequence[str], prompts: Sequence[str] | None) -> Chart:
+    """The pool in two dimensions; a list chooses the selection whose rows are marked."""
+    import altair as alt
+
+    records, names, shares = map_records(study, ids, prompts)
+    bind = alt.binding_select(options=names, name="selection ")
+    picked = alt.param(name="selection", value=names[0], bind=bind)
+    x = alt.X("x:Q", axis=None, scale=alt.Scale(zero=False))
+    y = alt.Y("y:Q", axis=None, scale=alt.Scale(zero=False))
+    tips = [alt.Tooltip(f"{name}:N") for name in ("id", "prompt", "fault") if name in records[0]]
+    tips.append(alt.Tooltip("taken:N", title="selected by"))
+    base = alt.Chart(values(records)).encode(x=x, y=y, tooltip=tips)
+    pool = base.mark_circle(size=9, color=GREY, opacity=0.35)
+    marked = base.transform_filter("indexof(datum.taken, '|' + selection + '|') >= 0")
+    dots = marked.mark_circle(size=28, opacity=0.9)
+    if "fault" in records[0]:
+        fault = alt.Color(
+            "kind:N",
+            sort=["sound", "with a planted fault"],
+            legend=alt.Legend(orient="top", title=None),
+        )
+        said = "datum.fault == 'none' ? 'sound' : 'with a planted fault'"
+        dots = marked.transform_calculate(kind=said).mark_circle(size=28, opacity=0.9)
+        dots = dots.encode(color=fault)
+    drawn = alt.layer(pool, dots).add_params(picked)
+    of = f"{len(records):,} of the pool's {len(study.pool.embeddings):,} rows"
+    caption = (
+        f"{of}, by the first two principal components of the embeddings ({shares[0]:.0%} and "
+        f"{shares[1]:.0%} of the variance). Grey: the pool; in colour: what the first seed of the "
+        "selection took. A point says which row it is."
+    )
+    return chart("A map of the pool", caption, drawn.properties(width="container", height=460))
