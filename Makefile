@@ -1,6 +1,6 @@
 # Every target makes the environment in .venv first; where it is there already, that takes no time.
 .DEFAULT_GOAL := help
-.PHONY: help env repro plan pin check preset samples ui test test-slow lint clean
+.PHONY: help env repro report plan pin check preset samples ui test test-slow lint clean
 
 UI_PORT ?= 5000
 PY := .venv/bin/python
@@ -43,6 +43,9 @@ repro: env ## the main table: every stage that is not up to date, then the table
 	@$(PY) -m pipeline.make.repro $(if $(JOBS),--jobs $(JOBS)) $(if $(GPUS),--gpus "$$GPUS") \
 		$(if $(PRESET),--preset "$$PRESET") $(if $(SIZE),--size "$$SIZE") \
 		$(if $(POOL),--pool "$$POOL")
+
+report: env ## the page of all results, built and opened: results/<preset>/report.html
+	@$(PY) -m pipeline.make.report
 
 plan: env ## make plan PRESET=name: what it will take, before anything runs
 	@$(PY) -m pipeline.make.plan $(if $(PRESET),"$$PRESET") $(if $(SIZE),--size "$$SIZE") \

@@ -28,8 +28,8 @@ training  scorers  feedback
 evaluation  round_systems
 rounds  check  describing  recipe  plan
 report/shared
-report/scores  report/sensitivity  report/subsets  report/worlds  viewer
-report/curves
+report/clusters  report/scores  report/sensitivity  report/subsets  report/worlds  viewer
+report/curves  page
 tracking  select_command  relative_score
 pipeline/make
 pipeline

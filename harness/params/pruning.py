@@ -24,8 +24,8 @@ def prune(params: Params) -> list[Path]:
     cells = params.every_cell()
     chosen = [*params.every_selection, *params.references]
     results = layout.RESULTS / params.preset
-    written = (*params.every_study, *params.world_reports, SUBSETS, RECIPE)
-    reports = {results / name for name in written}
+    written = (*params.every_study, *params.world_reports, SUBSETS)
+    reports = {results / name for name in (*written, RECIPE)}
     kept = {
         layout.RUNS: {layout.RUNS / cell.path for cell in cells},
         layout.DESCRIBED: {layout.DESCRIBED / cell.path for cell in cells},
@@ -33,6 +33,7 @@ def prune(params: Params) -> list[Path]:
         layout.SUBSETS: {layout.subset_folder(name) for name in chosen},
         layout.SELECTIONS: {layout.selection_folder(name) for name in chosen},
         layout.WORLDS: {layout.WORLDS / name for name in params.worlds},
+        layout.PAGE_PARTS: {layout.page_part(name) for name in written},
         results: reports | {path for path in results.glob("*") if path.is_file()},
     }
     for folder in (layout.RUNS, layout.DESCRIBED, layout.REWARD_MODELS, layout.SELECTIONS):

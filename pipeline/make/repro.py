@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from harness.check.check import check_params
+from harness.common import layout
 from harness.common.disk_errors import ending_in_one_line
 from harness.common.errors import InputError
 from harness.common.files import read_json, write_json
@@ -167,6 +168,7 @@ def _end(arguments: argparse.Namespace) -> None:
     name = {"report": MAIN, "report_subsets": SUBSETS}.get(last) or last.partition("@")[2]
     results = Path("results") / _preset()
     copy_lock(results)
+    _page()
     _track()
     table = results / name / "table.md"
     if not table.is_file():
@@ -179,21 +181,35 @@ def _end(arguments: argparse.Namespace) -> None:
     subsets = results / SUBSETS / "table.md"
     if name == MAIN and subsets.is_file():
         print(f"       {subsets} says what each subset is, before any training")
+    page = layout.page_file(_preset())
+    if page.is_file():
+        print(f"page:  {page} (make report opens it)")
     print(
         "next:  make ui shows every run; change params.yaml and make repro runs what that touches"
     )
 
 
+def _page() -> None:
+    """Write the page of all results, once there is a main table; a failure is only reported."""
+    if layout.page_part(MAIN).is_file():
+        _view("page", "the page could not be written")
+
+
 def _track() -> None:
     """Bring MLflow up to date; a failure is only reported: MLflow is a view of the results."""
+    _view("track", "MLflow does not have them")
+
+
+def _view(stage: str, lacks: str) -> None:
+    """Run a stage that shows results and makes none; its failure is a warning."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    log = LOGS / "track.log"
+    log = LOGS / f"{stage}.log"
     with fresh_log(log).open("wb") as stream:
-        command = [sys.executable, "-m", "pipeline.track"]
+        command = [sys.executable, "-m", f"pipeline.{stage}"]
         ended = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
     if ended.returncode != 0:
         why = error_lines(log)[-1]
-        _say(f"warning: the results are complete, but MLflow does not have them: {why} ({log})")
+        _say(f"warning: the results are complete, but {lacks}: {why} ({log})")
     for line in note_lines(log):  # a dead server, say, which is no failure of the stage
         _say(line)
 

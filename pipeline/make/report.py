@@ -1,0 +1,40 @@
+"""`make report`: the page that tells the whole of the results, built and opened."""
+
+import os
+import sys
+import webbrowser
+
+from harness.common import layout
+from harness.common.disk_errors import ending_in_one_line
+from harness.common.errors import InputError
+from harness.params.params import MAIN, load_params
+
+
+def main() -> None:
+    """Write the page where something was run here, else take the shipped one; open it."""
+    params = load_params()
+    page = layout.page_file(params.preset)
+    if layout.page_part(MAIN).is_file():
+        from harness.page.write import write_page
+
+        write_page(params)
+        print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB)")
+    elif page.is_file():
+        print(f"report: {page}, as shipped: nothing was run here yet (make repro)")
+    else:
+        raise InputError(f"{page}: no such file, and nothing was run here yet; make repro does")
+    if _has_screen() and webbrowser.open(page.resolve().as_uri()):
+        return
+    print(f"report: open {page} in a browser")
+
+
+def _has_screen() -> bool:
+    """Whether a browser can open: elsewhere a text browser would take the terminal."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+if __name__ == "__main__":
+    with ending_in_one_line():
+        sys.exit(main())

@@ -1,0 +1,115 @@
+"""The page: its parts in order, self-contained, and what texts hold is shown, not obeyed."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.common import layout
+from harness.common.errors import InputError
+from harness.common.files import write_json
+from harness.page import write
+from harness.page.write import body_of, markdown_html, page_html, score_text, title_of, write_page
+from harness.params.params import MAIN, Params, load_params
+from tests.helpers.presets import preset_file
+
+EVIL = "</script><img src=x onerror=alert(1)><!-- "
+CHART = {"title": "T & co", "caption": EVIL, "spec": {"mark": "point", "data": {"values": [EVIL]}}}
+ORIGIN = {
+    "git": {"commit": "0123456789abcdef", "dirty": True},
+    "machine": {"cores": 2, "cpu": "a processor", "architecture": "x86_64", "memory_gib": 4.0},
+    "versions": {"torch": "1.0"},
+    "files": {"data/pool.parquet": "ab" * 32},
+}
+
+
+def part(title: str) -> dict[str, Any]:
+    text = f"# {title}\n\nFirst {EVIL}\n\n| a | b |\n| --- | ---: |\n| x | 1.5 ± 0.1 |\n\n"
+    return {"text": f"{text}![scores](table.png)\n\n## How to read it\n\nRest.\n", "charts": [CHART]}
+
+
+@pytest.fixture
+def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_bytes(preset_file("lab").read_bytes())
+    return load_params()
+
+
+@pytest.fixture
+def parts() -> dict[str, dict[str, Any]]:
+    main = part("Main") | {"finding": [f"Found {EVIL}"], "provenance": ORIGIN}
+    return {MAIN: main, "subsets": part("Subsets"), "rounds": part("Rounds")}
+
+
+def test_sections_stand_in_order_and_charts_in_them(
+    params: Params, parts: dict[str, dict[str, Any]]
+) -> None:
+    page = page_html(params, parts, None)
+    places = [page.index(f'<section id="{name}">') for name in (*parts, "made")]
+    assert places == sorted(places)
+    ids = re.findall(r'class="chart" id="([^"]+)"', page)
+    specs = re.search(r'id="specs">(.*?)</script>', page, re.DOTALL)
+    assert specs
+    assert ids == ["main-1", "subsets-1", "rounds-1"] == list(json.loads(specs[1]))
+    assert json.loads(specs[1])["main-1"] == CHART["spec"]
+    assert "table.png" not in page, "charts stand in place of pictures"
+    assert "Not made yet: sensitivity" in page
+
+
+def test_texts_are_shown_not_obeyed_and_nothing_is_fetched(
+    params: Params, parts: dict[str, dict[str, Any]]
+) -> None:
+    page = page_html(params, parts, None)
+    assert "<img" not in page
+    assert page.count("<script") == page.count("</script>") == 3
+    outside = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', outside)
+    assert "@import" not in page
+
+
+def test_the_page_says_what_is_missing_and_when_it_is_too_large(
+    params: Params, parts: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "examples", lambda params: None)
+    with pytest.raises(InputError, match=r"main\.json: no such file; run dvc repro report"):
+        write_page(params)
+    for name, one in parts.items():
+        write_json(layout.page_part(name), one)
+    out = write_page(params)
+    assert out == Path("results/lab/report.html")
+    whole = out.read_bytes()
+    monkeypatch.setattr(write, "MOST_BYTES", 1000)
+    with pytest.raises(InputError, match=r"more than 1,000; report.texts: false"):
+        write_page(params)
+    assert out.read_bytes() == whole, "the last good page stays"
+
+
+def test_a_report_is_cut_at_its_second_heading() -> None:
+    text = "# A *title*\n\nfirst\n\n![p](p.png)\n\n## More\n\nrest\n"
+    assert title_of(text) == "A *title*"
+    first, rest = body_of(text)
+    assert first.split() == ["first"]
+    assert rest.startswith("## More")
+    assert body_of("# T\n\nall")[1] == ""
+
+
+def test_tables_scroll_and_raw_html_does_not_pass() -> None:
+    made = markdown_html("| a |\n| --- |\n| <b>x</b> |\n")
+    assert made.startswith('<div class="wide"><table>')
+    assert "&lt;b&gt;" in made
+
+
+@pytest.mark.parametrize(
+    ("score", "kind", "text"),
+    [
+        (100.0, "lm_eval", "right"),
+        (0.0, "lm_eval", "wrong"),
+        (40.0, "lm_eval", "40.0%"),
+        (0.5, "bits_per_byte", "0.500 bits per byte"),
+        (100.0, "judge", "100.0"),
+    ],
+)
+def test_scores_in_words(score: float, kind: str, text: str) -> None:
+    assert score_text(score, kind) == text
