@@ -12,6 +12,7 @@ from harness.common.files import read_json, replacing
 from harness.page.examples import examples
 from harness.params.params import MAIN, Params
 from harness.params.pruning import SUBSETS
+from harness.report.shared.tables import BLANK, interval, number
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -79,12 +80,19 @@ def page_html(
         sections=sections,
         finding=parts[MAIN]["finding"],
         provenance=parts[MAIN]["provenance"],
+        claims=[one for part in parts.values() for one in part.get("claims", [])],
         examples=shown,
         missing=missing,
         specs=_json(specs),
         bundle=bundle(),
         score_text=score_text,
+        number=number,
+        interval=_interval,
     )
+
+
+def _interval(low: float | None, high: float | None, digits: int, sign: bool) -> str:
+    return BLANK if low is None or high is None else interval(low, high, digits, sign)
 
 
 def score_text(score: float, kind: str) -> str:

@@ -26,8 +26,11 @@ ORIGIN = {
 
 
 def part(title: str) -> dict[str, Any]:
-    text = f"# {title}\n\nFirst {EVIL}\n\n| a | b |\n| --- | ---: |\n| x | 1.5 ± 0.1 |\n\n"
-    return {"text": f"{text}![scores](table.png)\n\n## How to read it\n\nRest.\n", "charts": [CHART]}
+    text = f"# {title}\n\nFirst {EVIL}\n\n| a | b |\n| --- | ---: |\n| x | 1.5 ± 0.1 |\n"
+    return {
+        "text": f"{text}\n![scores](table.png)\n\n## How to read it\n\nRest.\n",
+        "charts": [CHART],
+    }
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.params.params import Params
+from harness.published.claims import Judged, judge_correlation
 from harness.report.clusters.charts import cluster_charts
 from harness.report.clusters.inputs import ClusterStudy, read_cluster_study
 from harness.report.clusters.plot import plot_clusters
@@ -12,6 +13,12 @@ from harness.report.shared.columns import column
 from harness.report.shared.judging import tested_in_main_table
 from harness.report.shared.notes import preset_note, score_notes, training_notes, trial_mark
 from harness.report.shared.pages import page, write_report
+from harness.report.shared.published import (
+    beside_published,
+    claim_files,
+    claim_records,
+    claim_table,
+)
 from harness.report.shared.study_table import (
     digits_of,
     judgement_table,
@@ -46,8 +53,10 @@ def write_clusters(params: Params, study: str) -> Path:
             "table.csv": csv_text(frame),
             "table.md": markdown(table),
             "table.png": partial(plot_clusters, table),
+            **claim_files(claims(table)),
         },
         cluster_charts(table),
+        claims=claim_records(claims(table)),
     )
 
 
@@ -71,6 +80,12 @@ def correlations(table: ClusterStudy) -> dict[str, RankCorrelation]:
     return {name: one for name, one in found.items() if one.n >= FEWEST}
 
 
+def claims(table: ClusterStudy) -> list[Judged]:
+    """What the paper claims of clusterings: of those of the default embedding."""
+    found = correlations(table).get(table.params.defaults.embedding)
+    return [] if found is None else judge_correlation(table.study, found)
+
+
 def markdown(table: ClusterStudy) -> str:
     """The report's page."""
     params, head = table.params, table.suite.column(table.suite.headline)
@@ -90,6 +105,8 @@ def markdown(table: ClusterStudy) -> str:
         else verdict_notes(table.lines, table.baselines, head.label, digits, params.preset),
         notes=score_notes(table.suite, table.rows) + _judging(table, digits),
         cut=training_notes(table.rows),
+        published=beside_published(params, table.study, table.suite, table.lines),
+        claims=claim_table(claims(table)),
         facts=fact_table(table),
         correlations=correlation_table(table),
         judged={

@@ -26,10 +26,21 @@ def curve_charts(study: CurveStudy, lines: list[Line]) -> list[Chart]:
     ]
     sizes = sorted({record["rows"] for record in records})
     axis = alt.Axis(values=sizes, format=",.0f", labelOverlap=True)
-    x = alt.X("rows:Q", scale=alt.Scale(type="log", base=2, nice=False, padding=12), axis=axis, title="rows trained on")
+    x = alt.X(
+        "rows:Q",
+        scale=alt.Scale(type="log", base=2, nice=False, padding=12),
+        axis=axis,
+        title="rows trained on",
+    )
     y = alt.Y("score:Q", scale=alt.Scale(zero=False), title=head.label)
-    tips = [alt.Tooltip("row:N"), alt.Tooltip("rows:Q", format=",.0f"), alt.Tooltip("score:Q", format=",.3~f")]
-    base = alt.Chart(values(records)).encode(x=x, color=coloured("selection", records), tooltip=tips)
+    tips = [
+        alt.Tooltip("row:N"),
+        alt.Tooltip("rows:Q", format=",.0f"),
+        alt.Tooltip("score:Q", format=",.3~f"),
+    ]
+    base = alt.Chart(values(records)).encode(
+        x=x, color=coloured("selection", records), tooltip=tips
+    )
     bars = base.mark_rule(opacity=0.4).encode(y=alt.Y("low:Q", title=head.label), y2="high:Q")
     line = base.mark_line(point=alt.OverlayMarkDef(filled=True, size=50)).encode(y=y)
     caption = f"{head.label}, mean over seeds with their standard deviation."

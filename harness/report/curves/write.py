@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.params.params import Params
+from harness.published.claims import Judged, judge_differences
 from harness.report.curves.charts import curve_charts
 from harness.report.curves.inputs import WEIGHING, CurveStudy, read_curve_study
 from harness.report.curves.lines import (
@@ -19,8 +20,15 @@ from harness.report.curves.lines import (
 )
 from harness.report.curves.plots import plot_scores, plot_weights
 from harness.report.curves.tables import SCORE_DIGITS, cost_table, gain_table, weight_table
+from harness.report.shared.judging import judged
 from harness.report.shared.notes import preset_note, score_notes, training_notes, trial_mark
 from harness.report.shared.pages import page, write_report
+from harness.report.shared.published import (
+    beside_published,
+    claim_files,
+    claim_records,
+    claim_table,
+)
 from harness.report.shared.runs import BASELINE
 from harness.report.shared.study_table import (
     Line,
@@ -51,11 +59,13 @@ def write_curves(params: Params, study: str) -> Path:
         "table.md": markdown(curves, scores, loops),
         "table.png": partial(plot_scores, curves, scores),
     }
+    files |= claim_files(_claims(curves))
     if loops:
         files["rounds.csv"] = _csv(loops)
     if curves.weighed:
         files["weights.png"] = partial(plot_weights, curves, loops)
-    return write_report(params, study, files, curve_charts(curves, scores))
+    judged_claims = claim_records(_claims(curves))
+    return write_report(params, study, files, curve_charts(curves, scores), claims=judged_claims)
 
 
 def markdown(study: CurveStudy, scores: list[Line], loops: list[Line]) -> str:
@@ -84,6 +94,8 @@ def markdown(study: CurveStudy, scores: list[Line], loops: list[Line]) -> str:
         ),
         differences=judgement_table(scores, digits, BASELINE, ""),
         remarks=_remarks(scores),
+        published=beside_published(study.params, study.study, study.suite, scores),
+        claims=claim_table(_claims(study)),
         notes=score_notes(study.suite, rows),
         judging=judging_notes(
             None, rows, scores, {BASELINE: ""}, digits, outliers=outlying_rows(study)
@@ -108,6 +120,11 @@ def markdown(study: CurveStudy, scores: list[Line], loops: list[Line]) -> str:
         mostly=MOSTLY,
         noisy=list(noisy.values()),
     )
+
+
+def _claims(study: CurveStudy) -> list[Judged]:
+    rows = [point.row for point in study.points]
+    return judge_differences(study.study, judged(study.params, study.suite, rows))
 
 
 def _remarks(lines: list[Line]) -> dict[str, list[str]]:

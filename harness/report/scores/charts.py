@@ -81,15 +81,30 @@ def cost_chart(table: StudyTable) -> Chart | None:
     if not records:
         return None
     head = table.suite.column(table.suite.headline)
-    which = alt.binding_select(options=list(dict.fromkeys(one["kind"] for one in records)), name="cost ")
+    which = alt.binding_select(
+        options=list(dict.fromkeys(one["kind"] for one in records)), name="cost "
+    )
     picked = alt.param(name="cost", value=records[0]["kind"], bind=which)
-    x = alt.X("cost:Q", scale=alt.Scale(type="log", nice=False, padding=24), title="cost of one model, as chosen below", axis=alt.Axis(format="~e"))
+    x = alt.X(
+        "cost:Q",
+        scale=alt.Scale(type="log", nice=False, padding=24),
+        title="cost of one model, as chosen below",
+        axis=alt.Axis(format="~e"),
+    )
     y = alt.Y("score:Q", scale=alt.Scale(zero=False), title=head.label)
-    tips = [alt.Tooltip("name:N"), alt.Tooltip("score:Q", format=",.3~f"), alt.Tooltip("cost:Q", format=".3~g")]
+    tips = [
+        alt.Tooltip("name:N"),
+        alt.Tooltip("score:Q", format=",.3~f"),
+        alt.Tooltip("cost:Q", format=".3~g"),
+    ]
     base = alt.Chart(values(records)).transform_filter("datum.kind == cost")
     step = "step-after"
-    line = base.transform_filter("datum.front").mark_line(interpolate=step, opacity=0.5, strokeDash=[5, 3])
-    bars = base.mark_rule(color=GREY, opacity=0.6).encode(x=x, y=alt.Y("low:Q", title=head.label), y2="high:Q")
+    line = base.transform_filter("datum.front").mark_line(
+        interpolate=step, opacity=0.5, strokeDash=[5, 3]
+    )
+    bars = base.mark_rule(color=GREY, opacity=0.6).encode(
+        x=x, y=alt.Y("low:Q", title=head.label), y2="high:Q"
+    )
     dots = base.mark_point(filled=True, size=80, opacity=1).encode(
         x=x,
         y=y,
@@ -99,8 +114,8 @@ def cost_chart(table: StudyTable) -> Chart | None:
     names = base.mark_text(align="left", dx=7, dy=-5, fontSize=10).encode(x=x, y=y, text="name:N")
     drawn = alt.layer(line.encode(x=x, y=y), bars, dots, names).add_params(picked)
     caption = (
-        "What choosing and training cost for one model, against its score with the 95% interval over "
-        "seeds. Orange: no other row has as good a score for less. What is shared (embeddings, scores, "
-        "clusters, a reward model) serves every later selection from the same pool."
+        "What choosing and training cost for one model, against its score with the 95% interval "
+        "over seeds. Orange: no other row has as good a score for less. What is shared "
+        "(embeddings, scores, clusters, a reward model) serves every later selection from the pool."
     )
     return chart("Score against cost", caption, drawn.properties(width="container", height=380))

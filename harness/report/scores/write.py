@@ -8,6 +8,7 @@ from typing import Any
 from harness.common import layout
 from harness.common.files import write_json
 from harness.params.params import MAIN, Params
+from harness.published.claims import judge_differences
 from harness.report.scores.charts import score_charts
 from harness.report.scores.columns import column_facts
 from harness.report.scores.plot import plot_study
@@ -16,6 +17,12 @@ from harness.report.shared.judging import baselines_of, tested_in_main_table
 from harness.report.shared.notes import preset_note, score_notes, training_notes
 from harness.report.shared.pages import page, plain_notes, write_report
 from harness.report.shared.provenance import provenance
+from harness.report.shared.published import (
+    beside_published,
+    claim_files,
+    claim_records,
+    claim_table,
+)
 from harness.report.shared.study_table import (
     NOT_RUN,
     difference_text,
@@ -46,10 +53,12 @@ def write_scores(params: Params, study: str) -> Path:
             "table.csv": csv_text(table.frame()),
             "table.png": partial(plot_study, table),
             "provenance.json": lambda path: write_json(path, origin),
+            **claim_files(judge_differences(study, table.judged)),
         },
         score_charts(table),
         finding=[*finding(table), *_untrained(table)],
         provenance=origin,
+        claims=claim_records(judge_differences(study, table.judged)),
     )
     if study == MAIN:
         write_json(layout.RESULTS / params.preset / "summary.json", summary(table))
@@ -77,6 +86,8 @@ def markdown(table: StudyTable) -> str:
         tested=tested_together(table),
         tokens=any(line.get("select_tokens") for line in table.lines),
         columns=column_facts(table),
+        published=beside_published(table.params, table.study, table.suite, table.lines),
+        claims=claim_table(judge_differences(table.study, table.judged)),
         weights={table.suite.column(name).label: share for name, share in table.weights.items()},
     )
 
@@ -95,7 +106,8 @@ def finding(table: StudyTable) -> list[str]:
     ends = dict.fromkeys(number(end(needed), digits) for end in (min, max)) if needed else {}
     return plain_notes(
         "scores/finding.txt.jinja",
-        best=best and {
+        best=best
+        and {
             "name": best["selection"],
             "score": number(best[head.name], digits),
             "gap": difference_text(best, digits),

@@ -14,8 +14,8 @@ def level_charts(result: Sensitivity) -> list[Chart]:
         record = {"name": level.name, "value": mean.value, "low": mean.low, "high": mean.high}
         records.append(record | {"part": level.part})
     caption = (
-        "Means over seeds with 95% intervals. A world that can tell subsets apart has these rows far "
-        "from each other, and the doses (shares of noise, shares of skills) in order."
+        "Means over seeds with 95% intervals. A world that distinguishes subsets has these rows "
+        "far from each other, and the doses (shares of noise, shares of skills) in order."
     )
     title = f"{head.label} of subsets with known faults"
     return [intervals(records, title, caption, head.label, group="part")]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MOST_POINTS = 8_000  # of the map: more would make the page heavy; drawn by seed
 MOST_TEXT = 110  # characters of a prompt
 TRUTH = {  # what is planted, and what it says
-    "noise_share": "The share of each subset that has a planted fault; the pool's is that of `full`.",
+    "noise_share": "The share of each subset with a planted fault; that of `full` is the pool's.",
     "skills_reached": "The share of the planted sub-skills with a row in each subset.",
 }
 
@@ -69,13 +69,17 @@ def map_records(
         shown = np.sort(np.random.default_rng(0).permutation(n)[:MOST_POINTS])
     records = []
     for i in shown:
-        record = {"id": ids[i], "x": round(float(places[i, 0]), 3), "y": round(float(places[i, 1]), 3)}
+        record = {
+            "id": ids[i],
+            "x": round(float(places[i, 0]), 3),
+            "y": round(float(places[i, 1]), 3),
+        }
         record["taken"] = f"{taken[i]}|" if taken[i] else ""
         if study.pool.noise is not None:
             record["fault"] = str(study.pool.noise[i])
         if prompts is not None:
             text = printable(prompts[i])
-            record["prompt"] = text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT - 1]}…"
+            record["prompt"] = text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
         records.append(record)
     return records, list(first), shares
 
