@@ -25,6 +25,7 @@ from harness.selecting.prefixes import beginning
 from harness.statistics.seeds import deviation
 from harness.suites import Suite, load_suite
 from harness.suites.metrics import SeedMetrics, read_metrics
+from harness.tracking.models import EVALUATION, Data, item_digest, parquet_rows
 
 STUDY_FILES = (".csv", ".md", ".tex", ".png")
 # The costs of a row that are the sums of its seeds'.
@@ -33,15 +34,6 @@ SUMMED = (
     *(f"cost/select_{name}" for name in ("seconds", "flops")),
 )
 NOTE_LIMIT = 7500  # characters; MLflow's is 8,000 for a tag
-
-
-@dataclass(frozen=True)
-class Subset:
-    """The rows that a run was trained on: their file, its hash, their number."""
-
-    path: Path
-    digest: str
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +57,10 @@ class Record:
     walls: dict[str, str] = field(
         default_factory=dict
     )  # tags of benchmarks not run or not isolated
-    subset: Subset | None = None
+    data: tuple[Data, ...] = ()  # what it was made from
+    items: tuple[Path, int] | None = None  # the file of its samples, and its seed
+    scores: frozenset[str] = frozenset()  # the metrics that the items of its suite gave
+    trained: bool = False  # it made a model
     parent: str | None = None  # its identity
     start_ms: int = 0
     seconds: float = 0.0
@@ -126,7 +121,10 @@ def _seed_record(
     if not path.is_file():
         return None
     manifest = read_timed(path)
-    subset = _subset(layout.subset_folder(cell.of) / cell.group / f"seed_{seed}.parquet", cell)
+    subset = _subset(
+        layout.subset_folder(cell.of) / cell.group / f"seed_{seed}.parquet", cell, seed
+    )
+    samples = folder / "samples.parquet"
     outputs = [layout.POOL_FILE, layout.BASE_MODELS / cell.base, layout.subset_folder(cell.of)]
     outputs += [folder / "train", folder / "metrics.json"]
     logged = _logged_params(_params_when_made(params, recorded, outputs), cell)
@@ -139,6 +137,8 @@ def _seed_record(
     hashes = {key: str(value) for key, value in manifest.items() if key.endswith("_hash")}
     scored = evaluated.model_dump(mode="json", exclude_none=True) if evaluated else {}
     content = {"manifest": manifest, "evaluated": scored, "subset": subset and subset.digest}
+    content["items"] = file_hash(samples) if evaluated else None
+    data = [one for one in (_pool(), subset, _benchmarks(suite, samples, evaluated)) if one]
     identity = f"{study}/{name}/seed_{seed}"
     tags = {"kind": "seed", "study": study, "selection": name, "seed": str(seed)}
     return Record(
@@ -154,7 +154,10 @@ def _seed_record(
         artifacts=[(path, "train")] + ([(subset.path, "subset")] if subset else []),
         texts={"scores.csv": _scores_csv(suite, evaluated)} if evaluated else {},
         walls=walls,
-        subset=subset,
+        data=tuple(data),
+        items=(samples, seed) if evaluated else None,
+        scores=frozenset(measured),
+        trained=manifest["weights"] != "base",
         parent=f"{study}/{name}",
         start_ms=int((path.stat().st_mtime - manifest["seconds"]) * 1000),
         seconds=float(manifest["seconds"]),
@@ -252,11 +255,27 @@ def _logged_params(params: Params, cell: Cell) -> dict[str, str]:
     return _flat(sections)
 
 
-def _subset(path: Path, cell: Cell) -> Subset | None:
+def _subset(path: Path, cell: Cell, seed: int) -> Data | None:
     if not path.is_file():
         return None
     rows = len(beginning(read_subset(path, cell.of), cell))
-    return Subset(path, file_hash(path), rows) if rows else None
+    name = f"{cell.name} seed {seed}"
+    return Data(name, "training", path, file_hash(path), rows) if rows else None
+
+
+def _pool() -> Data | None:
+    path = layout.POOL_FILE
+    if not path.is_file():
+        return None
+    return Data("pool", "selection", path, file_hash(path), parquet_rows(path))
+
+
+def _benchmarks(suite: Suite, samples: Path, evaluated: SeedMetrics | None) -> Data | None:
+    """The items of the suite: of one hash for all runs that answered the same."""
+    if evaluated is None:
+        return None
+    digest, rows = item_digest(samples)
+    return Data(suite.name, EVALUATION, samples, digest, rows)
 
 
 def _size(manifest: dict[str, Any]) -> dict[str, str]:
@@ -333,7 +352,7 @@ def _table_record(params: Params, study: str) -> Record | None:
     if not files:
         return None
     folder = layout.RESULTS / params.preset
-    more = ("summary.json", "dvc.lock") if study == MAIN else ()
+    more = ("summary.json", "dvc.lock", "report.html") if study == MAIN else ()
     files += [folder / name for name in more if (folder / name).is_file()]
     files += folder.glob(f"{study}/provenance.json")
     hashes = {path.name: file_hash(path) for path in files}

@@ -15,8 +15,9 @@ from harness.common.stores import locked, scratch_folder
 from harness.params.params import Params
 from harness.report.shared.provenance import git_state
 from harness.tracking.artifacts import EXPERIMENT, artifact_location, settle_artifacts
+from harness.tracking.models import EVALUATION, ITEMS, items_table, known_models, log_model
 from harness.tracking.names import LONGEST_PARAM, LONGEST_TAG, clean_name, clean_value
-from harness.tracking.runs import Record, Subset, identities, records
+from harness.tracking.runs import Record, identities, records
 from harness.tracking.uri import default_uri, reason, shown_uri, tracking_uri
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
     by_key = {run.data.tags.get("key"): run for run in runs}
     origin = _origin(params)
     ids: dict[str, str] = {}
+    models = known_models(client, experiment)
     count = {"created": 0, "updated": 0, "superseded": 0}
     for record in wanted:
         run = by_key.get(record.key)
@@ -118,7 +120,10 @@ def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
         ids[record.identity] = run.info.run_id
         if run.data.tags.get("state") != record.state:
             try:
-                _write(client, run.info.run_id, record, ids)
+                model = None
+                if record.trained:
+                    model = log_model(client, experiment, run.info.run_id, record, models)
+                _write(client, run.info.run_id, record, ids, model)
             except BaseException:
                 with suppress(Exception):  # it has ended; its tags say that it is incomplete
                     client.set_terminated(run.info.run_id, "FAILED")
@@ -150,13 +155,16 @@ def _origin(params: Params) -> dict[str, str]:
     return tags | ({"dvc_experiment": experiment} if experiment else {})
 
 
-def _write(client: "MlflowClient", run_id: str, record: Record, ids: dict[str, str]) -> None:
-    """Log all of a record.
+def _write(
+    client: "MlflowClient", run_id: str, record: Record, ids: dict[str, str], model: str | None
+) -> None:
+    """Log all of a record; ``model`` is the id of the model that the run made, if any.
 
     Until complete, the run has no state, so that it is written again, and is marked unfinished, so
     that no table counts it.
     """
     from mlflow.entities import Metric, Param, RunTag
+    from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
 
     def tagged(tags: dict[str, str]) -> list[RunTag]:
         return [RunTag(clean_name(k), clean_value(v, LONGEST_TAG)) for k, v in tags.items()]
@@ -171,30 +179,26 @@ def _write(client: "MlflowClient", run_id: str, record: Record, ids: dict[str, s
         some = pairs[start : start + PARAM_BATCH]
         params = [Param(clean_name(k), clean_value(v, LONGEST_PARAM)) for k, v in some]
         client.log_batch(run_id, params=params, tags=tagged(tags))
-    metrics = [Metric(clean_name(name), value, now, 0) for name, value in record.metrics.items()]
-    metrics += [Metric("loss", p["loss"], now, int(p["step"])) for p in record.loss]
+    judged = next((one for one in record.data if one.context == EVALUATION), None)
+    on = (judged.name, judged.short_digest) if judged else (None, None)
+    metrics = [
+        Metric(clean_name(name), value, now, 0, model, *(on if name in record.scores else ()))
+        for name, value in record.metrics.items()
+    ]
+    metrics += [Metric("loss", p["loss"], now, int(p["step"]), model) for p in record.loss]
     for start in range(0, len(metrics), BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + BATCH])
     for path, folder in record.artifacts:
         client.log_artifact(run_id, str(path), folder or None)
     for name, text in record.texts.items():
         client.log_text(run_id, text, name)
-    if record.subset is not None:
-        _log_subset(client, run_id, record, record.subset)
+    if record.data:
+        client.log_inputs(run_id, [one.entity() for one in record.data])
+    if record.items is not None:
+        client.log_text(run_id, items_table(*record.items), ITEMS)
+        client.set_tag(
+            run_id, MLFLOW_LOGGED_ARTIFACTS, json.dumps([{"path": ITEMS, "type": "table"}])
+        )
     end = record.start_ms + int(record.seconds * 1000)
     client.set_terminated(run_id, "FINISHED", end)
     client.log_batch(run_id, tags=tagged({"state": record.state, "superseded": "false"}))
-
-
-def _log_subset(client: "MlflowClient", run_id: str, record: Record, subset: Subset) -> None:
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    dataset = Dataset(
-        name=f"{record.tags['selection']} seed {record.tags['seed']}",
-        digest=subset.digest[:36],
-        source_type="local",
-        source=json.dumps({"uri": subset.path.as_posix()}),
-        profile=json.dumps({"num_rows": subset.rows}),
-    )
-    context = InputTag("mlflow.data.context", "training")
-    client.log_inputs(run_id, [DatasetInput(dataset, [context])])
