@@ -1,5 +1,6 @@
 """What several test files share: a tiny model, made once a session."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,12 +17,13 @@ from harness.common.schemas import POOL, write_frame
 from harness.common.stores import shared_data
 from harness.embedding.files import CARD, VECTORS
 from tests.helpers.presets import preset_file
-from tests.helpers.small_repo import SMALL, edit_params
+from tests.helpers.small_repo import SMALL, edit_params, make_small_runs
 
-# The files that take minutes begin first, so that two workers end at about the same time.
+# The files that take minutes begin first, so that two workers end at about the same time. The first
+# makes `small_runs`; those that wait for them come after two that do not.
 LONGEST = (
-    *("pipeline/test_kills.py", "pipeline/test_studies.py", "pipeline/test_pipeline.py"),
-    *("pipeline/test_worlds.py", "pipeline/make/test_dvc_warm.py", "rounds/test_executors.py"),
+    *("pipeline/test_kills.py", "pipeline/test_worlds.py", "pipeline/make/test_dvc_warm.py"),
+    *("pipeline/test_studies.py", "pipeline/test_pipeline.py", "rounds/test_executors.py"),
     *("rounds/test_kills.py", "pipeline/test_presets.py", "launching/test_training.py"),
     *("training/test_cell.py", "pipeline/make/test_runner.py", "evaluation/test_paper_suite.py"),
 )
@@ -92,6 +94,15 @@ def real_data() -> None:
         shared_data()
     except InputError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def small_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small repositories that have run, made once for all workers; to copy."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "small_runs"
+    folder.mkdir(exist_ok=True)
+    return make_small_runs(folder)
 
 
 @pytest.fixture

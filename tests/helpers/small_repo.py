@@ -11,6 +11,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from harness.common.stores import locked
 from tests.helpers.presets import preset_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,6 +146,25 @@ def small_repo(folder: Path) -> Path:
     edit_params(folder, **SMALL)
     run(folder, "git", "init", "-q")
     commit(folder, "small")
+    return folder
+
+
+def make_small_runs(folder: Path) -> Path:
+    """A folder with ``selected`` and ``whole``: small repositories to copy, never to change.
+
+    In the first everything has run up to the subsets, in the second everything, tagged `first`.
+    Whoever asks first makes them; another process that asks waits.
+    """
+    whole, selected = folder / "whole", folder / "selected"
+    with locked(folder):
+        if not (folder / "made").exists():
+            small_repo(whole)
+            repro(whole, "select", "select_scored")
+            shutil.copytree(whole, selected)
+            repro(whole)
+            commit(whole, "results")
+            run(whole, "git", "tag", "first")
+            (folder / "made").touch()
     return folder
 
 

@@ -1,5 +1,6 @@
 """A stage or `dvc` killed in the middle: what was finished stays, and the end is the same."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import psutil
 import pytest
 
 from harness.common.files import folder_hash, read_json
-from tests.helpers.small_repo import DVC, environment, repro, small_repo, wait_for
+from tests.helpers.small_repo import DVC, environment, repro, wait_for
 
 
 def start(repo: Path, stage: str) -> subprocess.Popen[bytes]:
@@ -82,16 +83,12 @@ def attempts(repo: Path) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def killed(small_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository whose training stages the tests kill."""
-    folder = small_repo(tmp_path_factory.mktemp("killed"))
-    repro(folder, "select")
-    return folder
+    return shutil.copytree(small_runs / "selected", tmp_path_factory.mktemp("killed") / "repo")
 
 
-def test_the_end_equals_an_undisturbed_run(killed: Path, tmp_path: Path) -> None:
+def test_the_end_equals_an_undisturbed_run(killed: Path, small_runs: Path) -> None:
     repro(killed)
-    undisturbed = small_repo(tmp_path / "undisturbed")
-    repro(undisturbed)
-    assert results(undisturbed) == results(killed)
+    assert results(small_runs / "whole") == results(killed)
     assert len(results(killed)) == 1 + 4 + 7  # subsets; four rows' scores; seven manifests

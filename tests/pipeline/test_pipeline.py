@@ -16,13 +16,9 @@ REPORTS = {"report_subsets", "report", "track"}
 
 
 @pytest.fixture(scope="module")
-def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def repo(small_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository in which `dvc repro` has run once; the tests go on from each other."""
-    folder = small_repo(tmp_path_factory.mktemp("repo"))
-    repro(folder)
-    commit(folder, "results")
-    run(folder, "git", "tag", "first")
-    return folder
+    return shutil.copytree(small_runs / "whole", tmp_path_factory.mktemp("repo") / "repo")
 
 
 def table(repo: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Studies as entries of params.yaml: each form of a cell runs, and only what is asked for runs."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.helpers.small_repo import commit, further, repro, run, selection, small_repo, yaml
+from tests.helpers.small_repo import commit, further, repro, run, selection, yaml
 
 GROUP = "s0"
 CELLS = {
@@ -33,9 +34,9 @@ def edit(repo: Path, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 @pytest.fixture(scope="module")
-def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of two studies, nothing run; the tests go on from each other."""
-    folder = small_repo(tmp_path_factory.mktemp("repo"))
+def repo(small_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of two studies, nothing trained; the tests go on from each other."""
+    folder = shutil.copytree(small_runs / "selected", tmp_path_factory.mktemp("repo") / "repo")
     base = yaml().load(folder / "params.yaml")["base_model"]
     edit(
         folder,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from harness.common.files import folder_hash, read_json
-from tests.helpers.small_repo import ROUNDS, edit_params, environment, repro, run, small_repo
+from tests.helpers.small_repo import ROUNDS, edit_params, environment, repro, run
 
 NAME = "kmq_iterative_rm"
 
@@ -22,9 +22,9 @@ def command(name: str = NAME) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def repo(small_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository in which all is made that the selection reads."""
-    folder = small_repo(tmp_path_factory.mktemp("rounds"))
+    folder = shutil.copytree(small_runs / "selected", tmp_path_factory.mktemp("rounds") / "repo")
     edit_params(folder, **ROUNDS)
     repro(folder, "prepare", "reward_model", "score", "choose_k", "cost_tokens")
     return folder
