@@ -1,6 +1,6 @@
 # Every target makes the environment in .venv first; where it is there already, that takes no time.
 .DEFAULT_GOAL := help
-.PHONY: help env repro report plan pin check preset samples ui test test-slow lint clean
+.PHONY: help env repro report push-results pull-results plan pin check preset samples ui test test-slow lint clean
 
 UI_PORT ?= 5000
 PY := .venv/bin/python
@@ -15,12 +15,14 @@ override CARD := $(value CARD)
 override RUN := $(value RUN)
 override VS := $(value VS)
 override ITEMS := $(value ITEMS)
-export POOL PRESET SIZE GPUS CARD RUN VS ITEMS
+override TO := $(value TO)
+override FROM := $(value FROM)
+export TO FROM POOL PRESET SIZE GPUS CARD RUN VS ITEMS
 
 help: ## this list
 	@echo "subset-bench: which way of selecting instruction data gives the best model?"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  variables:"
 	@echo "    JOBS=4               stages side by side (by default what two cores can do, or one a card)"
@@ -63,6 +65,12 @@ preset: env ## make preset PRESET=name: write params.yaml from conf/name.yaml, y
 
 samples: env ## make samples RUN=name [VS=name]: a page of prompts, answers and scores
 	@$(PY) -m pipeline.make.samples $(if $(RUN),"$$RUN") $(if $(VS),--vs "$$VS") $(if $(ITEMS),--items "$$ITEMS")
+
+push-results: env ## make push-results TO=folder: every run, to an archive
+	@$(PY) -m pipeline.make.archive push $(if $(TO),"$$TO")
+
+pull-results: env ## make pull-results FROM=folder or URL: every run, without training
+	@$(PY) -m pipeline.make.archive pull $(if $(FROM),"$$FROM")
 
 ui: env ## every run in MLflow, in the browser
 	@echo "ui: bringing MLflow up to date with the results"
