@@ -1,0 +1,1 @@
+"""Which rows of the pool ask what a benchmark asks, by words and in other words."""
