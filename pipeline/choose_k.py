@@ -11,8 +11,8 @@ def run(embedding: str) -> None:
 
     params = load_params()
     choose_k(embedding, params.cluster.k)
-    prune_shared(list(params.embeddings), params.cluster.k)
+    prune_shared(list(params.every_embedding), params.cluster.k)
 
 
 if __name__ == "__main__":
-    main(run, ("embedding", "one of params.yaml: embeddings"))
+    main(run, ("embedding", "one of params.yaml: embeddings, embeddings_states"))

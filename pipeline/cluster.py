@@ -25,6 +25,6 @@ def run(embedding: str, k: str) -> None:
 if __name__ == "__main__":
     main(
         run,
-        ("embedding", "one of params.yaml: embeddings"),
+        ("embedding", "one of params.yaml: embeddings, embeddings_states"),
         ("k", "the number of clusters, one of params.yaml: cluster.k"),
     )

@@ -10,7 +10,7 @@ def run() -> None:
     from harness.describing.shared_costs import write_shared_costs
 
     params = load_params()
-    prune_shared(list(params.embeddings), params.cluster.k)
+    prune_shared(list(params.every_embedding), params.cluster.k)
     write_shared_costs(params)
 
 

@@ -9,9 +9,9 @@ def run(name: str) -> None:
     """Embed the pool's texts as unit vectors."""
     from harness.embedding.write import write_embedding
 
-    item = entry(load_params().embeddings, name, "embeddings", "embedding")
+    item = entry(load_params().every_embedding, name, "embeddings", "embedding")
     write_embedding(name, item, code_hash("embed"))
 
 
 if __name__ == "__main__":
-    main(run, ("name", "an embedding named in params.yaml: embeddings"))
+    main(run, ("name", "one of params.yaml: embeddings, embeddings_states"))

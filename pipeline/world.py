@@ -23,7 +23,7 @@ def run(world: str) -> None:
         for name in ("", *params.reward_models):
             reward_model.run(name)
         score.run()
-        for embedding in params.embeddings:
+        for embedding in params.every_embedding:
             embed.run(embedding)
             for k in params.cluster.k:
                 cluster.run(embedding, str(k))

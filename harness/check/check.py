@@ -18,13 +18,13 @@ from harness.common.errors import InputError, nearest, shown, similar
 from harness.common.yaml_files import read_yaml
 from harness.launching.launch import config_file
 from harness.models.packaged import PACKAGED
-from harness.params.params import Params, group_seeds, older_form
+from harness.params.params import STATES, Params, group_seeds, older_form
 from harness.training.sharing import share_of
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 TABLES = (*SELECTIONS, "references")
-NAMED = ("scorers", *TABLES, "embeddings", "base_models", "further", "studies", "worlds")
-NAMED += ("reward_models", "world_reports")
+NAMED = ("scorers", *TABLES, "embeddings", "embeddings_states", "base_models", "reward_models")
+NAMED += ("further", "studies", "worlds", "world_reports")
 MISSING = {
     "k": "begin the entry with `<<: *defaults`, or add k: 1 (the pool as one cluster), a number of "
     "cluster.k, or auto",
@@ -198,9 +198,10 @@ def _group_lists(values: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
 def _references(params: Params) -> Iterator[str]:
     """Checks of what one part of the params says of another."""
     yield from _one_name_each(params)
+    yield from _embeddings(params)
     for table, key, item in selections_of(params):
-        if item.embedding not in params.embeddings:
-            near = nearest(item.embedding, params.embeddings)
+        if item.embedding not in params.every_embedding:
+            near = nearest(item.embedding, params.every_embedding)
             yield f"{table}.{key}.embedding: none is called {item.embedding!r}{near}"
         if item.k != "auto" and item.k not in params.cluster.k:
             yield f"{table}.{key}.k: {item.k} is not in cluster.k {params.cluster.k}; add it"
@@ -219,6 +220,17 @@ def _references(params: Params) -> Iterator[str]:
     yield from _launcher(params)
     yield from _baselines(params)
     yield from study_problems(params)
+
+
+def _embeddings(params: Params) -> Iterator[str]:
+    """Of the two tables, that of the base model's states waits for that model."""
+    for table, right in (("embeddings", False), ("embeddings_states", True)):
+        for name, item in getattr(params, table).items():
+            if (item.model == STATES) != right:
+                other = "embeddings_states" if item.model == STATES else "embeddings"
+                yield f"{table}.{name}: model: {item.model} is of the table {other}; move it there"
+    for name in params.embeddings.keys() & params.embeddings_states.keys():
+        yield f"embeddings_states.{name}: an entry of embeddings has this name; rename one"
 
 
 def _sources(params: Params) -> Iterator[str]:

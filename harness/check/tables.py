@@ -61,7 +61,7 @@ def _names(params: Params) -> Iterator[str]:
     ]
     used.append(("evaluate.suite", params.evaluate.suite, SUITES, "suite"))
     name = params.defaults.embedding
-    used.append(("defaults.embedding", name, params.embeddings, "embedding"))
+    used.append(("defaults.embedding", name, params.every_embedding, "embedding"))
     used.append(("template", params.template, TEMPLATES, "template"))
     for where, name, table, kind in used:
         if name not in list(table):

@@ -8,7 +8,7 @@ from harness.common.schemas import HELDOUT, read_frame, read_pool
 from harness.common.stores import locked, scratch_folder
 from harness.contamination.near import facts, nearest_rows
 from harness.embedding.embed import LEXICAL, embed
-from harness.params.params import EmbeddingParams, Params
+from harness.params.params import STATES, EmbeddingParams, Params
 from harness.pools.benchmarks import searched_texts
 from harness.suites import load_suite
 
@@ -17,8 +17,8 @@ ENCODER = "minilm"  # where the embedding that systems read is made of the pool 
 
 def encoder_of(params: Params) -> EmbeddingParams:
     """The encoder that embeds questions: that of the default embedding, if it has one."""
-    item = params.embeddings[params.defaults.embedding]
-    alone = item.model == LEXICAL or item.model.endswith(".npy")
+    item = params.every_embedding[params.defaults.embedding]
+    alone = item.model in (STATES, LEXICAL) or item.model.endswith(".npy")
     return item.model_copy(update={"model": ENCODER, "revision": None}) if alone else item
 
 
@@ -49,6 +49,7 @@ def read_targets(params: Params) -> dict[str, list[str]]:
     items = {path.stem: read_lines(path) for path in sorted(layout.BENCHMARKS.glob("*.jsonl"))}
     held = read_frame(layout.HELDOUT_FILE, HELDOUT)
     asked = {
-        f"heldout/{name}": rows["prompt"].tolist() for name, rows in held.groupby("source", sort=False)
+        f"heldout/{name}": rows["prompt"].tolist()
+        for name, rows in held.groupby("source", sort=False)
     }
     return asked | searched_texts(items, data)

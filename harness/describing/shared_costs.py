@@ -20,7 +20,7 @@ REWARD = "reward"  # what scorers call the model of the section `reward_model`
 
 def write_shared_costs(params: Params) -> None:
     """Gather the costs from what the stages wrote; InputError names a file that is missing."""
-    rows = {name: _card(name) for name in params.embeddings}
+    rows = {name: _card(name) for name in params.every_embedding}
     scores = read_timed(layout.SCORE_COSTS_FILE)
     scores = {name: cost for name, cost in scores.items() if name in params.scorers}
     costs = {
@@ -43,7 +43,7 @@ def write_shared_costs(params: Params) -> None:
 def read_shared_costs(params: Params) -> dict[str, Any]:
     """What `write_shared_costs` wrote; InputError where something that params name is not in it."""
     costs = read_timed(layout.SHARED_COSTS_FILE, REMEDY)
-    wanted = {"embeddings": params.embeddings, "scores": params.scorers}
+    wanted = {"embeddings": params.every_embedding, "scores": params.scorers}
     for kind, names in wanted.items():
         for name in names:
             if name not in costs[kind]:

@@ -16,10 +16,10 @@ from harness.embedding.files import Reads, user_embedding
 from harness.embedding.lexical import lexical
 from harness.embedding.model_states import StatesEncoder
 from harness.models.loading import check_vocabulary, model_folder, without_bars
-from harness.params.params import EmbeddingParams
+from harness.params.params import STATES, EmbeddingParams
 
 BLOCK = 256  # texts
-BASE, LEXICAL = "base", "lexical"  # encoders beside `minilm`, folders and ids of the hub
+LEXICAL = "lexical"  # an encoder without a model
 # all-MiniLM-L6-v2's published weights (commit 1110a243fdf4706b3f48f1d95db1a4f5529b4d41 of the hub).
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -45,7 +45,7 @@ def packaged_minilm() -> Path:
 
 def encoder_folder(model: str, revision: str | None) -> Path:
     """The folder of an encoder: ``minilm`` (packaged), ``base``, a local one, or a hub id's."""
-    if model == BASE:
+    if model == STATES:
         read_sealed(layout.BASE_MODEL, "dvc repro base_model")
         return layout.BASE_MODEL
     return packaged_minilm() if model == "minilm" else model_folder(model, revision)
@@ -57,7 +57,7 @@ def load_encoder(model: str, revision: str | None) -> Any:  # noqa: ANN401  (Sen
     from transformers import PreTrainedTokenizerBase
 
     folder = encoder_folder(model, revision)
-    if model == BASE:
+    if model == STATES:
         return StatesEncoder(folder)
     try:
         with without_bars():

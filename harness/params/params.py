@@ -32,6 +32,9 @@ MAIN = "main"  # the study of the main table, and the base model that it trains
 GONE = ("embedding", "budget", "cuts", "groups", "reports")  # keys that an older version had
 
 
+STATES = "base"  # the model of an entry of `embeddings_states`
+
+
 class EmbeddingParams(Section):
     """How an embedding of the pool is made."""
 
@@ -154,6 +157,7 @@ class Params(Section):
     reward_model: RewardParams
     reward_models: dict[str, RewardParams]
     embeddings: dict[str, EmbeddingParams]
+    embeddings_states: dict[str, EmbeddingParams]  # the base model's
     scorers: dict[str, ScorerParams]
     cluster: ClusterParams
     budget_unit: Literal["rows", "tokens"]
@@ -233,6 +237,11 @@ class Params(Section):
         listed = [] if study != MAIN else [(n, g) for n in self.table for g in self.seed_groups]
         further = [key for key, item in self.further.items() if item.study == study]
         return [*(self.main_cell(*one) for one in listed), *map(self.further_cell, further)]
+
+    @property
+    def every_embedding(self) -> dict[str, EmbeddingParams]:
+        """Those of encoders and of the base model's states."""
+        return self.embeddings | self.embeddings_states
 
     @property
     def every_study(self) -> list[str]:

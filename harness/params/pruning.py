@@ -43,7 +43,7 @@ def prune(params: Params) -> list[Path]:
         places = (*timed, *map(timings_of, timed), layout.SUBSETS)
         for folder in (layout.WORLDS / world / place for place in places):
             kept[folder] = {folder / row for row in params.world_rows}
-    return [*_remove_others(kept), *prune_shared(list(params.embeddings), params.cluster.k)]
+    return [*_remove_others(kept), *prune_shared(list(params.every_embedding), params.cluster.k)]
 
 
 def prune_shared(embeddings: Sequence[str], grid: Sequence[int]) -> list[Path]:

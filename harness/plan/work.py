@@ -69,7 +69,7 @@ def read_sizes(params: Params, pool: Pool) -> Sizes:
             name: base
             if one.model == BASE
             else encoder(one.model, one.revision, f"embeddings.{name}.model")
-            for name, one in params.embeddings.items()
+            for name, one in params.every_embedding.items()
         },
         {**_scorers(params), **_round_scorers(params)},
     )
@@ -191,7 +191,7 @@ def _embedding(params: Params, sizes: Sizes) -> Iterator[Work]:
     pool = sizes.pool
     for name, model in sizes.encoders.items():
         if model is not None:
-            prompt = params.embeddings[name].text == "prompt"
+            prompt = params.every_embedding[name].text == "prompt"
             read = pool.prompt if prompt else pool.tokens
             tokens = pool.rows * (min(read, MINILM) if model.name == "minilm" else read)
             spent = flops.reading(tokens, model.multiplied)

@@ -195,7 +195,7 @@ def run_preset(values: Mapping[str, Any]) -> Params:
         base_model.run(name)
     for name in ("", *params.reward_models):
         reward_model.run(name)
-    for name in params.embeddings:
+    for name in params.every_embedding:
         embed.run(name)
         for k in params.cluster.k:
             cluster.run(name, str(k))

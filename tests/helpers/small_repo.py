@@ -44,7 +44,11 @@ SMALL: dict[str, Any] = {
         "tokens": 20_000,
         "threads": 1,
     },
+    "base_models": {},
     "reward_model": {"epochs": 1},
+    "reward_models": {},
+    "embeddings": {"minilm": {"model": "minilm", "text": "prompt_completion"}},
+    "embeddings_states": {},
     "cluster": {"k": [1, 4, 6]},
     "train": {"epochs": 12},
     "evaluate": {"limit": 6},
@@ -83,6 +87,7 @@ ROUNDS: dict[str, Any] = {  # for the tests that select in rounds
     "studies": {"curves": {"report": "curves"}},
 }
 WHOLE = ("selections", "selections_scored", "selections_rounds", "references", "further", "studies")
+WHOLE += ("base_models", "reward_models", "embeddings", "embeddings_states")
 WHOLE += ("worlds", "world_reports")
 
 
