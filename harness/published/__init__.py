@@ -1,1 +1,1 @@
-"""The published numbers of arXiv 2409.11378, and what it claims; nothing here was measured by us."""
+"""The published numbers of arXiv 2409.11378, and its claims; nothing here was measured by us."""

@@ -101,13 +101,17 @@ def known_models(client: "MlflowClient", experiment: str) -> dict[str, str]:
 
 def log_model(
     client: "MlflowClient", experiment: str, run_id: str, record: "Record", known: dict[str, str]
-) -> str:
+) -> str | None:
     """The id of a run's model, which is made where there is none; the run's output.
+
+    None for a run that trained none.
 
     ``known`` are those of `known_models`; a new one is added. Its weights stay in the model store.
     """
     from mlflow.entities import LoggedModelOutput
 
+    if not record.trained:
+        return None
     if record.key not in known:
         tags = {clean_name(k): clean_value(v, LONGEST_TAG) for k, v in record.tags.items()}
         params = {clean_name(k): clean_value(v, LONGEST_PARAM) for k, v in record.params.items()}

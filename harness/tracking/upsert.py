@@ -4,8 +4,8 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from harness.common import layout
@@ -117,17 +117,11 @@ def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
             count["created"] += 1
         elif run.data.tags.get("state") != record.state:
             count["updated"] += 1
-        ids[record.identity] = run.info.run_id
+        run_id = ids[record.identity] = run.info.run_id
         if run.data.tags.get("state") != record.state:
-            try:
-                model = None
-                if record.trained:
-                    model = log_model(client, experiment, run.info.run_id, record, models)
-                _write(client, run.info.run_id, record, ids, model)
-            except BaseException:
-                with suppress(Exception):  # it has ended; its tags say that it is incomplete
-                    client.set_terminated(run.info.run_id, "FAILED")
-                raise
+            with _failing(client, run_id):
+                known = log_model(client, experiment, run_id, record, models)
+                _write(client, run_id, record, ids, known)
         elif run.data.tags.get("superseded") != "false":
             client.set_tag(run.info.run_id, "superseded", "false")
     current = {record.identity: record.key for record in wanted}
@@ -141,6 +135,17 @@ def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
             client.set_tag(run.info.run_id, "superseded", "true")
             count["superseded"] += 1
     return count
+
+
+@contextmanager
+def _failing(client: "MlflowClient", run_id: str) -> Iterator[None]:
+    """A run that cannot be written to its end is marked as failed."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # its tags say that it is incomplete
+            client.set_terminated(run_id, "FAILED")
+        raise
 
 
 def _origin(params: Params) -> dict[str, str]:

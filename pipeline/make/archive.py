@@ -1,7 +1,7 @@
 """`make push-results TO=place`, `make pull-results FROM=place`: every run, to and from an archive.
 
-The archive is a DVC remote: a folder, or for pulling a URL under which such a folder is served. With
-what it holds, a clone has every run of its `dvc.lock` without training: `make report`, `make ui`.
+The archive is a DVC remote: a folder, or for pulling a URL under which such a folder is served.
+With it, a clone has every run of its `dvc.lock` without training: `make report`, `make ui`.
 """
 
 import argparse
