@@ -138,7 +138,8 @@ def _seed_record(
     scored = evaluated.model_dump(mode="json", exclude_none=True) if evaluated else {}
     content = {"manifest": manifest, "evaluated": scored, "subset": subset and subset.digest}
     content["items"] = file_hash(samples) if evaluated else None
-    data = [one for one in (_pool(), subset, _benchmarks(suite, samples, evaluated)) if one]
+    chosen = (_pool(), subset) if subset else ()
+    data = [one for one in (*chosen, _benchmarks(suite, samples, evaluated)) if one]
     identity = f"{study}/{name}/seed_{seed}"
     tags = {"kind": "seed", "study": study, "selection": name, "seed": str(seed)}
     return Record(

@@ -105,11 +105,8 @@ def test_runs_hold_what_the_files_hold(tracked: Params) -> None:
     assert {name: run.data.params[f"trained.{name}"] for name in size} == {
         name: str(value) for name, value in size.items()
     }
-    dataset = run.inputs.dataset_inputs[0].dataset
-    assert dataset.profile == '{"num_rows": 6}'
     paths = {a.path for a in client.list_artifacts(run.info.run_id, "subset")}
     assert paths == {"subset/seed_1.parquet"}
-    assert results["none seed 0"].inputs.dataset_inputs == []
     table = {a.path for a in client.list_artifacts(results["table: main"].info.run_id)}
     assert table >= {"table.csv", "table.md", "table.png", "provenance.json", "summary.json"}
     assert results["table: main"].data.tags["mlflow.note.content"].startswith("# Held-out")
