@@ -239,8 +239,8 @@ def _sources(params: Params) -> Iterator[str]:
     models |= {f"base_models.{name}": item for name, item in params.base_models.items()}
     words = ("scratch", *PACKAGED)
     for key, item in models.items():
-        local = item.source not in words and "/" not in item.source
-        near = similar(item.source.lower(), words) if local else None
+        bare = item.source not in words and "/" not in item.source
+        near = similar(item.source.lower(), words) if bare else None
         if near and not Path(item.source).exists():
             rule = f"{item.source!r} is no folder, and ids of the hub have an owner (owner/name)"
             yield f"{key}.source: {rule}; did you mean {near!r}?"

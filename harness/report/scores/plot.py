@@ -42,6 +42,7 @@ def plot_study(table: StudyTable, path: Path) -> None:
         shown = f"95% interval of each row alone; filled: p (Holm) < {ALPHA:g}"
         plots.name_panel(panels[1], shown)
     for axes in panels:
+        axes.locator_params(axis="x", nbins=5)  # more labels of three decimals would touch
         plots.tidy(axes, "x")
     plots.save_figure(figure, path)
 
