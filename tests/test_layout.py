@@ -26,7 +26,7 @@ models  samplers  lab  feedback/judge  suites
 base_model  embedding  reward_model  pools  selecting
 training  scorers  feedback
 evaluation  round_systems
-rounds  check  describing  recipe  plan  published
+rounds  check  contamination  describing  recipe  plan  published
 report/shared
 report/clusters  report/scores  report/sensitivity  report/subsets  report/worlds  viewer
 report/curves  page

@@ -114,6 +114,8 @@ def _invalid_value(path: Path, text: str) -> str:
 
     reader = YAML(typ="safe", pure=True)
     for scalar in _scalars(reader.compose(text)):
+        if scalar.tag == "tag:yaml.org,2002:merge":  # a key `<<`
+            continue
         try:
             reader.constructor.construct_object(scalar)
         except ValueError as error:

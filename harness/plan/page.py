@@ -9,9 +9,10 @@ from harness.common.markdown import aligned
 from harness.params.params import Params
 from harness.params.prepare import FROM_POOL
 from harness.plan import memory
+from harness.plan.models import Sizes
 from harness.plan.sizes import Model, source_of
 from harness.plan.stated import Card, find_card, stated
-from harness.plan.work import Sizes, Work, adapters, cut, judgments, uncounted, width_of
+from harness.plan.work import Work, adapters, cut, judgments, uncounted, width_of
 from harness.suites import load_suite
 
 RANK = 16  # of the LoRA that stands beside full training

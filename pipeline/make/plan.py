@@ -9,10 +9,11 @@ from harness.common.errors import InputError, nearest
 from harness.common.files import read_json
 from harness.common.yaml_files import parse_yaml, read_yaml, yaml_text
 from harness.params.params import MAIN, Params
+from harness.plan.models import Sizes, read_sizes
 from harness.plan.page import Plan, page
 from harness.plan.sizes import base_model, pool_size
 from harness.plan.stated import Card, find_card
-from harness.plan.work import Sizes, Work, every_work, read_sizes
+from harness.plan.work import Work, every_work
 from pipeline.make.durations import Durations, time_left
 from pipeline.make.preset import of_size, preset_text, presets
 from pipeline.make.repro import SHIPPED, TARGETS, jobs_of

@@ -50,7 +50,7 @@ CONF = preset_file("lab")
         ),
         ("train.processes", 2, "processes is 2, but launcher is null, which starts none"),
         ("selections_rounds.kmq_iterative_rm.quality", "sigmoid(rewrd)", "no scorer is called"),
-        ("selections_rounds.kmq_iterative_rm.quality", None, "kmq_iterative draws by one"),
+        ("selections_rounds.kmq_iterative_ppl.quality", None, "kmq_iterative draws by one"),
         ("selections.random.sampler", "diverse_evol", "no sampler is called 'diverse_evol'"),
         ("budget_unit", "tokens", "takes its budget in rows, round by round"),
         (

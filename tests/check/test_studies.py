@@ -150,7 +150,10 @@ def test_a_report_is_of_a_kind_that_there_is(tmp_path: Path) -> None:
     values = read_yaml(ROOT / "params.yaml")
     values["studies"]["rounds"]["report"] = "curve"
     (problem,) = check(tmp_path, values)
-    assert "studies.rounds.report: input should be 'scores', 'curves' or 'sensitivity'" in problem
+    assert (
+        "studies.rounds.report: input should be 'scores', 'curves', 'clusters' or 'sensitivity'"
+        in problem
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,12 @@ from harness.params.params import EmbeddingParams
 from tests.helpers.selection_tree import N, build_tree
 from tests.helpers.small_repo import edit_params
 
-TEXTS = ["Name the hill.", "Name the hills.", "What is two plus three?", "Two plus three is five."]
+TEXTS = [
+    "Name the hill.",
+    "Name the hill, please.",
+    "What is two plus three?",
+    "Two plus three is five.",
+]
 
 
 @pytest.fixture

@@ -31,6 +31,9 @@ FILES = {  # what the report writes
 }
 
 SMALL: dict[str, Any] = {
+    "reward_models": {},
+    "embeddings": {"minilm": {"model": "minilm", "text": "prompt_completion"}},
+    "embeddings_states": {},
     "cluster": {"k": [1, 3, BEST_K], "seed": 42},
     "defaults": {"embedding": "minilm", "k": 1, "budget": BUDGET},
     "scorers": {"length": {"scorer": "length"}, "judge": {"scorer": "reward_model"}},

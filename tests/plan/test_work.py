@@ -11,8 +11,9 @@ from harness.common.errors import InputError
 from harness.params.params import MAIN, Params, ScorerParams, load_params
 from harness.params.selections import RoundSelection
 from harness.params.training import LoraParams
+from harness.plan.models import Sizes, read_sizes
 from harness.plan.sizes import pool_size
-from harness.plan.work import Sizes, Work, every_work, read_sizes, rows_of
+from harness.plan.work import Work, every_work, rows_of
 from tests.helpers.presets import preset_file
 from tests.helpers.small_repo import ROOT, selection
 

@@ -108,14 +108,24 @@ def test_pairs_that_are_too_long_are_left_out(tiny_model: Path, tmp_path: Path) 
 
 
 def test_a_weaker_model_learns_from_the_first_pairs_and_is_measured_on_the_same(
-    made: tuple[Path, dict[str, Any]], tiny_model: Path, tmp_path: Path
+    tiny_model: Path, tmp_path: Path
 ) -> None:
-    few = PARAMS.model_copy(update={"pairs": 20})
-    info = train_reward(tiny_model, pairs_of(160), tmp_path / "m", few)
-    assert info["pairs"] == {"trained": 20, "held_out": 16, "too_long": 0}
-    assert info["accuracy"]["all"] < made[1]["accuracy"]["all"]
-    more = PARAMS.model_copy(update={"pairs": 1000, "epochs": 1})
-    assert train_reward(tiny_model, pairs_of(40), tmp_path / "n", more)["pairs"]["trained"] == 36
+    from harness.reward_model.training import _split
+
+    few = PARAMS.model_copy(update={"pairs": 20, "epochs": 1})
+    table = pairs_of(40)
+    turned = table.copy()
+    unread = _split(40, few.seed)[0][20:]
+    turned.loc[unread, ["chosen", "rejected"]] = table.loc[
+        unread, ["rejected", "chosen"]
+    ].to_numpy()
+    info = train_reward(tiny_model, table, tmp_path / "m", few)
+    assert info["pairs"] == {"trained": 20, "held_out": 4, "too_long": 0}
+    train_reward(tiny_model, turned, tmp_path / "n", few)
+    assert weights(tmp_path / "m") == weights(tmp_path / "n")
+    more = few.model_copy(update={"pairs": 1000})
+    assert train_reward(tiny_model, table, tmp_path / "o", more)["pairs"]["trained"] == 36
+    assert weights(tmp_path / "m") != weights(tmp_path / "o")
 
 
 def test_without_pairs_the_model_is_missing_and_its_json_says_why(

@@ -14,8 +14,10 @@ from harness.common import layout
 from harness.common.timings import write_timed
 from harness.params.params import Params, load_params
 from harness.report.clusters.write import write_clusters
+from harness.suites import SUITES
 from tests.helpers.build_runs import POOL_SIZE, build_runs
 from tests.helpers.small_repo import further, selection
+from tests.helpers.toy_suite import write_toy_suite
 
 KS = (2, 3, 4, 5, 6)
 SILHOUETTES = (0.1, 0.3, 0.2, 0.5, 0.4)
@@ -61,6 +63,7 @@ def build(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
 @pytest.fixture
 def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
     return build(tmp_path)
 
 
