@@ -6,7 +6,7 @@ from typing import Any
 from harness.params.prepare import PrepareParams
 from harness.pools.duplicates import find_duplicates
 from harness.pools.instances import Instance
-from harness.pools.overlap import Items, SearchedTexts
+from harness.pools.overlap import SHORTEST, Items, SearchedTexts
 from harness.pools.word_runs import first_of_equals
 
 
@@ -58,7 +58,9 @@ def overlap_definition(params: PrepareParams) -> str:
     share, words = params.overlap.share, params.overlap.words
     return (
         "a row whose text or prompt equals an item once case and white space are normalised, or"
-        f" that holds at least {share:.0%} of the item's distinct runs of {words} words"
+        f" that holds at least {share:.0%} of the item's distinct runs of {words} words; for one"
+        " too short for a run, a row that has its words without punctuation, or contains them in"
+        f" their order where they are at least {SHORTEST}"
     )
 
 

@@ -5,17 +5,27 @@ white space), or when it contains at least ``share`` of the item's distinct runs
 (PaLM, Chowdhery et al. 2022, calls an evaluation item contaminated at 70% of its 8-word runs;
 the default of 50% is stricter.) A run that more than ``COMMON`` distinct items contain belongs to a
 template and counts for none of them; an item with no other runs can only be equal.
+
+An item too short for a run is looked for without punctuation: a row overlaps it when its text or
+prompt has the same words, or contains them in their order where they are at least ``SHORTEST``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from harness.params.prepare import OverlapParams
-from harness.pools.word_runs import Vocabulary, first_of_equals, normalise, word_runs
+from harness.pools.word_runs import (
+    Vocabulary,
+    bare_words,
+    first_of_equals,
+    normalise,
+    word_runs,
+)
 
 COMMON = 50
+SHORTEST = 4  # words of an item that is looked for within a text: fewer are part of too much
 BLOCK = 1000  # rows looked up at once
 
 
@@ -44,6 +54,10 @@ class Items:
         runs = word_runs(
             (texts[i] for i in keep.tolist()), params.words, vocabulary, "overlap: index"
         )
+        self.short: dict[tuple[str, ...], list[int]] = {}
+        for i in keep[runs.sizes() == 0].tolist():
+            self.short.setdefault(tuple(bare_words(texts[i])), []).append(i)
+        self.short.pop((), None)
         _, at, held_by = np.unique(runs.hashes, return_inverse=True, return_counts=True)
         own = held_by[at] <= COMMON
         order = np.argsort(runs.hashes[own], kind="stable")
@@ -58,12 +72,24 @@ class Items:
         edges = np.searchsorted(runs.owners, np.arange(0, runs.texts + BLOCK, BLOCK))
         for lo, hi in pairwise(edges.tolist()):
             pairs.update(self._contained(runs.hashes[lo:hi], runs.owners[lo:hi]))
+        if self.short:
+            pairs.update(self._short_pairs(rows))
         return sorted(pairs)
 
     def find_equal(self, rows: SearchedTexts) -> list[tuple[int, int]]:
         """Pairs (row, item) where the row's text or prompt equals the item, once normalised."""
         numbered = enumerate(rows.keys)
         return [(i, self.equal[key]) for i, keys in numbered for key in keys if key in self.equal]
+
+    def _short_pairs(self, rows: SearchedTexts) -> Iterator[tuple[int, int]]:
+        lengths = {len(words) for words in self.short if len(words) >= SHORTEST}
+        for row, keys in enumerate(rows.keys):
+            for words in map(bare_words, keys):
+                runs = {tuple(words)}
+                for n in lengths:
+                    runs.update(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
+                for run in runs & self.short.keys():
+                    yield from ((row, item) for item in self.short[run])
 
     def _contained(self, hashes: np.ndarray, owners: np.ndarray) -> list[tuple[int, int]]:
         left = np.searchsorted(self.hashes, hashes, "left")

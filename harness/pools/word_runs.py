@@ -20,6 +20,11 @@ def normalise(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
+def bare_words(text: str) -> list[str]:
+    """A text's words, normalised, without punctuation."""
+    return [word for word in WORD.findall(normalise(text)) if re.match(r"\w", word)]
+
+
 class Vocabulary:
     """Numbers words in order of appearance; a word has the same number in every text."""
 

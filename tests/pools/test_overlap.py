@@ -69,6 +69,36 @@ def test_overlap_worked_by_hand() -> None:
     assert find(texts, ["x y"], prompts=["x y", "x y z"]) == [(0, 0)]
 
 
+SHORT = OverlapParams(words=8)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("what is the capital of france", True),  # without its question mark
+        ("Please answer: What is the capital of France? Thanks!", True),
+        ("What is the capital of Spain?", False),
+        ("What is, the capital: of France", True),
+        ("the capital of France", False),
+        ("Of France what is the capital", False),
+    ],
+)
+def test_a_short_item_is_found_within_a_text(text: str, found: bool) -> None:
+    vocabulary = Vocabulary()
+    index = Items(["What is the capital of France?", "Why?", "?"], SHORT, vocabulary)
+    rows = SearchedTexts([f"{text}\nParis."], [text], SHORT, vocabulary)
+    assert index.find(rows) == ([(0, 0)] if found else [])
+
+
+def test_words_too_few_to_look_for_can_be_equal() -> None:
+    vocabulary = Vocabulary()
+    index = Items(["Why?", "Who are you?", "who are you"], SHORT, vocabulary)
+    rows = SearchedTexts(
+        ["Why not", "Who are you, sir", "WHO ARE YOU"], ["why", "x", "y"], SHORT, vocabulary
+    )
+    assert index.find(rows) == [(0, 0), (2, 1), (2, 2)]
+
+
 def test_a_shared_template_is_not_an_overlap() -> None:
     frame = "please read this review and decide whether it is kind or harsh {} now"
     items = [frame.format(f"a{i} b{i} c{i} d{i} e{i}") for i in range(COMMON + 10)]
