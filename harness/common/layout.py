@@ -9,6 +9,7 @@ TRUTH_FILE = DATA / "truth.parquet"
 PRETRAINING_FILE = DATA / "pretraining.parquet"
 PREFERENCES_FILE = DATA / "preferences.parquet"
 CARD_FILE = DATA / "data_card.json"
+CONTAMINATION_FILE = DATA / "contamination.json"  # the pool beside benchmarks, by embedding
 SCORES_FILE = DATA / "scores.parquet"
 SCORE_COSTS_FILE = DATA / "scores.json"
 SHARED_COSTS_FILE = DATA / "costs" / "shared.json"

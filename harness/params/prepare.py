@@ -35,10 +35,14 @@ class Part(Section):
 
 
 class OverlapParams(Section):
-    """When texts overlap: one contains this share of the other's runs of this many words."""
+    """When texts overlap: one contains this share of the other's runs of this many words.
+
+    A prompt is near a question from this cosine ``similarity`` on.
+    """
 
     words: Count = 8
     share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    similarity: Annotated[float, Field(gt=0, le=1)] = 0.8
 
 
 class PrepareParams(Section):

@@ -12,6 +12,8 @@ from harness.pools.sources import load
 from harness.pools.splits import draw
 from harness.suites.items import CONVERTERS, Item, ItemSource
 
+WORLD_TEXT = ["question", "prompt"]  # where the items of a generated world have their question
+
 
 def read_items(params: PrepareParams, data: Mapping[str, ItemSource]) -> dict[str, list[Item]]:
     """The items of each file that a suite names, in the fields that its tasks read.
@@ -81,7 +83,19 @@ def drawn_evenly(items: Sequence[Item], wanted: ItemSource, seed: int, name: str
     return [items[i] for i in np.sort([groups[place][k] for k, place in order[:size]])]
 
 
-def item_texts(name: str, items: list[Item], fields: Sequence[str]) -> list[str]:
+def searched_texts(
+    benchmarks: Mapping[str, Sequence[Item]], data: Mapping[str, ItemSource]
+) -> dict[str, list[str]]:
+    """The texts in which a pool is searched for each benchmark: ``benchmark/<name>``."""
+    texts = {}
+    for name, items in benchmarks.items():
+        fields = data[name].text if name in data else WORLD_TEXT
+        if own := item_texts(name, items, fields):
+            texts[f"benchmark/{name}"] = own
+    return texts
+
+
+def item_texts(name: str, items: Sequence[Item], fields: Sequence[str]) -> list[str]:
     """The text of each item in which a pool is searched for it; none without such fields."""
     texts = [" ".join(str(item[f]) for f in fields if item.get(f)) for item in items]
     if fields and items and not any(texts):

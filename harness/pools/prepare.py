@@ -11,7 +11,7 @@ from harness.common.errors import InputError
 from harness.common.schemas import HELDOUT, PRETRAINING, TRUTH, frame_of
 from harness.params.prepare import FROM_POOL, PrepareParams
 from harness.pools import card as cards
-from harness.pools.benchmarks import item_texts, read_items
+from harness.pools.benchmarks import read_items, searched_texts
 from harness.pools.instances import Instance, pool_row, to_frame
 from harness.pools.overlap import Items, SearchedTexts
 from harness.pools.preferences import make_preferences
@@ -20,7 +20,7 @@ from harness.pools.rendering import Check, base_model_check, rendered_pairs
 from harness.pools.splits import Cutter
 from harness.pools.word_runs import Vocabulary
 from harness.suites import load_suite
-from harness.suites.items import Item, ItemSource
+from harness.suites.items import ItemSource
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from harness.params.params import Params
 
 Parts = dict[str, list[Instance]]
-WORLD_TEXT = ["question", "prompt"]  # where the items of a generated world have their question
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,8 @@ def prepare_section(
         raise InputError(f"{params.source}: no row is left for the pool; cut fewer from it")
     benchmarks = cutter.loaded.benchmarks | read_items(params, data)
     words = Vocabulary()
-    targets = _searched(heldout, benchmarks, data)
+    targets = {f"heldout/{name}": [i.text for i in rows] for name, rows in heldout.items()}
+    targets |= searched_texts(benchmarks, data)
     index = {name: Items(texts, params.overlap, words) for name, texts in targets.items()}
     overlap, touched = cards.overlaps(_rows(pool, params, words), index)
     if params.remove_overlap:
@@ -122,18 +122,6 @@ def prepare_section(
 def _held(heldout: Parts) -> "pd.DataFrame":
     rows = [(name, instance) for name, part in heldout.items() for instance in part]
     return frame_of(HELDOUT, [(f"{name}_{i.id}", *pool_row(i)[1:], name) for name, i in rows])
-
-
-def _searched(
-    heldout: Parts, benchmarks: Mapping[str, list[Item]], data: Mapping[str, ItemSource]
-) -> dict[str, list[str]]:
-    """The texts in which rows are looked for, by what they are of."""
-    texts = {f"heldout/{name}": [i.text for i in rows] for name, rows in heldout.items()}
-    for name, items in benchmarks.items():
-        fields = data[name].text if name in data else WORLD_TEXT
-        if own := item_texts(name, items, fields):
-            texts[f"benchmark/{name}"] = own
-    return texts
 
 
 def _rows(instances: list[Instance], params: PrepareParams, words: Vocabulary) -> SearchedTexts:

@@ -22,6 +22,7 @@ from harness.report.subsets.clusterings import (
     clustering_facts,
     plot_clusterings,
 )
+from harness.report.subsets.contamination import read_contamination
 from harness.report.subsets.inputs import SubsetStudy, read_subset_study
 from harness.report.subsets.map import plot_map
 from harness.report.subsets.scorer_agreement import agreements
@@ -123,6 +124,7 @@ def markdown(
         clean=max(scorers["clean"].tolist(), default=0),
         spearman=scorer_table(scorers, "spearman"),
         auc=scorer_table(scorers, "auc"),
+        searched=read_contamination(params),
         clusterings=clustering_table(clusterings),
         largest=best_at_the_end(clusterings),
         labels={name: columns.column(name).label for name in shown},

@@ -1,0 +1,63 @@
+"""Whether the pool asks what the benchmarks ask: by words, and by embedding."""
+
+from dataclasses import dataclass
+
+from harness.common import layout
+from harness.common.errors import InputError, one_line
+from harness.common.files import read_json
+from harness.params.params import Params
+from harness.report.shared.tables import TextTable, number
+
+PAIRS, LONGEST = 8, 160  # pairs that are shown, and characters of a text
+
+
+@dataclass(frozen=True)
+class Contamination:
+    """What was found: counts by target, the nearest pairs, and what counts.
+
+    Attributes:
+        pairs: None where texts are not to be shown.
+        words: the definition of an overlap by words.
+        removed: rows of the pool that were removed for it.
+    """
+
+    table: TextTable
+    pairs: TextTable | None
+    words: str
+    encoder: str
+    similarity: float
+    removed: int
+
+
+def read_contamination(params: Params) -> Contamination | None:
+    """What the two stages found; None where there is nothing to search for."""
+    card = read_json(layout.CARD_FILE, "dvc repro prepare")
+    near = read_json(layout.CONTAMINATION_FILE, "dvc repro contamination")
+    targets = near["targets"]
+    if missing := targets.keys() - card["overlap_of_pool"].keys():
+        rule = f"{layout.CARD_FILE}: nothing of {sorted(missing)[0]}; dvc repro prepare"
+        raise InputError(rule)
+    if not targets:
+        return None
+    rows = []
+    for name, found in targets.items():
+        words = card["overlap_of_pool"][name]
+        counts = [words["of"], words["items"], words["rows"], found["items_near"]]
+        counts += [found["rows_near"]]
+        rows.append([name, *map(str, counts), number(found["median_similarity"], 2)])
+    heads = ["searched for", "items", "found by words", "in rows", "near one by embedding"]
+    heads += ["such rows", "median similarity"]
+    pairs = [one for found in targets.values() for one in found["nearest"]]
+    pairs.sort(key=lambda one: -one["similarity"])
+    lines = [
+        [number(one["similarity"], 2), one_line(one["item"], LONGEST), one_line(one["prompt"], LONGEST)]
+        for one in pairs[:PAIRS]
+    ]
+    return Contamination(
+        TextTable(heads, rows),
+        TextTable(["similarity", "item", "prompt"], lines) if params.report.texts else None,
+        card["overlap_definition"],
+        near["encoder"],
+        near["similarity"],
+        card["pool_rows_removed_for_overlap"],
+    )
