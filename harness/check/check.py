@@ -218,7 +218,7 @@ def _references(params: Params) -> Iterator[str]:
                 )
     yield from _sources(params)
     yield from _launcher(params)
-    yield from _baselines(params)
+    yield from _report(params)
     yield from study_problems(params)
 
 
@@ -255,13 +255,16 @@ def _launcher(params: Params) -> Iterator[str]:
             yield str(error)
 
 
-def _baselines(params: Params) -> Iterator[str]:
+def _report(params: Params) -> Iterator[str]:
     for name in params.report.baselines:
         if name not in params.every_selection:
             near = nearest(name, params.every_selection)
             yield f"report.baselines: no selection is called {name!r}{near}"
         if params.report.baselines.count(name) > 1:
             yield f"report.baselines: {name} is listed twice; remove one"
+    for name in params.report.metrics or ():
+        if name not in params.table:
+            yield f"report.metrics: {name!r} is no row of `table`{nearest(name, params.table)}"
 
 
 def _one_name_each(params: Params) -> Iterator[str]:

@@ -90,6 +90,7 @@ class ReportParams(Section):
     """How tables compare their rows."""
 
     baselines: list[Name]  # each a family of tests of its own
+    metrics: list[Name] | None = None  # rows whose headline DVC shows; null: the whole table
     texts: bool = True  # whether the page holds rows and items; not where their licence forbids it
 
 

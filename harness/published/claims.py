@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.common.yaml_files import read_yaml
 from harness.published.tables import HERE, SOURCE, read_table
-from harness.statistics.differences import NAN, RowTable
+from harness.statistics.differences import ALPHA, NAN, RowTable, corrected
 from harness.statistics.ranks import RankCorrelation, rank_correlation
 
 HOLDS, CONTRARY, OPEN = "holds here", "the contrary holds here", "not decided here"
@@ -17,7 +17,8 @@ HOLDS, CONTRARY, OPEN = "holds here", "the contrary holds here", "not decided he
 class Judged:
     """A claim: the published number, ours with its 95% interval, positive where it holds.
 
-    ``published`` and ``value`` are differences of the headline, or rank correlations.
+    ``published`` and ``value`` are differences of the headline, or rank correlations; ``p`` is
+    corrected (Holm) for the claims of the same study.
     """
 
     name: str
@@ -28,28 +29,37 @@ class Judged:
     value: float
     low: float
     high: float
+    p: float
     correlation: bool = False
 
     @property
     def verdict(self) -> str:
-        """By the interval alone, uncorrected: each claim is a question of its own."""
-        return HOLDS if self.low > 0 else CONTRARY if self.high < 0 else OPEN
+        """By the corrected p: the claim or its contrary where it is under 0.05."""
+        if not self.p < ALPHA:
+            return OPEN
+        return HOLDS if self.value > 0 else CONTRARY
 
 
 def judge_differences(study: str, table: RowTable) -> list[Judged]:
-    """The claims of a study that are differences of two rows it has."""
+    """The claims of a study that are differences of two rows it has, one family of tests."""
+    asked = [
+        (claim, pair["more"], pair["less"])
+        for claim in _claims(study)
+        for pair in claim["pairs"]
+        if {pair["more"], pair["less"]} <= table.rows.keys()
+    ]
+    gaps = corrected(
+        {
+            i: table.at(table.rows[less].budget).difference(more, less)
+            for i, (_, more, less) in enumerate(asked)
+        }
+    )
     made = []
-    for claim in _claims(study):
-        for pair in claim["pairs"]:
-            more, less = pair["more"], pair["less"]
-            if not {more, less} <= table.rows.keys():
-                continue
-            gap = table.at(table.rows[less].budget).difference(more, less)
-            low, high = sorted((table.sign * gap.low, table.sign * gap.high))
-            published = _published(claim["table"], more) - _published(claim["table"], less)
-            made.append(
-                _judged(claim, f"{more} − {less}", published, table.sign * gap.value, low, high)
-            )
+    for (claim, more, less), gap in zip(asked, gaps.values(), strict=True):
+        low, high = sorted((table.sign * gap.low, table.sign * gap.high))
+        published = _published(claim["table"], more) - _published(claim["table"], less)
+        ours = (table.sign * gap.value, low, high, gap.holm)
+        made.append(_judged(claim, f"{more} − {less}", published, *ours))
     return made
 
 
@@ -59,18 +69,24 @@ def judge_correlation(study: str, found: RankCorrelation) -> list[Judged]:
     for claim in _claims(study):
         if not claim["pairs"]:
             frame = read_table(claim["table"]).frame
-            theirs = rank_correlation(frame["silhouette"].tolist(), frame["avg"].tolist())
-            named = "rank correlation"
-            one = _judged(claim, named, theirs.value, found.value, found.low, found.high)
+            theirs = rank_correlation(frame["silhouette"].tolist(), frame["avg"].tolist()).value
+            ours = (found.value, found.low, found.high, found.p)
+            one = _judged(claim, "rank correlation", theirs, *ours)
             made.append(replace(one, correlation=True))
     return made
 
 
 def _judged(
-    claim: Mapping[str, Any], pair: str, published: float, value: float, low: float, high: float
+    claim: Mapping[str, Any],
+    pair: str,
+    published: float,
+    value: float,
+    low: float,
+    high: float,
+    p: float,
 ) -> Judged:
     where = f"{SOURCE}, {claim['where']}"
-    return Judged(claim["name"], claim["says"], where, pair, published, value, low, high)
+    return Judged(claim["name"], claim["says"], where, pair, published, value, low, high, p)
 
 
 def _published(table: str, row: str) -> float:

@@ -9,7 +9,7 @@ import pandas as pd
 from harness.clustering.files import write_clustering
 from harness.clustering.kmeans import kmeans
 from harness.common import layout
-from harness.common.files import file_hash
+from harness.common.files import file_hash, write_json
 from harness.common.schemas import FAULTS, POOL, SCORES, TRUTH, PoolRows, write_frame
 from harness.common.timings import write_timed
 from harness.describing import describe_cell
@@ -84,10 +84,24 @@ def build_tree(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
     for unit, costs in (("rows", np.ones(N)), ("tokens", 10 + np.arange(N) % 5)):
         layout.costs_file(unit).parent.mkdir(exist_ok=True)
         np.save(layout.costs_file(unit), costs.astype(np.int64))
+    _write_searches()
     _embeddings_and_clusters(params, rng)
     _write_costs(params)
     write_choices(params)
     return params
+
+
+def _write_searches() -> None:
+    """What was found when the pool was searched for a benchmark's items."""
+    found = {"rows": 2, "equal": 1, "items": 1, "of": 40}
+    card = {"overlap_of_pool": {"benchmark/toy": found}, "pool_rows_removed_for_overlap": 0}
+    write_json(layout.CARD_FILE, {**card, "overlap_definition": "a row that equals an item"})
+    pair = {"item": "What | is\nthis?", "row": "r3", "prompt": "p", "similarity": 0.912}
+    near = {"items": 40, "items_near": 3, "rows_near": 5, "median_similarity": 0.43}
+    targets = {"benchmark/toy": {**near, "nearest": [pair]}}
+    write_json(
+        layout.CONTAMINATION_FILE, {"encoder": "minilm", "similarity": 0.8, "targets": targets}
+    )
 
 
 def _write_costs(params: Params) -> None:

@@ -326,7 +326,9 @@ def test_a_base_model_that_was_not_made_names_its_stage(repo: Path) -> None:
 
 def test_a_reward_model_that_was_not_made_is_reported(repo: Path) -> None:
     table = {"reward": scorer("reward_model")}
-    with pytest.raises(InputError, match=r"reward_model: no such folder; dvc repro reward_model"):
+    with pytest.raises(
+        InputError, match=r"reward_models/main: no such folder; dvc repro reward_model"
+    ):
         make_scores(POOL, table)
     folder = repo / "data/reward_models/main"
     folder.mkdir(parents=True)

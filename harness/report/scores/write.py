@@ -5,7 +5,6 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from harness.common import layout
 from harness.common.files import write_json
 from harness.params.params import MAIN, Params
 from harness.published.claims import judge_differences
@@ -61,7 +60,9 @@ def write_scores(params: Params, study: str) -> Path:
         claims=claim_records(judge_differences(study, table.judged)),
     )
     if study == MAIN:
-        write_json(layout.RESULTS / params.preset / "summary.json", summary(table))
+        rows = summary(table)
+        write_json(folder.parent / "summary.json", rows)
+        write_json(folder.parent / "metrics.json", metrics(table, rows))
     return folder
 
 
@@ -211,3 +212,12 @@ def summary(table: StudyTable) -> dict[str, dict[str, Any]]:
             short["sd"] = round(float(sd), digits[head])
         rows[str(line["selection"])] = {**short, "seeds": int(line["seeds"]), **scores}
     return rows
+
+
+def metrics(table: StudyTable, rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """One number a row, its headline, for DVC's own tables; in words where it is no result."""
+    head = table.suite.headline
+    return {
+        name: f"trial: {rows[name][head]}" if "trial" in rows[name] else rows[name][head]
+        for name in table.params.report.metrics or rows
+    }

@@ -7,7 +7,7 @@ from harness.params.params import Params
 from harness.published.claims import Judged
 from harness.published.tables import COLUMNS, SOURCE, published_tables
 from harness.report.shared.study_table import Line, digits_of
-from harness.report.shared.tables import BLANK, TextTable, csv_text, number, with_interval
+from harness.report.shared.tables import BLANK, TextTable, csv_text, number, p_text, with_interval
 from harness.suites import Suite
 
 
@@ -67,17 +67,18 @@ def claim_table(claims: Sequence[Judged]) -> TextTable | None:
             with_interval(one.value, one.low, one.high, 2, sign=True)
             if one.value == one.value
             else BLANK,
+            p_text(one.p),
             one.verdict,
         ]
         for one in claims
     ]
-    heads = ["claim", "as", "published", "here [95%]", "verdict"]
+    heads = ["claim", "as", "published", "here [95%]", "p", "verdict"]
     return TextTable(heads, rows)
 
 
 def claim_records(claims: Sequence[Judged]) -> list[dict[str, str | float]]:
     """A record a claim, for the CSV and the page."""
-    names = ("name", "says", "where", "pair", "published", "value", "low", "high", "verdict")
+    names = ("name", "says", "where", "pair", "published", "value", "low", "high", "p", "verdict")
     return [{name: getattr(one, name) for name in names} for one in claims]
 
 

@@ -9,6 +9,7 @@ from harness.params.params import Params
 from harness.report.shared.tables import TextTable, number
 
 PAIRS, LONGEST = 8, 160  # pairs that are shown, and characters of a text
+TEXTS = ("item", "prompt")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def read_contamination(params: Params) -> Contamination | None:
     pairs = [one for found in targets.values() for one in found["nearest"]]
     pairs.sort(key=lambda one: -one["similarity"])
     lines = [
-        [number(one["similarity"], 2), one_line(one["item"], LONGEST), one_line(one["prompt"], LONGEST)]
+        [number(one["similarity"], 2), *(one_line(one[name], LONGEST) for name in TEXTS)]
         for one in pairs[:PAIRS]
     ]
     return Contamination(
