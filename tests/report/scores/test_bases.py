@@ -9,8 +9,10 @@ import pytest
 
 from harness.params.params import Params
 from harness.report.scores.write import write_scores
+from harness.suites import SUITES
 from tests.helpers.build_runs import build_runs
 from tests.helpers.small_repo import further, selection
+from tests.helpers.toy_suite import write_toy_suite
 
 BASES = ("wide", "gpt2")
 
@@ -22,6 +24,7 @@ def of(base: str, name: str) -> dict[str, Any]:
 @pytest.fixture
 def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(SUITES, "toy", write_toy_suite(tmp_path / "suite"))
     names = ("none", "random", "k_center", "km_random")
     return build_runs(
         tmp_path,
