@@ -4,6 +4,7 @@
 `<!-- end -->`; tests/docs/test_docs.py holds the pages to it.
 """
 
+import csv
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 
 from harness.params.knobs import Entry, knob_text, knobs_of
 from harness.pools.formats import FORMATS
+from harness.report.shared.tables import p_text
 from harness.round_systems import ROUND_SYSTEMS
 from harness.samplers import SAMPLERS
 from harness.scorers import SCORERS
@@ -19,7 +21,7 @@ from harness.suites import SUITES, load_suite
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
-PAGES = ("README.md", "docs/fidelity.md", "docs/pools.md", "docs/select.md")
+PAGES = ("README.md", "docs/fidelity.md", "docs/paper.md", "docs/pools.md", "docs/select.md")
 MARKED = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 SYSTEMS: Mapping[str, Entry[Any]] = {**SAMPLERS, **ROUND_SYSTEMS}
 
@@ -103,13 +105,46 @@ def smollm2_verdicts() -> str:
     return _verdicts("smollm2/main")
 
 
+def claims() -> str:
+    """Each claim of arXiv 2409.11378: as printed, and as the lab and smollm2 have it."""
+    here = {preset: _claims_of(preset) for preset in ("lab", "smollm2")}
+    rows = []
+    for key, first in {**here["smollm2"], **here["lab"]}.items():
+        printed = f"{first['published']:+.2f}".replace("-", "−")
+        rows.append(
+            [f"{first['says']} ({first['where'].partition(', ')[2]})", key, printed]
+            + [_claim_cell(preset, found.get(key)) for preset, found in here.items()]
+        )
+    return "\n" + _table("claim | as | published | lab | smollm2", rows) + "\n"
+
+
+def _claims_of(preset: str) -> dict[str, dict[str, Any]]:
+    """The claims that a preset's studies judged, by the rows compared."""
+    found: dict[str, dict[str, Any]] = {}
+    files = RESULTS.glob(f"{preset}/*/claims.csv")
+    for path in sorted(files, key=lambda file: (file.parent.name != "main", file)):
+        for line in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
+            found[line["pair"]] = {**line, "study": path.parent.name} | {
+                name: float(line[name] or "nan") for name in ("published", "value", "p")
+            }
+    return found
+
+
+def _claim_cell(preset: str, claim: dict[str, Any] | None) -> str:
+    if claim is None:
+        return "–"
+    link = f"../results/{preset}/{claim['study']}/table.md"
+    value = f"{claim['value']:+.{1 if preset == 'lab' else 3}f}".replace("-", "−")
+    return f"{value}, p {p_text(claim['p'])}: [{claim['verdict']}]({link})"
+
+
 def _verdicts(table: str) -> str:
     page = (RESULTS / table / "table.md").read_text(encoding="utf-8")
     said = [text for text in page.split("\n\n") if text.startswith("Against ")]
     return "\n" + "".join(f"{textwrap.fill(text, 100)}\n\n" for text in said)
 
 
-MADE = (systems, knobs, scorers, formats, suites)
+MADE = (systems, knobs, scorers, formats, suites, claims)
 MADE += (main_table, verdicts, world_verdicts, alpaca_verdicts, smollm2_verdicts)
 TABLES: dict[str, Callable[[], str]] = {made.__name__: made for made in MADE}
 
