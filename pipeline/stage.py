@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from harness.common.disk_errors import ending_in_one_line
 from harness.common.errors import InputError, nearest, shown
 from harness.params.params import Cell, Params, load_params
+from harness.tracking.system import sample_in_background
 
 if TYPE_CHECKING:
     import psutil
@@ -44,8 +45,10 @@ def main(run: Callable[..., None], *arguments: tuple[str, str]) -> None:
             values = vars(parser.parse_args([*sys.argv[1:], *names_of_cell()]))
             logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
             logging.getLogger("harness").setLevel(logging.INFO)
-            if os.environ.get("DVC_STAGE"):
+            if stage := os.environ.get("DVC_STAGE", "").rpartition(":")[2]:
                 end_with_dvc()
+                if stage.startswith("train"):
+                    sample_in_background(stage)
             run(**values)
     except KeyboardInterrupt:
         sys.exit(130)

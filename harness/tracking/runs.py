@@ -26,6 +26,7 @@ from harness.statistics.seeds import deviation
 from harness.suites import Suite, load_suite
 from harness.suites.metrics import SeedMetrics, read_metrics
 from harness.tracking.models import EVALUATION, Data, item_digest, parquet_rows
+from harness.tracking.system import read_samples
 
 STUDY_FILES = (".csv", ".md", ".tex", ".png")
 # The costs of a row that are the sums of its seeds'.
@@ -52,6 +53,7 @@ class Record:
     params: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     loss: list[dict[str, float]] = field(default_factory=list)
+    system: list[dict[str, float]] = field(default_factory=list)  # samples of the machine
     artifacts: list[tuple[Path, str]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     walls: dict[str, str] = field(
@@ -138,6 +140,10 @@ def _seed_record(
     scored = evaluated.model_dump(mode="json", exclude_none=True) if evaluated else {}
     content = {"manifest": manifest, "evaluated": scored, "subset": subset and subset.digest}
     content["items"] = file_hash(samples) if evaluated else None
+    seconds = float(manifest["seconds"])
+    end_ms = int(path.stat().st_mtime * 1000)
+    start_ms = end_ms - int(seconds * 1000)
+    system = read_samples(cell.stage("train"), start_ms, end_ms)
     chosen = (_pool(), subset) if subset else ()
     data = [one for one in (*chosen, _benchmarks(suite, samples, evaluated)) if one]
     identity = f"{study}/{name}/seed_{seed}"
@@ -146,12 +152,13 @@ def _seed_record(
         identity=identity,
         # MLflow cannot remove a metric or tag: with other columns it is another run.
         key=value_hash([identity, logged, manifest, *([walls] if walls else [])]),
-        state=value_hash([content, metrics]),
+        state=value_hash([content, metrics, *([system] if system else [])]),
         name=f"{name} seed {seed}",
         tags={**tags, **hashes, **walls, **_trial_tag(manifest)},
         params={**logged, **_size(manifest), "seed": str(seed)},
         metrics=metrics,
         loss=manifest.get("loss_curve", []),
+        system=system,
         artifacts=[(path, "train")] + ([(subset.path, "subset")] if subset else []),
         texts={"scores.csv": _scores_csv(suite, evaluated)} if evaluated else {},
         walls=walls,
@@ -160,8 +167,8 @@ def _seed_record(
         scores=frozenset(measured),
         trained=manifest["weights"] != "base",
         parent=f"{study}/{name}",
-        start_ms=int((path.stat().st_mtime - manifest["seconds"]) * 1000),
-        seconds=float(manifest["seconds"]),
+        start_ms=start_ms,
+        seconds=seconds,
     )
 
 

@@ -191,6 +191,12 @@ def _write(
         for name, value in record.metrics.items()
     ]
     metrics += [Metric("loss", p["loss"], now, int(p["step"]), model) for p in record.loss]
+    metrics += [
+        Metric(f"system/{name}", value, int(sample["ms"]), step)
+        for step, sample in enumerate(record.system)
+        for name, value in sample.items()
+        if name != "ms"
+    ]
     for start in range(0, len(metrics), BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + BATCH])
     for path, folder in record.artifacts:

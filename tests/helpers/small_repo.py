@@ -65,7 +65,7 @@ SMALL: dict[str, Any] = {
     "table": ["none", "random", "k_center", "kmq"],
     "further": {},
     "studies": {},
-    "report": {"baselines": ["random"]},
+    "report": {"baselines": ["random"], "metrics": None},
     "worlds": {},
     "world_rows": [],
     "world_reports": {},

@@ -220,4 +220,5 @@ def metrics(table: StudyTable, rows: dict[str, dict[str, Any]]) -> dict[str, Any
     return {
         name: f"trial: {rows[name][head]}" if "trial" in rows[name] else rows[name][head]
         for name in table.params.report.metrics or rows
+        if name in rows
     }

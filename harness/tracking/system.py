@@ -1,0 +1,77 @@
+"""What the machine did while a model was trained, for MLflow's page of system metrics.
+
+Samples are of this machine and not of the results: they lie beside DVC's outputs, and a run that
+was restored from its cache has none.
+"""
+
+import json
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from harness.common.stores import repo_root
+
+FIRST, EVERY = 60.0, 15.0  # seconds: shorter trainings have no samples
+
+
+def samples_file(stage: str) -> Path:
+    """Where the samples of a stage lie, those of an experiment's folder apart from the others."""
+    return repo_root() / ".store" / "system" / Path.cwd().name / f"{stage}.jsonl"
+
+
+def sample_in_background(stage: str, first: float = FIRST, every: float = EVERY) -> None:
+    """Write a line of samples every few seconds, from the first minute to the process's end."""
+    path = samples_file(stage)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    threading.Thread(target=_sample, args=(path, first, every), daemon=True).start()
+
+
+def _sample(path: Path, first: float, every: float) -> None:
+    time.sleep(first)
+    monitors = _monitors()
+    for monitor in monitors:  # the first use of a processor is measured from nothing
+        monitor.collect_metrics()
+        monitor.clear_metrics()
+    time.sleep(min(every, 1))
+    with path.open("a", encoding="utf-8") as lines:
+        while True:
+            values: dict[str, float] = {}
+            for monitor in monitors:
+                monitor.collect_metrics()
+                values |= monitor.aggregate_metrics()
+                monitor.clear_metrics()
+            lines.write(json.dumps({"ms": int(time.time() * 1000), **values}) + "\n")
+            lines.flush()
+            time.sleep(every)
+
+
+def _monitors() -> list[Any]:
+    """MLflow's own, so that its page knows their names; of GPUs where their library is there."""
+    logging.getLogger("mlflow.system_metrics").setLevel(logging.ERROR)
+    from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
+    from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
+
+    monitors: list[Any] = [CPUMonitor()]
+    try:
+        return [*monitors, GPUMonitor()]
+    except Exception:  # no library, no driver, no device: whatever it raises, there is no GPU
+        return monitors
+
+
+def read_samples(stage: str, start_ms: int, end_ms: int) -> list[dict[str, float]]:
+    """The samples of a stage between two times; none where there are no such."""
+    path = samples_file(stage)
+    if not path.is_file():
+        return []
+    samples = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            sample = json.loads(line)
+        except ValueError:  # cut by a kill
+            continue
+        if start_ms <= sample["ms"] <= end_ms:
+            samples.append(sample)
+    return samples
