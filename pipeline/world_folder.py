@@ -31,6 +31,9 @@ def inside_world(world: str, row: str = "") -> Iterator[Params]:
     seed = entry(worlds, world, "worlds", "world").seed
     values |= {name: {**values[name], "seed": seed} for name in ("lab", "base_model")}
     values |= {"further": {}, "studies": {}, "worlds": {}, "world_rows": [], "world_reports": {}}
+    for table in ("embeddings", "embeddings_states"):  # what rows of worlds read
+        only = values["defaults"]["embedding"]
+        values[table] = {name: item for name, item in values[table].items() if name == only}
     before = os.environ.get("PYTHONPATH", "")
     write_json(layout.WORLDS / world / "params.yaml", values)  # JSON is YAML
     try:

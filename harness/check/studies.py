@@ -42,6 +42,8 @@ def _worlds(params: Params) -> Iterator[str]:
     if params.worlds and not params.world_rows:
         yield "world_rows: worlds are listed and no row is; add some of `table`"
     chosen = [name for name in params.world_rows if name in params.every_selection]
+    if params.worlds:
+        yield from _world_embeddings(params, chosen)
     for name, report in params.world_reports.items():
         if not params.worlds:
             yield f"world_reports.{name}: there is no world; add some to `worlds`"
@@ -56,6 +58,14 @@ def _worlds(params: Params) -> Iterator[str]:
     for name, world in params.worlds.items():
         if seeds.count(world.seed) > 1:
             yield f"worlds.{name}: {world.seed} is the seed of another world, too; choose one each"
+
+
+def _world_embeddings(params: Params, rows: list[str]) -> Iterator[str]:
+    only = params.defaults.embedding
+    for name in rows:
+        if (embedding := params.every_selection[name].embedding) != only:
+            rule = f"reads the embedding {embedding}, and a world makes {only} alone"
+            yield f"world_rows: {name} {rule} (defaults.embedding); take another row"
 
 
 def _entry(params: Params, key: str, item: Further) -> Iterator[str]:

@@ -245,3 +245,18 @@ def test_no_row_is_called_table(tmp_path: Path, table: str) -> None:
     values[table]["table"] = next(iter(values[table].values()))
     (line,) = check(tmp_path, values)
     assert line == f"params.yaml: {table}.table: in MLflow a study's table is called so; rename it"
+
+
+def test_a_row_of_worlds_reads_the_embedding_that_they_make(tmp_path: Path) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["world_rows"].append("kmq_states")
+    (problem,) = check(tmp_path, values)
+    rule = "kmq_states reads the embedding states, and a world makes minilm alone"
+    assert f"world_rows: {rule} (defaults.embedding); take another row" in problem
+
+
+def test_metrics_are_of_rows_of_the_table(tmp_path: Path) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values["report"]["metrics"] = ["random", "k_centre"]
+    (problem,) = check(tmp_path, values)
+    assert "report.metrics: 'k_centre' is no row of `table`; did you mean 'k_center'?" in problem

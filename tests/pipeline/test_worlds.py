@@ -188,6 +188,7 @@ def test_a_world_has_a_pool_and_a_base_model_of_its_seed(
         with inside_world(world) as params:
             assert params.lab == own.lab.model_copy(update={"seed": item.seed})
             assert params.base_model == own.base_model.model_copy(update={"seed": item.seed})
+            assert list(params.every_embedding) == ["minilm"], "what rows of worlds read"
     assert [item.seed for item in own.worlds.values()] == [1, 2, 3, 4, 5]
 
 
