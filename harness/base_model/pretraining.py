@@ -94,7 +94,7 @@ def make_model(tokenizer: "PreTrainedTokenizerFast", params: PretrainParams) -> 
     """A Llama or GPT-2 of random weights and tied embeddings, which halve the vocabulary's cost."""
     from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-    ids = {"eos_token_id": SPECIAL.index(END), "pad_token_id": SPECIAL.index(PAD)}
+    end, pad = SPECIAL.index(END), SPECIAL.index(PAD)
     if params.architecture == "gpt2":
         config = GPT2Config(
             vocab_size=len(tokenizer),
@@ -107,7 +107,8 @@ def make_model(tokenizer: "PreTrainedTokenizerFast", params: PretrainParams) -> 
             embd_pdrop=0.0,
             attn_pdrop=0.0,
             bos_token_id=None,
-            **ids,
+            eos_token_id=end,
+            pad_token_id=pad,
         )
         return GPT2LMHeadModel(config)
     config = LlamaConfig(
@@ -120,7 +121,8 @@ def make_model(tokenizer: "PreTrainedTokenizerFast", params: PretrainParams) -> 
         max_position_embeddings=params.context,
         tie_word_embeddings=True,
         bos_token_id=None,
-        **ids,
+        eos_token_id=end,
+        pad_token_id=pad,
         use_cache=True,
         attention_dropout=0.0,
     )

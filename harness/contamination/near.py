@@ -44,6 +44,7 @@ def facts(
 ) -> Mapping[str, Any]:
     """What a report says of a target: counts, and the nearest pairs with their texts."""
     order = np.argsort(-found.similarity, kind="stable")[:SHOWN]
+    best: list[int] = found.best.tolist()
     return {
         "items": len(texts),
         "items_near": int((found.similarity >= threshold).sum()),
@@ -52,8 +53,8 @@ def facts(
         "nearest": [
             {
                 "item": texts[i],
-                "row": ids[found.best[i]],
-                "prompt": prompts[found.best[i]],
+                "row": ids[best[i]],
+                "prompt": prompts[best[i]],
                 "similarity": round(float(found.similarity[i]), 3),
             }
             for i in order.tolist()

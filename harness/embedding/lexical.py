@@ -16,9 +16,7 @@ def lexical(texts: list[str]) -> tuple[np.ndarray, float]:
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    counted = TfidfVectorizer(
-        analyzer="char_wb", ngram_range=(3, 3), sublinear_tf=True, dtype=np.float32
-    )
+    counted = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3), sublinear_tf=True)
     table = counted.fit_transform(texts)
     rows, trigrams = table.shape
     size = min(COMPONENTS, rows, trigrams)

@@ -66,7 +66,7 @@ def find_model(model: str, revision: str | None) -> Path:
     if model not in MODELS and not folder.is_dir():
         return model_folder(model, revision or PINNED.get(model))
     if folder.is_dir() and not (folder / "config.json").is_file():
-        read_sealed(folder, _remedy(folder))
+        read_sealed(folder, _remedy(folder) or "")
         raise InputError(
             f"{folder}: holds no model, as there were no preference pairs to train one on; name "
             "one in reward_model.source, or leave out the scorers that use it"

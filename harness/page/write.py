@@ -106,7 +106,7 @@ def score_text(score: float, kind: str) -> str:
         return f"{score:.3f} bits per byte"
     if kind == "judge":
         return f"{score:.1f}"
-    return {0: "wrong", 100: "right"}.get(score, f"{score:.1f}%")
+    return {0.0: "wrong", 100.0: "right"}.get(score, f"{score:.1f}%")
 
 
 def title_of(text: str) -> str:

@@ -1,5 +1,6 @@
 """Whether one measure of a few things ranks them as another does."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,7 +51,7 @@ def rank_correlation(x: Sequence[float], y: Sequence[float]) -> RankCorrelation:
         rho,
         permutation_type="pairings",
         vectorized=True,
-        n_resamples=np.inf if n <= MOST_PERMUTED else 9_999,
+        n_resamples=math.factorial(n) if n <= MOST_PERMUTED else 9_999,
         rng=np.random.default_rng(0),
     )
     value, low, high = float(tried.statistic), NAN, NAN

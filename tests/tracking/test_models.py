@@ -66,7 +66,7 @@ def test_a_model_that_was_trained_has_its_scores_and_its_run(tracked: Params) ->
             run.info.run_id,
         )
         scores = read_json(layout.RUNS / "main/random/s0_1/metrics.json")["seeds"][str(seed)]
-        linked = {one.key: one for one in model.metrics}
+        linked = {one.key: one for one in model.metrics or []}
         assert {name: linked[name].value for name in scores["scores"]} == pytest.approx(
             scores["scores"]
         )
@@ -115,5 +115,7 @@ def test_a_run_written_again_keeps_its_model(tracked: Params) -> None:
     run = by_name(tracked)["random seed 0"]
     (output,) = run.outputs.model_outputs
     model = connect().get_logged_model(output.model_id)
-    newest = max((one for one in model.metrics if one.key == column), key=lambda m: m.timestamp)
+    newest = max(
+        (one for one in model.metrics or [] if one.key == column), key=lambda m: m.timestamp
+    )
     assert newest.value == pytest.approx(scores["seeds"]["0"]["scores"][column])

@@ -73,8 +73,9 @@ def intervals(
     shown = [name for name in records[0] if name not in ("low", "high")] if records else []
     tips = [alt.Tooltip(f"{n}:{'Q' if n == 'value' else 'N'}") for n in shown]
     tips += [alt.Tooltip(f"{name}:Q", format=",.4~f") for name in ("low", "high")]
-    colour = {} if group is None else {"color": coloured(group, records)}
-    base = alt.Chart(values(records)).encode(y=y, tooltip=tips, **colour)
+    base = alt.Chart(values(records)).encode(y=y, tooltip=tips)
+    if group is not None:
+        base = base.encode(color=coloured(group, records))
     layers: list[Any] = []
     if zero:
         at_zero = alt.Chart(values([{"zero": 0}])).mark_rule(strokeDash=[4, 3], color=GREY)

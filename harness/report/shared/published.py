@@ -33,13 +33,14 @@ def beside_published(
     for one in published_tables(params.preset, study, by_name):
         ours = {name: _column(suite, names) for name, (_, names) in COLUMNS.items()}
         rows = []
-        for row, printed in one.frame.iterrows():
-            cells = [str(row)]
+        for printed in one.frame.reset_index().to_dict("records"):
+            row = str(printed["selection"])
+            cells = [row]
             for name, column in ours.items():
-                cells += [number(float(printed[name]), 1)]
+                cells += [number(printed[name], 1)]
                 if column:
                     digits = digits_of(suite, suite.column(column))
-                    cells += [number(by_name[str(row)][column], digits)]
+                    cells += [number(by_name[row][column], digits)]
             rows.append(cells)
         heads = ["selection"]
         for name, column in ours.items():

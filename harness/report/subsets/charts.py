@@ -62,13 +62,13 @@ def map_records(
     first = {name: picks for name, picks in study.first_picks().items() if len(picks) < n}
     taken = [""] * n
     for name, picks in first.items():
-        for i in picks:
+        for i in picks.tolist():
             taken[i] += f"|{name}"
     shown = np.arange(n)
     if n > MOST_POINTS:
         shown = np.sort(np.random.default_rng(0).permutation(n)[:MOST_POINTS])
     records = []
-    for i in shown:
+    for i in shown.tolist():
         record = {
             "id": ids[i],
             "x": round(float(places[i, 0]), 3),
