@@ -4,7 +4,7 @@ from math import isnan
 from typing import Any
 
 from harness.report.scores.table import StudyTable
-from harness.report.shared.charts import GREY, Chart, chart, front, intervals, values
+from harness.report.shared.charts import GREY, Chart, apart, chart, front, intervals, values
 from harness.report.shared.study_table import digits_of
 
 COSTS = {  # what a row cost, and the fields of its line that are added
@@ -68,8 +68,13 @@ def cost_records(table: StudyTable) -> list[dict[str, Any]]:
             if (cost := sum(line.get(name, 0.0) for name in fields)) > 0
             and not isnan(line[head.name])
         ]
-        on_front = front([(one["cost"], one["score"]) for one in mine], sign)
-        records += [one | {"front": on} for one, on in zip(mine, on_front, strict=True)]
+        points = [(one["cost"], one["score"]) for one in mine]
+        on_front = front(points, sign)
+        labelled = apart(points, on_front) if points else []
+        records += [
+            one | {"front": on, "label": one["name"] if named else ""}
+            for one, on, named in zip(mine, on_front, labelled, strict=True)
+        ]
     return records
 
 
@@ -111,11 +116,12 @@ def cost_chart(table: StudyTable) -> Chart | None:
         tooltip=tips,
         color=alt.condition("datum.front", alt.value("#D55E00"), alt.value(GREY)),
     )
-    names = base.mark_text(align="left", dx=7, dy=-5, fontSize=10).encode(x=x, y=y, text="name:N")
+    names = base.mark_text(align="left", dx=7, dy=-5, fontSize=10).encode(x=x, y=y, text="label:N")
     drawn = alt.layer(line.encode(x=x, y=y), bars, dots, names).add_params(picked)
     caption = (
         "What choosing and training cost for one model, against its score with the 95% interval "
-        "over seeds. Orange: no other row has as good a score for less. What is shared "
+        "over seeds. Orange: no other row has as good a score for less. Points without room for "
+        "a name say theirs when pointed at. What is shared "
         "(embeddings, scores, clusters, a reward model) serves every later selection from the pool."
     )
     return chart("Score against cost", caption, drawn.properties(width="container", height=380))

@@ -44,7 +44,9 @@ def truth_chart(frame: "pd.DataFrame", name: str, caption: str) -> Chart:
     for row, group in frame.groupby("selection", sort=False):
         shares = (100 * group[name].dropna()).tolist()
         mean, sd = float(np.mean(shares)), np.nan_to_num(deviation(shares))
-        records.append({"name": row, "value": mean, "low": mean - sd, "high": mean + sd})
+        records.append(
+            {"name": row, "value": mean, "low": max(mean - sd, 0), "high": min(mean + sd, 100)}
+        )
     label = column(name).label
     return intervals(records, label.capitalize(), caption, f"{label} (%)")
 

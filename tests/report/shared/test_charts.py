@@ -5,7 +5,7 @@ import json
 import pytest
 import vl_convert
 
-from harness.report.shared.charts import front, intervals, plain_values
+from harness.report.shared.charts import apart, front, intervals, plain_values
 
 NAN = float("nan")
 
@@ -43,3 +43,9 @@ def test_intervals_are_drawn_in_order_with_their_zero() -> None:
     drawn = vl_convert.vegalite_to_svg(dict(made.spec) | {"width": 400})
     assert drawn.index(">b<") < drawn.index(">a<")
     assert "better" in drawn
+
+
+def test_labels_that_would_touch_are_left_out_but_for_those_that_go_first() -> None:
+    points = [(1.0, 50.0), (1.0, 50.5), (1.0, 40.0), (100.0, 50.0), (10.0, 10.0)]
+    assert apart(points, [False] * 5) == [False, True, True, True, True]
+    assert apart(points, [True, False, False, False, False]) == [True, False, True, True, True]
