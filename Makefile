@@ -1,8 +1,10 @@
 # Every target makes the environment in .venv first; where it is there already, that takes no time.
 .DEFAULT_GOAL := help
-.PHONY: help env repro report push-results pull-results plan pin check preset samples ui test test-slow lint clean
+.PHONY: help env repro report exps push-results pull-results plan pin check preset samples ui test test-slow lint clean
 
 UI_PORT ?= 5000
+# Columns that DVC adds: of its queue, and the hash of every file that a stage reads.
+EXPS_DROP := Created|State|Executor|runs|.*/
 PY := .venv/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export TORCH TORCH_INDEX_URL PYTHON
@@ -65,6 +67,9 @@ preset: env ## make preset PRESET=name: write params.yaml from conf/name.yaml, y
 
 samples: env ## make samples RUN=name [VS=name]: a page of prompts, answers and scores
 	@$(PY) -m pipeline.make.samples $(if $(RUN),"$$RUN") $(if $(VS),--vs "$$VS") $(if $(ITEMS),--items "$$ITEMS")
+
+exps: env ## experiments side by side: what was changed, and the headline of rows (report.metrics)
+	@$(PY) -m dvc exp show --no-pager --only-changed --drop '$(EXPS_DROP)'
 
 push-results: env ## make push-results TO=folder: every run, to an archive
 	@$(PY) -m pipeline.make.archive push $(if $(TO),"$$TO")

@@ -1,6 +1,7 @@
 """The whole pipeline on a small grid: real MiniLM, TRL, lm-eval and DVC, and what reruns when."""
 
 import json
+import re
 import shutil
 import sys
 import time
@@ -8,11 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.repo import Repo
 
-from tests.helpers.small_repo import commit, edit_params, repro, run, selection, small_repo, yaml
+from tests.helpers.small_repo import (
+    ROOT,
+    commit,
+    edit_params,
+    repro,
+    run,
+    selection,
+    small_repo,
+    yaml,
+)
 
 SEED_GROUP = "s0_1"
-REPORTS = {"report_subsets", "report", "track"}
+REPORTS = {"report_subsets", "report", "page", "track"}
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +170,34 @@ def test_removed_selection_leaves_table_and_fresh_clone_agrees(repo: Path, tmp_p
 
 def test_experiment_with_a_changed_param(repo: Path) -> None:
     run(repo, "dvc", "exp", "run", "-n", "larger", "-S", "selections.km_random.k=1")
-    shown = run(repo, "dvc", "exp", "show", "--csv", "--no-pager").stdout
-    assert "larger" in shown
-    assert "selections.km_random.k" in shown
+    drop = re.search(r"^EXPS_DROP := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert drop is not None
+    show = ("dvc", "exp", "show", "--only-changed", "--drop", drop[1])
+    heads = run(repo, *show, "--csv").stdout.splitlines()[0].split(",")
+    assert {"Experiment", "random", "kmq", "selections.km_random.k"} <= set(heads)
+    assert not [head for head in heads if "/" in head or head == "runs"], "hashes of files"
+    changes = json.loads(run(repo, "dvc", "metrics", "diff", "--json").stdout)
+    assert set(changes["diff"]["results/lab/metrics.json"]) <= {
+        "none",
+        "random",
+        "kmq",
+        "km_random",
+    }
+
+
+def test_plots_and_artifacts_are_those_of_the_results(repo: Path) -> None:
+    run(repo, "dvc", "plots", "show", "-o", "drawn")
+    pictures = {path.name for path in (repo / "drawn/static").iterdir()}
+    assert {
+        f"workspace_results_lab_{name}.png" for name in ("main_table", "subsets_map")
+    } <= pictures
+    page = (repo / "drawn/index.html").read_text()
+    assert "difference from the first baseline" in page
+    with Repo(str(repo)) as opened:
+        named = opened.artifacts.read()["dvc.yaml"]
+    assert {one.path for one in named.values()} == {
+        "data/pool.parquet",
+        "data/subsets",
+        "data/base_models/main",
+    }
+    assert all((repo / one.path).exists() for one in named.values())
