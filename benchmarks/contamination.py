@@ -93,7 +93,7 @@ def turned(question: str) -> str:
 
 def renumbered(question: str) -> str:
     """Three more than each number."""
-    return re.sub(r"\d{1,6}", lambda found: str(int(found.group()) + 3), question)
+    return re.sub(r"\d{1,6}", lambda result: str(int(result.group()) + 3), question)
 
 
 DRESSES: tuple[Callable[[str], str], ...] = (within, reworded, turned, renumbered)

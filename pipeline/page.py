@@ -1,4 +1,4 @@
-"""Write the page that tells the whole of the results."""
+"""Write the page of all results."""
 
 from harness.params.params import load_params
 from pipeline.stage import main

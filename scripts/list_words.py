@@ -31,7 +31,8 @@ WORDS = {
     r"signs(?= (?:of a|long)\b)": "characters",
 }
 NAMES = {"found": "result, or what it is"}  # of variables
-WORLD = re.compile(r"harness/lab/families/\w+\.yaml")  # words of the generated world are data
+# Words of the generated world are data: in its families, and in the rows that a page shows.
+WORLD = re.compile(r"harness/lab/families/\w+\.yaml|results/\w+/report\.html")
 MODULES = {"facts", "places", "records", "made_with", "exchanges", "refusals", "text"}
 
 

@@ -113,21 +113,21 @@ def claims() -> str:
         printed = f"{first['published']:+.2f}".replace("-", "−")
         rows.append(
             [f"{first['says']} ({first['where'].partition(', ')[2]})", key, printed]
-            + [_claim_cell(preset, found.get(key)) for preset, found in here.items()]
+            + [_claim_cell(preset, claims_here.get(key)) for preset, claims_here in here.items()]
         )
     return "\n" + _table("claim | as | published | lab | smollm2", rows) + "\n"
 
 
 def _claims_of(preset: str) -> dict[str, dict[str, Any]]:
     """The claims that a preset's studies judged, by the rows compared."""
-    found: dict[str, dict[str, Any]] = {}
+    claims_here: dict[str, dict[str, Any]] = {}
     files = RESULTS.glob(f"{preset}/*/claims.csv")
     for path in sorted(files, key=lambda file: (file.parent.name != "main", file)):
         for line in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
-            found[line["pair"]] = {**line, "study": path.parent.name} | {
+            claims_here[line["pair"]] = {**line, "study": path.parent.name} | {
                 name: float(line[name] or "nan") for name in ("published", "value", "p")
             }
-    return found
+    return claims_here
 
 
 def _claim_cell(preset: str, claim: dict[str, Any] | None) -> str:

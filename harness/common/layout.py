@@ -56,7 +56,7 @@ def page_part(name: str) -> Path:
 
 
 def page_file(preset: str) -> Path:
-    """The page that tells the whole of a preset's results."""
+    """The page of all of a preset's results."""
     return RESULTS / preset / "report.html"
 
 

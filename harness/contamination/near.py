@@ -40,22 +40,22 @@ def nearest_rows(items: np.ndarray, rows: np.ndarray, threshold: float) -> Near:
 
 
 def facts(
-    found: Near, threshold: float, texts: Sequence[str], ids: Sequence[str], prompts: Sequence[str]
+    result: Near, threshold: float, texts: Sequence[str], ids: Sequence[str], prompts: Sequence[str]
 ) -> Mapping[str, Any]:
     """What a report says of a target: counts, and the nearest pairs with their texts."""
-    order = np.argsort(-found.similarity, kind="stable")[:SHOWN]
-    best: list[int] = found.best.tolist()
+    order = np.argsort(-result.similarity, kind="stable")[:SHOWN]
+    best: list[int] = result.best.tolist()
     return {
         "items": len(texts),
-        "items_near": int((found.similarity >= threshold).sum()),
-        "rows_near": len(found.rows),
-        "median_similarity": round(float(np.median(found.similarity)), 3),
+        "items_near": int((result.similarity >= threshold).sum()),
+        "rows_near": len(result.rows),
+        "median_similarity": round(float(np.median(result.similarity)), 3),
         "nearest": [
             {
                 "item": texts[i],
                 "row": ids[best[i]],
                 "prompt": prompts[best[i]],
-                "similarity": round(float(found.similarity[i]), 3),
+                "similarity": round(float(result.similarity[i]), 3),
             }
             for i in order.tolist()
         ],

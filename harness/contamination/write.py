@@ -36,8 +36,8 @@ def write_contamination(params: Params, code: str) -> None:
     threshold = params.prepare.overlap.similarity
     made: dict[str, Any] = {}
     for name, own in targets.items():
-        found = nearest_rows(vectors[at : at + len(own)], rows, threshold)
-        made[name] = facts(found, threshold, own, pool.ids, prompts)
+        result = nearest_rows(vectors[at : at + len(own)], rows, threshold)
+        made[name] = facts(result, threshold, own, pool.ids, prompts)
         at += len(own)
     card = {"encoder": item.model, "similarity": threshold, "targets": made}
     write_json(layout.CONTAMINATION_FILE, card)

@@ -1,1 +1,1 @@
-"""One page that tells the whole of a preset's results: a file that needs no network."""
+"""One page of all of a preset's results: a file that needs no network."""

@@ -63,14 +63,14 @@ def judge_differences(study: str, table: RowTable) -> list[Judged]:
     return made
 
 
-def judge_correlation(study: str, found: RankCorrelation) -> list[Judged]:
+def judge_correlation(study: str, measured: RankCorrelation) -> list[Judged]:
     """The claims of a study that are rank correlations of silhouette and score."""
     made = []
     for claim in _claims(study):
         if not claim["pairs"]:
             frame = read_table(claim["table"]).frame
             theirs = rank_correlation(frame["silhouette"].tolist(), frame["avg"].tolist()).value
-            ours = (found.value, found.low, found.high, found.p)
+            ours = (measured.value, measured.low, measured.high, measured.p)
             one = _judged(claim, "rank correlation", theirs, *ours)
             made.append(replace(one, correlation=True))
     return made

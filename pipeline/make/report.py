@@ -1,4 +1,4 @@
-"""`make report`: the page that tells the whole of the results, built and opened."""
+"""`make report`: the page of all results, built and opened."""
 
 import os
 import sys

@@ -15,21 +15,21 @@ def unit(rng: np.random.Generator, rows: int, d: int = 5) -> np.ndarray:
 def test_nearest_rows_equal_a_naive_search(items: int) -> None:
     rng = np.random.default_rng(items)
     asked, rows = unit(rng, items), unit(rng, 40)
-    found = nearest_rows(asked, rows, 0.9)
+    result = nearest_rows(asked, rows, 0.9)
     cosines = np.array([[float(a @ b) for b in rows] for a in asked])
-    np.testing.assert_allclose(found.similarity, cosines.max(axis=1), atol=1e-6)
+    np.testing.assert_allclose(result.similarity, cosines.max(axis=1), atol=1e-6)
     np.testing.assert_allclose(
-        cosines[np.arange(items), found.best], cosines.max(axis=1), atol=1e-6
+        cosines[np.arange(items), result.best], cosines.max(axis=1), atol=1e-6
     )
-    assert found.rows.tolist() == np.flatnonzero((cosines >= 0.9).any(axis=0)).tolist()
+    assert result.rows.tolist() == np.flatnonzero((cosines >= 0.9).any(axis=0)).tolist()
 
 
 def test_counts_and_pairs_worked_by_hand() -> None:
     rows = np.eye(3, dtype=np.float32)
     asked = np.array([[0, 1, 0], [0.6, 0.8, 0], [0.6, 0, -0.8]], dtype=np.float32)
-    found = nearest_rows(asked, rows, 0.8)
-    assert found.best.tolist() == [1, 1, 0]
-    card = facts(found, 0.8, ["a", "b", "c"], ["r0", "r1", "r2"], ["p0", "p1", "p2"])
+    result = nearest_rows(asked, rows, 0.8)
+    assert result.best.tolist() == [1, 1, 0]
+    card = facts(result, 0.8, ["a", "b", "c"], ["r0", "r1", "r2"], ["p0", "p1", "p2"])
     assert card["items"] == 3
     assert (card["items_near"], card["rows_near"]) == (2, 1)
     assert card["median_similarity"] == pytest.approx(0.8)

@@ -57,9 +57,9 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
 def test_planted_questions_are_found_in_other_words_too(params: Params) -> None:
     write_contamination(params, "")
     card = read_json(layout.CONTAMINATION_FILE)
-    found = card["targets"]["benchmark/knowledge"]
-    assert (found["items"], found["items_near"], found["rows_near"]) == (5, 4, 4)
-    nearest = {one["item"]: one["row"] for one in found["nearest"] if one["similarity"] >= 0.8}
+    result = card["targets"]["benchmark/knowledge"]
+    assert (result["items"], result["items_near"], result["rows_near"]) == (5, 4, 4)
+    nearest = {one["item"]: one["row"] for one in result["nearest"] if one["similarity"] >= 0.8}
     assert nearest == {QUESTIONS[int(name[1:])]: name for name in PLANTED}
     held = card["targets"]["heldout/mine"]
     assert held["nearest"][0]["prompt"] == OTHERS[2]

@@ -93,8 +93,8 @@ def build_tree(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
 
 def _write_searches() -> None:
     """What was found when the pool was searched for a benchmark's items."""
-    found = {"rows": 2, "equal": 1, "items": 1, "of": 40}
-    card = {"overlap_of_pool": {"benchmark/toy": found}, "pool_rows_removed_for_overlap": 0}
+    result = {"rows": 2, "equal": 1, "items": 1, "of": 40}
+    card = {"overlap_of_pool": {"benchmark/toy": result}, "pool_rows_removed_for_overlap": 0}
     write_json(layout.CARD_FILE, {**card, "overlap_definition": "a row that equals an item"})
     pair = {"item": "What | is\nthis?", "row": "r3", "prompt": "p", "similarity": 0.912}
     near = {"items": 40, "items_near": 3, "rows_near": 5, "median_similarity": 0.43}

@@ -83,11 +83,11 @@ SHORT = OverlapParams(words=8)
         ("Of France what is the capital", False),
     ],
 )
-def test_a_short_item_is_found_within_a_text(text: str, found: bool) -> None:
+def test_a_short_item_is_found_within_a_text(text: str, result: bool) -> None:
     vocabulary = Vocabulary()
     index = Items(["What is the capital of France?", "Why?", "?"], SHORT, vocabulary)
     rows = SearchedTexts([f"{text}\nParis."], [text], SHORT, vocabulary)
-    assert index.find(rows) == ([(0, 0)] if found else [])
+    assert index.find(rows) == ([(0, 0)] if result else [])
 
 
 def test_words_too_few_to_look_for_can_be_equal() -> None:

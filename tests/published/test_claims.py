@@ -83,8 +83,8 @@ def test_a_study_of_which_nothing_is_claimed_has_no_claims() -> None:
     ],
 )
 def test_silhouette_predicts_or_not(scores: list[float], verdict: str) -> None:
-    found = rank_correlation([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], scores)
-    (claim,) = judge_correlation("clusters", found)
+    result = rank_correlation([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8], scores)
+    (claim,) = judge_correlation("clusters", result)
     assert claim.verdict == verdict
     assert claim.correlation
     assert -1 <= claim.published <= 1

@@ -17,10 +17,10 @@ TABLES = sorted(path.stem for path in HERE.glob("*.csv"))
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_the_printed_one(name: str) -> None:
-    found = sorted(PRINTED.glob(f"{name}_*.csv"))
-    if not found:
+    result = sorted(PRINTED.glob(f"{name}_*.csv"))
+    if not result:
         pytest.skip("the paper's tables are not here")
-    assert (HERE / f"{name}.csv").read_bytes() == found[0].read_bytes()
+    assert (HERE / f"{name}.csv").read_bytes() == result[0].read_bytes()
 
 
 @pytest.mark.parametrize("name", TABLES)

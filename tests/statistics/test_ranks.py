@@ -9,14 +9,16 @@ from harness.statistics.ranks import rank_correlation
 
 def test_by_hand() -> None:
     """Ranks 1 2 3 4 5 and 2 1 4 3 5: 1 - 6 * 4 / (5 * 24)."""
-    found = rank_correlation([10, 20, 30, 40, 50], [0.2, 0.1, 0.4, 0.3, 0.9])
-    assert found.value == pytest.approx(0.8)
+    result = rank_correlation([10, 20, 30, 40, 50], [0.2, 0.1, 0.4, 0.3, 0.9])
+    assert result.value == pytest.approx(0.8)
     # By hand: tanh(atanh 0.8 -+ 1.96 * sqrt(1.32 / 2)).
-    assert found.low == pytest.approx(np.tanh(np.arctanh(0.8) - 1.959964 * np.sqrt(0.66)), abs=1e-6)
-    assert found.high == pytest.approx(
+    assert result.low == pytest.approx(
+        np.tanh(np.arctanh(0.8) - 1.959964 * np.sqrt(0.66)), abs=1e-6
+    )
+    assert result.high == pytest.approx(
         np.tanh(np.arctanh(0.8) + 1.959964 * np.sqrt(0.66)), abs=1e-6
     )
-    assert found.n == 5
+    assert result.n == 5
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -51,6 +53,6 @@ def test_the_interval_covers() -> None:
     for _ in range(300):
         x, noise = rng.normal(size=(2, 30))
         y = pearson * x + np.sqrt(1 - pearson**2) * noise
-        found = rank_correlation(x, y)
-        hits += found.low <= rho <= found.high
+        result = rank_correlation(x, y)
+        hits += result.low <= rho <= result.high
     assert 0.9 <= hits / 300 <= 0.99

@@ -54,10 +54,10 @@ def models(params: Params) -> dict[str, str]:
 
 
 def test_a_model_that_was_trained_has_its_scores_and_its_run(tracked: Params) -> None:
-    client, found = connect(), by_name(tracked)
+    client, result = connect(), by_name(tracked)
     assert len(models(tracked)) == 2, "two seeds of random; none trains nothing"
     for seed in (0, 1):
-        run = found[f"random seed {seed}"]
+        run = result[f"random seed {seed}"]
         (output,) = run.outputs.model_outputs
         model = client.get_logged_model(output.model_id)
         assert (model.name, str(model.status), model.source_run_id) == (
@@ -72,13 +72,13 @@ def test_a_model_that_was_trained_has_its_scores_and_its_run(tracked: Params) ->
         )
         assert {linked[name].dataset_name for name in scores["scores"]} == {"alpaca_cpu"}
         assert linked["cost/train_seconds"].dataset_name is None
-    assert not found["none seed 0"].outputs.model_outputs
+    assert not result["none seed 0"].outputs.model_outputs
 
 
 def test_a_run_names_the_data_behind_it(tracked: Params) -> None:
-    found = by_name(tracked)
+    result = by_name(tracked)
     inputs = {
-        one.tags[0].value: one.dataset for one in found["random seed 0"].inputs.dataset_inputs
+        one.tags[0].value: one.dataset for one in result["random seed 0"].inputs.dataset_inputs
     }
     assert set(inputs) == {"selection", "training", "evaluation"}
     assert inputs["selection"].digest == file_hash(layout.POOL_FILE)[:36]
@@ -87,7 +87,7 @@ def test_a_run_names_the_data_behind_it(tracked: Params) -> None:
     columns = json.loads(inputs["selection"].schema)["mlflow_colspec"]
     pool = pd.read_parquet(layout.POOL_FILE)
     assert [one["name"] for one in columns] == list(pool.columns)
-    (alone,) = found["none seed 0"].inputs.dataset_inputs
+    (alone,) = result["none seed 0"].inputs.dataset_inputs
     assert alone.dataset.digest == inputs["evaluation"].digest, "all answer the same items"
 
 

@@ -50,10 +50,10 @@ def test_a_process_is_sampled_until_it_ends(folder: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", SAMPLE], cwd=folder, env=environment) as process:
         wait_for(lambda: len(read_samples("train@random-s0", 0, 1 << 62)) >= 3)
         process.kill()
-    found = read_samples("train@random-s0", begun, int(time.time() * 1000))
-    assert len(found) >= 3
-    assert all(0 <= one["cpu_utilization_percentage"] <= 100 for one in found)
-    assert all(one["system_memory_usage_megabytes"] > 0 for one in found)
+    result = read_samples("train@random-s0", begun, int(time.time() * 1000))
+    assert len(result) >= 3
+    assert all(0 <= one["cpu_utilization_percentage"] <= 100 for one in result)
+    assert all(one["system_memory_usage_megabytes"] > 0 for one in result)
     assert path.is_relative_to(folder / ".store")
 
 

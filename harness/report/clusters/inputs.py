@@ -48,11 +48,11 @@ class ClusterStudy:
     @property
     def clustered(self) -> dict[str, list[Line]]:
         """The lines that have a clustering, by their embedding, each ascending by k."""
-        found: dict[str, list[Line]] = {}
+        by_embedding: dict[str, list[Line]] = {}
         for line in sorted(self.lines, key=lambda line: line["k"]):
             if line["embedding"]:
-                found.setdefault(line["embedding"], []).append(line)
-        return found
+                by_embedding.setdefault(line["embedding"], []).append(line)
+        return by_embedding
 
 
 def read_cluster_study(params: Params, study: str) -> ClusterStudy:

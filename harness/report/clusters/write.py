@@ -71,19 +71,19 @@ def correlations(table: ClusterStudy) -> dict[str, RankCorrelation]:
     groups = dict(table.clustered)
     if len(groups) > 1:
         groups[EVERY] = [line for lines in groups.values() for line in lines]
-    found = {
+    correlation = {
         name: rank_correlation(
             [line["silhouette"] for line in lines], [sign * line[head.name] for line in lines]
         )
         for name, lines in groups.items()
     }
-    return {name: one for name, one in found.items() if one.n >= FEWEST}
+    return {name: one for name, one in correlation.items() if one.n >= FEWEST}
 
 
 def claims(table: ClusterStudy) -> list[Judged]:
     """What the paper claims of clusterings: of those of the default embedding."""
-    found = correlations(table).get(table.params.defaults.embedding)
-    return [] if found is None else judge_correlation(table.study, found)
+    correlation = correlations(table).get(table.params.defaults.embedding)
+    return [] if correlation is None else judge_correlation(table.study, correlation)
 
 
 def markdown(table: ClusterStudy) -> str:
@@ -149,7 +149,7 @@ def fact_table(table: ClusterStudy) -> TextTable:
 
 def correlation_table(table: ClusterStudy) -> TextTable | None:
     """The rank correlations with their intervals; None where there are too few clusterings."""
-    found = correlations(table)
+    correlation = correlations(table)
     rows = [
         [
             name,
@@ -157,7 +157,7 @@ def correlation_table(table: ClusterStudy) -> TextTable | None:
             f"{number(one.value, 2, sign=True)} {interval(one.low, one.high, 2, sign=True)}",
             p_text(one.p),
         ]
-        for name, one in found.items()
+        for name, one in correlation.items()
     ]
     heads = ["embedding", "clusterings", "rank correlation [95%]", "p"]
     return TextTable(heads, rows) if rows else None

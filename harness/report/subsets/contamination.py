@@ -41,14 +41,14 @@ def read_contamination(params: Params) -> Contamination | None:
     if not targets:
         return None
     rows = []
-    for name, found in targets.items():
+    for name, counts_near in targets.items():
         words = card["overlap_of_pool"][name]
-        counts = [words["of"], words["items"], words["rows"], found["items_near"]]
-        counts += [found["rows_near"]]
-        rows.append([name, *map(str, counts), number(found["median_similarity"], 2)])
+        counts = [words["of"], words["items"], words["rows"], counts_near["items_near"]]
+        counts += [counts_near["rows_near"]]
+        rows.append([name, *map(str, counts), number(counts_near["median_similarity"], 2)])
     heads = ["searched for", "items", "found by words", "in rows", "near one by embedding"]
     heads += ["such rows", "median similarity"]
-    pairs = [one for found in targets.values() for one in found["nearest"]]
+    pairs = [one for counts_near in targets.values() for one in counts_near["nearest"]]
     pairs.sort(key=lambda one: -one["similarity"])
     lines = [
         [number(one["similarity"], 2), *(one_line(one[name], LONGEST) for name in TEXTS)]

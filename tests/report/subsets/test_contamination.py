@@ -37,9 +37,9 @@ def test_counts_stand_side_by_side_and_the_nearest_pairs_below(tree: Params) -> 
 
 def test_texts_are_left_out_where_a_licence_forbids_them(tree: Params) -> None:
     report = tree.report.model_copy(update={"texts": False})
-    found = read_contamination(tree.model_copy(update={"report": report}))
-    assert found is not None
-    assert found.pairs is None
+    result = read_contamination(tree.model_copy(update={"report": report}))
+    assert result is not None
+    assert result.pairs is None
 
 
 def test_nothing_to_search_for_has_no_section(tree: Params) -> None:
