@@ -1,8 +1,10 @@
 """`make report`: the page of all results, built and opened."""
 
+import argparse
 import os
 import sys
 import webbrowser
+from collections.abc import Sequence
 
 from harness.common import layout
 from harness.common.disk_errors import ending_in_one_line
@@ -10,8 +12,9 @@ from harness.common.errors import InputError
 from harness.params.params import MAIN, load_params
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Write the page where something was run here, else take the shipped one; open it."""
+    argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0]).parse_args(argv)
     params = load_params()
     page = layout.page_file(params.preset)
     if layout.page_part(MAIN).is_file():

@@ -98,6 +98,7 @@ def test_more_seeds_are_of_rows_that_main_has(tmp_path: Path) -> None:
     values = read_yaml(ROOT / "params.yaml")
     values["further"]["random_3_4"] = further("main", "random", "s3_4")
     assert check(tmp_path, values) == []
+    values["report"]["metrics"] = None
     values["table"].remove("random")
     (problem,) = check(tmp_path, values)
     assert "further.random_3_4: `study: main` is for more seeds of a row of `table`" in problem

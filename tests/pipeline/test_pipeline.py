@@ -69,11 +69,12 @@ def entries(lock: str) -> dict[str, Any]:
 
 # All stages but the reports in one process, which saves their imports.
 STAGES = """
-from pipeline import (base_model, choose_k, cluster, cost, cost_shared, describe, embed, evaluate,
-    prepare, reward_model, score, select_reference, select_subset, train)
+from pipeline import (base_model, choose_k, cluster, contamination, cost, cost_shared, describe,
+    embed, evaluate, prepare, reward_model, score, select_reference, select_subset, train)
 from harness.params.params import load_params
 params = load_params()
-prepare.run(), base_model.run(""), reward_model.run(""), embed.run("minilm"), score.run()
+prepare.run(), contamination.run(), base_model.run(""), reward_model.run("")
+embed.run("minilm"), score.run()
 for k in params.cluster.k:
     cluster.run("minilm", str(k))
 choose_k.run("minilm"), cost_shared.run(), cost.run("rows"), cost.run("tokens")
@@ -89,7 +90,8 @@ for name in params.table:
 def test_two_runs_from_nothing_make_the_same_bytes(repo: Path, tmp_path: Path) -> None:
     again = small_repo(tmp_path)
     run(again, sys.executable, "-c", STAGES)
-    run(again, "dvc", "commit", "--force", "describe", "evaluate", "--with-deps")
+    named = ("contamination", "describe", "evaluate")
+    run(again, "dvc", "commit", "--force", *named, "--with-deps")
     first = entries(run(repo, "git", "show", "first:dvc.lock").stdout)
     assert entries((again / "dvc.lock").read_text()) == first
     apart = set(repo.glob("timings/**/*.json"))

@@ -73,7 +73,7 @@ SHORT = OverlapParams(words=8)
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "result"),
     [
         ("what is the capital of france", True),  # without its question mark
         ("Please answer: What is the capital of France? Thanks!", True),

@@ -195,7 +195,9 @@ def test_a_budget_over_the_pool_is_refused(own: dict[str, Any]) -> None:
 
     def made(budget: int) -> Prepared:
         selections = {"random": mine, "large": mine.model_copy(update={"budget": budget})}
-        return prepare(params.model_copy(update={"prepare": section, "selections": selections}))
+        changes = {"prepare": section, "selections": selections}
+        changes |= {"selections_scored": {}, "selections_rounds": {}}
+        return prepare(params.model_copy(update=changes))
 
     assert len(made(160).pool) == 160
     with pytest.raises(InputError) as caught:

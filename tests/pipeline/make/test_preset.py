@@ -41,6 +41,13 @@ def test_the_repository_is_in_its_default_preset() -> None:
     assert committed.decode() == preset_text(ROOT, "lab")
 
 
+MERGED = {
+    "defaults": ("selections", "selections_scored", "selections_rounds"),
+    "base_model": ("base_models",),
+    "reward_model": ("reward_models",),
+}
+
+
 @pytest.mark.parametrize("name", presets(ROOT))
 def test_a_preset_is_the_base_with_what_it_changes(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -70,10 +77,12 @@ def test_a_preset_is_the_base_with_what_it_changes(
         own = {key.removeprefix(mark): values[key] for key in values if key.startswith(mark)}
         wanted = merge(wanted, own)
     # What entries have by `<<: *defaults` follows a preset's change to those.
-    was, now = values["m0_defaults"], wanted["defaults"]
-    for table in ("selections", "selections_scored", "selections_rounds"):
-        for item in wanted[table].values():
-            item |= {key: now[key] for key in now if item.get(key) == was[key]}
+    # Other models, by `<<: *base_model` and `<<: *reward_model`, too.
+    for source, tables in MERGED.items():
+        was, now = values[f"m0_{source}"], wanted[source]
+        for table in tables:
+            for item in wanted[table].values():
+                item |= {key: now[key] for key in now if item.get(key) == was.get(key)}
     assert YAML(typ="safe").load(preset_text(ROOT, name)) == wanted
 
 

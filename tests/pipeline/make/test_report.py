@@ -36,7 +36,7 @@ def test_what_was_run_here_makes_the_page(
     params: Params, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_scores(params, "main")
-    report.main()
+    report.main([])
     page = layout.page_file("lab")
     said = capsys.readouterr().out
     assert f"report: {page} (" in said
@@ -49,9 +49,9 @@ def test_nothing_run_shows_the_shipped_page_or_says_what_makes_it(
 ) -> None:
     page = layout.page_file(params.preset)
     with pytest.raises(InputError, match="no such file, and nothing was run here yet; make repro"):
-        report.main()
+        report.main([])
     page.parent.mkdir(parents=True)
     page.write_text("shipped")
-    report.main()
+    report.main([])
     assert "as shipped: nothing was run here yet" in capsys.readouterr().out
     assert page.read_text() == "shipped"
