@@ -18,7 +18,7 @@ BASES = ("wide", "gpt2")
 
 
 def of(base: str, name: str) -> dict[str, Any]:
-    return {**further("transfer", name, "s0_1"), "base": base}
+    return {**further("transfer", name, "s0_1_2"), "base": base}
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     return build_runs(
         tmp_path,
         preset="lab",
-        seed_groups=["s0_1"],
+        seed_groups=["s0_1_2"],
         selections={name: selection(name) for name in names[1:]},
         selections_scored={},
         selections_rounds={},
@@ -50,15 +50,17 @@ def test_each_row_is_compared_with_the_baseline_of_its_base_model(params: Params
     for base in BASES:
         for name in ("none", "k_center", "km_random"):
             row = table.loc[f"{name}_{base}"]
-            assert row["diff"] == pytest.approx(row["avg"] - table.loc[f"random_{base}", "avg"])
+            assert row["diff"] == pytest.approx(
+                row["avg"] - table.loc[f"random_{base}", "avg"], abs=1e-3
+            )
         assert np.isnan(table.loc[f"random_{base}", "diff"])
         row = table.loc[f"random_{base}"]
         assert row["diff_k_center"] == pytest.approx(
-            row["avg"] - table.loc[f"k_center_{base}", "avg"]
+            row["avg"] - table.loc[f"k_center_{base}", "avg"], abs=1e-3
         )
         # The pair of both baselines is tested once: the second family repeats its p.
         assert float(row["p_k_center"]) == float(table.at[f"k_center_{base}", "p"])
-    assert table["p"].notna().sum() == 4
+    assert sum(p == p for p in table["p"].tolist()) == 4
     assert "**" not in (folder / "table.md").read_text(), "models of two bases do not compete"
 
 
