@@ -132,7 +132,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"{name}: rows of the pool by words {len(words)}, by embedding {len(near.rows)}")
         for dress in DRESSES:
             pairs = [(item, dress(item)) for item in items]
-            show(dress.__name__, [pair for pair in pairs if pair[0] != pair[1]], embedded, params)
+            if changed := [pair for pair in pairs if pair[0] != pair[1]]:
+                show(dress.__name__, changed, embedded, params)
     show("by hand", list(BY_HAND.items()), embedded, params)
 
 

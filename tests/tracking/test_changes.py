@@ -104,11 +104,12 @@ def test_further_cells_are_runs_of_their_study_and_of_the_row_they_add_seeds_to(
     tables = {f"{name}/table" for name in ("main", "sizes", "worlds")}
     assert set(results) == identities(params) - tables
     part, more = results["sizes/random_4/seed_1"], results["main/random/seed_3"]
-    rows = {name: one.data[1].rows for name, one in (("part", part), ("more", more))}
-    assert part.data[1].context == "training"
-    assert (part.name, rows["part"], part.metrics["subset/rows"]) == ("random_4 seed 1", 4, 4.0)
+    taken, others = (
+        {one.context: one.rows for one in run.data}["training"] for run in (part, more)
+    )
+    assert (part.name, taken, part.metrics["subset/rows"]) == ("random_4 seed 1", 4, 4.0)
     assert (part.params["of"], part.params["rows"]) == ("random", "4")
-    assert (rows["more"], more.parent) == (6, "main/random")
+    assert (others, more.parent) == (6, "main/random")
     assert results["main/random"].metrics["seeds"] == 4
     assert results["sizes/noise_25/seed_0"].params["selection.budget"] == "0.1"
     # The seeds that there are besides have not made a run: it stays the same one.
