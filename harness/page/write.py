@@ -12,7 +12,7 @@ from harness.common.files import read_json, replacing
 from harness.page.examples import examples
 from harness.params.params import MAIN, Params
 from harness.params.pruning import SUBSETS
-from harness.report.shared.tables import BLANK, interval, number, p_text
+from harness.report.shared.tables import interval, number, p_text
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -87,17 +87,9 @@ def page_html(
         bundle=bundle(),
         score_text=score_text,
         number=number,
-        interval=_interval,
-        p_text=_p_text,
+        interval=interval,
+        p_text=p_text,
     )
-
-
-def _interval(low: float | None, high: float | None, digits: int, sign: bool) -> str:
-    return BLANK if low is None or high is None else interval(low, high, digits, sign)
-
-
-def _p_text(p: float | None) -> str:
-    return BLANK if p is None else p_text(p)
 
 
 def score_text(score: float, kind: str) -> str:

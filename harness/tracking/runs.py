@@ -74,6 +74,7 @@ def records(params: Params, recorded: Mapping[str, dict[str, Any]] | None = None
     ``recorded``: the params that each output was made with, by path, where known.
     """
     suite = load_suite(params.evaluate.suite)
+    pool = _pool()
     entries: list[Record] = []
     for study in params.every_study:
         rows = cells_by_row(params, study)
@@ -85,12 +86,15 @@ def records(params: Params, recorded: Mapping[str, dict[str, Any]] | None = None
         }
         shared = comparable(suite, [one.measured for one in evaluated.values() if one])
         for name, cells in rows.items():
-            children = [
-                _seed_record(params, shared, recorded or {}, cell, seed, evaluated[name, seed])
-                for cell in cells
-                for seed in cell.seeds
-            ]
-            there = [child for child in children if child is not None]
+            there: list[Record] = []
+            for cell in cells:
+                own = {seed: evaluated[name, seed] for seed in cell.seeds}
+                shown = (pool, _items(suite, cell) if any(own.values()) else None)
+                made = (
+                    _seed_record(params, shared, recorded or {}, cell, seed, one, shown)
+                    for seed, one in own.items()
+                )
+                there += [record for record in made if record is not None]
             if there:
                 entries += [_parent_record(params, shared, study, name, there), *there]
     return entries + [r for name in _reports(params) if (r := _table_record(params, name))]
@@ -117,7 +121,9 @@ def _seed_record(
     cell: Cell,
     seed: int,
     evaluated: SeedMetrics | None,
+    of_all_seeds: tuple[Data | None, Data | None],
 ) -> Record | None:
+    """A seed's run; ``of_all_seeds`` are the pool and the items, the same for a cell's seeds."""
     study, name, folder = cell.study, cell.name, layout.RUNS / cell.path
     path = folder / "train" / f"seed_{seed}.json"
     if not path.is_file():
@@ -144,8 +150,8 @@ def _seed_record(
     end_ms = int(path.stat().st_mtime * 1000)
     start_ms = end_ms - int(seconds * 1000)
     system = read_samples(cell.stage("train"), start_ms, end_ms)
-    chosen = (_pool(), subset) if subset else ()
-    data = [one for one in (*chosen, _benchmarks(suite, samples, evaluated)) if one]
+    pool, items = of_all_seeds
+    data = [*((pool, subset) if subset else ()), items if evaluated else None]
     identity = f"{study}/{name}/seed_{seed}"
     tags = {"kind": "seed", "study": study, "selection": name, "seed": str(seed)}
     return Record(
@@ -162,7 +168,7 @@ def _seed_record(
         artifacts=[(path, "train")] + ([(subset.path, "subset")] if subset else []),
         texts={"scores.csv": _scores_csv(suite, evaluated)} if evaluated else {},
         walls=walls,
-        data=tuple(data),
+        data=tuple(one for one in data if one),
         items=(samples, seed) if evaluated else None,
         scores=frozenset(measured),
         trained=manifest["weights"] != "base",
@@ -278,10 +284,9 @@ def _pool() -> Data | None:
     return Data("pool", "selection", path, file_hash(path), parquet_rows(path))
 
 
-def _benchmarks(suite: Suite, samples: Path, evaluated: SeedMetrics | None) -> Data | None:
+def _items(suite: Suite, cell: Cell) -> Data:
     """The items of the suite: of one hash for all runs that answered the same."""
-    if evaluated is None:
-        return None
+    samples = layout.RUNS / cell.path / "samples.parquet"
     digest, rows = item_digest(samples)
     return Data(suite.name, EVALUATION, samples, digest, rows)
 

@@ -6,27 +6,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.params.params import Params
 from harness.tracking.system import read_samples, samples_file
 from harness.tracking.upsert import connect, track
-from tests.helpers.build_runs import build_runs
+from tests.helpers.build_runs import SMALL, build_runs
 from tests.helpers.mlflow_runs import runs
 from tests.helpers.small_repo import wait_for
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-
-GRID: dict[str, Any] = {
-    "preset": "alpaca_cpu",
-    "seed_groups": ["s0_1"],
-    "table": ["none", "random"],
-    "further": {},
-    "studies": {},
-    "evaluate": {"suite": "alpaca_cpu"},
-}
 SAMPLE = """
 import time
 from harness.tracking.system import sample_in_background
@@ -67,7 +57,7 @@ def test_samples_are_those_between_two_times_and_a_cut_line_is_none(folder: Path
 
 
 def test_a_runs_samples_are_metrics_of_the_system(folder: Path, empty_store: Path) -> None:
-    params: Params = build_runs(folder, **GRID)
+    params: Params = build_runs(folder, **SMALL)
     (folder / "mlflow.db").write_bytes(empty_store.read_bytes())
     now = int(time.time() * 1000)
     path = samples_file("train@random-s0_1")

@@ -1,5 +1,6 @@
 """Write a study of clusterings: tables, page, plot."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -44,6 +45,8 @@ def write_clusters(params: Params, study: str) -> Path:
     import pandas as pd
 
     table = read_cluster_study(params, study)
+    ranked = correlations(table)
+    claimed = claims(table, ranked)
     frame = not_run_cells(pd.DataFrame(table.lines).round(DECIMALS), table.suite)
     frame["k"] = frame["k"].astype("Int64")
     return write_report(
@@ -51,12 +54,12 @@ def write_clusters(params: Params, study: str) -> Path:
         study,
         {
             "table.csv": csv_text(frame),
-            "table.md": markdown(table),
+            "table.md": markdown(table, ranked, claimed),
             "table.png": partial(plot_clusters, table),
-            **claim_files(claims(table)),
+            **claim_files(claimed),
         },
         cluster_charts(table),
-        claims=claim_records(claims(table)),
+        claims=claim_records(claimed),
     )
 
 
@@ -71,22 +74,24 @@ def correlations(table: ClusterStudy) -> dict[str, RankCorrelation]:
     groups = dict(table.clustered)
     if len(groups) > 1:
         groups[EVERY] = [line for lines in groups.values() for line in lines]
-    correlation = {
+    ranked = {
         name: rank_correlation(
             [line["silhouette"] for line in lines], [sign * line[head.name] for line in lines]
         )
         for name, lines in groups.items()
     }
-    return {name: one for name, one in correlation.items() if one.n >= FEWEST}
+    return {name: one for name, one in ranked.items() if one.n >= FEWEST}
 
 
-def claims(table: ClusterStudy) -> list[Judged]:
+def claims(table: ClusterStudy, ranked: Mapping[str, RankCorrelation]) -> list[Judged]:
     """What the paper claims of clusterings: of those of the default embedding."""
-    correlation = correlations(table).get(table.params.defaults.embedding)
+    correlation = ranked.get(table.params.defaults.embedding)
     return [] if correlation is None else judge_correlation(table.study, correlation)
 
 
-def markdown(table: ClusterStudy) -> str:
+def markdown(
+    table: ClusterStudy, ranked: Mapping[str, RankCorrelation], claimed: Sequence[Judged]
+) -> str:
     """The report's page."""
     params, head = table.params, table.suite.column(table.suite.headline)
     digits = digits_of(table.suite, head)
@@ -106,9 +111,9 @@ def markdown(table: ClusterStudy) -> str:
         notes=score_notes(table.suite, table.rows) + _judging(table, digits),
         cut=training_notes(table.rows),
         published=beside_published(params, table.study, table.suite, table.lines),
-        claims=claim_table(claims(table)),
+        claims=claim_table(claimed),
         facts=fact_table(table),
-        correlations=correlation_table(table),
+        correlations=correlation_table(ranked),
         judged={
             name: judgement_table(table.lines, digits, name, suffix)
             for name, suffix in table.baselines.items()
@@ -147,9 +152,8 @@ def fact_table(table: ClusterStudy) -> TextTable:
     return TextTable(["selection", "embedding", "k", *labels, head.label], rows)
 
 
-def correlation_table(table: ClusterStudy) -> TextTable | None:
+def correlation_table(ranked: Mapping[str, RankCorrelation]) -> TextTable | None:
     """The rank correlations with their intervals; None where there are too few clusterings."""
-    correlation = correlations(table)
     rows = [
         [
             name,
@@ -157,7 +161,7 @@ def correlation_table(table: ClusterStudy) -> TextTable | None:
             f"{number(one.value, 2, sign=True)} {interval(one.low, one.high, 2, sign=True)}",
             p_text(one.p),
         ]
-        for name, one in correlation.items()
+        for name, one in ranked.items()
     ]
     heads = ["embedding", "clusterings", "rank correlation [95%]", "p"]
     return TextTable(heads, rows) if rows else None

@@ -53,22 +53,24 @@ def write_curves(params: Params, study: str) -> Path:
     folder. Raises InputError naming the file that is missing and the stage that makes it.
     """
     curves = read_curve_study(params, study)
-    scores, loops = score_lines(curves), loop_lines(curves)
+    scores, loops, claimed = score_lines(curves), loop_lines(curves), claims(curves)
     files: dict[str, str | Callable[[Path], object]] = {
         "table.csv": _csv(scores, curves.suite),
-        "table.md": markdown(curves, scores, loops),
+        "table.md": markdown(curves, scores, loops, claimed),
         "table.png": partial(plot_scores, curves, scores),
     }
-    files |= claim_files(_claims(curves))
+    files |= claim_files(claimed)
     if loops:
         files["rounds.csv"] = _csv(loops)
     if curves.weighed:
         files["weights.png"] = partial(plot_weights, curves, loops)
-    judged_claims = claim_records(_claims(curves))
-    return write_report(params, study, files, curve_charts(curves, scores), claims=judged_claims)
+    charts, shown = curve_charts(curves, scores), claim_records(claimed)
+    return write_report(params, study, files, charts, claims=shown)
 
 
-def markdown(study: CurveStudy, scores: list[Line], loops: list[Line]) -> str:
+def markdown(
+    study: CurveStudy, scores: list[Line], loops: list[Line], claimed: list[Judged]
+) -> str:
     """The report's page: tables, what they show, and how to read them."""
     rows = [point.row for point in study.points]
     head = study.suite.column(study.suite.headline)
@@ -95,7 +97,7 @@ def markdown(study: CurveStudy, scores: list[Line], loops: list[Line]) -> str:
         differences=judgement_table(scores, digits, BASELINE, ""),
         remarks=_remarks(scores),
         published=beside_published(study.params, study.study, study.suite, scores),
-        claims=claim_table(_claims(study)),
+        claims=claim_table(claimed),
         notes=score_notes(study.suite, rows),
         judging=judging_notes(
             None, rows, scores, {BASELINE: ""}, digits, outliers=outlying_rows(study)
@@ -122,7 +124,8 @@ def markdown(study: CurveStudy, scores: list[Line], loops: list[Line]) -> str:
     )
 
 
-def _claims(study: CurveStudy) -> list[Judged]:
+def claims(study: CurveStudy) -> list[Judged]:
+    """What the paper claims of the study's rows, as they were measured here."""
     rows = [point.row for point in study.points]
     return judge_differences(study.study, judged(study.params, study.suite, rows))
 

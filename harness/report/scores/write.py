@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.common.files import write_json
 from harness.params.params import MAIN, Params
-from harness.published.claims import judge_differences
+from harness.published.claims import Judged, judge_differences
 from harness.report.scores.charts import score_charts
 from harness.report.scores.columns import column_facts
 from harness.report.scores.plot import plot_study
@@ -42,22 +42,22 @@ def write_scores(params: Params, study: str) -> Path:
     naming the stage to run where a cell that params name is missing.
     """
     table = build_table(params, study)
-    origin = provenance(params, table.rows)
+    origin, claimed = provenance(params, table.rows), judge_differences(study, table.judged)
     folder = write_report(
         params,
         study,
         {
-            "table.md": markdown(table),
+            "table.md": markdown(table, claimed),
             "table.tex": latex(table),
             "table.csv": csv_text(table.frame()),
             "table.png": partial(plot_study, table),
             "provenance.json": lambda path: write_json(path, origin),
-            **claim_files(judge_differences(study, table.judged)),
+            **claim_files(claimed),
         },
         score_charts(table),
         finding=[*finding(table), *_untrained(table)],
         provenance=origin,
-        claims=claim_records(judge_differences(study, table.judged)),
+        claims=claim_records(claimed),
     )
     if study == MAIN:
         rows = summary(table)
@@ -66,7 +66,7 @@ def write_scores(params: Params, study: str) -> Path:
     return folder
 
 
-def markdown(table: StudyTable) -> str:
+def markdown(table: StudyTable, claimed: list[Judged]) -> str:
     """The report's page: the scores, what each subset is and cost, how to read it."""
     head = _head(table)
     digits = digits_of(table.suite, head)
@@ -88,7 +88,7 @@ def markdown(table: StudyTable) -> str:
         tokens=any(line.get("select_tokens") for line in table.lines),
         columns=column_facts(table),
         published=beside_published(table.params, table.study, table.suite, table.lines),
-        claims=claim_table(judge_differences(table.study, table.judged)),
+        claims=claim_table(claimed),
         weights={table.suite.column(name).label: share for name, share in table.weights.items()},
     )
 

@@ -16,7 +16,7 @@ from harness.common.schemas import TRUTH, read_frame, write_frame
 from harness.params.params import Params
 from harness.report.curves.inputs import read_curve_study
 from harness.report.curves.lines import loop_lines, score_lines
-from harness.report.curves.write import markdown, write_curves
+from harness.report.curves.write import claims, markdown, write_curves
 from harness.report.shared.tables import BLANK, flops_text
 from tests.helpers.build_runs import QUALITY
 from tests.helpers.by_round_tree import (
@@ -53,7 +53,7 @@ def tree(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params
 def text_of(params: Params, study: str) -> str:
     """The report's text, without drawing its pictures."""
     result = read_curve_study(params, study)
-    return markdown(result, score_lines(result), loop_lines(result))
+    return markdown(result, score_lines(result), loop_lines(result), claims(result))
 
 
 def test_the_tables_say_what_the_csv_says(tree: Params) -> None:
