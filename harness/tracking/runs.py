@@ -139,19 +139,17 @@ def _seed_record(
     measured = evaluated.measured if evaluated else {}
     metrics = {**measured, **with_means(suite, measured)}
     metrics |= _costs(manifest, evaluated, cell, seed)
+    metrics |= {"subset/rows": float(subset.rows)} if subset else {}
     walls = _wall_tags(suite, evaluated) if evaluated else {}
-    if subset is not None:
-        metrics["subset/rows"] = float(subset.rows)
     hashes = {key: str(value) for key, value in manifest.items() if key.endswith("_hash")}
     scored = evaluated.model_dump(mode="json", exclude_none=True) if evaluated else {}
     content = {"manifest": manifest, "evaluated": scored, "subset": subset and subset.digest}
     content["items"] = file_hash(samples) if evaluated else None
-    seconds = float(manifest["seconds"])
-    end_ms = int(path.stat().st_mtime * 1000)
+    seconds, end_ms = float(manifest["seconds"]), int(path.stat().st_mtime * 1000)
     start_ms = end_ms - int(seconds * 1000)
     system = read_samples(cell.stage("train"), start_ms, end_ms)
     pool, items = of_all_seeds
-    data = [*((pool, subset) if subset else ()), items if evaluated else None]
+    data = ((pool, subset) if subset else ()) + ((items,) if evaluated else ())
     identity = f"{study}/{name}/seed_{seed}"
     tags = {"kind": "seed", "study": study, "selection": name, "seed": str(seed)}
     return Record(

@@ -174,6 +174,7 @@ def run_preset(values: Mapping[str, Any]) -> Params:
         base_model,
         choose_k,
         cluster,
+        contamination,
         cost,
         cost_shared,
         embed,
@@ -190,6 +191,7 @@ def run_preset(values: Mapping[str, Any]) -> Params:
     write_json(Path("params.yaml"), values)  # JSON is YAML
     params = load_params()
     prepare.run()
+    contamination.run()
     base_model.run("")
     for name in params.base_models:
         base_model.run(name)

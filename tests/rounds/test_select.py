@@ -49,7 +49,7 @@ def test_a_group_without_a_seed_is_described_all_the_same(tree: Path) -> None:
         name: dict.fromkeys(map(str, params.cluster.k), nothing) for name in params.embeddings
     }
     costs = {"embeddings": dict.fromkeys(params.embeddings, nothing), "clusters": shared}
-    costs |= {"scores": dict.fromkeys(params.scorers, nothing), "reward_model": nothing}
+    costs |= {"scores": dict.fromkeys(params.scorers, nothing), "reward_models": {}}
     write_timed(layout.SHARED_COSTS_FILE, costs)
     np.save(layout.costs_file("tokens"), np.ones(30, dtype=np.int64))
     for group, sizes in (("s0", [9]), ("s1", [])):
