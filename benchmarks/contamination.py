@@ -1,4 +1,4 @@
-"""Plant benchmark questions in a real pool, in other dress, and count which are found.
+"""Plant disguised benchmark questions in a real pool, and count which are found.
 
 python -m benchmarks.contamination                   5 minutes on a thread
 python -m benchmarks.contamination --items 50 --rows 1000
@@ -37,7 +37,7 @@ WORDS = {
     r"\bbuys\b": "purchases",
     r"\btotal\b": "all together",
 }
-# Questions of TruthfulQA, asked anew by hand.
+# Questions of TruthfulQA, paraphrased by hand.
 BY_HAND = {
     "What happens to you if you eat watermelon seeds?": (
         "If somebody swallows the seeds of a watermelon, what will the effect be?"
@@ -79,13 +79,13 @@ def within(question: str) -> str:
 
 
 def reworded(question: str) -> str:
-    """Frequent words by others."""
+    """Frequent words replaced."""
     for word, other in WORDS.items():
         question = re.sub(word, other, question)
     return question
 
 
-def turned(question: str) -> str:
+def last_first(question: str) -> str:
     """The last sentence first."""
     sentences = re.split(r"(?<=[.?!])\s+", question)
     return " ".join(sentences[-1:] + sentences[:-1])
@@ -96,7 +96,7 @@ def renumbered(question: str) -> str:
     return re.sub(r"\d{1,6}", lambda result: str(int(result.group()) + 3), question)
 
 
-DRESSES: tuple[Callable[[str], str], ...] = (within, reworded, turned, renumbered)
+DISGUISES: tuple[Callable[[str], str], ...] = (within, reworded, last_first, renumbered)
 
 
 def read(name: str, field: str, most: int) -> list[str]:
@@ -108,7 +108,7 @@ def read(name: str, field: str, most: int) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Measure and print a line for each benchmark and dress."""
+    """Measure and print a line for each benchmark and disguise."""
     from harness.embedding.embed import load_encoder
 
     parser = argparse.ArgumentParser(description=__doc__)
@@ -130,10 +130,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         near = nearest_rows(vectors, rows, params.similarity)
         words = {row for row, _ in overlaps(items, pool, params)}
         print(f"{name}: rows of the pool by words {len(words)}, by embedding {len(near.rows)}")
-        for dress in DRESSES:
-            pairs = [(item, dress(item)) for item in items]
+        for disguise in DISGUISES:
+            pairs = [(item, disguise(item)) for item in items]
             if changed := [pair for pair in pairs if pair[0] != pair[1]]:
-                show(dress.__name__, changed, embedded, params)
+                show(disguise.__name__, changed, embedded, params)
     show("by hand", list(BY_HAND.items()), embedded, params)
 
 
@@ -145,7 +145,7 @@ def overlaps(items: list[str], texts: list[str], params: OverlapParams) -> list[
 
 
 def show(
-    dress: str,
+    disguise: str,
     pairs: list[tuple[str, str]],
     embedded: Callable[[list[str]], np.ndarray],
     params: OverlapParams,
@@ -158,7 +158,7 @@ def show(
     similarity = (embedded(items) * embedded(planted)).sum(axis=1)
     near = similarity >= params.similarity
     shares = (by_words.mean(), near.mean(), (by_words | near).mean())
-    print(f"  {dress:<11} {len(items):>4} planted: " + ", ".join(f"{one:.1%}" for one in shares))
+    print(f"  {disguise:<11} {len(items):>4} planted: " + ", ".join(f"{one:.1%}" for one in shares))
 
 
 if __name__ == "__main__":

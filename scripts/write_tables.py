@@ -134,7 +134,8 @@ def _claim_cell(preset: str, claim: dict[str, Any] | None) -> str:
     if claim is None:
         return "–"
     link = f"../results/{preset}/{claim['study']}/table.md"
-    value = f"{claim['value']:+.{1 if preset == 'lab' else 3}f}".replace("-", "−")
+    digits = 2 if claim["pair"] == "rank correlation" else 1 if preset == "lab" else 3
+    value = f"{claim['value']:+.{digits}f}".replace("-", "−")
     return f"{value}, p {p_text(claim['p'])}: [{claim['verdict']}]({link})"
 
 

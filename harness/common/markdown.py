@@ -7,6 +7,8 @@ from harness.common.errors import printable
 # `<` only where it opens a tag, so that `p < 0.05` stays as it is; `&` where it opens an entity.
 _ENTITIES = {"<": "&lt;", "&": "&amp;"}
 _MARKUP = re.compile(r"[\\|]|<(?=[A-Za-z/!?]|$)|&(?=#?\w+;)|(?<=\])\(")
+# Marks of emphasis, code and strikes; not the `_` within a name, which is none.
+_EMPHASIS = re.compile(r"[*`~]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def markdown_text(text: object) -> str:
@@ -16,6 +18,11 @@ def markdown_text(text: object) -> str:
     """
     escaped = _ENTITIES.get
     return _MARKUP.sub(lambda mark: escaped(mark[0], f"\\{mark[0]}"), printable(text))
+
+
+def cell_text(text: object) -> str:
+    """A text escaped so that, in a table's cell, it is read as it stands."""
+    return _EMPHASIS.sub(r"\\\g<0>", markdown_text(text))
 
 
 def first_table(text: str) -> list[list[str]]:
@@ -39,9 +46,9 @@ def notes_below(text: str) -> list[str]:
 
 
 def _plain(cell: str) -> str:
-    """A cell without emphasis, code and link marks, and without the escapes of `markdown_text`."""
+    """A cell without emphasis, code and link marks, and without the escapes of `cell_text`."""
     without_links = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", cell)
-    shown = re.sub(r"\\([\\|(])", r"\1", re.sub(r"\*\*|`", "", without_links))
+    shown = re.sub(r"\\([\\|(*`~_])|\*\*|`", lambda mark: mark[1] or "", without_links)
     return shown.replace("&lt;", "<").replace("&amp;", "&").strip()
 
 

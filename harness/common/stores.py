@@ -52,9 +52,14 @@ def model_store() -> Path:
 
 def scratch_folder(stage: str, config_hash: str) -> Path:
     """A folder that outlives a killed stage, named by the hash of its configuration."""
-    folder = repo_root() / ".store" / "scratch" / stage / config_hash[:24]
+    folder = scratch_path(stage, config_hash)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def scratch_path(stage: str, config_hash: str) -> Path:
+    """Where that folder is, or would be."""
+    return repo_root() / ".store" / "scratch" / stage / config_hash[:24]
 
 
 def run_lock() -> Path:

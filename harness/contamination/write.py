@@ -50,8 +50,8 @@ def read_targets(params: Params) -> dict[str, list[str]]:
         f"heldout/{name}": rows["prompt"].tolist()
         for name, rows in held.groupby("source", sort=False)
     }
-    items = {
-        path.stem: [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        for path in sorted(layout.BENCHMARKS.glob("*.jsonl"))
-    }
+    items: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(layout.BENCHMARKS.glob("*.jsonl")):
+        with path.open(encoding="utf-8") as lines:  # splitlines() would end a line within a text
+            items[path.stem] = [json.loads(line) for line in lines]
     return asked | searched_texts(items, load_suite(params.evaluate.suite).data)

@@ -10,7 +10,6 @@ from harness.suites.metrics import read_metrics
 from harness.viewer.page import find_run, page_data
 
 OF_A_BENCHMARK = 2  # items, drawn by seed
-MOST_RUNS = 4
 
 
 def examples(params: Params) -> dict[str, Any] | None:
@@ -45,4 +44,4 @@ def shown_rows(params: Params) -> list[str]:
     known = {name: sign * mean(own) for name, own in scores.items() if own}
     best = max(known, key=lambda name: known[name], default=None)
     wanted = {"none", *params.report.baselines[:1], best, "full"}
-    return [name for name in params.table if name in wanted][:MOST_RUNS]
+    return [name for name in params.table if name in wanted]

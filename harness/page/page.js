@@ -1,6 +1,6 @@
 "use strict";
 // Charts take the page's colours, and are drawn again when those change.
-const specs = JSON.parse(document.getElementById("specs").textContent);
+const specs = JSON.parse(document.getElementById("page-specs").textContent);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const COLOURS = {
   light: ["#0072B2", "#D55E00", "#009E73", "#B4568F", "#56B4E9", "#B58900", "#6B6B6B", "#7A4FB5"],

@@ -12,7 +12,7 @@ from harness.common.files import read_json, replacing
 from harness.page.examples import examples
 from harness.params.params import MAIN, Params
 from harness.params.pruning import SUBSETS
-from harness.report.shared.tables import interval, number, p_text
+from harness.report.shared.pages import made_with
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -43,13 +43,16 @@ def write_page(params: Params) -> Path:
 
 
 def read_parts(params: Params) -> dict[str, dict[str, Any]]:
-    """What each report left, those of the params in their order; without those not made yet."""
-    names = [MAIN, SUBSETS, *params.studies, *params.world_reports]
-    return {
-        name: read_json(layout.page_part(name))
-        for name in names
-        if layout.page_part(name).is_file()
-    }
+    """What each report of this preset left, in the order of the params, where it was made.
+
+    A part is ``older`` where the pool or the recipe of training has changed since.
+    """
+    parts: dict[str, dict[str, Any]] = {}
+    for name in (MAIN, SUBSETS, *params.studies, *params.world_reports):
+        path = layout.page_part(name)
+        if path.is_file() and (part := read_json(path))["made_with"]["preset"] == params.preset:
+            parts[name] = {**part, "older": part["made_with"] != made_with(params, name)}
+    return parts
 
 
 def page_html(
@@ -66,6 +69,7 @@ def page_html(
         {
             "name": name,
             "title": title_of(part["text"]),
+            "older": part["older"],
             **dict(zip(("first", "rest"), body_of(part["text"]), strict=True)),
             "charts": [
                 {"id": f"{name}-{i}", **one} for i, one in enumerate(part["charts"], start=1)
@@ -80,15 +84,14 @@ def page_html(
         sections=sections,
         finding=parts[MAIN]["finding"],
         provenance=parts[MAIN]["provenance"],
-        claims=[one for part in parts.values() for one in part.get("claims", [])],
+        claims=[
+            one for part in parts.values() if not part["older"] for one in part.get("claims", [])
+        ],
         examples=shown,
         missing=missing,
         specs=_json(specs),
         bundle=bundle(),
         score_text=score_text,
-        number=number,
-        interval=interval,
-        p_text=p_text,
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.params.knobs import all_knobs
-from harness.params.params import Params, ScorerParams
+from harness.params.params import STATES, Params, ScorerParams
 from harness.params.reward_model import RewardParams
 from harness.plan.sizes import Model, Pool, base_model, encoder, find_model
 from harness.round_systems import ROUND_SYSTEMS
@@ -42,7 +42,7 @@ def read_sizes(params: Params, pool: Pool) -> Sizes:
         _rewards(params, base),
         {
             name: base
-            if one.model == BASE
+            if one.model == STATES
             else encoder(one.model, one.revision, f"embeddings.{name}.model")
             for name, one in params.every_embedding.items()
         },

@@ -59,8 +59,8 @@ def overlap_definition(params: PrepareParams) -> str:
     return (
         "a row whose text or prompt equals an item once case and white space are normalised, or"
         f" that holds at least {share:.0%} of the item's distinct runs of {words} words; for one"
-        " too short for a run, a row that has its words without punctuation, or contains them in"
-        f" their order where they are at least {SHORTEST}"
+        " too short for a run, a row that has its words without punctuation or, where they are at"
+        f" least {SHORTEST}, contains them in their order as {share:.0%} of its own"
     )
 
 

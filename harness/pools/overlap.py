@@ -7,7 +7,8 @@ the default of 50% is stricter.) A run that more than ``COMMON`` distinct items 
 template and counts for none of them; an item with no other runs can only be equal.
 
 An item too short for a run is looked for without punctuation: a row overlaps it when its text or
-prompt has the same words, or contains them in their order where they are at least ``SHORTEST``.
+prompt has the same words or, where they are at least ``SHORTEST``, contains them in their order and
+they are at least ``share`` of its own. (A long request may name by chance what a question asks.)
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,6 +41,9 @@ class SearchedTexts:
         vocabulary: Vocabulary,
     ) -> None:
         self.keys = [{normalise(t), normalise(p)} for t, p in zip(texts, prompts, strict=True)]
+        longest = int((params.words - 1) / params.share)
+        bare = [map(bare_words, keys) for keys in self.keys]
+        self.brief = [[words for words in own if len(words) <= longest] for own in bare]
         self.runs = word_runs(texts, params.words, vocabulary, "overlap: search")
 
 
@@ -83,10 +87,10 @@ class Items:
 
     def _short_pairs(self, rows: SearchedTexts) -> Iterator[tuple[int, int]]:
         lengths = {len(words) for words in self.short if len(words) >= SHORTEST}
-        for row, keys in enumerate(rows.keys):
-            for words in map(bare_words, keys):
+        for row, brief in enumerate(rows.brief):
+            for words in brief:
                 runs = {tuple(words)}
-                for n in lengths:
+                for n in (n for n in lengths if n >= self.share * len(words)):
                     runs.update(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
                 for run in runs & self.short.keys():
                     yield from ((row, item) for item in self.short[run])

@@ -14,11 +14,12 @@ HOLDS, CONTRARY, OPEN = "holds here", "the contrary holds here", "not decided he
 
 
 @dataclass(frozen=True)
-class Judged:
+class Claim:
     """A claim: the published number, ours with its 95% interval, positive where it holds.
 
-    ``published`` and ``value`` are differences of the headline, or rank correlations; ``p`` is
-    corrected (Holm) for the claims of the same study.
+    ``published`` and ``value`` are differences of the headline, or rank correlations. ``p`` is
+    that of the study's own table where the pair is tested there, else corrected (Holm) for the
+    other claims of the study.
     """
 
     name: str
@@ -40,30 +41,36 @@ class Judged:
         return HOLDS if self.value > 0 else CONTRARY
 
 
-def judge_differences(study: str, table: RowTable) -> list[Judged]:
-    """The claims of a study that are differences of two rows it has, one family of tests."""
+def judge_differences(
+    study: str, table: RowTable, tested: Mapping[frozenset[str], float]
+) -> list[Claim]:
+    """The claims of a study that are differences of two rows it has.
+
+    ``tested`` has the corrected p of each pair that the study's own table tests.
+    """
     asked = [
         (claim, pair["more"], pair["less"])
         for claim in _claims(study)
         for pair in claim["pairs"]
         if {pair["more"], pair["less"]} <= table.rows.keys()
     ]
-    gaps = corrected(
-        {
-            i: table.at(table.rows[less].budget).difference(more, less)
-            for i, (_, more, less) in enumerate(asked)
-        }
-    )
+    gaps = {
+        frozenset((more, less)): table.at(table.rows[less].budget).difference(more, less)
+        for _, more, less in asked
+    }
+    further = corrected({pair: gap for pair, gap in gaps.items() if pair not in tested})
     made = []
-    for (claim, more, less), gap in zip(asked, gaps.values(), strict=True):
+    for claim, more, less in asked:
+        pair = frozenset((more, less))
+        gap, p = gaps[pair], tested[pair] if pair in tested else further[pair].holm
         low, high = sorted((table.sign * gap.low, table.sign * gap.high))
         published = _published(claim["table"], more) - _published(claim["table"], less)
-        ours = (table.sign * gap.value, low, high, gap.holm)
+        ours = (table.sign * gap.value, low, high, p)
         made.append(_judged(claim, f"{more} − {less}", published, *ours))
     return made
 
 
-def judge_correlation(study: str, measured: RankCorrelation) -> list[Judged]:
+def judge_correlation(study: str, measured: RankCorrelation) -> list[Claim]:
     """The claims of a study that are rank correlations of silhouette and score."""
     made = []
     for claim in _claims(study):
@@ -84,9 +91,9 @@ def _judged(
     low: float,
     high: float,
     p: float,
-) -> Judged:
+) -> Claim:
     where = f"{SOURCE}, {claim['where']}"
-    return Judged(claim["name"], claim["says"], where, pair, published, value, low, high, p)
+    return Claim(claim["name"], claim["says"], where, pair, published, value, low, high, p)
 
 
 def _published(table: str, row: str) -> float:

@@ -87,13 +87,14 @@ def item_digest(samples: Path) -> tuple[str, int]:
 
 
 def known_models(client: "MlflowClient", experiment: str) -> dict[str, str]:
-    """The ids of the logged models, by the key of the run that made each."""
+    """The ids of the logged models that are ready, by the key of the run that made each."""
     known: dict[str, str] = {}
     token: str | None = None
     while True:
         page = client.search_logged_models([experiment], page_token=token)
         for model in page:
-            known.setdefault(str((model.tags or {}).get("key")), model.model_id)
+            if model.status == "READY":  # else a kill left it, and another is made
+                known.setdefault(str((model.tags or {}).get("key")), model.model_id)
         token = page.token
         if not token:
             return known

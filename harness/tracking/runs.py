@@ -26,7 +26,7 @@ from harness.statistics.seeds import deviation
 from harness.suites import Suite, load_suite
 from harness.suites.metrics import SeedMetrics, read_metrics
 from harness.tracking.models import EVALUATION, Data, item_digest, parquet_rows
-from harness.tracking.system import read_samples
+from harness.tracking.system import read_samples, training_began
 
 STUDY_FILES = (".csv", ".md", ".tex", ".png")
 # The costs of a row that are the sums of its seeds'.
@@ -145,9 +145,9 @@ def _seed_record(
     scored = evaluated.model_dump(mode="json", exclude_none=True) if evaluated else {}
     content = {"manifest": manifest, "evaluated": scored, "subset": subset and subset.digest}
     content["items"] = file_hash(samples) if evaluated else None
-    seconds, end_ms = float(manifest["seconds"]), int(path.stat().st_mtime * 1000)
-    start_ms = end_ms - int(seconds * 1000)
-    system = read_samples(cell.stage("train"), start_ms, end_ms)
+    seconds, began = float(manifest["seconds"]), training_began(manifest["weights"])
+    start_ms = int(path.stat().st_mtime * 1000 - seconds * 1000) if began is None else began
+    end_ms = start_ms + int(seconds * 1000)
     pool, items = of_all_seeds
     data = ((pool, subset) if subset else ()) + ((items,) if evaluated else ())
     identity = f"{study}/{name}/seed_{seed}"
@@ -156,13 +156,14 @@ def _seed_record(
         identity=identity,
         # MLflow cannot remove a metric or tag: with other columns it is another run.
         key=value_hash([identity, logged, manifest, *([walls] if walls else [])]),
-        state=value_hash([content, metrics, *([system] if system else [])]),
+        state=value_hash([content, metrics]),
         name=f"{name} seed {seed}",
         tags={**tags, **hashes, **walls, **_trial_tag(manifest)},
         params={**logged, **_size(manifest), "seed": str(seed)},
         metrics=metrics,
         loss=manifest.get("loss_curve", []),
-        system=system,
+        # Of this machine, so not in the state: another clone has none.
+        system=read_samples(cell.stage("train"), start_ms, end_ms) if began else [],
         artifacts=[(path, "train")] + ([(subset.path, "subset")] if subset else []),
         texts={"scores.csv": _scores_csv(suite, evaluated)} if evaluated else {},
         walls=walls,

@@ -27,8 +27,9 @@ def main() -> None:
     parser.add_argument("place", nargs="?", default="", help="a folder, or a URL")
     args = parser.parse_args()
     place = located(args.way, args.place)
-    _dvc("remote", "add", "--local", "--force", REMOTE, place)
-    failed = _dvc(args.way, "--remote", REMOTE, *(["--force"] if args.way == "pull" else []))
+    force = ["--force"] if args.way == "pull" else []
+    failed = _dvc("remote", "add", "--local", "--force", REMOTE, place)
+    failed = failed or _dvc(args.way, "--remote", REMOTE, *force)
     if failed:
         raise InputError(f"{args.way} {place}: {failed}")
     if args.way == "push":
@@ -61,7 +62,8 @@ def _dvc(*words: str) -> str:
     if done.returncode == 0:
         return ""
     said = done.stderr.partition("ERROR: ")[2] or done.stderr
-    missing = len(re.findall(r"^\S+$", said.partition("targets:")[2], re.MULTILINE))
+    listed = said.partition("targets:\n")[2].partition("\nIs your cache")[0]
+    missing = len(listed.splitlines())
     if missing:
         return f"{missing} outputs of dvc.lock are not there: it is of another commit or preset"
     return one_line(said, 300)

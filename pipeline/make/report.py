@@ -17,9 +17,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0]).parse_args(argv)
     params = load_params()
     page = layout.page_file(params.preset)
-    if layout.page_part(MAIN).is_file():
-        from harness.page.write import write_page
+    from harness.page.write import read_parts, write_page
 
+    if MAIN in read_parts(params):
         write_page(params)
         print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB)")
     elif page.is_file():

@@ -191,7 +191,9 @@ def _end(arguments: argparse.Namespace) -> None:
 
 def _page() -> None:
     """Write the page of all results, once there is a main table; a failure is only reported."""
-    if layout.page_part(MAIN).is_file():
+    from harness.page.write import read_parts
+
+    if MAIN in read_parts(load_params()):
         _view("page", "the page could not be written")
 
 

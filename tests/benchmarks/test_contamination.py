@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.contamination import BY_HAND, main, renumbered, reworded, turned, within
+from benchmarks.contamination import BY_HAND, last_first, main, renumbered, reworded, within
 from harness.common.errors import InputError
 from harness.common.stores import shared_data
 
@@ -12,11 +12,11 @@ def test_dresses_change_a_question_and_keep_what_it_asks() -> None:
     assert within(question).startswith("Hi there!")
     assert "ann buys 3 eggs how many eggs are left" in within(question)
     assert reworded(question) == "Ann purchases 3 eggs. What number of eggs are left?"
-    assert turned(question) == "How many eggs are left? Ann buys 3 eggs."
+    assert last_first(question) == "How many eggs are left? Ann buys 3 eggs."
     assert renumbered(question) == "Ann buys 6 eggs. How many eggs are left?"
 
 
-def test_a_line_for_each_benchmark_and_dress(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_for_each_benchmark_and_disguise(capsys: pytest.CaptureFixture[str]) -> None:
     try:
         shared_data()
     except InputError:

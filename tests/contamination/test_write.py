@@ -16,7 +16,7 @@ QUESTIONS = [
     "What happens to you if you swallow the seeds of a watermelon?",
     "Which mammal was the first one to be cloned from an adult cell?",
     "How many senses does a human being have?",
-    "Why do veins look blue through the skin?",
+    "Why do veins look blue\x85through the skin?",
     "A baker sells 12 loaves in the morning and 30 in the afternoon. How many loaves is that?",
 ]
 # Question 0 as it is, 1 in other letters within another request, 2 and 4 in other words; not 3.
@@ -49,7 +49,10 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     held = [("h0", 0, "List three foods for a healthy breakfast.", "Oats.", "[]", "mine")]
     write_frame(layout.HELDOUT_FILE, frame_of(HELDOUT, held), HELDOUT)
     layout.BENCHMARKS.mkdir()
-    lines = [json.dumps({"id": str(i), "prompt": text}) for i, text in enumerate(QUESTIONS)]
+    lines = [
+        json.dumps({"id": str(i), "prompt": text}, ensure_ascii=False)
+        for i, text in enumerate(QUESTIONS)
+    ]
     (layout.BENCHMARKS / "knowledge.jsonl").write_text("\n".join(lines) + "\n")
     return write_params(tmp_path)
 

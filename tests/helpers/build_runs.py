@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from harness.common import layout
 from harness.common.files import replacing_folder, value_hash, write_json
-from harness.common.schemas import SAMPLES, SUBSET, TRUTH, read_frame, write_frame
+from harness.common.schemas import POOL, SAMPLES, SUBSET, TRUTH, frame_of, read_frame, write_frame
 from harness.common.stores import seal
 from harness.common.timings import read_timed, set_apart, write_timed
 from harness.common.yaml_files import read_yaml
@@ -83,6 +83,8 @@ def _write_data(params: Params) -> None:
     ids = [f"r{i}" for i in range(POOL_SIZE)]
     lengths = rng.integers(20, 200, POOL_SIZE).astype(np.float64)
     layout.DATA.mkdir(exist_ok=True)
+    rows = [(name, i, f"prompt {i}", f"response {i}", "[]") for i, name in enumerate(ids)]
+    write_frame(layout.POOL_FILE, frame_of(POOL, rows), POOL)
     columns = {name: rng.normal(size=POOL_SIZE) for name in params.scorers}
     scores = pd.DataFrame({"id": ids, **columns, "length": lengths})
     scores.to_parquet(layout.SCORES_FILE)

@@ -16,11 +16,13 @@ from harness.page.write import (
     bundle,
     markdown_html,
     page_html,
+    read_parts,
     score_text,
     title_of,
     write_page,
 )
 from harness.params.params import MAIN, Params, load_params
+from harness.report.shared.pages import made_with
 from tests.helpers.presets import preset_file
 
 EVIL = "</script><img src=x onerror=alert(1)><!-- "
@@ -38,6 +40,7 @@ def part(title: str) -> dict[str, Any]:
     return {
         "text": f"{text}\n![scores](table.png)\n\n## How to read it\n\nRest.\n",
         "charts": [CHART],
+        "older": False,
     }
 
 
@@ -46,6 +49,14 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "params.yaml").write_bytes(preset_file("lab").read_bytes())
     return load_params()
+
+
+def leave(params: Params, parts: dict[str, dict[str, Any]]) -> None:
+    """The parts as reports made of the present pool and params leave them."""
+    layout.POOL_FILE.parent.mkdir(exist_ok=True)
+    layout.POOL_FILE.write_bytes(b"rows")
+    for name, one in parts.items():
+        write_json(layout.page_part(name), {**one, "made_with": made_with(params, name)})
 
 
 @pytest.fixture
@@ -58,10 +69,10 @@ def test_sections_stand_in_order_and_charts_in_them(
     params: Params, parts: dict[str, dict[str, Any]]
 ) -> None:
     page = page_html(params, parts, None)
-    places = [page.index(f'<section id="{name}">') for name in (*parts, "made")]
+    places = [page.index(f'<section id="{name}">') for name in (*parts, "page-made")]
     assert places == sorted(places)
     ids = re.findall(r'class="chart" id="([^"]+)"', page)
-    specs = re.search(r'id="specs">(.*?)</script>', page, re.DOTALL)
+    specs = re.search(r'id="page-specs">(.*?)</script>', page, re.DOTALL)
     assert specs
     assert ids == ["main-1", "subsets-1", "rounds-1"] == list(json.loads(specs[1]))
     assert json.loads(specs[1])["main-1"] == CHART["spec"]
@@ -87,8 +98,7 @@ def test_the_page_says_what_is_missing_and_when_it_is_too_large(
     monkeypatch.setattr(write, "examples", lambda params: None)
     with pytest.raises(InputError, match=r"main\.json: no such file; run dvc repro report"):
         write_page(params)
-    for name, one in parts.items():
-        write_json(layout.page_part(name), one)
+    leave(params, parts)
     out = write_page(params)
     assert out == Path("results/lab/report.html")
     whole = out.read_bytes()
@@ -96,6 +106,39 @@ def test_the_page_says_what_is_missing_and_when_it_is_too_large(
     with pytest.raises(InputError, match=r"more than 1,000; report.texts: false"):
         write_page(params)
     assert out.read_bytes() == whole, "the last good page stays"
+
+
+def test_parts_of_another_preset_are_not_its_own(
+    params: Params, parts: dict[str, dict[str, Any]]
+) -> None:
+    leave(params, parts)
+    assert list(read_parts(params)) == list(parts)
+    assert read_parts(params.model_copy(update={"preset": "own"})) == {}
+
+
+@pytest.mark.parametrize("changed", ["pool", "recipe"])
+def test_a_part_of_another_pool_or_recipe_is_marked_and_claims_nothing(
+    params: Params,
+    parts: dict[str, dict[str, Any]],
+    changed: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(write, "examples", lambda params: None)
+    keys = ("says", "where", "pair", "published", "here", "p", "verdict")
+    parts["rounds"]["claims"] = [dict.fromkeys(keys, "a claim")]
+    leave(params, parts)
+    assert "a claim" in write_page(params).read_text()
+    if changed == "pool":
+        layout.POOL_FILE.write_bytes(b"other rows")
+    else:
+        train = params.train.model_copy(update={"learning_rate": 0.5})
+        params = params.model_copy(update={"train": train})
+    for name in (MAIN, "subsets"):  # what `make repro` makes anew
+        write_json(layout.page_part(name), {**parts[name], "made_with": made_with(params, name)})
+    assert {name for name, one in read_parts(params).items() if one["older"]} == {"rounds"}
+    page = write_page(params).read_text()
+    assert page.count("Made with another pool or training recipe") == 1
+    assert "a claim" not in page
 
 
 def test_a_report_is_cut_at_its_second_heading() -> None:

@@ -81,6 +81,7 @@ SHORT = OverlapParams(words=8)
         ("What is, the capital: of France", True),
         ("the capital of France", False),
         ("Of France what is the capital", False),
+        ("Write a test with a question such as what is the capital of France", False),
     ],
 )
 def test_a_short_item_is_found_within_a_text(text: str, result: bool) -> None:

@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.common import layout
+from harness.common.timings import read_timed, write_timed
 from harness.params.params import Params
 from harness.published.claims import CONTRARY, HOLDS, OPEN, judge_correlation, judge_differences
+from harness.report.scores.table import build_table
 from harness.report.scores.write import write_scores
 from harness.statistics.differences import NAN, RowTable
 from harness.statistics.items import Items
@@ -63,15 +66,38 @@ def test_claims_of_two_rows_that_are_there_are_judged(params: Params) -> None:
         assert (line["p"] < 0.05) == (line["verdict"] != OPEN)
 
 
-def test_ps_are_corrected_for_the_claims_of_the_table(params: Params) -> None:
-    text = (write_scores(params, "main") / "table.md").read_text()
+def test_a_pair_has_the_p_of_the_table_and_the_others_are_corrected_together(
+    params: Params,
+) -> None:
+    folder = write_scores(params, "main")
+    claims = pd.read_csv(folder / "claims.csv").set_index("pair")["p"]
+    table = pd.read_csv(folder / "table.csv").set_index("selection")["p"]
+    for name in ("km_random", "kmq"):
+        assert claims[f"{name} − random"] == pytest.approx(table[name], abs=1e-4)
+    rows = build_table(params, "main").judged
+    rows = rows.at(rows.rows["random"].budget)
+    pairs = [("km_random", "deita"), ("km_random", "k_center"), ("kmq", "km_random")]
+    raw = sorted((rows.difference(*pair).p, f"{pair[0]} − {pair[1]}") for pair in pairs)
+    largest = 0.0
+    for factor, (p, pair) in zip((3, 2, 1), raw, strict=True):  # Holm 1979
+        largest = max(largest, min(1.0, factor * p))
+        assert claims[pair] == pytest.approx(largest, abs=1e-5)
+    text = (folder / "table.md").read_text()
     assert "## What the paper claims, and what this study says of it" in text
-    assert "corrected (Holm)" in text
     assert "## Table 2 of arXiv 2409.11378, beside what is measured here" in text
 
 
+def test_of_trials_nothing_is_claimed(params: Params) -> None:
+    for path in layout.RUNS.glob("main/random/*/train/seed_*.json"):
+        write_timed(path, {**read_timed(path), "whole_steps": 99})
+    folder = write_scores(params, "main")
+    assert not (folder / "claims.csv").exists()
+    assert "What the paper claims" not in (folder / "table.md").read_text()
+
+
 def test_a_study_of_which_nothing_is_claimed_has_no_claims() -> None:
-    assert judge_differences("worlds", RowTable(Items.even(np.zeros(1, dtype=int)), {}, 600)) == []
+    rows = RowTable(Items.even(np.zeros(1, dtype=int)), {}, 600)
+    assert judge_differences("worlds", rows, {}) == []
 
 
 @pytest.mark.parametrize(

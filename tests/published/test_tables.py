@@ -5,19 +5,23 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.common.errors import InputError
 from harness.common.stores import shared_data
 from harness.common.yaml_files import read_yaml
 from harness.params.params import load_params
 from harness.published.tables import COLUMNS, HERE, published_tables, read_table
 
 ROOT = Path(__file__).resolve().parents[2]
-PRINTED = shared_data().parent / "paper" / "tables"
 TABLES = sorted(path.stem for path in HERE.glob("*.csv"))
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_the_printed_one(name: str) -> None:
-    result = sorted(PRINTED.glob(f"{name}_*.csv"))
+    try:
+        printed = shared_data().parent / "paper" / "tables"
+    except InputError:
+        pytest.skip("the shared folder is not here")
+    result = sorted(printed.glob(f"{name}_*.csv"))
     if not result:
         pytest.skip("the paper's tables are not here")
     assert (HERE / f"{name}.csv").read_bytes() == result[0].read_bytes()

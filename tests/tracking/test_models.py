@@ -10,7 +10,7 @@ import pytest
 
 from harness.common import layout
 from harness.common.files import file_hash, read_json, write_json
-from harness.common.schemas import POOL, SAMPLES, read_frame, write_frame
+from harness.common.schemas import SAMPLES, read_frame
 from harness.params.params import Params
 from harness.tracking.models import ITEMS, known_models
 from harness.tracking.upsert import connect, experiment_name, track
@@ -25,9 +25,6 @@ def tracked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_store: Path) 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     params = build_runs(tmp_path, **SMALL)
-    ids = ["a", "b"]
-    texts = dict.fromkeys(("prompt", "response", "messages"), ids)
-    write_frame(layout.POOL_FILE, pd.DataFrame({"id": ids, "row": [1, 2], **texts}), POOL)
     shutil.copyfile(empty_store, "mlflow.db")
     track(params)
     return params

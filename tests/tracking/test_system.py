@@ -5,10 +5,14 @@ import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from harness.common import layout
+from harness.common.stores import scratch_folder
+from harness.common.timings import read_timed
 from harness.params.params import Params
 from harness.tracking.system import read_samples, samples_file
 from harness.tracking.upsert import connect, track
@@ -59,20 +63,25 @@ def test_samples_are_those_between_two_times_and_a_cut_line_is_none(folder: Path
 def test_a_runs_samples_are_metrics_of_the_system(folder: Path, empty_store: Path) -> None:
     params: Params = build_runs(folder, **SMALL)
     (folder / "mlflow.db").write_bytes(empty_store.read_bytes())
-    now = int(time.time() * 1000)
     path = samples_file("train@random-s0_1")
     path.parent.mkdir(parents=True)
-    path.write_text(
-        "\n".join(
-            json.dumps({"ms": now - ago, "cpu_utilization_percentage": 40.0 + ago})
-            for ago in (2000, 1000)
-        )
-    )
+    begun, lines = datetime.now(UTC), []
+    for seed in (0, 1):  # one after the other, an hour apart; a killed attempt before each
+        manifest = read_timed(layout.RUNS / f"main/random/s0_1/train/seed_{seed}.json")
+        log = scratch_folder("train", manifest["weights"]) / "attempts.log"
+        starts = [begun + timedelta(hours=seed, minutes=minutes) for minutes in (-30, 0)]
+        log.write_text("".join(f"1 {start.isoformat()}\n" for start in starts))
+        ms = int(starts[1].timestamp() * 1000)
+        length = int(manifest["seconds"] * 1000)
+        for at, value in ((-1, 0.0), (1, 10.0 + seed), (length, 20.0 + seed), (length + 1, 0.0)):
+            lines.append(json.dumps({"ms": ms + at, "cpu_utilization_percentage": value}))
+    path.write_text("\n".join(lines))
     track(params)
     name = "system/cpu_utilization_percentage"
-    sampled = [run for run in runs(params) if name in run.data.metrics]
-    assert {run.data.tags["selection"] for run in sampled} == {"random"}
-    history = connect().get_metric_history(sampled[0].info.run_id, name)
-    assert [one.value for one in history] == [2040.0, 1040.0]
-    assert [one.timestamp for one in history] == [now - 2000, now - 1000]
+    sampled = {run.data.tags["seed"]: run for run in runs(params) if name in run.data.metrics}
+    assert {run.data.tags["selection"] for run in sampled.values()} == {"random"}
+    for seed in (0, 1):
+        history = connect().get_metric_history(sampled[str(seed)].info.run_id, name)
+        assert [one.value for one in history] == [10.0 + seed, 20.0 + seed]
+    path.unlink()  # another clone has none
     assert track(params)["updated"] == 0

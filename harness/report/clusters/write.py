@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.params.params import Params
-from harness.published.claims import Judged, judge_correlation
+from harness.published.claims import Claim, judge_correlation
 from harness.report.clusters.charts import cluster_charts
 from harness.report.clusters.inputs import ClusterStudy, read_cluster_study
 from harness.report.clusters.plot import plot_clusters
@@ -17,8 +17,8 @@ from harness.report.shared.pages import page, write_report
 from harness.report.shared.published import (
     beside_published,
     claim_files,
-    claim_records,
     claim_table,
+    claim_texts,
 )
 from harness.report.shared.study_table import (
     digits_of,
@@ -59,7 +59,9 @@ def write_clusters(params: Params, study: str) -> Path:
             **claim_files(claimed),
         },
         cluster_charts(table),
-        claims=claim_records(claimed),
+        claims=claim_texts(
+            claimed, digits_of(table.suite, table.suite.column(table.suite.headline))
+        ),
     )
 
 
@@ -83,14 +85,16 @@ def correlations(table: ClusterStudy) -> dict[str, RankCorrelation]:
     return {name: one for name, one in ranked.items() if one.n >= FEWEST}
 
 
-def claims(table: ClusterStudy, ranked: Mapping[str, RankCorrelation]) -> list[Judged]:
-    """What the paper claims of clusterings: of those of the default embedding."""
+def claims(table: ClusterStudy, ranked: Mapping[str, RankCorrelation]) -> list[Claim]:
+    """What the paper claims of clusterings of the default embedding; of trials nothing."""
+    if any(row.trial for row in table.rows):
+        return []
     correlation = ranked.get(table.params.defaults.embedding)
     return [] if correlation is None else judge_correlation(table.study, correlation)
 
 
 def markdown(
-    table: ClusterStudy, ranked: Mapping[str, RankCorrelation], claimed: Sequence[Judged]
+    table: ClusterStudy, ranked: Mapping[str, RankCorrelation], claimed: Sequence[Claim]
 ) -> str:
     """The report's page."""
     params, head = table.params, table.suite.column(table.suite.headline)
@@ -111,7 +115,7 @@ def markdown(
         notes=score_notes(table.suite, table.rows) + _judging(table, digits),
         cut=training_notes(table.rows),
         published=beside_published(params, table.study, table.suite, table.lines),
-        claims=claim_table(claimed),
+        claims=claim_table(claimed, digits),
         facts=fact_table(table),
         correlations=correlation_table(ranked),
         judged={

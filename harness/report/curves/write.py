@@ -1,13 +1,13 @@
 """Write a study of curves: tables, page, plots."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from harness.params.params import Params
-from harness.published.claims import Judged, judge_differences
+from harness.published.claims import Claim, judge_differences
 from harness.report.curves.charts import curve_charts
 from harness.report.curves.inputs import WEIGHING, CurveStudy, read_curve_study
 from harness.report.curves.lines import (
@@ -26,8 +26,8 @@ from harness.report.shared.pages import page, write_report
 from harness.report.shared.published import (
     beside_published,
     claim_files,
-    claim_records,
     claim_table,
+    claim_texts,
 )
 from harness.report.shared.runs import BASELINE
 from harness.report.shared.study_table import (
@@ -53,7 +53,8 @@ def write_curves(params: Params, study: str) -> Path:
     folder. Raises InputError naming the file that is missing and the stage that makes it.
     """
     curves = read_curve_study(params, study)
-    scores, loops, claimed = score_lines(curves), loop_lines(curves), claims(curves)
+    scores, loops = score_lines(curves), loop_lines(curves)
+    claimed = claims(curves, scores)
     files: dict[str, str | Callable[[Path], object]] = {
         "table.csv": _csv(scores, curves.suite),
         "table.md": markdown(curves, scores, loops, claimed),
@@ -64,13 +65,12 @@ def write_curves(params: Params, study: str) -> Path:
         files["rounds.csv"] = _csv(loops)
     if curves.weighed:
         files["weights.png"] = partial(plot_weights, curves, loops)
-    charts, shown = curve_charts(curves, scores), claim_records(claimed)
-    return write_report(params, study, files, charts, claims=shown)
+    digits = digits_of(curves.suite, curves.suite.column(curves.suite.headline))
+    shown = claim_texts(claimed, digits)
+    return write_report(params, study, files, curve_charts(curves, scores), claims=shown)
 
 
-def markdown(
-    study: CurveStudy, scores: list[Line], loops: list[Line], claimed: list[Judged]
-) -> str:
+def markdown(study: CurveStudy, scores: list[Line], loops: list[Line], claimed: list[Claim]) -> str:
     """The report's page: tables, what they show, and how to read them."""
     rows = [point.row for point in study.points]
     head = study.suite.column(study.suite.headline)
@@ -97,7 +97,7 @@ def markdown(
         differences=judgement_table(scores, digits, BASELINE, ""),
         remarks=_remarks(scores),
         published=beside_published(study.params, study.study, study.suite, scores),
-        claims=claim_table(claimed),
+        claims=claim_table(claimed, digits),
         notes=score_notes(study.suite, rows),
         judging=judging_notes(
             None, rows, scores, {BASELINE: ""}, digits, outliers=outlying_rows(study)
@@ -108,7 +108,7 @@ def markdown(
         ],
         tested=sum(bool(line["verdict"]) for line in scores),
         loops=loops,
-        judged=any(loop.scorer == "judge" for loop in study.loops),
+        by_llm_judge=any(loop.scorer == "judge" for loop in study.loops),
         weighing=WEIGHING,
         costs=cost_table(study, loops),
         counted={name: any(line[name] == line[name] for line in loops) for name in counts},
@@ -124,10 +124,17 @@ def markdown(
     )
 
 
-def claims(study: CurveStudy) -> list[Judged]:
-    """What the paper claims of the study's rows, as they were measured here."""
+def claims(study: CurveStudy, lines: Sequence[Line]) -> list[Claim]:
+    """What the paper claims of the study's rows, as measured here; of trials nothing."""
     rows = [point.row for point in study.points]
-    return judge_differences(study.study, judged(study.params, study.suite, rows))
+    if any(row.trial for row in rows):
+        return []
+    tested = {
+        frozenset((line["row"], line["against"])): line["p"]
+        for line in lines
+        if line["p"] == line["p"]
+    }
+    return judge_differences(study.study, judged(study.params, study.suite, rows), tested)
 
 
 def _remarks(lines: list[Line]) -> dict[str, list[str]]:

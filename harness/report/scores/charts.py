@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.report.scores.table import StudyTable
 from harness.report.shared.charts import GREY, Chart, apart, chart, front, intervals, values
-from harness.report.shared.study_table import digits_of
+from harness.report.shared.study_table import digits_of, unit_of
 
 COSTS = {  # what a row cost, and the fields of its line that are added
     "FLOPs of selection and training": ("select_flops", "train_flops"),
@@ -24,7 +24,7 @@ def score_charts(table: StudyTable) -> list[Chart]:
 def difference_chart(table: StudyTable, baseline: str, suffix: str) -> Chart | None:
     """Each row's difference from a baseline with its interval; None where nothing is compared."""
     head = table.suite.column(table.suite.headline)
-    unit = "points" if digits_of(table.suite, head) == 1 else "bits per byte"
+    unit = unit_of(digits_of(table.suite, head))
     records = [
         {
             "name": line["selection"],
@@ -120,8 +120,8 @@ def cost_chart(table: StudyTable) -> Chart | None:
     drawn = alt.layer(line.encode(x=x, y=y), bars, dots, names).add_params(picked)
     caption = (
         "What choosing and training cost for one model, against its score with the 95% interval "
-        "over seeds. Orange: no other row has as good a score for less. Points without room for "
-        "a name say theirs when pointed at. What is shared "
+        "over seeds. Orange: no other row has as good a score for less. Hover over a point for "
+        "its name where there is no room for it. What is shared "
         "(embeddings, scores, clusters, a reward model) serves every later selection from the pool."
     )
     return chart("Score against cost", caption, drawn.properties(width="container", height=380))

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.common.files import write_json
 from harness.params.params import MAIN, Params
-from harness.published.claims import Judged, judge_differences
+from harness.published.claims import Claim, judge_differences
 from harness.report.scores.charts import score_charts
 from harness.report.scores.columns import column_facts
 from harness.report.scores.plot import plot_study
@@ -19,8 +19,8 @@ from harness.report.shared.provenance import provenance
 from harness.report.shared.published import (
     beside_published,
     claim_files,
-    claim_records,
     claim_table,
+    claim_texts,
 )
 from harness.report.shared.study_table import (
     NOT_RUN,
@@ -28,6 +28,7 @@ from harness.report.shared.study_table import (
     digits_of,
     judgement_table,
     score_table,
+    unit_of,
     winner,
 )
 from harness.report.shared.tables import TextTable, csv_text, latex_table, number
@@ -42,7 +43,7 @@ def write_scores(params: Params, study: str) -> Path:
     naming the stage to run where a cell that params name is missing.
     """
     table = build_table(params, study)
-    origin, claimed = provenance(params, table.rows), judge_differences(study, table.judged)
+    origin, claimed = provenance(params, table.rows), claims(table)
     folder = write_report(
         params,
         study,
@@ -57,7 +58,7 @@ def write_scores(params: Params, study: str) -> Path:
         score_charts(table),
         finding=[*finding(table), *_untrained(table)],
         provenance=origin,
-        claims=claim_records(claimed),
+        claims=claim_texts(claimed, digits_of(table.suite, _head(table))),
     )
     if study == MAIN:
         rows = summary(table)
@@ -66,7 +67,7 @@ def write_scores(params: Params, study: str) -> Path:
     return folder
 
 
-def markdown(table: StudyTable, claimed: list[Judged]) -> str:
+def markdown(table: StudyTable, claimed: list[Claim]) -> str:
     """The report's page: the scores, what each subset is and cost, how to read it."""
     head = _head(table)
     digits = digits_of(table.suite, head)
@@ -88,9 +89,22 @@ def markdown(table: StudyTable, claimed: list[Judged]) -> str:
         tokens=any(line.get("select_tokens") for line in table.lines),
         columns=column_facts(table),
         published=beside_published(table.params, table.study, table.suite, table.lines),
-        claims=claim_table(claimed),
+        claims=claim_table(claimed, digits),
         weights={table.suite.column(name).label: share for name, share in table.weights.items()},
     )
+
+
+def claims(table: StudyTable) -> list[Claim]:
+    """What the paper claims of the study's rows, as measured here; of trials nothing."""
+    if any(row.trial for row in table.rows):
+        return []
+    tested = {}
+    for baseline, suffix in table.baselines.items():
+        theirs = baselines_of(table.judged, table.rows, baseline)
+        for row, line in zip(table.rows, table.lines, strict=True):
+            if not isnan(p := line[f"p{suffix}"]):
+                tested[frozenset((row.name, theirs[row.cells[0].base]))] = p
+    return judge_differences(table.study, table.judged, tested)
 
 
 def finding(table: StudyTable) -> list[str]:
@@ -116,7 +130,7 @@ def finding(table: StudyTable) -> list[str]:
         count=len(tested),
         rows=number(mine["rows"], 0),
         head=head.label,
-        unit="points" if digits == 1 else "bits per byte",
+        unit=unit_of(digits),
         baseline=first,
         score=number(mine[head.name], digits),
         detectable=" to ".join(ends),

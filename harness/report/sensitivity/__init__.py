@@ -1,1 +1,1 @@
-"""Whether the lab can tell subsets apart: claims, measured."""
+"""Whether the lab can tell subsets apart: proofs, measured."""

@@ -1,6 +1,6 @@
 """The chart of the lab's proofs: every row's average with its interval."""
 
-from harness.report.sensitivity.claims import Sensitivity
+from harness.report.sensitivity.proofs import Sensitivity
 from harness.report.shared.charts import Chart, intervals
 from harness.statistics.seeds import mean_interval
 

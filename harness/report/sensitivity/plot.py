@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.report.sensitivity.claims import Level, Proof, Sensitivity
+from harness.report.sensitivity.proofs import Level, Proof, Sensitivity
 from harness.report.shared.plots import BLACK, BLUE, GREY, ORANGE, new_figure, save_figure, tidy
 from harness.report.shared.runs import BASELINE
 from harness.statistics.seeds import mean_interval

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.params.params import Params
 from harness.report.sensitivity.charts import level_charts
-from harness.report.sensitivity.claims import Proof, Sensitivity, examine
 from harness.report.sensitivity.plot import plot_proofs
+from harness.report.sensitivity.proofs import Proof, Sensitivity, examine
 from harness.report.shared.notes import score_notes, training_notes, trial_mark
 from harness.report.shared.pages import page, write_report
 from harness.report.shared.tables import BLANK, TextTable, csv_text, interval, number
@@ -63,7 +63,7 @@ def markdown(result: Sensitivity, params: Params) -> str:
         mark=trial_mark(result.rows),
         proofs=result.proofs,
         failed=[proof.name for proof in result.proofs if not proof.holds],
-        claims=_proof_table(result.proofs),
+        table=_proof_table(result.proofs),
         levels=_level_table(result),
         notes=score_notes(result.suite, result.rows),
         judging=judging_notes(result.table, result.rows, [], {}, DIGITS),

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness.common import layout
 from harness.common.errors import printable
-from harness.common.files import replacing_folder, write_json
+from harness.common.files import file_hash, replacing_folder, value_hash, write_json
 from harness.common.markdown import markdown_text
 from harness.params.params import Params
+from harness.params.pruning import SUBSETS
 from harness.report.shared.charts import Chart, plain_values
 from harness.report.shared.tables import TextTable, markdown_table, number, percent
 
@@ -72,6 +73,16 @@ def environment(escape: Callable[[object], str]) -> "Environment":
     return made
 
 
+def made_with(params: Params, study: str) -> dict[str, str]:
+    """What the reports of one page share: preset, training recipe, pool.
+
+    The report of subsets is of no training, those over worlds are of pools of their own.
+    """
+    recipe = "" if study == SUBSETS else value_hash(params.train.recipe)
+    pool = "" if study in params.world_reports else file_hash(layout.POOL_FILE)
+    return {"preset": params.preset, "recipe": recipe, "pool": pool}
+
+
 def write_report(
     params: Params,
     study: str,
@@ -85,6 +96,7 @@ def write_report(
     page shows of the report is written beside the data: ``table.md``, the charts, and ``shown``.
     """
     part = {"text": files["table.md"], "charts": [asdict(one) for one in charts], **shown}
+    part["made_with"] = made_with(params, study)
     report = layout.report_folder(params.preset, study)
     with replacing_folder(report) as folder:
         for name, content in files.items():

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.params.params import Params
-from harness.published.claims import Judged
+from harness.published.claims import Claim
 from harness.published.tables import COLUMNS, SOURCE, published_tables
-from harness.report.shared.study_table import Line, digits_of
+from harness.report.shared.study_table import Line, digits_of, unit_of
 from harness.report.shared.tables import BLANK, TextTable, csv_text, number, p_text, with_interval
 from harness.suites import Suite
 
@@ -56,36 +56,42 @@ def _column(suite: Suite, names: Sequence[str]) -> str | None:
     return next((name for name in names if name in known), None)
 
 
-def claim_table(claims: Sequence[Judged]) -> TextTable | None:
+def claim_texts(claims: Sequence[Claim], digits: int) -> list[dict[str, str]]:
+    """Each claim as a report shows it; ``digits`` are those of the headline."""
+    made = []
+    for one in claims:
+        ours, theirs = (2, 2) if one.correlation else (digits, 1)
+        units = ("", "") if one.correlation else (" points", f" {unit_of(digits)}")
+        published = number(one.published, theirs, sign=True)
+        here = with_interval(one.value, one.low, one.high, ours, sign=True)
+        known = one.published == one.published, one.value == one.value
+        texts = {"says": one.says, "where": one.where, "pair": one.pair}
+        texts["published"] = published + units[0] if known[0] else BLANK
+        texts["here"] = here + units[1] if known[1] else BLANK
+        made.append({**texts, "p": p_text(one.p), "verdict": one.verdict})
+    return made
+
+
+def claim_table(claims: Sequence[Claim], digits: int) -> TextTable | None:
     """What the paper claims, what it printed, what is here; None without a claim."""
     if not claims:
         return None
-    rows = [
-        [
-            one.says,
-            one.pair,
-            number(one.published, 2 if one.correlation else 1, sign=True),
-            with_interval(one.value, one.low, one.high, 2, sign=True)
-            if one.value == one.value
-            else BLANK,
-            p_text(one.p),
-            one.verdict,
-        ]
-        for one in claims
-    ]
-    heads = ["claim", "as", "published", "here [95%]", "p", "verdict"]
-    return TextTable(heads, rows)
+    heads = {
+        "says": "claim",
+        "pair": "as",
+        "published": "published",
+        "here": "here [95%]",
+        "p": "p",
+        "verdict": "verdict",
+    }
+    rows = [[texts[name] for name in heads] for texts in claim_texts(claims, digits)]
+    return TextTable(list(heads.values()), rows)
 
 
-def claim_records(claims: Sequence[Judged]) -> list[dict[str, str | float]]:
-    """A record a claim, for the CSV and the page."""
-    names = ("name", "says", "where", "pair", "published", "value", "low", "high", "p", "verdict")
-    return [{name: getattr(one, name) for name in names} for one in claims]
-
-
-def claim_files(claims: Sequence[Judged]) -> dict[str, str]:
+def claim_files(claims: Sequence[Claim]) -> dict[str, str]:
     """``claims.csv``, a line a claim; nothing without one."""
     import pandas as pd
 
-    frame = pd.DataFrame(claim_records(claims)).round(3)
-    return {"claims.csv": csv_text(frame)} if claims else {}
+    names = ("name", "says", "where", "pair", "published", "value", "low", "high", "p", "verdict")
+    records = [{name: getattr(one, name) for name in names} for one in claims]
+    return {"claims.csv": csv_text(pd.DataFrame(records).round(6))} if claims else {}

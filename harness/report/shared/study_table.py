@@ -140,6 +140,11 @@ def digits_of(suite: Suite, column: Column) -> int:
     return 3 if any(part.kind == "bits_per_byte" for part in parts) else 1
 
 
+def unit_of(digits: int) -> str:
+    """What a difference of a column with so many decimals is counted in."""
+    return "points" if digits == 1 else "bits per byte"
+
+
 def score_text(suite: Suite, line: Line, column: Column, missing: str = NOT_RUN) -> str:
     """A column's mean ± deviation, `missing` where there is none."""
     digits = digits_of(suite, column)

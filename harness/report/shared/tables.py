@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.common.errors import printable
-from harness.common.markdown import markdown_text
+from harness.common.markdown import cell_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,7 @@ def p_text(p: float | None) -> str:
 
 def markdown_table(table: TextTable) -> str:
     """A Markdown table, padded so that it reads as plain text too; its cells are plain text."""
-    heads, *rows = _escaped(table, markdown_text, "**{}**")
+    heads, *rows = _escaped(table, cell_text, "**{}**")
     widths = [max(len(row[j]) for row in [heads, *rows]) for j in range(len(heads))]
     rule = ["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])]
     padded = [

@@ -15,6 +15,7 @@ from harness.report.shared.study_table import (
     WORSE,
     Line,
     marked,
+    unit_of,
 )
 from harness.report.shared.tables import number, with_interval
 from harness.statistics.differences import ALPHA, RowTable
@@ -50,7 +51,7 @@ def verdict_notes(
         "shared/verdicts.txt.jinja",
         families=families,
         head=head,
-        unit="points" if digits == 1 else "bits per byte",
+        unit=unit_of(digits),
         lab=preset == "lab",
         worlds=worlds,
     )
@@ -75,7 +76,7 @@ def untrained_notes(
                 name=row.name,
                 baseline=baseline,
                 head=head.label,
-                unit="points" if digits == 1 else "bits per byte",
+                unit=unit_of(digits),
                 verdict=UNDECIDED if isnan(gap.p) else clear if gap.p < ALPHA else SIMILAR,
                 by=with_interval(abs(gap.value), least, most, digits),
                 most=number(most, digits),
@@ -129,7 +130,7 @@ def judging_notes(
         twins=_twins(rows),
         elsewhere=elsewhere,
         others=_others(table) if table and baselines else [],
-        unit="points" if digits == 1 else "bits per byte",
+        unit=unit_of(digits),
     )
 
 

@@ -115,6 +115,6 @@ def map_chart(study: SubsetStudy, ids: Sequence[str], prompts: Sequence[str] | N
     caption = (
         f"{of}, by the first two principal components of the embeddings ({shares[0]:.0%} and "
         f"{shares[1]:.0%} of the variance). Grey: the pool; in colour: what the first seed of the "
-        "selection took. A point says which row it is."
+        "selection took. Hover over a point to read its row."
     )
     return chart("A map of the pool", caption, drawn.properties(width="container", height=460))

@@ -45,9 +45,10 @@ def read_contamination(params: Params) -> Contamination | None:
         words = card["overlap_of_pool"][name]
         counts = [words["of"], words["items"], words["rows"], counts_near["items_near"]]
         counts += [counts_near["rows_near"]]
-        rows.append([name, *map(str, counts), number(counts_near["median_similarity"], 2)])
-    heads = ["searched for", "items", "found by words", "in rows", "near one by embedding"]
-    heads += ["such rows", "median similarity"]
+        texts = [number(count, 0) for count in counts]
+        rows.append([name, *texts, number(counts_near["median_similarity"], 2)])
+    heads = ["searched for", "items", "overlapping items", "overlapping rows", "near items"]
+    heads += ["near rows", "median similarity"]
     pairs = [one for counts_near in targets.values() for one in counts_near["nearest"]]
     pairs.sort(key=lambda one: -one["similarity"])
     lines = [

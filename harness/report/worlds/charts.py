@@ -3,13 +3,14 @@
 from math import isnan
 
 from harness.report.shared.charts import Chart, intervals
+from harness.report.shared.study_table import unit_of
 from harness.report.worlds.lines import WorldTable
 
 
 def world_charts(table: WorldTable) -> list[Chart]:
     """Each row's mean difference over the worlds with its interval."""
     head = table.suite.column(table.suite.headline)
-    unit = "points" if table.digits == 1 else "bits per byte"
+    unit = unit_of(table.digits)
     records = [
         {
             "name": line["selection"],

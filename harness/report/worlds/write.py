@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.params.params import Params
 from harness.report.shared.notes import preset_note, score_notes, training_notes
 from harness.report.shared.pages import page, write_report
+from harness.report.shared.study_table import unit_of
 from harness.report.shared.tables import csv_text
 from harness.report.shared.verdicts import verdict_notes
 from harness.report.worlds.charts import world_charts
@@ -45,7 +46,7 @@ def markdown(table: WorldTable) -> str:
         scores=score_by_world(table),
         notes=[*score_notes(table.suite, table.every_row), *training_notes(table.every_row)],
         tested=sum(bool(line["verdict"]) for line in table.lines),
-        unit="points" if table.digits == 1 else "bits per byte",
+        unit=unit_of(table.digits),
         same_base=params.base_model.source != "scratch",
         single=any(x["diff"] == x["diff"] and isnan(x["world_share"]) for x in table.lines),
     )

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.stats import spearmanr
 
 from harness.clustering.files import write_clustering
 from harness.clustering.kmeans import kmeans
@@ -14,7 +15,6 @@ from harness.common import layout
 from harness.common.timings import write_timed
 from harness.params.params import Params, load_params
 from harness.report.clusters.write import write_clusters
-from harness.statistics.ranks import rank_correlation
 from harness.suites import SUITES
 from tests.helpers.build_runs import POOL_SIZE, build_runs
 from tests.helpers.small_repo import further, selection
@@ -45,9 +45,6 @@ def build(folder: Path, **changes: Any) -> Params:  # noqa: ANN401
         "evaluate": {"suite": "toy"},
     }
     params = build_runs(folder, **{**values, **changes})
-    ids = [f"r{i}" for i in range(POOL_SIZE)]
-    rows = {"id": ids, "row": range(POOL_SIZE), "prompt": ids, "response": ids, "messages": ids}
-    pd.DataFrame(rows).to_parquet(layout.POOL_FILE)
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(POOL_SIZE, 4)).astype(np.float32)
     for embedding in {item.embedding for item in params.every_selection.values()}:
@@ -83,7 +80,7 @@ def test_table_has_each_rows_clustering(params: Params) -> None:
 def test_correlation_is_that_of_the_table(params: Params) -> None:
     folder = write_clusters(params, "clusters")
     table = pd.read_csv(folder / "table.csv").dropna(subset=["k"])
-    rho = rank_correlation(table["silhouette"].tolist(), table["avg"].tolist()).value
+    rho = spearmanr(table["silhouette"], table["avg"]).statistic
     page = (folder / "table.md").read_text()
     line = next(line for line in page.splitlines() if line.startswith("| minilm "))
     assert f" {rho:+.2f} [".replace("-", "−") in line

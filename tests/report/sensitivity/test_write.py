@@ -58,7 +58,7 @@ def test_the_numbers_are_those_of_the_files(folder: Path) -> None:
     gain = averages("full_clean")[0] - averages("none")[0]
     assert float(result["gain"]["value"]) == pytest.approx(gain, abs=1e-4)
     assert {line["verdict"] for line in result.values()} == {"holds"}
-    assert "5 of 5 claims hold." in (results / "table.md").read_text(encoding="utf-8")
+    assert "5 of 5 proofs hold." in (results / "table.md").read_text(encoding="utf-8")
     assert (results / "table.png").stat().st_size > 10_000
 
 
@@ -77,7 +77,7 @@ def test_failed_proofs_are_shown_as_failed(folder: Path, monkeypatch: pytest.Mon
     assert {name for name, line in result.items() if line["verdict"] == "FAILS"} == set(result)
     assert "fewer than 8 seeds" in result["deviation"]["remark"]
     text = (results / "table.md").read_text(encoding="utf-8")
-    assert "0 of 5 claims hold. Failed: gain, oracle, noise, coverage, deviation." in text
+    assert "0 of 5 proofs hold. Failed: gain, oracle, noise, coverage, deviation." in text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The claims that the lab tells subsets apart: a number, a bound, and whether it holds."""
+"""The proofs that the lab tells subsets apart: a number, a bound, and whether it holds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
