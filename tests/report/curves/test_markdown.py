@@ -53,7 +53,8 @@ def tree(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params
 def text_of(params: Params, study: str) -> str:
     """The report's text, without drawing its pictures."""
     result = read_curve_study(params, study)
-    return markdown(result, score_lines(result), loop_lines(result), claims(result))
+    lines = score_lines(result)
+    return markdown(result, lines, loop_lines(result), claims(result, lines))
 
 
 def test_the_tables_say_what_the_csv_says(tree: Params) -> None:
