@@ -70,8 +70,8 @@ def test_a_pair_has_the_p_of_the_table_and_the_others_are_corrected_together(
     params: Params,
 ) -> None:
     folder = write_scores(params, "main")
-    claims = pd.read_csv(folder / "claims.csv").set_index("pair")["p"]
-    table = pd.read_csv(folder / "table.csv").set_index("selection")["p"]
+    claims = pd.read_csv(folder / "claims.csv").set_index("pair")["p"].to_dict()
+    table = pd.read_csv(folder / "table.csv").set_index("selection")["p"].to_dict()
     for name in ("km_random", "kmq"):
         assert claims[f"{name} − random"] == pytest.approx(table[name], abs=1e-4)
     rows = build_table(params, "main").judged
