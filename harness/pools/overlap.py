@@ -42,7 +42,7 @@ class SearchedTexts:
     ) -> None:
         self.keys = [{normalise(t), normalise(p)} for t, p in zip(texts, prompts, strict=True)]
         longest = int((params.words - 1) / params.share)
-        bare = [map(bare_words, keys) for keys in self.keys]
+        bare = [[bare_words(key, longest + 1) for key in keys] for keys in self.keys]
         self.brief = [[words for words in own if len(words) <= longest] for own in bare]
         self.runs = word_runs(texts, params.words, vocabulary, "overlap: search")
 
@@ -60,7 +60,7 @@ class Items:
         )
         self.short: dict[tuple[str, ...], list[int]] = {}
         for i in keep[runs.sizes() == 0].tolist():
-            self.short.setdefault(tuple(bare_words(texts[i])), []).append(i)
+            self.short.setdefault(tuple(bare_words(normalise(texts[i]))), []).append(i)
         self.short.pop((), None)
         _, at, held_by = np.unique(runs.hashes, return_inverse=True, return_counts=True)
         own = held_by[at] <= COMMON

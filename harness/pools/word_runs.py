@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -20,9 +21,10 @@ def normalise(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
-def bare_words(text: str) -> list[str]:
-    """A text's words, normalised, without punctuation."""
-    return [word for word in WORD.findall(normalise(text)) if re.match(r"\w", word)]
+def bare_words(normalised: str, most: int | None = None) -> list[str]:
+    """The words of a normalised text without punctuation, all or the first ``most``."""
+    words = (match[0] for match in WORD.finditer(normalised))
+    return list(islice((word for word in words if re.match(r"\w", word)), most))
 
 
 class Vocabulary:
