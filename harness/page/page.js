@@ -7,10 +7,10 @@ const COLOURS = {
   dark: ["#56B4E9", "#F08A3C", "#2FBF9B", "#E08FC0", "#A8D4F5", "#F0E442", "#B5B5B5", "#B79BE8"],
 };
 const VERDICTS = {
-  light: {"better": "#0072B2", "worse": "#D55E00", "no difference found": "#777777",
-    "not decided": "#B58900", "not tested": "#AFAFAF"},
-  dark: {"better": "#56B4E9", "worse": "#F08A3C", "no difference found": "#A0A0A0",
-    "not decided": "#F0E442", "not tested": "#6E6E6E"},
+  light: {"better": "#0072B2", "worse": "#D55E00", "no difference found": "#6B6B6B",
+    "not decided": "#B58900", "not tested": "#9B6FC4"},
+  dark: {"better": "#56B4E9", "worse": "#F08A3C", "no difference found": "#B5B5B5",
+    "not decided": "#F0E442", "not tested": "#B79BE8"},
 };
 
 function config(theme) {

@@ -6,6 +6,7 @@ from typing import Any
 from harness.report.scores.table import StudyTable
 from harness.report.shared.charts import GREY, Chart, apart, chart, front, intervals, values
 from harness.report.shared.study_table import digits_of, unit_of
+from harness.report.shared.tables import number
 
 COSTS = {  # what a row cost, and the fields of its line that are added
     "FLOPs of selection and training": ("select_flops", "train_flops"),
@@ -13,6 +14,7 @@ COSTS = {  # what a row cost, and the fields of its line that are added
     "seconds of selection and training": ("select_seconds", "train_seconds"),
     "seconds, with what selections share": ("select_seconds", "shared_seconds", "train_seconds"),
 }
+FAR = 1.25  # times the largest difference or end of an interval of a selection
 
 
 def score_charts(table: StudyTable) -> list[Chart]:
@@ -22,9 +24,14 @@ def score_charts(table: StudyTable) -> list[Chart]:
 
 
 def difference_chart(table: StudyTable, baseline: str, suffix: str) -> Chart | None:
-    """Each row's difference from a baseline with its interval; None where nothing is compared."""
+    """Each row's difference from a baseline with its interval; None where nothing is compared.
+
+    References that lie far outside, as the whole pool, are named in the caption: on the scale that
+    they need, no interval of the others could be read.
+    """
     head = table.suite.column(table.suite.headline)
-    unit = unit_of(digits_of(table.suite, head))
+    digits = digits_of(table.suite, head)
+    unit = unit_of(digits)
     records = [
         {
             "name": line["selection"],
@@ -38,11 +45,26 @@ def difference_chart(table: StudyTable, baseline: str, suffix: str) -> Chart | N
     ]
     if not records:
         return None
+    references = {line["selection"] for line in table.lines if line["kind"] == "reference"}
+    ends = [
+        abs(one[end])
+        for one in records
+        if one["name"] not in references
+        for end in ("value", "low", "high")
+        if not isnan(one[end])
+    ]
+    far = {
+        one["name"]: number(one["value"], digits, sign=True)
+        for one in records
+        if ends and one["name"] in references and abs(one["value"]) > FAR * max(ends)
+    }
+    outside = ", ".join(f"{name} ({value})" for name, value in far.items())
     better = "right" if head.higher_is_better else "left"
     return intervals(
-        records,
+        [one for one in records if one["name"] not in far],
         f"Differences from {baseline}",
-        f"{unit.capitalize()} of {head.label} with 95% intervals; further {better} is better.",
+        f"{unit.capitalize()} of {head.label} with 95% intervals; further {better} is better."
+        + (f" Outside the chart: {outside}." if far else ""),
         f"difference from {baseline} ({unit})",
         group="verdict",
         zero=True,

@@ -91,7 +91,7 @@ def coloured(field: str, records: Sequence[Record]) -> "alt.Color":
     import altair as alt
 
     names = list(dict.fromkeys(record[field] for record in records))
-    legend = alt.Legend(orient="top", title=None, columns=3, labelLimit=200)
+    legend = alt.Legend(orient="top", title=None, columns=2, labelLimit=200)
     return alt.Color(f"{field}:N", sort=names, legend=legend)
 
 

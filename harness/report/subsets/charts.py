@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MOST_POINTS = 8_000  # of the map: more would make the page heavy; drawn by seed
 MOST_TEXT = 110  # characters of a prompt
 TRUTH = {  # what is planted, and what it says
-    "noise_share": "The share of each subset with a planted fault; that of `full` is the pool's.",
+    "noise_share": "The share of each subset with a planted fault; that of full is the pool's.",
     "skills_reached": "The share of the planted sub-skills with a row in each subset.",
 }
 

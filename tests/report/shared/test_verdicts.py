@@ -100,7 +100,9 @@ def test_the_page_says_whether_training_helps(
     monkeypatch.setitem(QUALITY, "none", quality)
     folder = write_scores(build(tmp_path, monkeypatch), "main")
     page = (folder / "table.md").read_text(encoding="utf-8").replace("\\", "")
-    said = re.findall(r"^Against none, the base model untrained: (.*)$", page, re.MULTILINE)
+    said = re.findall(
+        r"^Against none, the base model before fine-tuning: (.*)$", page, re.MULTILINE
+    )
     line = lines(folder)["none"]
     low, high = sorted(abs(float(line[f"diff_{end}"])) for end in ("low", "high"))
     gap = f"{abs(float(line['diff'])):.1f} [{low:.1f}, {high:.1f}]"
@@ -113,7 +115,7 @@ def test_one_seed_says_nothing_about_training(
     monkeypatch.setitem(QUALITY, "none", 0.0)
     params = build(tmp_path, monkeypatch, seed_groups=["s0"])
     page = (write_scores(params, "main") / "table.md").read_text(encoding="utf-8")
-    said = "Against none, the base model untrained: not decided, too few seeds of random."
+    said = "Against none, the base model before fine-tuning: not decided, too few seeds of random."
     assert said in page
 
 

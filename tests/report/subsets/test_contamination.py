@@ -26,8 +26,8 @@ def test_counts_stand_side_by_side_and_the_nearest_pairs_below(tree: Params) -> 
     (line,) = table_after(text, "## Does the pool hold the benchmarks?")
     assert line["searched for"] == "benchmark/toy"
     assert line["items"] == "40"
-    assert (line["found by words"], line["in rows"]) == ("1", "2")
-    assert (line["near one by embedding"], line["such rows"]) == ("3", "5")
+    assert (line["overlapping items"], line["overlapping rows"]) == ("1", "2")
+    assert (line["near items"], line["near rows"]) == ("3", "5")
     assert line["median similarity"] == "0.43"
     assert "By words: a row that equals an item." in text
     assert "`prepare.remove_overlap: true` removes them" in text
