@@ -29,7 +29,7 @@ def test_counts_stand_side_by_side_and_the_nearest_pairs_below(tree: Params) -> 
     assert (line["overlapping items"], line["overlapping rows"]) == ("1", "2")
     assert (line["near items"], line["near rows"]) == ("3", "5")
     assert line["median similarity"] == "0.43"
-    assert "By words: a row that equals an item." in text
+    assert "Overlapping, by words: a row that equals an item." in text
     assert "`prepare.remove_overlap: true` removes them" in text
     assert "a cosine similarity of at least 0.8" in text
     assert "What \\| is this?" in text
