@@ -50,8 +50,10 @@ def read_parts(params: Params) -> dict[str, dict[str, Any]]:
     parts: dict[str, dict[str, Any]] = {}
     for name in (MAIN, SUBSETS, *params.studies, *params.world_reports):
         path = layout.page_part(name)
-        if path.is_file() and (part := read_json(path))["made_with"]["preset"] == params.preset:
-            parts[name] = {**part, "older": part["made_with"] != made_with(params, name)}
+        part = read_json(path) if path.is_file() else {}
+        made = part.get("made_with", {})  # an older version's parts do not say it
+        if made.get("preset") == params.preset:
+            parts[name] = {**part, "older": made != made_with(params, name)}
     return parts
 
 
