@@ -7,8 +7,10 @@ from functools import partial
 
 from harness.common.errors import InputError, nearest
 from harness.params.params import MAIN, Cell, Further, Params
-from harness.params.pruning import SUBSETS
+from harness.params.pruning import RECIPE, SUBSETS
 
+OTHER_REPORTS = (SUBSETS, RECIPE)  # their folders in results/ are taken
+OTHER_MODELS = (MAIN, "base", "reward")  # names by which scorers and rounds know models already
 _LARGE = 10**9  # a budget for the rounds of any selection: the pool's size is unknown here
 
 
@@ -18,7 +20,9 @@ def study_problems(params: Params) -> Iterator[str]:
     yield from _entries(params)
     if MAIN in params.base_models:
         yield f"base_models.{MAIN}: `base_model` is called so; rename this one"
-    for name in (MAIN, SUBSETS):
+    for name in (name for name in OTHER_MODELS if name in params.reward_models):
+        yield f"reward_models.{name}: another model is called so; rename this one"
+    for name in (MAIN, *OTHER_REPORTS):
         if name in params.studies:
             yield f"studies.{name}: a report of its own is called so; rename the study"
     yield from _worlds(params)
@@ -50,7 +54,7 @@ def _worlds(params: Params) -> Iterator[str]:
         if report.baseline not in chosen:
             rule = f"no selection of world_rows is called {report.baseline!r}"
             yield f"world_reports.{name}.baseline: {rule}{nearest(report.baseline, chosen)}"
-        if name in (*params.every_study, SUBSETS):
+        if name in (*params.every_study, *OTHER_REPORTS):
             yield f"world_reports.{name}: another report is called so; rename one"
     seeds = [params.lab.seed, *(world.seed for world in params.worlds.values())]
     if params.worlds and params.prepare.source != "lab":

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 BLOCK = 512  # items compared at once
+ROUNDING = 1e-6  # of a cosine of equal vectors in single precision
 SHOWN = 5  # pairs of a target that the report shows
 
 
@@ -35,7 +36,7 @@ def nearest_rows(items: np.ndarray, rows: np.ndarray, threshold: float) -> Near:
         at = cosines.argmax(axis=1)
         best[start : start + BLOCK] = at
         similarity[start : start + BLOCK] = cosines[np.arange(len(at)), at]
-        near |= (cosines >= threshold).any(axis=0)
+        near |= (cosines >= threshold - ROUNDING).any(axis=0)
     return Near(best, similarity, np.flatnonzero(near))
 
 
@@ -47,7 +48,7 @@ def facts(
     best: list[int] = result.best.tolist()
     return {
         "items": len(texts),
-        "items_near": int((result.similarity >= threshold).sum()),
+        "items_near": int((result.similarity >= threshold - ROUNDING).sum()),
         "rows_near": len(result.rows),
         "median_similarity": round(float(np.median(result.similarity)), 3),
         "nearest": [

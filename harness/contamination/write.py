@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from harness.common import layout
+from harness.common.errors import InputError, one_line
 from harness.common.files import file_hash, value_hash, write_json
 from harness.common.schemas import HELDOUT, read_frame, read_pool
 from harness.common.stores import locked, scratch_folder
@@ -27,6 +28,8 @@ def write_contamination(params: Params, code: str) -> None:
     """Write ``data/contamination.json``; blocks of a killed run with this ``code`` are reused."""
     pool, item, targets = read_pool(), encoder_of(params), read_targets(params)
     prompts: list[str] = pool.frame["prompt"].tolist()
+    if not prompts:
+        raise InputError(f"{layout.POOL_FILE}: no rows; dvc repro prepare")
     texts = prompts + [text for own in targets.values() for text in own]
     digest = [file_hash(layout.POOL_FILE), targets, item.model, item.revision, code]
     scratch = scratch_folder("contamination", value_hash(digest))
@@ -52,6 +55,9 @@ def read_targets(params: Params) -> dict[str, list[str]]:
     }
     items: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(layout.BENCHMARKS.glob("*.jsonl")):
-        with path.open(encoding="utf-8") as lines:  # splitlines() would end a line within a text
-            items[path.stem] = [json.loads(line) for line in lines]
+        try:
+            with path.open(encoding="utf-8") as lines:  # splitlines() would cut a line in a text
+                items[path.stem] = [dict(json.loads(line)) for line in lines]
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{path}: {one_line(error, 100)}; dvc repro prepare") from error
     return asked | searched_texts(items, load_suite(params.evaluate.suite).data)

@@ -51,8 +51,9 @@ def read_parts(params: Params) -> dict[str, dict[str, Any]]:
     for name in (MAIN, SUBSETS, *params.studies, *params.world_reports):
         path = layout.page_part(name)
         part = read_json(path) if path.is_file() else {}
-        made = part.get("made_with", {})  # an older version's parts do not say it
-        if made.get("preset") == params.preset:
+        # An older version's parts do not say what they were made with.
+        made = part.get("made_with") if isinstance(part, dict) else None
+        if isinstance(made, dict) and made.get("preset") == params.preset:
             parts[name] = {**part, "older": made != made_with(params, name)}
     return parts
 

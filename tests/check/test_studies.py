@@ -261,3 +261,20 @@ def test_metrics_are_of_rows_of_the_table(tmp_path: Path) -> None:
     values["report"]["metrics"] = ["random", "k_centre"]
     (problem,) = check(tmp_path, values)
     assert "report.metrics: 'k_centre' is no row of `table`; did you mean 'k_center'?" in problem
+
+
+@pytest.mark.parametrize(
+    ("table", "name", "message"),
+    [
+        ("studies", "recipe", "a report of its own is called so"),
+        ("studies", "subsets", "a report of its own is called so"),
+        ("reward_models", "main", "another model is called so"),
+        ("reward_models", "base", "another model is called so"),
+        ("reward_models", "reward", "another model is called so"),
+        ("base_models", "main", "`base_model` is called so"),
+    ],
+)
+def test_names_that_are_taken(tmp_path: Path, table: str, name: str, message: str) -> None:
+    values = read_yaml(ROOT / "params.yaml")
+    values[table][name] = next(iter(values[table].values()))
+    assert any(f"{table}.{name}: {message}" in line for line in check(tmp_path, values))

@@ -44,3 +44,8 @@ def test_of_equals_the_first_row_is_the_nearest() -> None:
     rows = np.array([[1, 0], [0, 1], [0, 1]], dtype=np.float32)
     assert nearest_rows(rows[1:2], rows, 1.0).best.tolist() == [1]
     assert nearest_rows(rows[1:2], rows, 1.0).rows.tolist() == [1, 2]
+
+
+def test_equal_texts_are_near_at_a_threshold_of_one() -> None:
+    rows = unit(np.random.default_rng(0), 200, 384)
+    assert len(nearest_rows(rows, rows, 1.0).rows) == 200

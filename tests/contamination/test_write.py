@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.common import layout
+from harness.common.errors import InputError
 from harness.common.files import read_json
 from harness.common.schemas import HELDOUT, POOL, frame_of, write_frame
 from harness.contamination.write import encoder_of, write_contamination
@@ -91,3 +92,11 @@ def test_an_encoder_of_the_pool_alone_gives_way_to_minilm(params: Params) -> Non
 def model_of(params: Params, embedding: str) -> str:
     defaults = params.defaults.model_copy(update={"embedding": embedding})
     return encoder_of(params.model_copy(update={"defaults": defaults})).model
+
+
+@pytest.mark.parametrize("line", ['{"id": "1", "prom', "[1, 2]", "5", ""])
+def test_a_damaged_benchmark_is_one_line(params: Params, line: str) -> None:
+    with (layout.BENCHMARKS / "knowledge.jsonl").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(InputError, match=r"knowledge\.jsonl: .*; dvc repro prepare"):
+        write_contamination(params, "")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.common import layout
-from harness.common.errors import printable
+from harness.common.errors import InputError, printable
 from harness.common.files import file_hash, replacing_folder, value_hash, write_json
 from harness.common.markdown import markdown_text
 from harness.params.params import Params
@@ -78,8 +78,11 @@ def made_with(params: Params, study: str) -> dict[str, str]:
 
     The report of subsets is of no training, those over worlds are of pools of their own.
     """
+    own_pool = study in params.world_reports
+    if not own_pool and not layout.POOL_FILE.is_file():
+        raise InputError(f"{layout.POOL_FILE}: no such file; dvc repro prepare")
     recipe = "" if study == SUBSETS else value_hash(params.train.recipe)
-    pool = "" if study in params.world_reports else file_hash(layout.POOL_FILE)
+    pool = "" if own_pool else file_hash(layout.POOL_FILE)
     return {"preset": params.preset, "recipe": recipe, "pool": pool}
 
 

@@ -62,12 +62,24 @@ def test_bad_places_are_one_line(whole: Path, tmp_path: Path) -> None:
     for words, rule in (
         (PULL, "FROM: no place is named; make pull-results FROM=folder"),
         ((*PULL, "nowhere"), "FROM=nowhere: no such folder, and no URL"),
+        ((*PULL, "s3:/bucket"), "FROM=s3:/bucket: no folder, and no URL"),
+        ((*PUSH, str(tmp_path / "new")), "outputs of dvc.lock are not here (data/"),
         ((*PUSH, "dvc.yaml"), "TO=dvc.yaml: is a file; name a folder"),
         ((*PULL, "http://127.0.0.1:9"), "pull http://127.0.0.1:9: "),
-        ((*PULL, str(tmp_path)), f": {len(cached)} outputs of dvc.lock are not there"),
+        ((*PULL, str(tmp_path)), f": {len(cached)} outputs of dvc.lock could not be had"),
     ):
         done = run(copy, *words, check=False)
         assert done.returncode == 1
         last = done.stderr.strip().splitlines()[-1]
         assert last.startswith("error: ")
         assert rule in last
+
+
+def test_what_is_in_no_cache_is_not_pulled_over(whole: Path, tmp_path: Path) -> None:
+    copy = clone(whole, tmp_path / "clone")
+    (copy / "data").mkdir()
+    (copy / "data/pool.parquet").write_text("mine")
+    done = run(copy, *PULL, str(whole.parent / "archive"), check=False)
+    assert done.returncode == 1
+    assert "data/pool.parquet is not as dvc.lock has it and would be replaced" in done.stderr
+    assert (copy / "data/pool.parquet").read_text() == "mine"
