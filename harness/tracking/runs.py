@@ -53,7 +53,8 @@ class Record:
     params: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     loss: list[dict[str, float]] = field(default_factory=list)
-    system: list[dict[str, float]] = field(default_factory=list)  # samples of the machine
+    # Samples of the machine, so not in the state: another clone has none.
+    system: list[dict[str, float]] = field(default_factory=list)
     artifacts: list[tuple[Path, str]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     walls: dict[str, str] = field(
@@ -162,7 +163,6 @@ def _seed_record(
         params={**logged, **_size(manifest), "seed": str(seed)},
         metrics=metrics,
         loss=manifest.get("loss_curve", []),
-        # Of this machine, so not in the state: another clone has none.
         system=read_samples(cell.stage("train"), start_ms, end_ms) if began else [],
         artifacts=[(path, "train")] + ([(subset.path, "subset")] if subset else []),
         texts={"scores.csv": _scores_csv(suite, evaluated)} if evaluated else {},
