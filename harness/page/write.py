@@ -49,13 +49,22 @@ def read_parts(params: Params) -> dict[str, dict[str, Any]]:
     """
     parts: dict[str, dict[str, Any]] = {}
     for name in (MAIN, SUBSETS, *params.studies, *params.world_reports):
-        path = layout.page_part(name)
-        part = read_json(path) if path.is_file() else {}
-        # An older version's parts do not say what they were made with.
-        made = part.get("made_with") if isinstance(part, dict) else None
-        if isinstance(made, dict) and made.get("preset") == params.preset:
-            parts[name] = {**part, "older": made != made_with(params, name)}
+        if part := _own_part(params, name):
+            parts[name] = {**part, "older": part["made_with"] != made_with(params, name)}
     return parts
+
+
+def has_main(params: Params) -> bool:
+    """Whether the main table of this preset was made here: what a page cannot do without."""
+    return _own_part(params, MAIN) is not None
+
+
+def _own_part(params: Params, name: str) -> dict[str, Any] | None:
+    """What a report of this preset left; an older version's does not say of which it is."""
+    path = layout.page_part(name)
+    part = read_json(path) if path.is_file() else None
+    made = part.get("made_with") if isinstance(part, dict) else None
+    return part if isinstance(made, dict) and made.get("preset") == params.preset else None
 
 
 def page_html(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from harness.common import layout
 from harness.common.disk_errors import ending_in_one_line
 from harness.common.errors import InputError
-from harness.params.params import MAIN, load_params
+from harness.params.params import load_params
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -17,9 +17,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0]).parse_args(argv)
     params = load_params()
     page = layout.page_file(params.preset)
-    from harness.page.write import read_parts, write_page
+    from harness.page.write import has_main, write_page
 
-    if MAIN in read_parts(params):
+    if has_main(params):
         write_page(params)
         print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB)")
     elif page.is_file():

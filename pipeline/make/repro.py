@@ -191,9 +191,9 @@ def _end(arguments: argparse.Namespace) -> None:
 
 def _page() -> None:
     """Write the page of all results, once there is a main table; a failure is only reported."""
-    from harness.page.write import read_parts
+    from harness.page.write import has_main
 
-    if MAIN in read_parts(load_params()):
+    if has_main(load_params()):
         _view("page", "the page could not be written")
 
 

@@ -60,14 +60,16 @@ def claim_texts(claims: Sequence[Claim], digits: int) -> list[dict[str, str]]:
     """Each claim as a report shows it; ``digits`` are those of the headline."""
     made = []
     for one in claims:
-        ours, theirs = (2, 2) if one.correlation else (digits, 1)
-        units = ("", "") if one.correlation else (" points", f" {unit_of(digits)}")
-        published = number(one.published, theirs, sign=True)
-        here = with_interval(one.value, one.low, one.high, ours, sign=True)
-        known = one.published == one.published, one.value == one.value
+        if one.correlation:
+            published = number(one.published, 2, sign=True)
+            here = with_interval(one.value, one.low, one.high, 2, sign=True)
+        else:
+            published = f"{number(one.published, 1, sign=True)} points"
+            measured = with_interval(one.value, one.low, one.high, digits, sign=True)
+            here = f"{measured} {unit_of(digits)}"
         texts = {"says": one.says, "where": one.where, "pair": one.pair}
-        texts["published"] = published + units[0] if known[0] else BLANK
-        texts["here"] = here + units[1] if known[1] else BLANK
+        texts["published"] = published if one.published == one.published else BLANK
+        texts["here"] = here if one.value == one.value else BLANK
         made.append({**texts, "p": p_text(one.p), "verdict": one.verdict})
     return made
 

@@ -48,11 +48,9 @@ def mean_sd(mean: float, sd: float, digits: int, missing: str = BLANK) -> str:
     return number(mean, digits) + (f" ± {number(sd, digits)}" if sd == sd else "")
 
 
-def interval(low: float | None, high: float | None, digits: int, sign: bool = False) -> str:
+def interval(low: float, high: float, digits: int, sign: bool = False) -> str:
     """``[low, high]``, or a dash where there is no interval."""
-    if low is None or low != low:
-        return BLANK
-    return f"[{number(low, digits, sign)}, {number(high, digits, sign)}]"
+    return f"[{number(low, digits, sign)}, {number(high, digits, sign)}]" if low == low else BLANK
 
 
 def with_interval(value: float, low: float, high: float, digits: int, sign: bool = False) -> str:
@@ -61,9 +59,9 @@ def with_interval(value: float, low: float, high: float, digits: int, sign: bool
     return f"{text} {interval(low, high, digits, sign)}" if low == low else text
 
 
-def p_text(p: float | None) -> str:
-    """A p-value to three decimals; a dash for None and NaN."""
-    return "<0.001" if p is not None and p < 0.001 else number(p, 3)
+def p_text(p: float) -> str:
+    """A p-value to three decimals; a dash for NaN."""
+    return "<0.001" if p < 0.001 else number(p, 3)
 
 
 def markdown_table(table: TextTable) -> str:
