@@ -84,7 +84,7 @@ def test_texts_of_the_same_letters_are_near() -> None:
     table = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 3), sublinear_tf=True)
     counted = table.fit_transform(TEXTS)
     np.testing.assert_allclose(near, (counted @ counted.T).toarray(), atol=1e-6)
-    assert near[0, 1] > near[2, 3] > near[0, 2]
+    assert min(near[0, 1], near[2, 3]) > 2 * near[0, 2]
     assert spent > 0
     assert (lexical(TEXTS)[0] == vectors).all(), "the same bytes each time"
 
@@ -110,5 +110,5 @@ def test_the_stage_writes_vectors_and_their_cost(
     cost_shared.run()
     cost = read_timed(layout.SHARED_COSTS_FILE)["embeddings"]["minilm"]
     assert cost["flops"] > 0
-    assert cost["seconds"] == card["seconds"] > 0
+    assert cost["seconds"] == card["seconds"] >= 0
     assert (cost["tokens"] > 0) == (model == "base")

@@ -93,7 +93,7 @@ def test_what_a_sampler_takes_grows_as_said(key: str) -> None:
     """Of a pool 8 times as large: some 8 times as long, or 64; machines differ by less than 2.8."""
     squared = GROWTH[SAMPLERS[key].cost] == 2
     seconds(key, 100)  # compiles
-    n = 1000 if squared else 4000
+    n = 2000 if squared else 4000
     assert (seconds(key, 8 * n) > 22.6 * seconds(key, n)) == squared
 
 
