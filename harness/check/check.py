@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness.check.models import model_problems
 from harness.check.studies import study_problems
 from harness.check.tables import SELECTIONS, selections_of, table_problems
-from harness.common.errors import InputError, nearest, shown, similar
+from harness.common.errors import InputError, nearest, shown
 from harness.common.yaml_files import read_yaml
 from harness.launching.launch import config_file
-from harness.models.packaged import PACKAGED
 from harness.params.params import STATES, Params, group_seeds, older_form
 from harness.training.sharing import share_of
 
@@ -216,7 +216,7 @@ def _references(params: Params) -> Iterator[str]:
                     f"{table}.{key}.seeds: {seed} is in none of its groups; add it to seed_groups "
                     "or to its more_groups"
                 )
-    yield from _sources(params)
+    yield from model_problems(params)
     yield from _launcher(params)
     yield from _report(params)
     yield from study_problems(params)
@@ -231,19 +231,6 @@ def _embeddings(params: Params) -> Iterator[str]:
                 yield f"{table}.{name}: model: {item.model} is of the table {other}; move it there"
     for name in params.embeddings.keys() & params.embeddings_states.keys():
         yield f"embeddings_states.{name}: an entry of embeddings has this name; rename one"
-
-
-def _sources(params: Params) -> Iterator[str]:
-    """A misspelt word would be looked for on the hub."""
-    models = {"base_model": params.base_model}
-    models |= {f"base_models.{name}": item for name, item in params.base_models.items()}
-    words = ("scratch", *PACKAGED)
-    for key, item in models.items():
-        bare = item.source not in words and "/" not in item.source
-        near = similar(item.source.lower(), words) if bare else None
-        if near and not Path(item.source).exists():
-            rule = f"{item.source!r} is no folder, and ids of the hub have an owner (owner/name)"
-            yield f"{key}.source: {rule}; did you mean {near!r}?"
 
 
 def _launcher(params: Params) -> Iterator[str]:
@@ -265,6 +252,9 @@ def _report(params: Params) -> Iterator[str]:
     for name in params.report.metrics or ():
         if name not in params.table:
             yield f"report.metrics: {name!r} is no row of `table`{nearest(name, params.table)}"
+    for name in dict.fromkeys(metrics := params.report.metrics or []):
+        if metrics.count(name) > 1:
+            yield f"report.metrics: {name} is listed twice; remove one"
 
 
 def _one_name_each(params: Params) -> Iterator[str]:
@@ -273,6 +263,10 @@ def _one_name_each(params: Params) -> Iterator[str]:
         for name in getattr(params, table):
             if name == "table":
                 yield f"{table}.table: in MLflow a study's table is called so; rename it"
-            if name in seen:
-                yield f"{table}.{name}: {seen[name]} has this name too; rename one"
-            seen.setdefault(name, table)
+            other = seen.setdefault(name.lower(), f"{table}.{name}")
+            if other == f"{table}.{name}" or other.startswith(f"{table}."):
+                continue  # within one table, `_names` has said so
+            if other.endswith(f".{name}"):
+                yield f"{table}.{name}: {other.partition('.')[0]} has this name too; rename one"
+            else:
+                yield f"{table}.{name}: {other} differs only by case; rename one"

@@ -93,6 +93,15 @@ def _entry(params: Params, key: str, item: Further) -> Iterator[str]:
         yield ": `study: main` is for more seeds of a row of `table`; name another study"
     if item.study == MAIN and key in params.table:
         yield ": a row of `table` is called so; rename one"
+    yield from _size(params, item)
+
+
+def _size(params: Params, item: Further) -> Iterator[str]:
+    """Fewer rows or rounds than the selection takes, if any are named."""
+    budget = params.chosen_by(item.of).budget or params.defaults.budget
+    in_rows = params.budget_unit == "rows" and isinstance(budget, int)
+    if in_rows and item.rows is not None and item.rows > budget:
+        yield f".rows: {item.rows}, and {item.of} takes {budget}; lower it"
     if item.rounds is None:
         return
     if item.of not in params.selections_rounds:
