@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from harness.common.disk_errors import ending_in_one_line
 from harness.common.stores import shared_data
 from harness.contamination.near import nearest_rows
 from harness.params.prepare import OverlapParams
@@ -115,6 +116,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--items", type=int, default=500, help="of each benchmark")
     parser.add_argument("--rows", type=int, default=9000, help="of the pool")
     args = parser.parse_args(argv)
+    for name, value in (("items", args.items), ("rows", args.rows)):
+        if value < 1:
+            parser.error(f"--{name} {value}: at least 1")
     encoder, params = load_encoder("minilm", None), OverlapParams()
 
     def embedded(texts: list[str]) -> np.ndarray:
@@ -162,4 +166,5 @@ def show(
 
 
 if __name__ == "__main__":
-    main()
+    with ending_in_one_line():
+        main()

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.common.disk_errors import ending_in_one_line
+from harness.common.errors import InputError
 from harness.params.knobs import Entry, knob_text, knobs_of
 from harness.pools.formats import FORMATS
 from harness.report.shared.tables import p_text
@@ -169,8 +171,14 @@ def main() -> None:
     """Write every page."""
     for name in PAGES:
         path = ROOT / name
-        path.write_text(written(path.read_text(encoding="utf-8")), encoding="utf-8")
+        try:
+            text = written(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            rule = "no such file; git checkout results brings the shipped one back"
+            raise InputError(f"{error.filename}: {rule}") from None
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    with ending_in_one_line():
+        main()

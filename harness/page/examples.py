@@ -1,5 +1,7 @@
 """A few items of each benchmark with the answers of several models, side by side."""
 
+import json
+from collections import Counter
 from statistics import mean
 from typing import Any
 
@@ -27,6 +29,22 @@ def examples(params: Params) -> dict[str, Any] | None:
     heldout = [one for one in made["benchmarks"] if one["kind"] == "bits_per_byte"]
     made["benchmarks"] = [one for one in made["benchmarks"] if one not in heldout[1:]]
     return made
+
+
+def texts_of(answer: str | None) -> list[tuple[str, str]]:
+    """An answer's texts, each with what is said of it: programs pass or fail, so many alike."""
+    if not answer:
+        return []
+    try:
+        programs = Counter((one["answer"], one["passes"]) for one in json.loads(answer))
+    except (ValueError, TypeError, KeyError):  # a text, not a list of programs
+        programs = Counter()
+    if not (whole := programs.total()):
+        return [("", answer)]
+    return [
+        (f"{'passes' if passes else 'fails'} ({count} of {whole})", text)
+        for (text, passes), count in programs.most_common()
+    ]
 
 
 def shown_rows(params: Params) -> list[str]:

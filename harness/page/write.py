@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.common import layout
 from harness.common.errors import InputError
 from harness.common.files import read_json, replacing
-from harness.page.examples import examples
+from harness.page.examples import examples, texts_of
 from harness.params.params import MAIN, Params
 from harness.params.pruning import SUBSETS
 from harness.report.shared.pages import made_with
@@ -64,7 +64,13 @@ def _own_part(params: Params, name: str) -> dict[str, Any] | None:
     path = layout.page_part(name)
     part = read_json(path) if path.is_file() else None
     made = part.get("made_with") if isinstance(part, dict) else None
-    return part if isinstance(made, dict) and made.get("preset") == params.preset else None
+    if part is None or not isinstance(made, dict) or made.get("preset") != params.preset:
+        return None
+    wanted = {"text", "charts"} | ({"finding", "provenance"} if name == MAIN else set())
+    if missing := sorted(wanted - part.keys()):
+        rule = f"has no {missing[0]}; remove the file, and run make repro"
+        raise InputError(f"{path}: {rule}")
+    return part
 
 
 def page_html(
@@ -104,6 +110,7 @@ def page_html(
         specs=_json(specs),
         bundle=bundle(),
         score_text=score_text,
+        texts_of=texts_of,
     )
 
 

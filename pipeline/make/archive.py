@@ -9,8 +9,11 @@ import json
 import re
 import subprocess
 import sys
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from harness.common import layout
 from harness.common.disk_errors import ending_in_one_line
@@ -31,6 +34,7 @@ def main() -> None:
     args = parser.parse_args()
     place = located(args.way, args.place)
     _nothing_lost(args.way, args.place)
+    _reached(place)
     force = ["--force"] if args.way == "pull" else []
     failed = _dvc("remote", "add", "--local", "--force", REMOTE, place)
     failed = failed or _dvc(args.way, "--remote", REMOTE, *force)
@@ -74,6 +78,18 @@ def _nothing_lost(way: str, place: str) -> None:
         raise InputError(f"{variable}={place}: {rule}; move it, or keep it by dvc commit")
 
 
+def _reached(place: str) -> None:
+    """Whether a web server answers; to DVC one that does not is an archive without files."""
+    if not place.lower().startswith(("http://", "https://")):
+        return
+    try:
+        urlopen(place, timeout=30).close()
+    except HTTPError:
+        return  # of the folder itself; its files may be there
+    except (OSError, ValueError, HTTPException) as error:
+        raise InputError(f"{place}: cannot be reached ({one_line(error, 200)})") from None
+
+
 def _data_status() -> dict[str, Any]:
     """What of the outputs is in no cache, and what differs from ``dvc.lock`` here."""
     command = [sys.executable, "-m", "dvc", "data", "status", "--json"]
@@ -94,7 +110,7 @@ def _dvc(*words: str) -> str:
     listed = said.partition("targets:\n")[2].partition("\nIs your cache")[0]
     missing = len(listed.splitlines())
     if missing:
-        rule = "not reachable, not whole, or of another commit or preset"
+        rule = "it is not whole, or of another commit or preset"
         return f"{missing} outputs of dvc.lock could not be had from there: {rule}"
     own = said.partition("Having any troubles?")[0]  # what follows is about DVC's support
     return one_line(own.removeprefix("unexpected error - "), 300)

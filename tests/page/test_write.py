@@ -11,6 +11,7 @@ from harness.common import layout
 from harness.common.errors import InputError
 from harness.common.files import write_json
 from harness.page import write
+from harness.page.examples import texts_of
 from harness.page.write import (
     body_of,
     bundle,
@@ -116,6 +117,10 @@ def test_parts_of_another_preset_are_not_its_own(
     assert read_parts(params.model_copy(update={"preset": "own"})) == {}
     write_json(layout.page_part("rounds"), parts["rounds"])  # as an older version left it
     assert "rounds" not in read_parts(params)
+    part = {"made_with": made_with(params, "rounds"), "charts": []}
+    write_json(layout.page_part("rounds"), part)
+    with pytest.raises(InputError, match=r"rounds.json: has no text; remove the file, and run"):
+        read_parts(params)
 
 
 @pytest.mark.parametrize("changed", ["pool", "recipe"])
@@ -156,6 +161,15 @@ def test_tables_scroll_and_raw_html_does_not_pass() -> None:
     made = markdown_html("| a |\n| --- |\n| <b>x</b> |\n")
     assert made.startswith('<div class="wide"><table>')
     assert "&lt;b&gt;" in made
+
+
+def test_programs_are_listed_once_with_how_many_pass() -> None:
+    again = {"answer": "def f(x): return x", "passes": True}
+    answer = json.dumps([again, {"answer": "5", "passes": False}, again])
+    assert texts_of(answer) == [("passes (2 of 3)", again["answer"]), ("fails (1 of 3)", "5")]
+    for plain in ("hello", "12", '"a"', "[1]", "[]", '{"answer": "x"}'):
+        assert texts_of(plain) == [("", plain)]
+    assert texts_of("") == texts_of(None) == []
 
 
 @pytest.mark.parametrize(

@@ -66,11 +66,17 @@ def _panel(axes: "Axes", places: np.ndarray, picks: np.ndarray, faulty: np.ndarr
     shade = np.ceil(np.log(np.maximum(counts, 1)) / np.log(4)) + (counts > 0)
     axes.pcolormesh(x, y, shade.T, cmap=_greys(), vmin=0, vmax=SHADES)
     size = 2.0 if len(picks) <= 1000 else 1.2
-    for rows, colour, mark, edge in (
-        (picks[~faulty[picks]], BLUE, "o", 0),
-        (picks[faulty[picks]], ORANGE, "x", 0.6),
+    for rows, colour, mark, width, edge in (
+        (picks[~faulty[picks]], BLUE, "o", size, 0),
+        (
+            picks[faulty[picks]],
+            ORANGE,
+            "x",
+            2.0,
+            0.3 * size,
+        ),  # smaller ones would look like squares
     ):
-        axes.plot(places[rows, 0], places[rows, 1], mark, color=colour, ms=size, mew=edge)
+        axes.plot(places[rows, 0], places[rows, 1], mark, color=colour, ms=width, mew=edge)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_color(GREY)
