@@ -47,12 +47,12 @@ def test_what_is_not_of_the_hub_has_no_commit(table: str) -> None:
 
 @pytest.mark.parametrize(("pairs", "refused"), [(1499, False), (1500, True), (None, False)])
 def test_no_more_pairs_than_are_made(pairs: int | None, *, refused: bool) -> None:
-    found = problems("reward_models", "weak", "pairs", value=pairs)
+    listed = problems("reward_models", "weak", "pairs", value=pairs)
     said = [
         "params.yaml: reward_models.weak.pairs: 1,500, and lab.preferences makes 1,500, of which "
         "a tenth is held out; lower it, or null for all"
     ]
-    assert found == (said if refused else [])
+    assert listed == (said if refused else [])
 
 
 def test_no_more_rows_than_a_selection_takes() -> None:
@@ -66,12 +66,12 @@ def test_no_more_rows_than_a_selection_takes() -> None:
 def test_names_that_differ_by_case_in_two_tables() -> None:
     values: Any = read_yaml(ROOT / "params.yaml")
     values["references"]["KMQ"] = values["references"]["none"]
-    found = check_values(values, "params.yaml")
-    assert found == [
+    listed = check_values(values, "params.yaml")
+    assert listed == [
         "params.yaml: references.KMQ: selections_scored.kmq differs only by case; rename one"
     ]
 
 
 def test_a_row_that_is_listed_twice_for_dvc() -> None:
-    found = problems("report", "metrics", value=["random", "random"])
-    assert found == ["params.yaml: report.metrics: random is listed twice; remove one"]
+    listed = problems("report", "metrics", value=["random", "random"])
+    assert listed == ["params.yaml: report.metrics: random is listed twice; remove one"]
