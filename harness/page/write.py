@@ -103,7 +103,10 @@ def page_html(
         finding=parts[MAIN]["finding"],
         provenance=parts[MAIN]["provenance"],
         claims=[
-            one for part in parts.values() if not part["older"] for one in part.get("claims", [])
+            {**one, "section": name}
+            for name, part in parts.items()
+            for one in part.get("claims", [])
+            if not part["older"]
         ],
         examples=shown,
         missing=missing,

@@ -32,7 +32,8 @@ class Published:
     Attributes:
         title: as "Table 2".
         of: the model that was trained, and on what.
-        frame: the printed cells; the index are rows of ours, in the printed order.
+        frame: the printed cells; the index are rows of ours, in the printed order. The column
+            ``printed`` has their printed names.
         notes: where the paper contradicts itself, or should be read with care.
     """
 
@@ -74,6 +75,7 @@ def read_table(name: str, rows: Iterable[str] | None = None) -> Published:
         candidates = [names] if isinstance(names, str) else list(names)
         kept = [one for one in candidates if known is None or one in known]
         ours |= {str(key): one for one in kept[:1]}
+    frame["printed"] = frame[entry["key"]].fillna("").agg(" ".join, axis="columns").str.strip()
     frame.index = pd.Index([ours.get(key, "") for key in keys], name="selection")
     return Published(
         entry["title"], entry["of"], frame.loc[frame.index != ""], tuple(entry["notes"])

@@ -69,4 +69,5 @@ def test_the_first_row_that_is_there_stands_for_a_printed_one() -> None:
     frame = read_table("table3", ["random_mistral", "kmq_mistral"]).frame
     assert frame.index.tolist() == ["random_mistral", "kmq_mistral"]
     assert frame["avg"].tolist() == [52.3, 54.5]
+    assert frame["printed"].tolist() == ["mistral-7b random", "mistral-7b kmq"]
     assert isinstance(frame, pd.DataFrame)

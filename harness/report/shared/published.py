@@ -35,14 +35,14 @@ def beside_published(
         rows = []
         for printed in one.frame.reset_index().to_dict("records"):
             row = str(printed["selection"])
-            cells = [row]
+            cells = [row, str(printed["printed"])]
             for name, column in ours.items():
                 cells += [number(printed[name], 1)]
                 if column:
                     digits = digits_of(suite, suite.column(column))
                     cells += [number(by_name[row][column], digits)]
             rows.append(cells)
-        heads = ["selection"]
+        heads = ["selection", "printed as"]
         for name, column in ours.items():
             label = COLUMNS[name][0]
             heads += [f"{label}, published"]
