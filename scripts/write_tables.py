@@ -80,11 +80,18 @@ def suites() -> str:
     return _table("suite | title | columns | source", rows)
 
 
+SHOWN = ("selection", "rows", "seeds", "Average")  # of the main table, and its differences
+
+
 def main_table() -> str:
-    """The lab's main table as its report has it."""
+    """Of the lab's main table the headline and the differences; its page has the benchmarks."""
     page = (RESULTS / "lab" / "main" / "table.md").read_text(encoding="utf-8")
-    rows = page.split("\n| ", 1)[1].split("\n\n", 1)[0]
-    return f"\n| {rows}\n\n"
+    table = page.split("\n| ", 1)[1].split("\n\n", 1)[0]
+    lines = [line.strip("| ").split(" | ") for line in table.splitlines()]
+    heads = [head.strip() for head in lines[0]]
+    kept = [i for i, head in enumerate(heads) if head in SHOWN or head.endswith((")", "]"))]
+    rows = (" | ".join(line[i] for i in kept) for line in lines)
+    return "\n" + "".join(f"| {row} |\n" for row in rows) + "\n"
 
 
 def verdicts() -> str:

@@ -21,8 +21,12 @@ README = (ROOT / "README.md").read_text()
 
 def test_the_readme_shows_the_committed_table() -> None:
     shown = README.split("<!-- made: main_table -->")[1].split("<!-- end -->")[0]
-    table = (ROOT / "results/lab/main/table.md").read_text()
-    assert first_table(shown) == first_table(table)
+    heads, *rows = first_table((ROOT / "results/lab/main/table.md").read_text())
+    own, *lines = first_table(shown)
+    assert own[:4] == ["selection", "seeds", "rows", "Average"]
+    kept = [i for i, head in enumerate(heads) if head in own]
+    assert [heads[i] for i in kept] == own
+    assert [[row[i] for i in kept] for row in rows] == lines
 
 
 @pytest.mark.parametrize("name", write_tables.PAGES)

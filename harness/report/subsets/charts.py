@@ -1,6 +1,6 @@
 """The charts of the subsets: a map of the pool to look into, and in the lab the planted truth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +15,8 @@ from harness.statistics.seeds import deviation
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_POINTS = 8_000  # of the map: more would make the page heavy; drawn by seed
-MOST_TEXT = 110  # characters of a prompt
+MOST_POINTS = 6_000  # of the map: more would make the page heavy; drawn by seed
+MOST_BYTES = {"prompt": 110, "response": 80}  # of a text in UTF-8, for the same reason
 TRUTH = {  # what is planted, and what it says
     "noise_share": "The share of each subset with a planted fault; that of full is the pool's.",
     "skills_reached": "The share of the planted sub-skills with a row in each subset.",
@@ -24,7 +24,10 @@ TRUTH = {  # what is planted, and what it says
 
 
 def subset_charts(
-    study: SubsetStudy, frame: "pd.DataFrame", ids: Sequence[str], prompts: Sequence[str] | None
+    study: SubsetStudy,
+    frame: "pd.DataFrame",
+    ids: Sequence[str],
+    texts: Mapping[str, Sequence[str]],
 ) -> list[Chart]:
     """The map, and what is planted in each subset.
 
@@ -32,10 +35,10 @@ def subset_charts(
         study: the pool and the subsets.
         frame: one row a selection and seed, as in the CSV.
         ids: (n,) of the pool's rows.
-        prompts: (n,) their prompts; None where the page may not show them.
+        texts: their ``prompt`` and ``response``, (n,) each; none where the page may not show them.
     """
     truth = [truth_chart(frame, name, said) for name, said in TRUTH.items() if name in frame]
-    return [map_chart(study, ids, prompts), *truth]
+    return [map_chart(study, ids, texts), *truth]
 
 
 def truth_chart(frame: "pd.DataFrame", name: str, caption: str) -> Chart:
@@ -52,7 +55,7 @@ def truth_chart(frame: "pd.DataFrame", name: str, caption: str) -> Chart:
 
 
 def map_records(
-    study: SubsetStudy, ids: Sequence[str], prompts: Sequence[str] | None
+    study: SubsetStudy, ids: Sequence[str], texts: Mapping[str, Sequence[str]]
 ) -> tuple[list[dict[str, Any]], list[str], np.ndarray]:
     """A record a point of the map, the rows to choose from, and the axes' shares of variance.
 
@@ -79,25 +82,31 @@ def map_records(
         record["taken"] = f"{taken[i]}|" if taken[i] else ""
         if study.pool.noise is not None:
             record["fault"] = str(study.pool.noise[i])
-        if prompts is not None:
-            text = printable(prompts[i])
-            record["prompt"] = text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
+        record |= {name: _cut(printable(own[i]), MOST_BYTES[name]) for name, own in texts.items()}
         records.append(record)
     return records, list(first), shares
 
 
-def map_chart(study: SubsetStudy, ids: Sequence[str], prompts: Sequence[str] | None) -> Chart:
+def _cut(text: str, most: int) -> str:
+    """The beginning of a text, of so many bytes in UTF-8."""
+    coded = text.encode()
+    return text if len(coded) <= most else f"{coded[: most - 3].decode(errors='ignore')}…"
+
+
+def map_chart(study: SubsetStudy, ids: Sequence[str], texts: Mapping[str, Sequence[str]]) -> Chart:
     """The pool in two dimensions; a list chooses the selection whose rows are marked."""
     import altair as alt
 
-    records, names, shares = map_records(study, ids, prompts)
+    records, names, shares = map_records(study, ids, texts)
     bind = alt.binding_select(options=names, name="selection ")
     picked = alt.param(name="selection", value=names[0], bind=bind)
     x = alt.X("x:Q", axis=None, scale=alt.Scale(zero=False))
     y = alt.Y("y:Q", axis=None, scale=alt.Scale(zero=False))
-    tips = [alt.Tooltip(f"{name}:N") for name in ("id", "prompt", "fault") if name in records[0]]
-    tips.append(alt.Tooltip("taken:N", title="selected by"))
-    base = alt.Chart(values(records)).encode(x=x, y=y, tooltip=tips)
+    tips = [alt.Tooltip(f"{name}:N") for name in ("id", *MOST_BYTES, "fault") if name in records[0]]
+    tips.append(alt.Tooltip("by:N", title="selected by"))
+    listed = "join(slice(split(datum.taken, '|'), 1, -1), ', ')"
+    base = alt.Chart(values(records)).transform_calculate(by=listed)
+    base = base.encode(x=x, y=y, tooltip=tips)
     pool = base.mark_circle(size=9, color=GREY, opacity=0.35)
     marked = base.transform_filter("indexof(datum.taken, '|' + selection + '|') >= 0")
     dots = marked.mark_circle(size=28, opacity=0.9)

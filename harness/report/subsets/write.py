@@ -48,7 +48,8 @@ def write_subset_report(params: Params, study: str = SUBSETS) -> Path:
     that is missing or of another pool.
     """
     subsets, rows = read_subset_study(params), read_pool()
-    prompts: list[str] = rows.frame["prompt"].tolist()
+    names = ("prompt", "response") if params.report.texts else ()
+    texts = {name: rows.frame[name].tolist() for name in names}
     frame = measures_frame(subsets)
     clusterings = clustering_facts(params, subsets.pool.quality)
     noise = subsets.pool.noise if subsets.pool.noise is not None else np.array([], dtype=str)
@@ -64,7 +65,7 @@ def write_subset_report(params: Params, study: str = SUBSETS) -> Path:
             "map.png": partial(plot_map, subsets),
             "clusterings.png": partial(plot_clusterings, clusterings, subsets.quality),
         },
-        subset_charts(subsets, frame, rows.ids, prompts if params.report.texts else None),
+        subset_charts(subsets, frame, rows.ids, texts),
     )
 
 

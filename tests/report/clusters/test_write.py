@@ -17,6 +17,7 @@ from harness.params.params import Params, load_params
 from harness.report.clusters.write import write_clusters
 from harness.suites import SUITES
 from tests.helpers.build_runs import POOL_SIZE, build_runs
+from tests.helpers.charts import drawn_charts
 from tests.helpers.small_repo import further, selection
 from tests.helpers.toy_suite import write_toy_suite
 
@@ -107,3 +108,10 @@ def test_few_clusterings_have_no_correlation(
     params = params.model_copy(update={"further": kept})
     page = (write_clusters(params, "clusters") / "table.md").read_text()
     assert "no correlation is given" in page
+
+
+def test_every_chart_of_the_page_draws(params: Params) -> None:
+    write_clusters(params, "clusters")
+    by_k, by_silhouette = drawn_charts("clusters")
+    assert by_k == "Average by the number of clusters"
+    assert by_silhouette.endswith("silhouette")

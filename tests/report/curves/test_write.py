@@ -33,6 +33,7 @@ from tests.helpers.by_round_tree import (
     build_in,
     copy_of,
 )
+from tests.helpers.charts import drawn_charts
 from tests.helpers.selection_tree import N
 
 GROUP = {0: "s0_1", 1: "s0_1", 2: "s2"}
@@ -295,3 +296,8 @@ def test_the_vendi_score_is_the_definition_on_the_pools_embedding(
 
 def test_the_default_scorer_is_the_systems_own() -> None:
     assert KmqIterative().scorer == DEFAULT_SCORER
+
+
+@pytest.mark.parametrize("study", LISTED)
+def test_every_chart_of_the_page_draws(report: Report, study: str) -> None:
+    assert list(drawn_charts(study)) == ["Average by the number of rows"]

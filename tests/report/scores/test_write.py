@@ -20,6 +20,7 @@ from harness.report.shared.judging import judged
 from harness.report.shared.runs import study_rows
 from harness.suites import SUITES, load_suite
 from tests.helpers.build_runs import QUALITY, build_runs, cells, write_cell
+from tests.helpers.charts import drawn_charts
 from tests.helpers.small_repo import further
 from tests.helpers.toy_suite import write_toy_suite
 
@@ -307,3 +308,8 @@ def test_lower_is_better_columns_are_marked(
     stated = statistics.mean(seed["scores"]["bpb"] for seed in metrics.values())
     assert samples_mean == pytest.approx(stated, abs=1e-4)
     assert float(result["full"]["diff_high"]) < 0
+
+
+def test_every_chart_of_the_page_draws(tree: Params) -> None:
+    write_scores(tree, "main")
+    assert list(drawn_charts("main")) == ["Differences from random", "Score against cost"]

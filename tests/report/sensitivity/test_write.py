@@ -21,6 +21,7 @@ from tests.helpers.build_runs import (
     write_cell,
     write_params,
 )
+from tests.helpers.charts import drawn_charts
 from tests.helpers.presets import preset_file
 from tests.helpers.small_repo import further
 from tests.helpers.toy_suite import write_toy_suite
@@ -109,3 +110,8 @@ def test_a_row_missing_from_params_is_named(folder: Path) -> None:
     kept = {key: item for key, item in params.further.items() if item.of != "oracle"}
     with pytest.raises(InputError, match=r"the study sensitivity needs oracle; no entry of"):
         write_sensitivity(params.model_copy(update={"further": kept}), "sensitivity")
+
+
+def test_every_chart_of_the_page_draws(folder: Path) -> None:
+    write_sensitivity(build_runs(folder, **proofs_alone()), "sensitivity")
+    assert list(drawn_charts("sensitivity")) == ["Average of subsets with known faults"]

@@ -21,6 +21,7 @@ from harness.params.params import Params
 from harness.params.selections import RoundSelection, ScoredSelection
 from harness.report.shared.tables import flops_text
 from harness.report.subsets.write import write_subset_report
+from tests.helpers.charts import drawn_charts
 from tests.helpers.selection_tree import (
     BEST_K,
     BUDGET,
@@ -358,3 +359,10 @@ def test_two_reports_of_the_same_files_are_the_same_bytes(tree: Params) -> None:
     shutil.rmtree(layout.SUBSETS)  # what they are is described already
     write_subset_report(tree)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_every_chart_of_the_page_draws_and_the_map_says_what_a_row_is(tree: Params) -> None:
+    report(tree)
+    drawn = drawn_charts("subsets")
+    assert len(drawn) == 3
+    assert "selected by" in drawn["A map of the pool"]

@@ -21,6 +21,7 @@ from harness.report.worlds.write import write_worlds
 from harness.suites import SUITES
 from pipeline.report import run
 from tests.helpers.build_runs import QUALITY, WHY, build_worlds
+from tests.helpers.charts import drawn_charts
 from tests.helpers.small_repo import edit_params
 from tests.helpers.toy_suite import write_toy_suite
 
@@ -221,3 +222,8 @@ def test_a_single_seed_has_no_share_of_worlds(
     assert line["world_share"] == ""
     assert not math.isnan(float(line["p"]))
     assert "with few worlds it is rough, and needs two seeds of both rows." in page(folder)
+
+
+def test_every_chart_of_the_page_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_worlds(build(tmp_path, monkeypatch), "worlds")
+    assert list(drawn_charts("worlds")) == ["Differences from random over 5 worlds"]
