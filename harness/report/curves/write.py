@@ -19,6 +19,7 @@ from harness.report.curves.lines import (
     score_lines,
 )
 from harness.report.curves.plots import plot_scores, plot_weights
+from harness.report.curves.sizes import size_notes
 from harness.report.curves.tables import SCORE_DIGITS, cost_table, gain_table, weight_table
 from harness.report.shared.judging import judged
 from harness.report.shared.notes import preset_note, score_notes, training_notes, trial_mark
@@ -91,9 +92,12 @@ def markdown(study: CurveStudy, scores: list[Line], loops: list[Line], claimed: 
         ),
         verdicts=[]
         if any(row.trial for row in rows)
-        else verdict_notes(
-            scores, {"as many random rows": ""}, head.label, digits, study.params.preset
-        ),
+        else [
+            *verdict_notes(
+                scores, {"as many random rows": ""}, head.label, digits, study.params.preset
+            ),
+            *size_notes(scores, digits),
+        ],
         differences=judgement_table(scores, digits, BASELINE, ""),
         remarks=_remarks(scores),
         published=beside_published(study.params, study.study, study.suite, scores),
