@@ -23,6 +23,7 @@ def test_a_sentence_for_each_selection_of_several_tested_sizes() -> None:
     ]
     assert size_notes(lines, 1) == [
         "qdit by the number of rows, against as many random ones: better at 300 (+6.1), "
-        "1,200 (+4.2); no difference found at 2,400 (no more than 2.5). At 600 rows the main table tests it."
+        "1,200 (+4.2); no difference found at 2,400 (no more than 2.5). "
+        "At 600 rows the main table tests it."
     ]
     assert size_notes(lines[4:], 1) == []
