@@ -161,7 +161,7 @@ def _seed_record(
         name=f"{name} seed {seed}",
         tags={**tags, **hashes, **walls, **_trial_tag(manifest)},
         params={**logged, **_size(manifest), "seed": str(seed)},
-        metrics=metrics,
+        metrics=_headline_first(suite, metrics),
         loss=manifest.get("loss_curve", []),
         system=read_samples(cell.stage("train"), start_ms, end_ms) if began else [],
         artifacts=[(path, "train")] + ([(subset.path, "subset")] if subset else []),
@@ -346,11 +346,16 @@ def _parent_record(
         name=name,
         tags={"kind": "selection", "study": study, "selection": name} | walls,
         params=logged,
-        metrics=metrics,
+        metrics=_headline_first(suite, metrics),
         artifacts=[(path, "study") for path in tables],
         start_ms=min(child.start_ms for child in children),
         seconds=sum(child.seconds for child in children),
     )
+
+
+def _headline_first(suite: Suite, metrics: Mapping[str, float]) -> dict[str, float]:
+    """MLflow's plots begin with the metric that was logged first."""
+    return dict(sorted(metrics.items(), key=lambda item: item[0] != suite.headline))
 
 
 def _study_files(params: Params, study: str) -> list[Path]:

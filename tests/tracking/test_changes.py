@@ -110,6 +110,7 @@ def test_further_cells_are_runs_of_their_study_and_of_the_row_they_add_seeds_to(
     assert (part.name, taken, part.metrics["subset/rows"]) == ("random_4 seed 1", 4, 4.0)
     assert (part.params["of"], part.params["rows"]) == ("random", "4")
     assert (others, more.parent) == (6, "main/random")
+    assert next(iter(results["main/random"].metrics)) == next(iter(part.metrics)) == "bpb"
     assert results["main/random"].metrics["seeds"] == 4
     assert results["sizes/noise_25/seed_0"].params["selection.budget"] == "0.1"
     # The seeds that there are besides have not made a run: it stays the same one.
