@@ -49,7 +49,7 @@ repro: env ## the main table: every stage that is not up to date, then the table
 		$(if $(POOL),--pool "$$POOL")
 
 report: env ## the page of all results, built and opened: results/<preset>/report.html
-	@$(PY) -m pipeline.make.report
+	@$(PY) -m pipeline.make.report $(if $(PRESET),--preset "$$PRESET")
 
 plan: env ## make plan PRESET=name: what it will take, before anything runs
 	@$(PY) -m pipeline.make.plan $(if $(PRESET),"$$PRESET") $(if $(SIZE),--size "$$SIZE") \
@@ -99,4 +99,4 @@ lint: env ## ruff and pyright
 	@$(PY) -m pyright
 
 clean: ## remove what the pipeline made, logs and weights too; results/, .venv, DVC's cache stay
-	rm -rf data runs worlds timings samples .store .pytest_cache .ruff_cache
+	rm -rf data runs worlds timings samples dvc_plots .store .pytest_cache .ruff_cache

@@ -24,6 +24,10 @@ from harness.suites import SUITES, load_suite
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
 PAGES = ("README.md", "docs/fidelity.md", "docs/paper.md", "docs/pools.md", "docs/select.md")
+# What a table could have shown: a baseline, and the difference that the tests against it find.
+POWER = re.compile(
+    r"Tests against (\w+): .*?; (a difference of [\d. to]+ \D+? is found with 80% power)"
+)
 MARKED = re.compile(r"(<!-- made: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 SYSTEMS: Mapping[str, Entry[Any]] = {**SAMPLERS, **ROUND_SYSTEMS}
 
@@ -151,7 +155,8 @@ def _claim_cell(preset: str, claim: dict[str, Any] | None) -> str:
 def _verdicts(table: str) -> str:
     page = (RESULTS / table / "table.md").read_text(encoding="utf-8")
     said = [text for text in page.split("\n\n") if text.startswith("Against ")]
-    return "\n" + "".join(f"{textwrap.fill(text, 100)}\n\n" for text in said)
+    said += [" ".join(f"Against {name}, {most}." for name, most in POWER.findall(page))]
+    return "\n" + "".join(f"{textwrap.fill(text, 100)}\n\n" for text in said if text)
 
 
 MADE = (systems, knobs, scorers, formats, suites, claims)

@@ -99,8 +99,10 @@ def _entry(params: Params, key: str, item: Further) -> Iterator[str]:
 def _size(params: Params, item: Further) -> Iterator[str]:
     """Fewer rows or rounds than the selection takes, if any are named."""
     budget = params.chosen_by(item.of).budget or params.defaults.budget
-    in_rows = params.budget_unit == "rows" and isinstance(budget, int)
-    if in_rows and item.rows is not None and item.rows > budget:
+    if isinstance(budget, float) and params.prepare.source == "lab":
+        budget = params.absolute_budget(item.of, params.lab.instances)
+    known = params.budget_unit == "rows" and isinstance(budget, int)
+    if known and item.rows is not None and item.rows > budget:
         yield f".rows: {item.rows}, and {item.of} takes {budget}; lower it"
     if item.rounds is None:
         return

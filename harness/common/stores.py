@@ -41,7 +41,9 @@ def shared_data() -> Path:
     named = os.environ.get("SHARED_DATA")
     folder = Path(named) if named else repo_root().parent / "shared" / "data"
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such data folder; set SHARED_DATA to its path")
+        raise InputError(
+            f"{folder}: no such data folder; set SHARED_DATA to its path (docs/pools.md)"
+        )
     return folder
 
 

@@ -142,7 +142,8 @@ def _work(plan: Plan) -> str:
     text = aligned(rows)
     if plan.others:
         text += (
-            "\nstudies: made by plain dvc repro only; each takes at most so much beside those above"
+            "\nstudies: python -m pipeline.make.repro --target report_study@NAME (or page, all); "
+            "each takes at most so much beside those above"
         )
     if plan.params.worlds:
         text += "\nother worlds are not counted"

@@ -16,6 +16,7 @@ from harness.params.knobs import find_entry, knob_problems, knobs_of, read_value
 from harness.params.limits import DEFAULT, Limits
 from harness.params.params import EmbeddingParams, ScorerParams
 from harness.params.source import OnBadRow, Source
+from harness.round_systems import ROUND_SYSTEMS
 from harness.samplers import SAMPLERS
 from harness.scorers import SCORERS
 from harness.selecting.quality import terms
@@ -51,6 +52,9 @@ def read_choices(values: argparse.Namespace) -> Choices:
     for name in ("pool", "sampler", "budget", "out"):
         if getattr(values, name) is None:
             raise InputError(f"--{name} is missing; python -m harness select --help has examples")
+    if values.sampler in ROUND_SYSTEMS:
+        rule = "trains models to choose by, which only the pipeline does (docs/rounds.md)"
+        raise InputError(f"--sampler {values.sampler}: {rule}")
     sampler = find_entry(SAMPLERS, values.sampler, "--sampler", "system")
     params = read_knobs("--param ", values.sampler, sampler, _pairs("--param", values.param))
     needs = sampler.needs_with(params)

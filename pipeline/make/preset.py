@@ -267,7 +267,8 @@ def _switch_lock(root: Path, left: str, preset: str) -> list[str]:
     if not lock.is_file():
         return []
     lock.unlink()
-    return [f"dvc.lock: put away with its preset; {preset} has not run here yet"]
+    back = f"make preset PRESET={left} brings it back"
+    return [f"dvc.lock: put away with its preset ({back}); {preset} has not run here yet"]
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -14,8 +14,13 @@ from harness.params.params import load_params
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the page where something was run here, else take the shipped one; open it."""
-    argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0]).parse_args(argv)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--preset", default="", help="the one that params.yaml is of")
+    wanted = parser.parse_args(argv).preset
     params = load_params()
+    if wanted and wanted != params.preset:
+        rule = f"params.yaml is of {params.preset}; first make preset PRESET={wanted}"
+        raise InputError(f"PRESET={wanted}: {rule}")
     page = layout.page_file(params.preset)
     from harness.page.write import has_main, write_page
 

@@ -57,6 +57,8 @@ def test_no_more_pairs_than_are_made(pairs: int | None, *, refused: bool) -> Non
 
 def test_no_more_rows_than_a_selection_takes() -> None:
     assert problems("selections", "random", "budget", value=600) == []
+    (problem,) = problems("further", "scorers_random_200", "rows", value=601)  # of a tenth of 6,000
+    assert problem.endswith("further.scorers_random_200.rows: 601, and random takes 600; lower it")
     first, *_ = problems("selections", "random", "budget", value=300)
     assert first.startswith(
         "params.yaml: further.scorers_random_400.rows: 400, and random takes 300;"

@@ -221,7 +221,7 @@ def test_a_missing_data_folder_is_named(
     monkeypatch.setenv("SHARED_DATA", "nowhere/at_all")
     with pytest.raises(InputError) as caught:
         make(own, source="shared:pools/p.jsonl")
-    want = "nowhere/at_all: no such data folder; set SHARED_DATA to its path"
+    want = "nowhere/at_all: no such data folder; set SHARED_DATA to its path (docs/pools.md)"
     assert str(caught.value) == want
 
 

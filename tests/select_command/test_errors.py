@@ -15,6 +15,7 @@ LENGTH = ("--quality", "length")
 
 # The words after --pool, --budget and --out, and what the line says.
 WRONG_WORDS = {
+    "system in rounds": (["diverse_evol"], "--sampler diverse_evol: trains models to choose by"),
     "unknown system": (["kqm"], "--sampler: no system is called 'kqm'; did you mean 'kmq'?"),
     "quality missing": (["kmq"], "--sampler kmq reads quality: give --quality length, or"),
     "unknown option": (["random", "--sead", "1"], "--sead: no such option; did you mean '--seed'?"),

@@ -66,7 +66,8 @@ def test_kept_edits_of_another_version_are_not_installed(real: Path) -> None:
 def test_the_lock_is_kept_for_its_preset_when_params_are_gone(real: Path) -> None:
     (real / "params.yaml").unlink()
     lines = switch_preset(real, "own")
-    assert lines[-1] == "dvc.lock: put away with its preset; own has not run here yet"
+    back = "make preset PRESET=lab brings it back"
+    assert lines[-1] == f"dvc.lock: put away with its preset ({back}); own has not run here yet"
     assert not (real / "dvc.lock").exists()
     (real / "params.yaml").unlink()
     (real / "dvc.lock").write_text(lock("own"))
