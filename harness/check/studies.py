@@ -9,7 +9,7 @@ from harness.common.errors import InputError, nearest
 from harness.params.params import MAIN, Cell, Further, Params
 from harness.params.pruning import RECIPE, SUBSETS
 
-OTHER_REPORTS = (SUBSETS, RECIPE)  # their folders in results/ are taken
+OTHER_REPORTS = (SUBSETS, RECIPE, "page")  # their folders in results/ are taken
 OTHER_MODELS = (MAIN, "base", "reward")  # names by which scorers and rounds know models already
 _LARGE = 10**9  # a budget for the rounds of any selection: the pool's size is unknown here
 

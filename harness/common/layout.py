@@ -27,7 +27,6 @@ RESULTS = Path("results")
 SUBSETS = DATA / "subsets"
 SELECTIONS = DATA / "selections"
 DESCRIBED = DATA / "described"
-PAGE_PARTS = DATA / "page"  # what the page of a preset shows of each report
 
 
 def costs_file(unit: str) -> Path:
@@ -50,9 +49,19 @@ def report_folder(preset: str, name: str) -> Path:
     return RESULTS / preset / name
 
 
-def page_part(name: str) -> Path:
+def page_parts(preset: str) -> Path:
+    """What the page of a preset is put together from."""
+    return RESULTS / preset / "page"
+
+
+def page_part(preset: str, name: str) -> Path:
     """What the page shows of a report: its text, its charts."""
-    return PAGE_PARTS / f"{name}.json"
+    return page_parts(preset) / f"{name}.json"
+
+
+def examples_file(preset: str) -> Path:
+    """The answers of models that the page shows."""
+    return RESULTS / preset / "examples.json"
 
 
 def page_file(preset: str) -> Path:

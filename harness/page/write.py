@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness.common import layout
 from harness.common.errors import InputError
-from harness.common.files import read_json, replacing
+from harness.common.files import read_json, replacing, write_json
 from harness.page.examples import examples, texts_of
 from harness.params.params import MAIN, Params
 from harness.params.pruning import SUBSETS
 from harness.report.shared.pages import made_with
+from harness.report.shared.runs import run_folder
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -30,8 +31,10 @@ def write_page(params: Params) -> Path:
     """
     parts = read_parts(params)
     if MAIN not in parts:
-        raise InputError(f"{layout.page_part(MAIN)}: no such file; run dvc repro report")
-    text = page_html(params, parts, examples(params))
+        raise InputError(
+            f"{layout.page_part(params.preset, MAIN)}: no such file; run dvc repro report"
+        )
+    text = page_html(params, parts, _examples(params))
     if len(text.encode()) > MOST_BYTES:
         rule = f"{len(text.encode()):,} bytes, more than {MOST_BYTES:,}"
         raise InputError(f"report.html: {rule}; report.texts: false leaves rows and items out")
@@ -42,26 +45,39 @@ def write_page(params: Params) -> Path:
     return out
 
 
+def _examples(params: Params) -> dict[str, Any] | None:
+    """What models answered, kept beside the page; where no run is here, as it was kept."""
+    file = layout.examples_file(params.preset)
+    here = any((run_folder(cell) / "metrics.json").is_file() for cell in params.cells(MAIN))
+    if params.report.texts and not here and file.is_file():
+        return read_json(file)
+    shown = examples(params)
+    write_json(file, shown)
+    return shown
+
+
 def read_parts(params: Params) -> dict[str, dict[str, Any]]:
     """What each report of this preset left, in the order of the params, where it was made.
 
-    A part is ``older`` where the pool or the recipe of training has changed since.
+    A part is ``older`` where the pool, the base model or the recipe of training has changed since.
     """
     parts: dict[str, dict[str, Any]] = {}
     for name in (MAIN, SUBSETS, *params.studies, *params.world_reports):
         if part := _own_part(params, name):
-            parts[name] = {**part, "older": part["made_with"] != made_with(params, name)}
+            here, then = made_with(params, name), part["made_with"]
+            older = any(then.get(key) != value for key, value in here.items() if value)
+            parts[name] = {**part, "older": older}
     return parts
 
 
 def has_main(params: Params) -> bool:
-    """Whether the main table of this preset was made here: what a page cannot do without."""
-    return _own_part(params, MAIN) is not None
+    """Whether a page can be made here: there are a pool and a main table of this preset."""
+    return layout.POOL_FILE.is_file() and _own_part(params, MAIN) is not None
 
 
 def _own_part(params: Params, name: str) -> dict[str, Any] | None:
     """What a report of this preset left; an older version's does not say of which it is."""
-    path = layout.page_part(name)
+    path = layout.page_part(params.preset, name)
     part = read_json(path) if path.is_file() else None
     made = part.get("made_with") if isinstance(part, dict) else None
     if part is None or not isinstance(made, dict) or made.get("preset") != params.preset:

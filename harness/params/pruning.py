@@ -33,8 +33,12 @@ def prune(params: Params) -> list[Path]:
         layout.SUBSETS: {layout.subset_folder(name) for name in chosen},
         layout.SELECTIONS: {layout.selection_folder(name) for name in chosen},
         layout.WORLDS: {layout.WORLDS / name for name in params.worlds},
-        layout.PAGE_PARTS: {layout.page_part(name) for name in written},
-        results: reports | {path for path in results.glob("*") if path.is_file()},
+        layout.page_parts(params.preset): {
+            layout.page_part(params.preset, name) for name in written
+        },
+        results: reports
+        | {layout.page_parts(params.preset)}
+        | {path for path in results.glob("*") if path.is_file()},
     }
     for folder in (layout.RUNS, layout.DESCRIBED, layout.REWARD_MODELS, layout.SELECTIONS):
         kept[timings_of(folder)] = {timings_of(path) for path in kept[folder]}

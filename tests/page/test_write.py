@@ -57,7 +57,7 @@ def leave(params: Params, parts: dict[str, dict[str, Any]]) -> None:
     layout.POOL_FILE.parent.mkdir(exist_ok=True)
     layout.POOL_FILE.write_bytes(b"rows")
     for name, one in parts.items():
-        write_json(layout.page_part(name), {**one, "made_with": made_with(params, name)})
+        write_json(layout.page_part("lab", name), {**one, "made_with": made_with(params, name)})
 
 
 @pytest.fixture
@@ -115,16 +115,32 @@ def test_parts_of_another_preset_are_not_its_own(
     leave(params, parts)
     assert list(read_parts(params)) == list(parts)
     assert read_parts(params.model_copy(update={"preset": "own"})) == {}
-    write_json(layout.page_part("rounds"), parts["rounds"])  # as an older version left it
+    write_json(layout.page_part("lab", "rounds"), parts["rounds"])  # as an older version left it
     assert "rounds" not in read_parts(params)
     part = {"made_with": made_with(params, "rounds"), "charts": []}
-    write_json(layout.page_part("rounds"), part)
+    write_json(layout.page_part("lab", "rounds"), part)
     with pytest.raises(InputError, match=r"rounds.json: has no text; remove the file, and run"):
         read_parts(params)
 
 
-@pytest.mark.parametrize("changed", ["pool", "recipe"])
-def test_a_part_of_another_pool_or_recipe_is_marked_and_claims_nothing(
+def test_answers_are_kept_for_where_no_run_is(
+    params: Params, parts: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(params, parts)
+    item = {"prompt": "What?", "choices": [], "right": "a", "answers": ["b"], "scores": [0.0]}
+    shown = {"runs": ["random, seed 0"], "benchmarks": [{"name": "One", "kind": "lm_eval"}]}
+    shown["benchmarks"][0] |= {"items": [item]}
+    monkeypatch.setattr(write, "examples", lambda params: shown)
+    assert "What?" in write_page(params).read_text()
+    monkeypatch.setattr(write, "examples", lambda params: None)
+    assert "What?" in write_page(params).read_text(), "no run is here"
+    hidden = params.report.model_copy(update={"texts": False})
+    assert "What?" not in write_page(params.model_copy(update={"report": hidden})).read_text()
+    assert "What?" not in layout.examples_file("lab").read_text()
+
+
+@pytest.mark.parametrize("changed", ["pool", "recipe", "base"])
+def test_a_part_of_another_pool_base_or_recipe_is_marked_and_claims_nothing(
     params: Params,
     parts: dict[str, dict[str, Any]],
     changed: str,
@@ -137,14 +153,19 @@ def test_a_part_of_another_pool_or_recipe_is_marked_and_claims_nothing(
     assert "a claim" in write_page(params).read_text()
     if changed == "pool":
         layout.POOL_FILE.write_bytes(b"other rows")
+    elif changed == "base":
+        layout.BASE_MODEL.mkdir(parents=True)
+        (layout.BASE_MODEL / "model.safetensors").write_bytes(b"weights")
     else:
         train = params.train.model_copy(update={"learning_rate": 0.5})
         params = params.model_copy(update={"train": train})
     for name in (MAIN, "subsets"):  # what `make repro` makes anew
-        write_json(layout.page_part(name), {**parts[name], "made_with": made_with(params, name)})
+        write_json(
+            layout.page_part("lab", name), {**parts[name], "made_with": made_with(params, name)}
+        )
     assert {name for name, one in read_parts(params).items() if one["older"]} == {"rounds"}
     page = write_page(params).read_text()
-    assert page.count("Made with another pool or training recipe") == 1
+    assert page.count("Made with another pool, base model or training recipe") == 1
     assert "a claim" not in page
 
 

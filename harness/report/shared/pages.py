@@ -74,16 +74,19 @@ def environment(escape: Callable[[object], str]) -> "Environment":
 
 
 def made_with(params: Params, study: str) -> dict[str, str]:
-    """What the reports of one page share: preset, training recipe, pool.
+    """What the reports of one page share: preset, training recipe, pool, base model.
 
-    The report of subsets is of no training, those over worlds are of pools of their own.
+    The report of subsets is of no training, those over worlds are of pools and base models of
+    their own. Without a base model here its hash is empty.
     """
     own_pool = study in params.world_reports
     if not own_pool and not layout.POOL_FILE.is_file():
         raise InputError(f"{layout.POOL_FILE}: no such file; dvc repro prepare")
     recipe = "" if study == SUBSETS else value_hash(params.train.recipe)
     pool = "" if own_pool else file_hash(layout.POOL_FILE)
-    return {"preset": params.preset, "recipe": recipe, "pool": pool}
+    weights = [] if own_pool else sorted(layout.BASE_MODEL.glob("*.safetensors"))
+    base = value_hash([file_hash(path) for path in weights]) if weights else ""
+    return {"preset": params.preset, "recipe": recipe, "pool": pool, "base": base}
 
 
 def write_report(
@@ -107,5 +110,5 @@ def write_report(
                 (folder / name).write_text(content, encoding="utf-8")
             else:
                 content(folder / name)
-    write_json(layout.page_part(study), plain_values(part))
+    write_json(layout.page_part(params.preset, study), plain_values(part))
     return report
