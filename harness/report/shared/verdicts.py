@@ -129,13 +129,20 @@ def judging_notes(
         mark=MARK if any(marked(x, s) for n, s in baselines.items() for x in compared[n]) else "",
         twins=_twins(rows),
         elsewhere=elsewhere,
-        others=_others(table) if table and baselines else [],
+        others=_others(table, lines, baselines) if table and baselines else [],
         unit=unit_of(digits),
     )
 
 
-def _others(table: RowTable) -> list[str]:
-    return [n for n, row in table.rows.items() if row.trained and row.budget != table.budget]
+def _others(table: RowTable, lines: Sequence[Line], baselines: Mapping[str, str]) -> list[str]:
+    """Trained rows of another budget or base model that are compared with none of their own."""
+    tested = {
+        str(line.get("row", line["selection"]))
+        for line in lines
+        if any(line[f"p{suffix}"] == line[f"p{suffix}"] for suffix in baselines.values())
+    }
+    others = {name for name, row in table.rows.items() if row.budget != table.budget}
+    return [n for n, row in table.rows.items() if row.trained and n in others - tested]
 
 
 def _strata(table: RowTable, digits: int) -> list[dict[str, Any]]:
@@ -162,5 +169,5 @@ def _twins(rows: Sequence[Row]) -> list[list[str]]:
     """Names of rows that trained the same models."""
     same: dict[Any, list[str]] = defaultdict(list)
     for row in rows:
-        same[row.runs].append(row.name)
+        same[row.cells[0].base, row.runs].append(row.name)
     return [names for names in same.values() if len(names) > 1]
