@@ -11,6 +11,7 @@ from harness.suites import load_suite
 from harness.suites.metrics import read_metrics
 from harness.viewer.page import find_run, page_data
 
+MOST_PROGRAMS = 4  # different ones of an answer
 OF_A_BENCHMARK = 2  # items, drawn by seed
 
 
@@ -41,10 +42,12 @@ def texts_of(answer: str | None) -> list[tuple[str, str]]:
         programs = Counter()
     if not (whole := programs.total()):
         return [("", answer)]
-    return [
+    shown = [
         (f"{'passes' if passes else 'fails'} ({count} of {whole})", text)
-        for (text, passes), count in programs.most_common()
+        for (text, passes), count in programs.most_common(MOST_PROGRAMS)
     ]
+    left = len(programs) - len(shown)
+    return [*shown, (f"and {left} more", "")] if left else shown
 
 
 def shown_rows(params: Params) -> list[str]:

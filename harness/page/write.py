@@ -99,18 +99,9 @@ def page_html(
         loader=FileSystemLoader(_HERE), undefined=StrictUndefined, autoescape=True
     )
     environment.filters.update(markdown=markdown_html, inline=inline_html)
-    sections = [
-        {
-            "name": name,
-            "title": title_of(part["text"]),
-            "older": part["older"],
-            **dict(zip(("first", "rest"), body_of(part["text"]), strict=True)),
-            "charts": [
-                {"id": f"{name}-{i}", **one} for i, one in enumerate(part["charts"], start=1)
-            ],
-        }
-        for name, part in parts.items()
-    ]
+    # What all reports begin with, on the preset, stands in the first.
+    said = body_of(parts[MAIN]["text"])[0].strip().partition("\n\n")[0]
+    sections = [_section(name, part, said if name != MAIN else "") for name, part in parts.items()]
     specs = {one["id"]: one["spec"] for section in sections for one in section["charts"]}
     missing = [name for name in [*params.studies, *params.world_reports] if name not in parts]
     return environment.get_template("report.html.jinja").render(
@@ -131,6 +122,20 @@ def page_html(
         score_text=score_text,
         texts_of=texts_of,
     )
+
+
+def _section(name: str, part: Mapping[str, Any], said: str) -> dict[str, Any]:
+    """A report as the page shows it, without a paragraph that it begins with."""
+    first, rest = body_of(part["text"])
+    charts = [{"id": f"{name}-{i}", **one} for i, one in enumerate(part["charts"], start=1)]
+    return {
+        "name": name,
+        "title": title_of(part["text"]),
+        "older": part["older"],
+        "first": first.strip().removeprefix(said),
+        "rest": rest,
+        "charts": charts,
+    }
 
 
 def score_text(score: float, kind: str) -> str:

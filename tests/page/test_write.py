@@ -79,6 +79,7 @@ def test_sections_stand_in_order_and_charts_in_them(
     assert json.loads(specs[1])["main-1"] == CHART["spec"]
     assert "table.png" not in page, "charts stand in place of pictures"
     assert "Not made yet: sensitivity" in page
+    assert page.count("<p>First ") == 1, "what all begin with"
 
 
 def test_texts_are_shown_not_obeyed_and_nothing_is_fetched(
@@ -188,6 +189,8 @@ def test_programs_are_listed_once_with_how_many_pass() -> None:
     again = {"answer": "def f(x): return x", "passes": True}
     answer = json.dumps([again, {"answer": "5", "passes": False}, again])
     assert texts_of(answer) == [("passes (2 of 3)", again["answer"]), ("fails (1 of 3)", "5")]
+    many = json.dumps([{"answer": str(i), "passes": False} for i in range(6)])
+    assert texts_of(many)[3:] == [("fails (1 of 6)", "3"), ("and 2 more", "")]
     for plain in ("hello", "12", '"a"', "[1]", "[]", '{"answer": "x"}'):
         assert texts_of(plain) == [("", plain)]
     assert texts_of("") == texts_of(None) == []
