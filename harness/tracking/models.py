@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 EVALUATION = "evaluation"  # the context of the items of a suite
 ITEMS = "items.json"  # the table of answers, an item a row
-_SHOWN = ("task", "item", "score", "prediction", "cluster")
+# The evaluation view groups rows by the first column and compares runs by the second.
+_SHOWN = ("question", "prediction", "score", "task", "item", "cluster")
 _TYPES = {"string": "string", "large_string": "string", "int64": "long", "double": "double"}
 
 
@@ -138,7 +139,8 @@ def items_table(path: Path, seed: int) -> str:
     from harness.common.schemas import SAMPLES, read_frame
 
     frame = read_frame(path, SAMPLES)
-    own = frame.loc[frame["seed"] == seed, list(_SHOWN)]
+    own = frame.loc[frame["seed"] == seed]
+    own = own.assign(question=own["task"] + " " + own["item"])[list(_SHOWN)]
     records: list[dict[Hashable, Any]] = (
         own.astype("object").where(own.notna(), None).to_dict("records")
     )

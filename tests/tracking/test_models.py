@@ -89,7 +89,9 @@ def test_answers_are_a_table_of_the_interface(tracked: Params, tmp_path: Path) -
     samples = read_frame(layout.RUNS / "main/random/s0_1/samples.parquet", SAMPLES)
     own = samples.loc[samples["seed"] == 1].reset_index(drop=True)
     assert table["score"].tolist() == pytest.approx(own["score"].tolist())
-    for name in ("task", "item"):
+    assert list(table)[:2] == ["question", "prediction"]
+    assert table["question"].is_unique
+    for name in ("task", "item", "prediction"):
         assert table[name].tolist() == own[name].tolist()
 
 
