@@ -133,7 +133,9 @@ def test_a_study_takes_what_is_not_done_yet(lab: tuple[Params, Sizes]) -> None:
     added = every_work(params, sizes, more, main)
     both = every_work(params, sizes, [*main, *more])
     # In main already: the full budget of random and of diverse_evol, and what all share.
-    assert {one.stage for one in added} == {"train", "evaluate"}
+    starts = [one for one in added if one.stage == "select_rounds"]
+    assert all("diverse_evol_" in one.what for one in starts)
+    assert {one.stage for one in added} == {"select_rounds", "train", "evaluate"}
     trained = {cell.name for cell in more} - {"random", "diverse_evol"}
     models = [cell for cell in more if cell.name in trained]
     train = next(one for one in added if one.stage == "train")

@@ -125,7 +125,7 @@ def test_what_params_no_longer_name_is_pruned(tree: Params) -> None:
     for folder in (layout.SUBSETS, layout.SELECTIONS):
         left = {path.name for path in folder.iterdir()}
         assert left == {"random", "kmq", *kept, "none", "full"}
-    assert {path.name for path in (layout.RESULTS / "lab").iterdir()} == {"scorers"}
+    assert {path.name for path in (layout.RESULTS / "lab").iterdir()} == {"scorers", "page"}
     assert prune(params) == []
 
 

@@ -222,7 +222,7 @@ def test_the_stage_writes_the_report_of_the_subsets_and_prunes() -> None:
         folder.mkdir(parents=True)
     run("subsets")
     assert not [folder for folder in gone if folder.exists()]
-    assert {path.name for path in (layout.RESULTS / "lab").iterdir()} == {"subsets"}
+    assert {path.name for path in (layout.RESULTS / "lab").iterdir()} == {"subsets", "page"}
     assert {path.name for path in layout.report_folder("lab", "subsets").iterdir()} == FILES
 
 
