@@ -55,3 +55,8 @@ def test_nothing_run_shows_the_shipped_page_or_says_what_makes_it(
     report.main([])
     assert "as shipped: nothing was run here yet" in capsys.readouterr().out
     assert page.read_text() == "shipped"
+
+
+def test_another_preset_is_named(params: Params) -> None:
+    with pytest.raises(InputError, match=r"params.yaml is of lab; first make preset PRESET=own"):
+        report.main(["--preset", "own"])
