@@ -39,7 +39,7 @@ def plot_study(table: StudyTable, path: Path) -> None:
     if compared:
         panels[1].axvline(0, color=plots.ORANGE, lw=1, ls="--", zorder=0)
         panels[1].set_xlabel(f"difference from {baseline}{' in points' if unit else ''}")
-        shown = f"95% interval of each row alone; filled: p (Holm) < {ALPHA:g}"
+        shown = f"95% intervals; filled: p (Holm) < {ALPHA:g}"
         plots.name_panel(panels[1], shown)
     for axes in panels:
         axes.locator_params(axis="x", nbins=5)  # more labels of three decimals would touch

@@ -42,7 +42,7 @@ def plot_map(study: SubsetStudy, path: Path) -> None:
     faulty = np.zeros(len(places), dtype=bool) if noise is None else noise != "none"
     kinds = "blue dots: selected"
     if noise is not None:
-        kinds += "; orange crosses: with a planted fault (in the first panel all of the pool's)"
+        kinds += "; orange crosses: with a planted fault (in the first panel: all)"
     caption = (
         f"The embeddings' first two principal components ({shares[0]:.0%} and {shares[1]:.0%} of "
         f"the variance), the first seed of each row.\nGrey: the pool, darker where it is denser; "
