@@ -61,13 +61,21 @@ def read_parts(params: Params) -> dict[str, dict[str, Any]]:
 
     A part is ``older`` where the pool, the base model or the recipe of training has changed since.
     """
-    parts: dict[str, dict[str, Any]] = {}
-    for name in (MAIN, SUBSETS, *params.studies, *params.world_reports):
-        if part := _own_part(params, name):
-            here, then = made_with(params, name), part["made_with"]
-            older = any(then.get(key) != value for key, value in here.items() if value)
-            parts[name] = {**part, "older": older}
-    return parts
+    names = (MAIN, SUBSETS, *params.studies, *params.world_reports)
+    own = {name: part for name in names if (part := _own_part(params, name))}
+    # Once: it reads the pool and the base model's weights whole.
+    here = made_with(params, MAIN) if own else {}
+    return {
+        name: {**part, "older": _is_older(params, name, part, here)} for name, part in own.items()
+    }
+
+
+def _is_older(params: Params, name: str, part: Mapping[str, Any], here: Mapping[str, str]) -> bool:
+    """Whether a part was made with something else; not all reports are of a recipe or a pool."""
+    free = {"recipe"} if name == SUBSETS else set()
+    free |= {"pool", "base"} if name in params.world_reports else set()
+    then = part["made_with"]
+    return any(value and then.get(key) != value for key, value in here.items() if key not in free)
 
 
 def has_main(params: Params) -> bool:
