@@ -86,11 +86,11 @@ def _curve(
 def _against(axes: "Axes", table: ClusterStudy, head: str) -> None:
     styles = _styles(table)
     for embedding, lines in table.clustered.items():
-        at = [(line["silhouette"], line[head]) for line in lines]
-        axes.plot(*zip(*at, strict=True), ls="", **styles[embedding])
-        for line, point in zip(lines, at, strict=True):
-            text = f"{line['k']:.0f}"
-            axes.annotate(text, point, (4, 3), textcoords="offset points", fontsize=7)
+        at = sorted((line["silhouette"], line[head], line["k"]) for line in lines)
+        axes.plot([x for x, _, _ in at], [y for _, y, _ in at], ls="", **styles[embedding])
+        for i, (x, y, k) in enumerate(at):  # below and above by turns: neighbours do not collide
+            off = (4, 3) if i % 2 else (4, -9)
+            axes.annotate(f"{k:.0f}", (x, y), off, textcoords="offset points", fontsize=7)
     plots.name_panel(axes, "Each point: a clustering, with its k")
     axes.margins(0.12)
     plots.tidy(axes, "both")
