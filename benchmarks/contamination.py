@@ -1,6 +1,6 @@
 """Plant disguised benchmark questions in a real pool, and count which are found.
 
-python -m benchmarks.contamination                   5 minutes on a thread
+python -m benchmarks.contamination                   7 minutes on a thread
 python -m benchmarks.contamination --items 50 --rows 1000
 
 Reads published files under SHARED_DATA. By words and by embedding as the stages search; "rows"
@@ -25,6 +25,8 @@ from harness.pools.word_runs import Vocabulary
 BENCHMARKS = {
     "ARC-C": ("evals/arc_challenge_test.jsonl.gz", "question"),
     "GSM8K": ("evals/gsm8k_test.jsonl.gz", "question"),
+    "HellaSwag": ("evals/hellaswag_val.jsonl.gz", "ctx"),
+    "HumanEval": ("evals/humaneval.jsonl.gz", "prompt"),
     "MMLU": ("evals/mmlu_test.jsonl.gz", "question"),
     "TruthfulQA": ("evals/truthfulqa_817.jsonl.gz", "Question"),
 }
