@@ -122,7 +122,7 @@ def claims() -> str:
     """Each claim of arXiv 2409.11378: as printed, and as the lab and smollm2 have it."""
     here = {preset: _claims_of(preset) for preset in ("lab", "smollm2")}
     rows = []
-    for key, first in {**here["smollm2"], **here["lab"]}.items():
+    for key, first in {**here["lab"], **here["smollm2"]}.items():
         printed = f"{first['published']:+.2f}".replace("-", "−")
         rows.append(
             [f"{first['says']} ({first['where'].partition(', ')[2]})", key, printed]
