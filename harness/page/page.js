@@ -23,7 +23,7 @@ function config(theme) {
     background: "transparent", font, view: {stroke: line},
     axis: {labelColor: text, titleColor: quiet, gridColor: line, domainColor: line,
       tickColor: line, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal"},
-    legend: {labelColor: text, titleColor: quiet, labelFontSize: 12, symbolSize: 80},
+    legend: {labelColor: text, titleColor: quiet, labelFontSize: 12, symbolSize: 80, symbolOpacity: 1},
     range: {category: COLOURS[theme]},
     mark: {color: first}, point: {color: first}, line: {color: first}, rule: {color: first},
     circle: {color: first}, text: {color: text},
