@@ -9,6 +9,8 @@ from mlflow import MlflowClient
 
 from tests.helpers.small_repo import run, wait_for, yaml
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what MLflow imports
+
 
 @pytest.fixture
 def repo(small_runs: Path, tmp_path: Path) -> Iterator[Path]:
