@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from harness.params.params import Params
 from harness.report.shared.comparable import comparable
 from harness.report.shared.runs import cells_by_row
@@ -23,14 +25,15 @@ def study_table(params: Params, study: str) -> "pd.DataFrame":
     import mlflow
     import pandas as pd
 
-    mlflow.set_tracking_uri(tracking_uri())
-    current = "tags.kind = 'seed' and tags.superseded = 'false'"
-    runs = mlflow.search_runs(
-        experiment_names=[experiment_name(params)],
-        filter_string=f"{current} and tags.study = '{study}'",
-        max_results=50_000,
-        output_format="list",
-    )
+    with pytest.MonkeyPatch.context() as patch:  # mlflow.set_tracking_uri would outlast the test
+        patch.setenv("MLFLOW_TRACKING_URI", tracking_uri())
+        current = "tags.kind = 'seed' and tags.superseded = 'false'"
+        runs = mlflow.search_runs(
+            experiment_names=[experiment_name(params)],
+            filter_string=f"{current} and tags.study = '{study}'",
+            max_results=50_000,
+            output_format="list",
+        )
     suite = load_suite(params.evaluate.suite)
     metrics_of = {
         name: [run.data.metrics for run in runs if run.data.tags["selection"] == name]

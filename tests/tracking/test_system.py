@@ -32,7 +32,6 @@ time.sleep(60)
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # mlflow.set_tracking_uri leaves it
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     return tmp_path
 
