@@ -1,6 +1,6 @@
 """Time the samplers, k-means, silhouette and Vendi score beside others that do the same.
 
-python -m benchmarks.selection                       all of it: 20 to 40 minutes on two cores
+python -m benchmarks.selection                       all of it: 12 minutes on two cores
 python -m benchmarks.selection k_center vendi        only these
 python -m benchmarks.selection --rows 5000 --picks 250 --out small.md
 
