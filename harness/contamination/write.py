@@ -9,7 +9,7 @@ from harness.common.files import file_hash, value_hash, write_json
 from harness.common.schemas import HELDOUT, read_frame, read_pool
 from harness.common.stores import locked, scratch_folder
 from harness.contamination.near import facts, nearest_rows
-from harness.embedding.embed import LEXICAL, embed
+from harness.embedding.embed import LEXICAL, count_reads, embed
 from harness.params.params import STATES, EmbeddingParams, Params
 from harness.pools.benchmarks import searched_texts
 from harness.suites import load_suite
@@ -30,11 +30,11 @@ def write_contamination(params: Params, code: str) -> None:
     prompts: list[str] = pool.frame["prompt"].tolist()
     if not prompts:
         raise InputError(f"{layout.POOL_FILE}: no rows; dvc repro prepare")
-    texts = prompts + [text for own in targets.values() for text in own]
+    items = [text for own in targets.values() for text in own]
     digest = [file_hash(layout.POOL_FILE), targets, item.model, item.revision, code]
     scratch = scratch_folder("contamination", value_hash(digest))
     with locked(scratch):
-        vectors = embed(texts, item.model, item.revision, scratch)
+        vectors = embed(prompts + items, item.model, item.revision, scratch)
     rows, at = vectors[: len(prompts)], len(prompts)
     threshold = params.prepare.overlap.similarity
     made: dict[str, Any] = {}
@@ -42,7 +42,11 @@ def write_contamination(params: Params, code: str) -> None:
         result = nearest_rows(vectors[at : at + len(own)], rows, threshold)
         made[name] = facts(result, threshold, own, pool.ids, prompts)
         at += len(own)
-    card = {"encoder": item.model, "similarity": threshold, "targets": made}
+    read = {
+        name: count_reads(texts, item.model, item.revision)._asdict()
+        for name, texts in (("prompts", prompts), ("items", items))
+    }
+    card = {"encoder": item.model, "similarity": threshold, "reads": read, "targets": made}
     write_json(layout.CONTAMINATION_FILE, card)
 
 

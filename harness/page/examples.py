@@ -2,10 +2,12 @@
 
 import json
 from collections import Counter
+from math import isnan, nan
 from statistics import mean
 from typing import Any
 
 from harness.params.params import MAIN, Params
+from harness.report.shared.comparable import comparable, with_means
 from harness.report.shared.runs import run_folder
 from harness.suites import load_suite
 from harness.suites.metrics import read_metrics
@@ -51,18 +53,30 @@ def texts_of(answer: str | None) -> list[tuple[str, str]]:
 
 
 def shown_rows(params: Params) -> list[str]:
-    """The rows of the main table whose answers are shown, in the table's order."""
-    suite = load_suite(params.evaluate.suite)
-    head = suite.column(suite.headline)
-    sign = 1 if head.higher_is_better else -1
-    scores: dict[str, list[float]] = {}
+    """The rows of the main table whose answers are shown, in the table's order.
+
+    Only rows whose first cell was evaluated, by this suite.
+    """
+    measured: dict[str, list[dict[str, float]]] = {}
+    absent: set[str] = set()
     for cell in params.cells(MAIN):
         file = run_folder(cell) / "metrics.json"
-        if cell.of in params.every_selection and file.is_file():
-            each = read_metrics(file).seeds.values()
-            own = [one.measured[head.name] for one in each if head.name in one.measured]
-            scores.setdefault(cell.name, []).extend(own)
-    known = {name: sign * mean(own) for name, own in scores.items() if own}
+        metrics = read_metrics(file) if file.is_file() else None
+        if metrics is not None and metrics.suite == params.evaluate.suite:
+            each = [one.measured for one in metrics.seeds.values()]
+            measured.setdefault(cell.name, []).extend(each)
+        elif cell.name not in measured:
+            absent.add(cell.name)
+    runs = [one for each in measured.values() for one in each]
+    suite = comparable(load_suite(params.evaluate.suite), runs)
+    head = suite.column(suite.headline)
+    sign = 1 if head.higher_is_better else -1
+    scores = {
+        name: [with_means(suite, one).get(head.name, nan) for one in each]
+        for name, each in measured.items()
+        if name in params.every_selection and name not in absent
+    }
+    known = {name: sign * mean(own) for name, own in scores.items() if not isnan(mean(own))}
     best = max(known, key=lambda name: known[name], default=None)
     wanted = {"none", *params.report.baselines[:1], best, "full"}
-    return [name for name in params.table if name in wanted]
+    return [name for name in params.table if name in wanted & measured.keys() - absent]

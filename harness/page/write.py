@@ -27,13 +27,15 @@ def write_page(params: Params) -> Path:
     """Write ``results/<preset>/report.html``; returns it.
 
     Sections are those of the reports that are there: the main table's is needed. InputError names
-    the stage to run where it is missing, and a page that would be larger than `MOST_BYTES`.
+    the stage to run where it is missing, or where a part holds texts that the page may not show,
+    and a page that would be larger than `MOST_BYTES`.
     """
     parts = read_parts(params)
     if MAIN not in parts:
         raise InputError(
             f"{layout.page_part(params.preset, MAIN)}: no such file; run dvc repro report"
         )
+    _check_texts(params, parts)
     text = page_html(params, parts, _examples(params))
     if len(text.encode()) > MOST_BYTES:
         rule = f"{len(text.encode()):,} bytes, more than {MOST_BYTES:,}"
@@ -43,6 +45,17 @@ def write_page(params: Params) -> Path:
     with replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return out
+
+
+def _check_texts(params: Params, parts: Mapping[str, Mapping[str, Any]]) -> None:
+    """InputError where the report of subsets was made with texts that params now forbid.
+
+    An older version's part does not say; it may hold them.
+    """
+    if SUBSETS in parts and not params.report.texts and parts[SUBSETS].get("texts", True):
+        path = layout.page_part(params.preset, SUBSETS)
+        rule = "may hold rows of the pool, and params.yaml says report.texts: false"
+        raise InputError(f"{path}: {rule}; run dvc repro report_subsets")
 
 
 def _examples(params: Params) -> dict[str, Any] | None:

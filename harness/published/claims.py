@@ -10,7 +10,7 @@ from harness.published.tables import HERE, SOURCE, read_table
 from harness.statistics.differences import ALPHA, NAN, RowTable, corrected
 from harness.statistics.ranks import RankCorrelation, rank_correlation
 
-HOLDS, CONTRARY, OPEN = "holds here", "the contrary holds here", "not decided here"
+HOLDS, CONTRARY, OPEN = "holds here", "the contrary holds here", "open here"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _judged(
     high: float,
     p: float,
 ) -> Claim:
-    where = f"{SOURCE}, {claim['where']}"
+    where = f"{SOURCE}, {claim['where']}, {read_table(claim['table']).title.lower()}"
     return Claim(claim["name"], claim["says"], where, pair, published, value, low, high, p)
 
 
@@ -104,4 +104,4 @@ def _published(table: str, row: str) -> float:
 
 @cache
 def _claims(study: str) -> list[Mapping[str, Any]]:
-    return [one for one in read_yaml(HERE / "claims.yaml") if one["study"] == study]
+    return [one for one in read_yaml(HERE / "claims.yaml") if study in one["studies"]]

@@ -1,7 +1,7 @@
 """What MLflow has besides runs: trained models, the data behind them, tables of answers."""
 
 import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from harness.tracking.names import LONGEST_PARAM, LONGEST_TAG, clean_name, clean
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import DatasetInput
+    from mlflow.entities import DatasetInput, LoggedModel
 
     from harness.tracking.runs import Record
 
@@ -90,15 +90,34 @@ def item_digest(samples: Path) -> tuple[str, int]:
 def known_models(client: "MlflowClient", experiment: str) -> dict[str, str]:
     """The ids of the logged models that are ready, by the key of the run that made each."""
     known: dict[str, str] = {}
+    for model in _logged_models(client, experiment):
+        if model.status == "READY":  # else a kill left it, and another is made
+            known.setdefault(str((model.tags or {}).get("key")), model.model_id)
+    return known
+
+
+def mark_models(client: "MlflowClient", experiment: str, superseded: set[str]) -> None:
+    """Tag the models of superseded runs, given by their keys, as these are, and no others.
+
+    The list of models has no column of runs: an old model stands beside the new of its name.
+    """
+    for model in _logged_models(client, experiment):
+        tags = model.tags or {}
+        marked, old = "superseded" in tags, tags.get("key") in superseded
+        if old and not marked:
+            client.set_logged_model_tags(model.model_id, {"superseded": "true"})
+        elif marked and not old:
+            client.delete_logged_model_tag(model.model_id, "superseded")
+
+
+def _logged_models(client: "MlflowClient", experiment: str) -> "Iterator[LoggedModel]":
     token: str | None = None
     while True:
         page = client.search_logged_models([experiment], page_token=token)
-        for model in page:
-            if model.status == "READY":  # else a kill left it, and another is made
-                known.setdefault(str((model.tags or {}).get("key")), model.model_id)
+        yield from page
         token = page.token
         if not token:
-            return known
+            return
 
 
 def log_model(

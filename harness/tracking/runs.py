@@ -334,7 +334,9 @@ def _parent_record(
         if len(scores) > 1:
             metrics[f"{column.name}_sd"] = deviation(scores)
     for cost in SUMMED:
-        metrics[cost] = sum(child.metrics.get(cost, 0.0) for child in children)
+        spent = [c.metrics[cost] for c in children if cost in c.metrics]
+        if len(spent) == len(children):  # else a part would look like the whole
+            metrics[cost] = sum(spent)
     # The children's params differ in the seed only.
     logged = {key: value for key, value in children[0].params.items() if key != "seed"}
     identity, tables = f"{study}/{name}", _study_files(params, study)

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +12,24 @@ from harness.common import layout
 from harness.common.errors import InputError
 from harness.common.files import read_json
 from harness.common.stores import locked, scratch_folder
-from harness.params.params import Params
+from harness.params.params import MAIN, Params
 from harness.report.shared.provenance import git_state
 from harness.tracking.artifacts import EXPERIMENT, artifact_location, settle_artifacts
-from harness.tracking.models import EVALUATION, ITEMS, items_table, known_models, log_model
+from harness.tracking.models import (
+    EVALUATION,
+    ITEMS,
+    items_table,
+    known_models,
+    log_model,
+    mark_models,
+)
 from harness.tracking.names import LONGEST_PARAM, LONGEST_TAG, clean_name, clean_value
 from harness.tracking.runs import Record, identities, records
 from harness.tracking.uri import default_uri, reason, shown_uri, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +113,7 @@ def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
         settle_artifacts()
     runs = client.search_runs([experiment], max_results=MOST_RUNS)
     by_key = {run.data.tags.get("key"): run for run in runs}
-    origin = _origin(params)
+    origin = _origin(params, wanted)
     ids: dict[str, str] = {}
     models = known_models(client, experiment)
     count = {"created": 0, "updated": 0, "superseded": 0}
@@ -124,17 +132,31 @@ def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
                 _write(client, run_id, record, ids, known)
         elif run.data.tags.get("superseded") != "false":
             client.set_tag(run.info.run_id, "superseded", "false")
-    current = {record.identity: record.key for record in wanted}
-    named = identities(params)
+    count["superseded"], old = _supersede(client, params, wanted, runs)
+    mark_models(client, experiment, old)
+    return count
+
+
+def _supersede(
+    client: "MlflowClient", params: Params, wanted: list[Record], runs: "Iterable[Run]"
+) -> tuple[int, set[str]]:
+    """Tag the runs that others have replaced: how many are new, and the keys of all of them."""
+    made = {record.identity for record in wanted}
+    named, current = identities(params), {record.key for record in wanted}
+    count, old = 0, set()
     for run in runs:
         tags = run.data.tags
         identity, key = tags.get("identity", ""), tags.get("key")
+        if key is None or key in current:  # `runs` has its tags from before this call
+            continue
         # A run that params name stands without files here: they may be elsewhere.
-        replaced = current.get(identity, key) != key or identity not in named
+        replaced = identity in made or identity not in named
         if replaced and tags.get("superseded") == "false":
             client.set_tag(run.info.run_id, "superseded", "true")
-            count["superseded"] += 1
-    return count
+            count += 1
+        if replaced or tags.get("superseded") == "true":
+            old.add(key)
+    return count, old
 
 
 @contextmanager
@@ -148,16 +170,32 @@ def _failing(client: "MlflowClient", run_id: str) -> Iterator[None]:
         raise
 
 
-def _origin(params: Params) -> dict[str, str]:
-    """The commit and DVC experiment of the results, from their provenance where there is one."""
-    path = layout.RESULTS / params.preset / "provenance.json"
+def _origin(params: Params, wanted: list[Record]) -> dict[str, str]:
+    """The commit and DVC experiment of the results, from their provenance where there is one.
+
+    Runs that were made after the last report are of the commit that is here.
+    """
+    path = layout.report_folder(params.preset, MAIN) / "provenance.json"
     stated = read_json(path) if path.is_file() else {}
+    if not _names(stated, wanted):
+        stated = {}
     git = stated.get("git") or git_state()
     experiment = os.environ.get("DVC_EXP_NAME") or stated.get("dvc_experiment")
     tags = {"mlflow.source.name": "dvc repro", "mlflow.source.type": "LOCAL"}
     if git["commit"]:
         tags |= {"mlflow.source.git.commit": git["commit"], "git_dirty": str(git["dirty"]).lower()}
     return tags | ({"dvc_experiment": experiment} if experiment else {})
+
+
+def _names(stated: Mapping[str, Any], wanted: list[Record]) -> bool:
+    """Whether a main table's provenance names the models that are here: all, by their hashes."""
+    mine = [one for one in wanted if (one.tags["kind"], one.tags["study"]) == ("seed", MAIN)]
+    named = stated.get("runs", {})
+    return bool(mine) and all(
+        named.get(one.tags["selection"], {}).get(one.tags["seed"])
+        == {name: value for name, value in one.tags.items() if name.endswith("_hash")}
+        for one in mine
+    )
 
 
 def _write(

@@ -8,7 +8,7 @@ import pytest
 from harness.common import layout
 from harness.common.errors import InputError
 from harness.common.files import read_json
-from harness.common.schemas import HELDOUT, POOL, frame_of, write_frame
+from harness.common.schemas import HELDOUT, POOL, frame_of, read_pool, write_frame
 from harness.contamination.write import encoder_of, write_contamination
 from harness.params.params import Params
 from tests.helpers.build_runs import write_params
@@ -68,6 +68,24 @@ def test_planted_questions_are_found_in_other_words_too(params: Params) -> None:
     held = card["targets"]["heldout/mine"]
     assert held["nearest"][0]["prompt"] == OTHERS[2]
     assert held["items_near"] == 1
+
+
+def test_what_the_encoder_reads_in_part_is_counted(params: Params) -> None:
+    write_contamination(params, "")
+    reads = read_json(layout.CONTAMINATION_FILE)["reads"]
+    assert {name: (one["rows"], one["over"]) for name, one in reads.items()} == {
+        "prompts": (len(OTHERS) + len(PLANTED), 0),
+        "items": (len(QUESTIONS) + 1, 0),
+    }
+    lines = [json.dumps({"id": str(i), "prompt": "word " * 300}) for i in range(2)]
+    (layout.BENCHMARKS / "knowledge.jsonl").write_text("\n".join(lines) + "\n")
+    pool = read_pool().frame
+    pool.loc[0, "prompt"] = "word " * 300
+    write_frame(layout.POOL_FILE, pool, POOL)
+    write_contamination(params, "")
+    reads = read_json(layout.CONTAMINATION_FILE)["reads"]
+    assert (reads["prompts"]["over"], reads["items"]["over"]) == (1, 2)
+    assert reads["items"]["most"] == 256
 
 
 def test_the_same_again_and_another_threshold(params: Params) -> None:

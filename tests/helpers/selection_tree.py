@@ -99,9 +99,12 @@ def _write_searches() -> None:
     pair = {"item": "What | is\nthis?", "row": "r3", "prompt": "p", "similarity": 0.912}
     near = {"items": 40, "items_near": 3, "rows_near": 5, "median_similarity": 0.43}
     targets = {"benchmark/toy": {**near, "nearest": [pair]}}
-    write_json(
-        layout.CONTAMINATION_FILE, {"encoder": "minilm", "similarity": 0.8, "targets": targets}
-    )
+    reads = {
+        "prompts": Reads(N, 256, 0, 0, 9 * N)._asdict(),
+        "items": Reads(40, 256, 0, 0, 9 * 40)._asdict(),
+    }
+    found = {"encoder": "minilm", "similarity": 0.8, "reads": reads, "targets": targets}
+    write_json(layout.CONTAMINATION_FILE, found)
 
 
 def _write_costs(params: Params) -> None:

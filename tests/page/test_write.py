@@ -63,7 +63,8 @@ def leave(params: Params, parts: dict[str, dict[str, Any]]) -> None:
 @pytest.fixture
 def parts() -> dict[str, dict[str, Any]]:
     main = part("Main") | {"finding": [f"Found {EVIL}"], "provenance": ORIGIN}
-    return {MAIN: main, "subsets": part("Subsets"), "rounds": part("Rounds")}
+    subsets = part("Subsets") | {"texts": False}
+    return {MAIN: main, "subsets": subsets, "rounds": part("Rounds")}
 
 
 def test_sections_stand_in_order_and_charts_in_them(
@@ -130,7 +131,7 @@ def test_answers_are_kept_for_where_no_run_is(
     leave(params, parts)
     item = {"prompt": "What?", "choices": [], "right": "a", "answers": ["b"], "scores": [0.0]}
     shown = {"runs": ["random, seed 0"], "benchmarks": [{"name": "One", "kind": "lm_eval"}]}
-    shown["benchmarks"][0] |= {"items": [item]}
+    shown["benchmarks"][0] |= {"items": [item], "head": "", "changed": 0}
     monkeypatch.setattr(write, "examples", lambda params: shown)
     assert "What?" in write_page(params).read_text()
     monkeypatch.setattr(write, "examples", lambda params: None)
@@ -138,6 +139,27 @@ def test_answers_are_kept_for_where_no_run_is(
     hidden = params.report.model_copy(update={"texts": False})
     assert "What?" not in write_page(params.model_copy(update={"report": hidden})).read_text()
     assert "What?" not in layout.examples_file("lab").read_text()
+
+
+def test_a_map_with_texts_is_no_part_of_a_page_without(
+    params: Params, parts: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "examples", lambda params: None)
+    report = params.report.model_copy(update={"texts": False})
+    hidden = params.model_copy(update={"report": report})
+    leave(params, parts)
+    write_page(hidden)
+    parts["subsets"]["texts"] = True
+    leave(params, parts)
+    before = write_page(params).read_bytes()
+    rule = r"page/subsets\.json: may hold rows.*report.texts: false; run dvc repro report_subsets"
+    with pytest.raises(InputError, match=rule):
+        write_page(hidden)
+    del parts["subsets"]["texts"]  # as an older version left it
+    leave(params, parts)
+    with pytest.raises(InputError, match=rule):
+        write_page(hidden)
+    assert layout.page_file("lab").read_bytes() == before
 
 
 @pytest.mark.parametrize("changed", ["pool", "recipe", "base"])

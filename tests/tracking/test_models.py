@@ -111,3 +111,22 @@ def test_a_run_written_again_keeps_its_model(tracked: Params) -> None:
         (one for one in model.metrics or [] if one.key == column), key=lambda m: m.timestamp
     )
     assert newest.value == pytest.approx(scores["seeds"]["0"]["scores"][column])
+
+
+def test_the_model_of_a_superseded_run_is_marked_until_the_run_is_current(tracked: Params) -> None:
+    def marks() -> dict[str, str | None]:
+        client = connect()
+        every = [client.get_logged_model(one) for one in models(tracked).values()]
+        mine = [model.tags for model in every if model.name == "random_seed_0"]
+        return {tags["model_hash"]: tags.get("superseded") for tags in mine}
+
+    path = layout.RUNS / "main/random/s0_1/train/seed_0.json"
+    old = read_json(path)
+    first = old["model_hash"]
+    assert marks() == {first: None}
+    write_json(path, {**old, "model_hash": "another"})
+    track(tracked)
+    assert marks() == {first: "true", "another": None}
+    write_json(path, old)
+    track(tracked)
+    assert marks() == {first: None, "another": "true"}

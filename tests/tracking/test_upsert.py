@@ -149,6 +149,48 @@ def test_a_run_made_anew_supersedes_the_old_one(tracked: Params) -> None:
     }
 
 
+@pytest.fixture
+def reported_earlier(tracked: Params, monkeypatch: pytest.MonkeyPatch) -> Params:
+    """A report of commit "then", in a repository that is at commit "now"."""
+    here = {"commit": "now", "dirty": True}
+    monkeypatch.setattr("harness.tracking.upsert.git_state", lambda: here)
+    path = write_scores(tracked, "main") / "provenance.json"
+    write_json(path, {**read_json(path), "git": {"commit": "then", "dirty": False}})
+    return tracked
+
+
+def test_pulled_runs_are_of_the_commit_of_their_report(reported_earlier: Params) -> None:
+    track(reported_earlier)
+    tags = [run.data.tags for run in runs(reported_earlier)]
+    origins = {(own["mlflow.source.git.commit"], own["git_dirty"]) for own in tags}
+    assert origins == {("then", "false")}
+
+
+def test_a_run_made_after_the_report_is_of_the_commit_that_is_here(
+    reported_earlier: Params,
+) -> None:
+    track(reported_earlier)
+    path = cell_folder("random") / "train" / "seed_0.json"
+    write_json(path, {**read_json(path), "model_hash": "another"})
+    assert track(reported_earlier)["created"] == 1
+    tags = [run.data.tags for run in runs(reported_earlier)]
+    (new,) = (own for own in tags if own.get("model_hash") == "another")
+    assert (new["mlflow.source.git.commit"], new["git_dirty"]) == ("now", "true")
+
+
+def test_a_parent_sums_only_a_cost_that_every_seed_has(tracked: Params) -> None:
+    for name, seeds in (("random", [1]), ("k_center", [0, 1])):
+        for seed in seeds:
+            path = cell_folder(name) / "train" / f"seed_{seed}.json"
+            write_json(path, {**read_json(path), "flops": None})
+    track(tracked)
+    metrics = {run.info.run_name: run.data.metrics for run in runs(tracked)}
+    for name in ("random", "k_center"):
+        assert "cost/train_flops" not in metrics[name]
+        seconds = [metrics[f"{name} seed {seed}"]["cost/train_seconds"] for seed in (0, 1)]
+        assert metrics[name]["cost/train_seconds"] == pytest.approx(sum(seconds))
+
+
 def test_whatever_there_is_is_tracked_and_completed_later(tracked: Params) -> None:
     path = cell_folder("random") / "metrics.json"
     kept = path.read_bytes()

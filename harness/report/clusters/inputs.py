@@ -47,11 +47,15 @@ class ClusterStudy:
 
     @property
     def clustered(self) -> dict[str, list[Line]]:
-        """The lines that have a clustering, by their embedding, each ascending by k."""
+        """The lines that have a clustering, by their embedding, each ascending by k.
+
+        Rows of the same models, as that of the chosen k and that of the same k by number, once.
+        """
+        pairs = zip(self.rows, self.lines, strict=True)
+        distinct = {row.runs: line for row, line in pairs if line["embedding"]}
         by_embedding: dict[str, list[Line]] = {}
-        for line in sorted(self.lines, key=lambda line: line["k"]):
-            if line["embedding"]:
-                by_embedding.setdefault(line["embedding"], []).append(line)
+        for line in sorted(distinct.values(), key=lambda line: line["k"]):
+            by_embedding.setdefault(line["embedding"], []).append(line)
         return by_embedding
 
 

@@ -1,5 +1,6 @@
 """The charts of a table of scores: differences with their intervals, and scores against cost."""
 
+from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
 
@@ -72,7 +73,11 @@ def difference_chart(table: StudyTable, baseline: str, suffix: str) -> Chart | N
 
 
 def cost_records(table: StudyTable) -> list[dict[str, Any]]:
-    """A record a row and kind of cost: its score with interval, and whether it is on the front."""
+    """A record a row and kind of cost: its score with interval, and whether it is on the front.
+
+    A cost that is not known is NaN, and its row beside no front. What costs nothing, as the base
+    model, is in no logarithmic chart, but a row that scores no better is not on the front.
+    """
     head = table.suite.column(table.suite.headline)
     sign = 1 if head.higher_is_better else -1
     records: list[dict[str, Any]] = []
@@ -87,17 +92,32 @@ def cost_records(table: StudyTable) -> list[dict[str, Any]]:
                 "high": line["high"],
             }
             for line in table.lines
-            if (cost := sum(line.get(name, 0.0) for name in fields)) > 0
+            if not isnan(cost := sum(line.get(name, 0.0) for name in fields))
             and not isnan(line[head.name])
         ]
-        points = [(one["cost"], one["score"]) for one in mine]
-        on_front = front(points, sign)
-        labelled = apart(points, on_front) if points else []
+        on_front = front([(one["cost"], one["score"]) for one in mine], sign)
+        drawn = [(one, on) for one, on in zip(mine, on_front, strict=True) if one["cost"] > 0]
+        points = [(one["cost"], one["score"]) for one, _ in drawn]
+        labelled = apart(points, [on for _, on in drawn]) if points else []
         records += [
             one | {"front": on, "label": one["name"] if named else ""}
-            for one, on, named in zip(mine, on_front, labelled, strict=True)
+            for (one, on), named in zip(drawn, labelled, strict=True)
         ]
     return records
+
+
+def not_drawn(table: StudyTable, records: Sequence[Mapping[str, Any]]) -> str:
+    """Which rows with a score are in no chart, or not in that of a kind of cost, in a sentence."""
+    head = table.suite.column(table.suite.headline)
+    scored = [line["selection"] for line in table.lines if not isnan(line[head.name])]
+    shown = {kind: {one["name"] for one in records if one["kind"] == kind} for kind in COSTS}
+    absent = {kind: [name for name in scored if name not in shown[kind]] for kind in COSTS}
+    always = [name for name in scored if all(name in names for names in absent.values())]
+    parts = [", ".join(always)] if always else []
+    for kind, names in absent.items():
+        if some := [name for name in names if name not in always]:
+            parts.append(f"{', '.join(some)} ({kind})")
+    return f" Rows not drawn, as their cost is zero or not known: {'; '.join(parts)}." * bool(parts)
 
 
 def cost_chart(table: StudyTable) -> Chart | None:
@@ -145,5 +165,6 @@ def cost_chart(table: StudyTable) -> Chart | None:
         "over seeds. Orange: no other row has as good a score for less. Hover over a point for "
         "its name where there is no room for it. What is shared "
         "(embeddings, scores, clusters, a reward model) serves every later selection from the pool."
+        + not_drawn(table, records)
     )
     return chart("Score against cost", caption, drawn.properties(width="container", height=380))

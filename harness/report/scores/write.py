@@ -23,13 +23,13 @@ from harness.report.shared.published import (
     claim_texts,
 )
 from harness.report.shared.study_table import (
+    BETTER,
     NOT_RUN,
     difference_text,
     digits_of,
     judgement_table,
     score_table,
     unit_of,
-    winner,
 )
 from harness.report.shared.tables import TextTable, csv_text, latex_table, number
 from harness.report.shared.verdicts import judging_notes, untrained_notes, verdict_notes
@@ -115,8 +115,9 @@ def finding(table: StudyTable) -> list[str]:
     if not tested or mine is None or any(row.trial for row in table.rows):
         return []
     head, digits = _head(table), digits_of(table.suite, _head(table))
-    place = winner(table.suite, table.lines)
-    best = None if place is None else table.lines[place]
+    sign = 1 if head.higher_is_better else -1
+    better = [line for line in tested if line["verdict"] == BETTER]
+    best = max(better, key=lambda line: sign * line["diff"], default=None)
     needed = [line["detectable"] for line in tested if not isnan(line["detectable"])]
     ends = dict.fromkeys(number(end(needed), digits) for end in (min, max)) if needed else {}
     return plain_notes(
@@ -127,6 +128,7 @@ def finding(table: StudyTable) -> list[str]:
             "score": number(best[head.name], digits),
             "gap": difference_text(best, digits),
         },
+        better=len(better),
         count=len(tested),
         rows=number(mine["rows"], 0),
         head=head.label,

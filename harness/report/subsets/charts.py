@@ -1,5 +1,6 @@
 """The charts of the subsets: a map of the pool to look into, and in the lab the planted truth."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,12 @@ from harness.report.subsets.map import project
 from harness.statistics.seeds import deviation
 
 if TYPE_CHECKING:
+    import altair as alt
     import pandas as pd
 
 MOST_POINTS = 6_000  # of the map: more would make the page heavy; drawn by seed
-MOST_BYTES = {"prompt": 110, "response": 80}  # of a text in UTF-8, for the same reason
+MOST_BYTES = {"id": 110, "prompt": 110, "response": 80}  # in UTF-8, for the same reason
+MOST_ON_PAGE = 1_500_000  # bytes of all points: half of the largest page, the rest takes 1.3 MB
 TRUTH = {  # what is planted, and what it says
     "noise_share": "The share of each subset with a planted fault; that of full is the pool's.",
     "skills_reached": "The share of the planted sub-skills with a row in each subset.",
@@ -60,7 +63,8 @@ def map_records(
     """A record a point of the map, the rows to choose from, and the axes' shares of variance.
 
     ``taken`` of a point names the selections whose first seed took it, each between bars. Subsets
-    that are the whole pool are left out.
+    that are the whole pool are left out. Of a pool that is too large, or whose points take too many
+    bytes, a random sample is shown: each selection keeps about its share of the points.
     """
     places, shares = project(study.pool.embeddings)
     n = len(places)
@@ -69,13 +73,11 @@ def map_records(
     for name, picks in first.items():
         for i in picks.tolist():
             taken[i] += f"|{name}"
-    shown = np.arange(n)
-    if n > MOST_POINTS:
-        shown = np.sort(np.random.default_rng(0).permutation(n)[:MOST_POINTS])
-    records = []
-    for i in shown.tolist():
+    order: list[int] = np.random.default_rng(0).permutation(n)[:MOST_POINTS].tolist()
+    records, room = {}, MOST_ON_PAGE
+    for i in order:
         record = {
-            "id": ids[i],
+            "id": _cut(ids[i], MOST_BYTES["id"]),
             "x": round(float(places[i, 0]), 3),
             "y": round(float(places[i, 1]), 3),
         }
@@ -83,8 +85,17 @@ def map_records(
         if study.pool.noise is not None:
             record["fault"] = str(study.pool.noise[i])
         record |= {name: _cut(printable(own[i]), MOST_BYTES[name]) for name, own in texts.items()}
-        records.append(record)
-    return records, list(first), shares
+        room -= _size_on_page(record)
+        if room < 0:
+            break
+        records[i] = record
+    return [records[i] for i in sorted(records)], list(first), shares
+
+
+def _size_on_page(record: Mapping[str, Any]) -> int:
+    """The bytes of a record and the comma after it, as `harness.page.write` escapes it."""
+    text = json.dumps(record, ensure_ascii=False).replace("<", "\\u003c")
+    return len(text.encode()) + len(", ")
 
 
 def _cut(text: str, most: int) -> str:
@@ -94,36 +105,45 @@ def _cut(text: str, most: int) -> str:
 
 
 def map_chart(study: SubsetStudy, ids: Sequence[str], texts: Mapping[str, Sequence[str]]) -> Chart:
-    """The pool in two dimensions; a list chooses the selection whose rows are marked."""
+    """The pool in two dimensions; a list chooses the selection whose rows are marked, if any."""
     import altair as alt
 
     records, names, shares = map_records(study, ids, texts)
-    bind = alt.binding_select(options=names, name="selection ")
-    picked = alt.param(name="selection", value=names[0], bind=bind)
     x = alt.X("x:Q", axis=None, scale=alt.Scale(zero=False))
     y = alt.Y("y:Q", axis=None, scale=alt.Scale(zero=False))
-    tips = [alt.Tooltip(f"{name}:N") for name in ("id", *MOST_BYTES, "fault") if name in records[0]]
-    tips.append(alt.Tooltip("by:N", title="selected by"))
+    tips = [alt.Tooltip(f"{name}:N") for name in (*MOST_BYTES, "fault") if name in records[0]]
     listed = "join(slice(split(datum.taken, '|'), 1, -1), ', ')"
     base = alt.Chart(values(records)).transform_calculate(by=listed)
+    if names:
+        tips.append(alt.Tooltip("by:N", title="selected by"))
     base = base.encode(x=x, y=y, tooltip=tips)
-    pool = base.mark_circle(size=9, color=GREY, opacity=0.35)
-    marked = base.transform_filter("indexof(datum.taken, '|' + selection + '|') >= 0")
-    dots = marked.mark_circle(size=28, opacity=0.9)
-    if "fault" in records[0]:
-        fault = alt.Color(
-            "kind:N",
-            sort=["sound", "with a planted fault"],
-            legend=alt.Legend(orient="top", title=None),
-        )
-        said = "datum.fault == 'none' ? 'sound' : 'with a planted fault'"
-        dots = marked.transform_calculate(kind=said).mark_circle(size=28, opacity=0.9)
-        dots = dots.encode(color=fault)
-    drawn = alt.layer(pool, dots).add_params(picked)
+    drawn = base.mark_circle(size=9, color=GREY, opacity=0.35)
+    colours = "Grey: the pool; every subset is the whole of it."
+    if names:
+        drawn = alt.layer(drawn, _marked(base, "fault" in records[0]))
+        bind = alt.binding_select(options=names, name="selection ")
+        drawn = drawn.add_params(alt.param(name="selection", value=names[0], bind=bind))
+        colours = "Grey: the pool; in colour: what the first seed of the selection took."
     of = f"{len(records):,} of the pool's {len(study.pool.embeddings):,} rows"
     caption = (
         f"{of}, by the first two principal components of the embeddings ({shares[0]:.0%} and "
-        f"{shares[1]:.0%} of the variance). Grey: the pool; in colour: what the first seed of the "
-        "selection took. Hover over a point to read its row."
+        f"{shares[1]:.0%} of the variance). {colours} Hover over a point to read its row."
     )
     return chart("A map of the pool", caption, drawn.properties(width="container", height=460))
+
+
+def _marked(base: "alt.Chart", faults: bool) -> "alt.Chart":
+    """The rows of the chosen selection; those with a planted fault have their own colour."""
+    import altair as alt
+
+    marked = base.transform_filter("indexof(datum.taken, '|' + selection + '|') >= 0")
+    if not faults:
+        return marked.mark_circle(size=28, opacity=0.9)
+    fault = alt.Color(
+        "kind:N",
+        sort=["sound", "with a planted fault"],
+        legend=alt.Legend(orient="top", title=None),
+    )
+    said = "datum.fault == 'none' ? 'sound' : 'with a planted fault'"
+    dots = marked.transform_calculate(kind=said).mark_circle(size=28, opacity=0.9)
+    return dots.encode(color=fault)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from harness.common import layout
 from harness.common.errors import InputError, one_line
 from harness.common.files import read_json
+from harness.embedding.files import Reads
 from harness.params.params import Params
 from harness.report.shared.tables import TextTable, number
 
@@ -20,6 +21,7 @@ class Contamination:
         pairs: None where texts are not to be shown.
         words: the definition of an overlap by words.
         removed: rows of the pool that were removed for it.
+        prompts, items: how much of them the encoder read.
     """
 
     table: TextTable
@@ -28,6 +30,8 @@ class Contamination:
     encoder: str
     similarity: float
     removed: int
+    prompts: Reads
+    items: Reads
 
 
 def read_contamination(params: Params) -> Contamination | None:
@@ -40,6 +44,9 @@ def read_contamination(params: Params) -> Contamination | None:
         raise InputError(rule)
     if not targets:
         return None
+    if "reads" not in near:
+        rule = "an older version's, without what the encoder read; dvc repro contamination"
+        raise InputError(f"{layout.CONTAMINATION_FILE}: {rule}")
     rows = []
     for name, counts_near in targets.items():
         words = card["overlap_of_pool"][name]
@@ -62,4 +69,6 @@ def read_contamination(params: Params) -> Contamination | None:
         near["encoder"],
         near["similarity"],
         card["pool_rows_removed_for_overlap"],
+        Reads(**near["reads"]["prompts"]),
+        Reads(**near["reads"]["items"]),
     )

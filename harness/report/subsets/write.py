@@ -66,6 +66,7 @@ def write_subset_report(params: Params, study: str = SUBSETS) -> Path:
             "clusterings.png": partial(plot_clusterings, clusterings, subsets.quality),
         },
         subset_charts(subsets, frame, rows.ids, texts),
+        texts=params.report.texts,
     )
 
 

@@ -1,5 +1,6 @@
 """A study of clusterings: its table, correlation, page and plot."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from harness.clustering.kmeans import kmeans
 from harness.common import layout
 from harness.common.timings import write_timed
 from harness.params.params import Params, load_params
+from harness.report.clusters.inputs import read_cluster_study
 from harness.report.clusters.write import write_clusters
 from harness.suites import SUITES
 from tests.helpers.build_runs import POOL_SIZE, build_runs
@@ -87,6 +89,18 @@ def test_correlation_is_that_of_the_table(params: Params) -> None:
     assert f" {rho:+.2f} [".replace("-", "−") in line
     assert line.split("|")[2].strip() == "6"
     assert "How many clusters?" in page
+
+
+def test_rows_of_the_same_models_count_once_and_stand_in_order(params: Params) -> None:
+    table = read_cluster_study(params, "clusters")
+    assert [line["k"] for line in table.clustered["minilm"]] == [2, 3, 4, 5, 5, 6]
+    by_name = {row.name: row for row in table.rows}
+    lines = {line["selection"]: line for line in table.lines}
+    names = ["kmq_6", "random", "kmq_5", "kmq", "kmq_2"]
+    same = {"kmq": by_name["kmq_5"]}  # the chosen number is one of those by number
+    rows = [same.get(name, by_name[name]) for name in names]
+    fewer = replace(table, rows=rows, lines=[lines[name] for name in names])
+    assert [line["k"] for line in fewer.clustered["minilm"]] == [2, 5, 6]
 
 
 def test_plot_is_drawn_and_looks_the_same_again(params: Params) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,13 @@ from harness.common.markdown import first_table
 from harness.common.schemas import TRUTH, read_frame, write_frame
 from harness.params.params import Params
 from harness.params.pruning import prune
-from harness.report.scores.write import write_scores
+from harness.report.scores.charts import COSTS, cost_records, not_drawn
+from harness.report.scores.table import build_table
+from harness.report.scores.write import finding, write_scores
 from harness.report.shared.judging import judged
 from harness.report.shared.runs import study_rows
+from harness.report.shared.study_table import SIMILAR
+from harness.statistics.differences import NAN
 from harness.suites import SUITES, load_suite
 from tests.helpers.build_runs import QUALITY, build_runs, cells, write_cell
 from tests.helpers.charts import drawn_charts
@@ -160,6 +165,25 @@ def test_a_winner_is_bold_only_where_it_differs_after_the_correction(
     assert len(bold) == 1
     assert bold[0].startswith("| k_center")
     assert r"\textbf" in (folder / "table.tex").read_text(encoding="utf-8")
+
+
+def test_the_finding_is_of_rows_shown_to_be_better_not_of_the_best_score(
+    tree: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert finding(build_table(tree, "main"))[0].startswith("None of 1 selections")
+    monkeypatch.setitem(QUALITY, "k_center", 30.0)
+    write_cell(tree, load_suite("toy"), tree.main_cell("k_center", "s0_1_2"))
+    table = build_table(tree, "main")
+    k_center = next(line for line in table.lines if line["selection"] == "k_center")
+    higher = {**k_center, "avg": 99.0, "diff": 60.0}
+    unclear = {**higher, "selection": "unclear", "p": 0.2, "verdict": SIMILAR}
+    larger = {**higher, "selection": "larger", "p": NAN, "verdict": ""}
+    more = replace(table, lines=[*table.lines, unclear, larger])
+    assert "of 2 selections" in finding(more)[0].lower()
+    assert "only k_center was shown to be better: Average" in finding(more)[0]
+    second = {**k_center, "selection": "second", "diff": 1.0}
+    (text,) = finding(replace(table, lines=[*table.lines, second]))
+    assert "2 were shown to be better, k_center by the most: Average" in text
 
 
 def test_scores_at_chance_are_noted_and_no_others(
@@ -308,6 +332,25 @@ def test_lower_is_better_columns_are_marked(
     stated = statistics.mean(seed["scores"]["bpb"] for seed in metrics.values())
     assert samples_mean == pytest.approx(stated, abs=1e-4)
     assert float(result["full"]["diff_high"]) < 0
+
+
+def test_rows_that_the_chart_of_costs_leaves_out_are_named_and_count_for_the_front(
+    tree: Params,
+) -> None:
+    table = build_table(tree, "main")
+    known = {line["selection"]: line for line in table.lines}
+    known["random"]["shared_flops"] = NAN
+    known["none"]["avg"] = known["k_center"]["avg"]  # for nothing
+    records = cost_records(table)
+    flops, shared = list(COSTS)[:2]
+    drawn = {kind: [one["name"] for one in records if one["kind"] == kind] for kind in COSTS}
+    assert drawn[flops] == ["random", "k_center", "full"]
+    assert "random" not in drawn[shared]
+    assert not any(one["front"] for one in records if one["name"] == "k_center")
+    said = not_drawn(table, records)
+    assert said.startswith(" Rows not drawn, as their cost is zero or not known: none")
+    assert f"random ({shared})" in said
+    assert "k_center" not in said
 
 
 def test_every_chart_of_the_page_draws(tree: Params) -> None:

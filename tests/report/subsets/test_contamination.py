@@ -33,6 +33,20 @@ def test_counts_stand_side_by_side_and_the_nearest_pairs_below(tree: Params) -> 
     assert "`prepare.remove_overlap: true` removes them" in text
     assert "a cosine similarity of at least 0.8" in text
     assert "What \\| is this?" in text
+    assert "Of a text the encoder reads" not in text, "it read all"
+
+
+def test_texts_that_the_encoder_read_in_part_are_counted(tree: Params) -> None:
+    card = read_json(layout.CONTAMINATION_FILE)
+    card["reads"]["prompts"]["over"] = 7
+    write_json(layout.CONTAMINATION_FILE, card)
+    text = (write_subset_report(tree) / "table.md").read_text(encoding="utf-8")
+    said = "Of a text the encoder reads 256 tokens: 7 of 120 prompts and 0 of 40 items are longer"
+    assert said in text
+    del card["reads"]
+    write_json(layout.CONTAMINATION_FILE, card)
+    with pytest.raises(InputError, match=r"an older version's, .*; dvc repro contamination"):
+        read_contamination(tree)
 
 
 def test_texts_are_left_out_where_a_licence_forbids_them(tree: Params) -> None:

@@ -18,8 +18,10 @@ from harness.describing import Described, SeedFacts
 from harness.describing.measures import PoolView
 from harness.describing.pool import report_quality
 from harness.describing.shared_costs import write_shared_costs
+from harness.page.write import _json as page_json
 from harness.params.params import Cell, Params
 from harness.params.pruning import prune_shared
+from harness.report.subsets.charts import MOST_ON_PAGE, MOST_POINTS, map_chart, map_records
 from harness.report.subsets.inputs import SubsetStudy
 from harness.report.subsets.map import plot_map, project
 from harness.report.subsets.write import write_subset_report
@@ -74,6 +76,18 @@ def test_without_truth_without_random_and_with_one_cluster(
     assert len(scorers) == 0
     assert "auc_low" in scorers
     assert {path.name for path in folder.iterdir()} == FILES
+
+
+def test_where_every_subset_is_the_whole_pool_the_map_marks_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = build_tree(tmp_path, **{**PLAIN, "selections": {}, "table": ["none", "full"]})
+    write_subset_report(params)
+    (chart,) = read_json(layout.page_part(params.preset, "subsets"))["charts"]
+    assert "params" not in chart["spec"]
+    assert "layer" not in chart["spec"]
+    assert "every subset is the whole of it" in chart["caption"]
 
 
 def test_which_quality_all_are_measured_by(tmp_path: Path) -> None:
@@ -270,6 +284,36 @@ def test_a_map_of_a_large_pool_stays_small(tmp_path: Path) -> None:
     ]
     plot_map(SubsetStudy(pool, cells, None, None, (1, False)), tmp_path / "map.png")
     assert (tmp_path / "map.png").stat().st_size < 300_000
+
+
+def test_points_of_long_ids_and_escaped_texts_fit_the_page() -> None:
+    n, rng = 6_100, np.random.default_rng(1)
+    cells = [
+        Described(
+            Cell("main", f"s{i}", "s0", (0,)),
+            "selection",
+            "random",
+            "",
+            {0: SeedFacts(rng.permutation(n)[: n // 10], {}, {})},
+        )
+        for i in range(5)
+    ]
+    pool = PoolView(rng.normal(size=(n, 4)).astype(np.float32))
+    study = SubsetStudy(pool, cells, None, None, (1, False))
+    ids = [f"{i:064x}" for i in range(n)]
+    few, _, _ = map_records(study, ids, {})
+    assert len(few) == MOST_POINTS, "without texts all fit"
+    html = {"prompt": ["<p><b>" * 30] * n, "response": ["é<br>" * 30] * n}
+    records, names, _ = map_records(study, ids, html)
+    size = len(page_json(records).encode())
+    assert 0.99 * MOST_ON_PAGE < size <= MOST_ON_PAGE
+    assert f"{len(records):,} of the pool's 6,100 rows" in map_chart(study, ids, html).caption
+    assert [one["id"] for one in records] == sorted(one["id"] for one in records)
+    for name in names:
+        share = np.mean([f"|{name}|" in one["taken"] for one in records])
+        assert share == pytest.approx(0.1, abs=0.03), "an even sample"
+    long, _, _ = map_records(study, ["i" * 100_000] * n, {})
+    assert len(long) == MOST_POINTS, "an id is cut"
 
 
 def test_a_saturated_quality_is_noted_for_each_selection_and_for_the_measures(
