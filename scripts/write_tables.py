@@ -119,16 +119,18 @@ def smollm2_verdicts() -> str:
 
 
 def claims() -> str:
-    """Each claim of arXiv 2409.11378: as printed, and as the lab and smollm2 have it."""
-    here = {preset: _claims_of(preset) for preset in ("lab", "smollm2")}
+    """Each claim of arXiv 2409.11378: as printed, and as the presets that ran here have it."""
+    here = {preset: _claims_of(preset) for preset in ("lab", "alpaca_cpu", "smollm2")}
+    known = {key: claim for own in reversed(here.values()) for key, claim in own.items()}
     rows = []
-    for key, first in {**here["lab"], **here["smollm2"]}.items():
+    for key in dict.fromkeys(key for own in here.values() for key in own):
+        first = known[key]
         printed = f"{first['published']:+.2f}".replace("-", "−")
         rows.append(
             [f"{first['says']} ({first['where'].partition(', ')[2]})", key, printed]
             + [_claim_cell(preset, claims_here.get(key)) for preset, claims_here in here.items()]
         )
-    return "\n" + _table("claim | as | published | lab | smollm2", rows) + "\n"
+    return "\n" + _table(" | ".join(["claim | as | published", *here]), rows) + "\n"
 
 
 def _claims_of(preset: str) -> dict[str, dict[str, Any]]:

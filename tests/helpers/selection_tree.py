@@ -103,8 +103,8 @@ def _write_searches() -> None:
         "prompts": Reads(N, 256, 0, 0, 9 * N)._asdict(),
         "items": Reads(40, 256, 0, 0, 9 * 40)._asdict(),
     }
-    found = {"encoder": "minilm", "similarity": 0.8, "reads": reads, "targets": targets}
-    write_json(layout.CONTAMINATION_FILE, found)
+    card = {"encoder": "minilm", "similarity": 0.8, "reads": reads, "targets": targets}
+    write_json(layout.CONTAMINATION_FILE, card)
 
 
 def _write_costs(params: Params) -> None:
