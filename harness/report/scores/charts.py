@@ -107,17 +107,17 @@ def cost_records(table: StudyTable) -> list[dict[str, Any]]:
 
 
 def not_drawn(table: StudyTable, records: Sequence[Mapping[str, Any]]) -> str:
-    """Which rows with a score are in no chart, or not in that of a kind of cost, in a sentence."""
+    """In a sentence, which rows with a score are not drawn by which kinds of cost."""
     head = table.suite.column(table.suite.headline)
-    scored = [line["selection"] for line in table.lines if not isnan(line[head.name])]
-    shown = {kind: {one["name"] for one in records if one["kind"] == kind} for kind in COSTS}
-    absent = {kind: [name for name in scored if name not in shown[kind]] for kind in COSTS}
-    always = [name for name in scored if all(name in names for names in absent.values())]
-    parts = [", ".join(always)] if always else []
-    for kind, names in absent.items():
-        if some := [name for name in names if name not in always]:
-            parts.append(f"{', '.join(some)} ({kind})")
-    return f" Rows not drawn, as their cost is zero or not known: {'; '.join(parts)}." * bool(parts)
+    drawn = {(one["name"], one["kind"]) for one in records}
+    absent: dict[tuple[str, ...], list[str]] = {}
+    for line in table.lines:
+        name = line["selection"]
+        kinds = tuple(kind for kind in COSTS if (name, kind) not in drawn)
+        if kinds and not isnan(line[head.name]):
+            absent.setdefault(kinds, []).append(name)
+    parts = [f"{', '.join(names)} by {' and by '.join(kinds)}" for kinds, names in absent.items()]
+    return f" Not drawn, as the cost is zero or not known: {'; '.join(parts)}." if parts else ""
 
 
 def cost_chart(table: StudyTable) -> Chart | None:

@@ -348,8 +348,8 @@ def test_rows_that_the_chart_of_costs_leaves_out_are_named_and_count_for_the_fro
     assert "random" not in drawn[shared]
     assert not any(one["front"] for one in records if one["name"] == "k_center")
     said = not_drawn(table, records)
-    assert said.startswith(" Rows not drawn, as their cost is zero or not known: none")
-    assert f"random ({shared})" in said
+    assert said.startswith(" Not drawn, as the cost is zero or not known: none by ")
+    assert f"; random by {shared}" in said
     assert "k_center" not in said
 
 
