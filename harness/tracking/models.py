@@ -96,17 +96,20 @@ def known_models(client: "MlflowClient", experiment: str) -> dict[str, str]:
     return known
 
 
-def mark_models(client: "MlflowClient", experiment: str, superseded: set[str]) -> None:
-    """Tag the models of superseded runs, given by their keys, as these are, and no others.
+def mark_models(
+    client: "MlflowClient", experiment: str, superseded: set[str], current: set[str]
+) -> None:
+    """Tag the models of superseded runs as these are, and untag those of current ones.
 
-    The list of models has no column of runs: an old model stands beside the new of its name.
+    Runs are given by their keys. The list of models has no column of runs: an old model stands
+    beside the new of its name.
     """
     for model in _logged_models(client, experiment):
         tags = model.tags or {}
-        marked, old = "superseded" in tags, tags.get("key") in superseded
-        if old and not marked:
+        marked, key = "superseded" in tags, tags.get("key")
+        if key in superseded and not marked:
             client.set_logged_model_tags(model.model_id, {"superseded": "true"})
-        elif marked and not old:
+        elif key in current and marked:
             client.delete_logged_model_tag(model.model_id, "superseded")
 
 

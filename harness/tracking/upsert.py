@@ -12,7 +12,7 @@ from harness.common import layout
 from harness.common.errors import InputError
 from harness.common.files import read_json
 from harness.common.stores import locked, scratch_folder
-from harness.params.params import MAIN, Params
+from harness.params.params import Params
 from harness.report.shared.provenance import git_state
 from harness.tracking.artifacts import EXPERIMENT, artifact_location, settle_artifacts
 from harness.tracking.models import (
@@ -113,14 +113,16 @@ def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
         settle_artifacts()
     runs = client.search_runs([experiment], max_results=MOST_RUNS)
     by_key = {run.data.tags.get("key"): run for run in runs}
-    origin = _origin(params, wanted)
+    studies = {record.tags["study"] for record in wanted}
+    origins = {study: _origin(params, study, wanted) for study in studies}
     ids: dict[str, str] = {}
     models = known_models(client, experiment)
     count = {"created": 0, "updated": 0, "superseded": 0}
     for record in wanted:
         run = by_key.get(record.key)
         if run is None:
-            tags = {"key": record.key, "superseded": UNFINISHED, **origin}
+            tags = {"key": record.key, "superseded": UNFINISHED}
+            tags |= origins[record.tags["study"]]
             run = client.create_run(experiment, record.start_ms, tags, record.name)
             count["created"] += 1
         elif run.data.tags.get("state") != record.state:
@@ -133,7 +135,7 @@ def _upsert_all(params: Params, wanted: list[Record]) -> dict[str, int]:
         elif run.data.tags.get("superseded") != "false":
             client.set_tag(run.info.run_id, "superseded", "false")
     count["superseded"], old = _supersede(client, params, wanted, runs)
-    mark_models(client, experiment, old)
+    mark_models(client, experiment, old, {record.key for record in wanted})
     return count
 
 
@@ -170,14 +172,14 @@ def _failing(client: "MlflowClient", run_id: str) -> Iterator[None]:
         raise
 
 
-def _origin(params: Params, wanted: list[Record]) -> dict[str, str]:
-    """The commit and DVC experiment of the results, from their provenance where there is one.
+def _origin(params: Params, study: str, wanted: list[Record]) -> dict[str, str]:
+    """The commit and DVC experiment of a study's runs, from its provenance where there is one.
 
     Runs that were made after the last report are of the commit that is here.
     """
-    path = layout.report_folder(params.preset, MAIN) / "provenance.json"
+    path = layout.report_folder(params.preset, study) / "provenance.json"
     stated = read_json(path) if path.is_file() else {}
-    if not _names(stated, wanted):
+    if not _names(stated, study, wanted):
         stated = {}
     git = stated.get("git") or git_state()
     experiment = os.environ.get("DVC_EXP_NAME") or stated.get("dvc_experiment")
@@ -187,9 +189,9 @@ def _origin(params: Params, wanted: list[Record]) -> dict[str, str]:
     return tags | ({"dvc_experiment": experiment} if experiment else {})
 
 
-def _names(stated: Mapping[str, Any], wanted: list[Record]) -> bool:
-    """Whether a main table's provenance names the models that are here: all, by their hashes."""
-    mine = [one for one in wanted if (one.tags["kind"], one.tags["study"]) == ("seed", MAIN)]
+def _names(stated: Mapping[str, Any], study: str, wanted: list[Record]) -> bool:
+    """Whether a study's provenance names its models that are here: all, by their hashes."""
+    mine = [one for one in wanted if (one.tags["kind"], one.tags["study"]) == ("seed", study)]
     named = stated.get("runs", {})
     return bool(mine) and all(
         named.get(one.tags["selection"], {}).get(one.tags["seed"])
