@@ -50,7 +50,7 @@ def test_stages_and_what_they_wait_for_are_those_of_dvc() -> None:
         upstream(needs, ["nothing"])
 
 
-@pytest.mark.parametrize(("preset", "minutes"), [("lab", 39), ("alpaca_cpu", 45)])
+@pytest.mark.parametrize(("preset", "minutes"), [("lab", 39), ("alpaca_cpu", 33)])
 def test_measured_presets_come_out_near_what_they_took(preset: str, minutes: float) -> None:
     plan = make_plan(ROOT, preset)
     assert plan.measured is not None
