@@ -123,6 +123,11 @@ def write_json(path: Path, value: object) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
+def html_json(value: object) -> str:
+    """JSON for an element of a page: nothing in it ends the element, or begins a comment."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+
+
 def read_json(path: Path, remedy: str = "run its stage again") -> Any:  # noqa: ANN401  (any type)
     """Read a JSON file; InputError where it is missing or, with the ``remedy``, broken."""
     if not path.is_file():

@@ -1,6 +1,5 @@
 """Put the page together from what each report left for it, and from the models' answers."""
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.common import layout
 from harness.common.errors import InputError
-from harness.common.files import read_json, replacing, write_json
+from harness.common.files import html_json, read_json, replacing, write_json
 from harness.page.examples import examples, texts_of
 from harness.params.params import MAIN, Params
 from harness.params.pruning import SUBSETS
@@ -138,7 +137,7 @@ def page_html(
         ],
         examples=shown,
         missing=missing,
-        specs=_json(specs),
+        specs=html_json(specs),
         bundle=bundle(),
         score_text=score_text,
         texts_of=texts_of,
@@ -214,8 +213,3 @@ def bundle() -> str:
 
     made = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     return made.replace("</script", "<\\/script").replace("<!--", "<\\!--")
-
-
-def _json(value: object) -> str:
-    """JSON in which nothing ends the element that holds it, or begins a comment."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")

@@ -1,6 +1,5 @@
 """The page: one HTML file that needs no network, of one run, or of two side by side."""
 
-import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -11,7 +10,7 @@ import numpy as np
 
 from harness.common import layout
 from harness.common.errors import InputError, nearest
-from harness.common.files import replacing
+from harness.common.files import html_json, replacing
 from harness.common.schemas import HELDOUT, SAMPLES, read_frame
 from harness.params.params import Cell, Params
 from harness.report.shared.runs import run_folder
@@ -80,13 +79,11 @@ def page_html(data: Mapping[str, Any]) -> str:
     """The page that shows what `page_data` gives."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    # Nothing in the data may end the element that holds it, or begin a comment.
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     environment = Environment(
         loader=FileSystemLoader(_HERE), undefined=StrictUndefined, autoescape=True
     )
     page = environment.get_template("page.html.jinja")
-    return page.render(runs=data["runs"], title=" and ".join(data["runs"]), data=text)
+    return page.render(runs=data["runs"], title=" and ".join(data["runs"]), data=html_json(data))
 
 
 def page_data(

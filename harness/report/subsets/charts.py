@@ -1,12 +1,12 @@
 """The charts of the subsets: a map of the pool to look into, and in the lab the planted truth."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.common.errors import printable
+from harness.common.files import html_json
 from harness.report.shared.charts import GREY, Chart, chart, intervals, values
 from harness.report.shared.columns import column
 from harness.report.subsets.inputs import SubsetStudy
@@ -85,17 +85,11 @@ def map_records(
         if study.pool.noise is not None:
             record["fault"] = str(study.pool.noise[i])
         record |= {name: _cut(printable(own[i]), MOST_BYTES[name]) for name, own in texts.items()}
-        room -= _size_on_page(record)
+        room -= len(html_json(record).encode()) + len(", ")
         if room < 0:
             break
         records[i] = record
     return [records[i] for i in sorted(records)], list(first), shares
-
-
-def _size_on_page(record: Mapping[str, Any]) -> int:
-    """The bytes of a record and the comma after it, as `harness.page.write` escapes it."""
-    text = json.dumps(record, ensure_ascii=False).replace("<", "\\u003c")
-    return len(text.encode()) + len(", ")
 
 
 def _cut(text: str, most: int) -> str:

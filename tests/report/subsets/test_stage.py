@@ -11,14 +11,13 @@ import pytest
 
 from harness.common import layout
 from harness.common.errors import InputError
-from harness.common.files import read_json, write_json
+from harness.common.files import html_json, read_json, write_json
 from harness.common.schemas import SCORES, write_frame
 from harness.common.stores import seal
 from harness.describing import Described, SeedFacts
 from harness.describing.measures import PoolView
 from harness.describing.pool import report_quality
 from harness.describing.shared_costs import write_shared_costs
-from harness.page.write import _json as page_json
 from harness.params.params import Cell, Params
 from harness.params.pruning import prune_shared
 from harness.report.subsets.charts import MOST_ON_PAGE, MOST_POINTS, map_chart, map_records
@@ -266,38 +265,34 @@ def test_the_projection_keeps_what_varies_and_its_sign() -> None:
     assert shares.tolist() == [1, 0]
 
 
+def drawn_cells(rng: np.random.Generator, count: int, n: int, rows: int) -> list[Described]:
+    """So many selections, each of some rows of a pool of ``n``, drawn at random."""
+    return [
+        Described(
+            Cell("main", f"s{i}", "s0", (0,)),
+            "selection",
+            "random",
+            "",
+            {0: SeedFacts(rng.permutation(n)[:rows], {}, {})},
+        )
+        for i in range(count)
+    ]
+
+
 def test_a_map_of_a_large_pool_stays_small(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     n = 20_000
     pool = PoolView(
         rng.normal(size=(n, 8)).astype(np.float32), noise=rng.choice(["none", "wrong"], n)
     )
-    cells = [
-        Described(
-            Cell("main", f"s{i}", "s0", (0,)),
-            "selection",
-            "random",
-            "",
-            {0: SeedFacts(rng.permutation(n)[:2000], {}, {})},
-        )
-        for i in range(12)
-    ]
+    cells = drawn_cells(rng, 12, n, 2000)
     plot_map(SubsetStudy(pool, cells, None, None, (1, False)), tmp_path / "map.png")
     assert (tmp_path / "map.png").stat().st_size < 300_000
 
 
 def test_points_of_long_ids_and_escaped_texts_fit_the_page() -> None:
     n, rng = 6_100, np.random.default_rng(1)
-    cells = [
-        Described(
-            Cell("main", f"s{i}", "s0", (0,)),
-            "selection",
-            "random",
-            "",
-            {0: SeedFacts(rng.permutation(n)[: n // 10], {}, {})},
-        )
-        for i in range(5)
-    ]
+    cells = drawn_cells(rng, 5, n, n // 10)
     pool = PoolView(rng.normal(size=(n, 4)).astype(np.float32))
     study = SubsetStudy(pool, cells, None, None, (1, False))
     ids = [f"{i:064x}" for i in range(n)]
@@ -305,7 +300,7 @@ def test_points_of_long_ids_and_escaped_texts_fit_the_page() -> None:
     assert len(few) == MOST_POINTS, "without texts all fit"
     html = {"prompt": ["<p><b>" * 30] * n, "response": ["é<br>" * 30] * n}
     records, names, _ = map_records(study, ids, html)
-    size = len(page_json(records).encode())
+    size = len(html_json(records).encode())
     assert 0.99 * MOST_ON_PAGE < size <= MOST_ON_PAGE
     assert f"{len(records):,} of the pool's 6,100 rows" in map_chart(study, ids, html).caption
     assert [one["id"] for one in records] == sorted(one["id"] for one in records)
